@@ -1,0 +1,32 @@
+"""The one error a person at the keyboard is meant to read."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+  """What the user gave cannot be used.
+
+  The message names the file, line or field, what was expected, what came, and
+  the valid choices. The command line prints it without a traceback.
+  """
+
+
+def unknown(kind: str, name: str, choices: Iterable[str]) -> InputError:
+  """Returns the error for a `name` that is none of `choices`.
+
+  Near names come first, so that a typing slip is put right at a glance.
+
+  Args:
+    kind: what the name stands for, e.g. "source" or "mixture".
+    name: what was asked for.
+    choices: every valid name.
+  """
+  choices = sorted(choices)
+  near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+  hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+  if len(choices) > 12 and near:
+    valid = f"{len(choices)} are known"
+  else:
+    valid = f"known: {', '.join(choices) or 'none'}"
+  return InputError(f"unknown {kind} {name!r}.{hint} ({valid})")

@@ -1,0 +1,1 @@
+"""Measures how well a system ranks, and reports it."""

@@ -1,0 +1,129 @@
+"""Ranking as SeqIO sees it: a metric function, and a logger of results.
+
+A task declares `metric_fns=[ranking_metric_fn]` and a postprocessor that turns
+each example into a dict with the keys of `TARGET_FIELDS`; the model's
+`score_batch` gives a row of candidate scores for each example. Results are
+written by giving `ResultLogger` to the evaluator (SeqIO's or T5X's).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import seqio
+
+import gin
+from instructrec_jax.errors import InputError
+from instructrec_jax.eval import results
+
+TARGET_FIELDS = ("instance", "user", "target", "candidates")
+
+Targets = Sequence[Mapping[str, Any]]
+Scores = np.ndarray | tuple[np.ndarray, Any] | Sequence[Sequence[float]]
+
+
+def ranking_metric_fn(targets: Targets, scores: Scores) -> dict[str, float]:
+  """Measures one task.
+
+  SeqIO knows by the names of the arguments that it wants scores.
+
+  Args:
+    targets: B dicts with `TARGET_FIELDS`: instance, user and target (an item
+      code) are integers, candidates an integer array [C].
+    scores: [B, C], the log-likelihood of each candidate, -inf past a
+      request's last one; or a tuple of it and whatever else the model gave.
+
+  Returns:
+    The mean of each metric, and their number "n".
+
+  Raises:
+    InputError: as `results.Predictions.of`.
+  """
+  counts = predictions_from(targets, scores).counts()
+  return {**counts.means(), "n": float(counts.n)}
+
+
+def predictions_from(targets: Targets, scores: Scores) -> results.Predictions:
+  """Brings SeqIO's targets and scores together; see `ranking_metric_fn`.
+
+  Raises:
+    InputError: a target lacks a field, or as `results.Predictions.of`.
+  """
+  if isinstance(scores, tuple):
+    scores = scores[0]
+  for number, target in enumerate(targets):
+    missing = [name for name in TARGET_FIELDS if name not in target]
+    if missing:
+      raise InputError(
+        f"target {number}: expected the fields {list(TARGET_FIELDS)}, "
+        f"{missing} missing from {sorted(target)}"
+      )
+  columns = ([t[name] for t in targets] for name in TARGET_FIELDS)
+  return results.Predictions.of(*columns, np.asarray(scores))
+
+
+@gin.configurable
+class ResultLogger(seqio.Logger):
+  """Writes metrics.json and predictions.jsonl for each task evaluated.
+
+  They lie in <output_dir>/<task>/<step>, or <output_dir>/<task> for an
+  evaluation that has no step.
+  """
+
+  def __init__(
+    self,
+    output_dir: str,
+    system: str,
+    dataset: str,
+    split: str,
+    seed: int = 0,
+    skipped: Mapping[str, int] | None = None,
+  ):
+    """Describes what is being measured.
+
+    Args:
+      output_dir: given by the evaluator.
+      system: the model's name in tables.
+      dataset: the records' dataset.
+      split: "validation" or "test".
+      seed: of the bootstrap.
+      skipped: requests that were left out before scoring, by reason.
+    """
+    super().__init__(output_dir=output_dir)
+    self._description = {
+      "system": system,
+      "dataset": dataset,
+      "split": split,
+      "seed": seed,
+      "skipped": dict(skipped or {}),
+    }
+
+  def __call__(
+    self,
+    task_name: str,
+    step: int | None,
+    metrics: Mapping[str, Any],
+    dataset: Any,
+    inferences: Mapping[str, Any] | None,
+    targets: Targets | None,
+  ) -> None:
+    """Called by the evaluator once a task, after its metrics.
+
+    Raises:
+      InputError: the task has no scores, or as `results.Predictions.of`.
+    """
+    del metrics, dataset  # Both follow from targets and scores.
+    if not inferences or "score" not in inferences or targets is None:
+      raise InputError(
+        f"task {task_name!r}: expected scores to write; its metric_fns must "
+        "include ranking_metric_fn"
+      )
+    # Evaluators without a step say None or -1.
+    step = None if step is None or step < 0 else int(step)
+    predictions = predictions_from(targets, inferences["score"])
+    result = predictions.result(task=task_name, step=step, **self._description)
+    folder = Path(self.output_dir) / task_name
+    results.write(
+      folder if step is None else folder / str(step), result, predictions
+    )

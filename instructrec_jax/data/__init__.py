@@ -1,0 +1,1 @@
+"""From raw files to records: sources, tables, splits, candidates, records."""

@@ -1,0 +1,44 @@
+"""Names of datasets, and the folders and seeds that follow from them."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import numpy as np
+
+from instructrec_jax.errors import InputError
+
+RECORDS_VERSION = "1.0.0"
+
+
+def check_dataset(name: str) -> str:
+  """Returns `name` if folders, TFDS and tasks can all carry it."""
+  if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    near = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "my_data"
+    near = near if near[0].isalpha() else f"data_{near}"
+    raise InputError(
+      f"dataset {name!r}: expected lower-case letters, digits and _, "
+      f"starting with a letter, such as {near!r}"
+    )
+  return name
+
+
+def tables_dir(data_dir: str | Path, dataset: str) -> Path:
+  """Returns the folder of a dataset's tables."""
+  return Path(data_dir) / "tables" / check_dataset(dataset)
+
+
+def records_name(dataset: str) -> str:
+  """Returns the name under which TFDS knows a dataset's records."""
+  return f"instructrec_{check_dataset(dataset)}"
+
+
+def records_dir(data_dir: str | Path, dataset: str) -> Path:
+  """Returns the folder of a dataset's records."""
+  return Path(data_dir) / "records" / records_name(dataset) / RECORDS_VERSION
+
+
+def generator(seed: int, *names: str) -> np.random.Generator:
+  """Returns the random stream that `names` pick out of one seed."""
+  digest = hashlib.sha256("/".join(names).encode()).digest()
+  return np.random.default_rng([seed, *np.frombuffer(digest, np.uint32)])

@@ -1,0 +1,352 @@
+"""The embedded demo world: a shop whose customers' tastes are known.
+
+Two domains, board games and books, share customers. Every customer has two
+favourite themes and a favourite kind, which show in the titles of what they
+buy, and sometimes one theme gives way to another. Now and then they buy a
+present, whose theme is somebody else's. Ratings, reviews and attributes follow
+from the same facts.
+
+A purchase is drawn from
+
+  p(item) = (1 - gift) softmax(taste + popularity) + gift softmax(popularity)
+
+over the items not yet bought, so the best possible ranking of candidates is
+known: by p itself. It is written beside the files as the `optimum`.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+# Theme: the words its titles are made of (first halves, second halves).
+THEMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+  "pirates": (
+    ("Corsair", "Buccaneer", "Salty", "Plundered"),
+    ("Galleon", "Lagoon", "Doubloon", "Cutlass"),
+  ),
+  "space": (
+    ("Orbital", "Stellar", "Lunar", "Galactic"),
+    ("Outpost", "Comet", "Rocket", "Nebula"),
+  ),
+  "dragons": (
+    ("Fiery", "Scaled", "Winged", "Ancient"),
+    ("Wyrm", "Hoard", "Drake", "Lair"),
+  ),
+  "trains": (
+    ("Iron", "Express", "Northern", "Steam"),
+    ("Railway", "Locomotive", "Junction", "Carriage"),
+  ),
+  "gardens": (
+    ("Blooming", "Mossy", "Walled", "Sunlit"),
+    ("Orchard", "Meadow", "Rosebed", "Greenhouse"),
+  ),
+  "detectives": (
+    ("Hidden", "Midnight", "Velvet", "Foggy"),
+    ("Clue", "Alibi", "Motive", "Suspect"),
+  ),
+  "robots": (
+    ("Clockwork", "Electric", "Chrome", "Binary"),
+    ("Automaton", "Circuit", "Android", "Gearbox"),
+  ),
+  "knights": (
+    ("Royal", "Gallant", "Armoured", "Crimson"),
+    ("Castle", "Joust", "Banner", "Crown"),
+  ),
+  "oceans": (
+    ("Coral", "Tidal", "Deep", "Sunken"),
+    ("Reef", "Whale", "Harbour", "Trench"),
+  ),
+  "cooking": (
+    ("Spiced", "Golden", "Roasted", "Buttered"),
+    ("Kitchen", "Banquet", "Pastry", "Feast"),
+  ),
+  "ghosts": (
+    ("Haunted", "Whispering", "Pale", "Shadowed"),
+    ("Manor", "Attic", "Phantom", "Crypt"),
+  ),
+  "deserts": (
+    ("Burning", "Nomad", "Endless", "Amber"),
+    ("Dune", "Oasis", "Caravan", "Mirage"),
+  ),
+}
+# Domain: its kinds, with a usual price in euros.
+KINDS: dict[str, dict[str, float]] = {
+  "board_games": {
+    "Card Game": 15,
+    "Dice Game": 12,
+    "Jigsaw Puzzle": 18,
+    "Strategy Game": 45,
+    "Party Game": 25,
+  },
+  "books": {
+    "Novel": 14,
+    "Picture Book": 16,
+    "Handbook": 22,
+    "Story Collection": 12,
+    "Atlas": 35,
+  },
+}
+OCCUPATIONS = (
+  "teacher", "nurse", "engineer", "student", "retired", "artist",
+)  # fmt: skip
+RECIPIENTS = ("son", "daughter", "sister", "father", "neighbour", "friend")
+
+_THEME_GAIN = (3.6, 2.8)  # of the first and the second favourite theme
+_KIND_GAIN = 2.0
+_POPULARITY_SPREAD = 0.7
+_GIFT = 0.08
+_DRIFT = 0.3
+_DAY = 86_400
+_START = 1_577_836_800  # 2020-01-01 UTC, in seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+  """Raw tables of one world, by domain where they differ.
+
+  Attributes:
+    users: user, age (years), gender, occupation.
+    items: item, title, categories (joined by "|"), brand, price (euros).
+    interactions: user, item, timestamp (seconds, whole days), rating (1 to 5),
+      review, summary.
+    optimum: float32 [users, items], log p(item) just before the user's last
+      purchase in that domain.
+  """
+
+  users: pl.DataFrame
+  items: dict[str, pl.DataFrame]
+  interactions: dict[str, pl.DataFrame]
+  optimum: dict[str, np.ndarray]
+
+
+def world(num_users: int = 2000, num_items: int = 300, seed: int = 0) -> World:
+  """Draws a world; the same arguments give the same one.
+
+  Args:
+    num_users: customers.
+    num_items: items of each domain, at most 960.
+    seed: of everything.
+  """
+  rng = np.random.default_rng(seed)
+  users, occupation = _users(rng, num_users)
+  items, facts = {}, {}
+  for domain, kinds in KINDS.items():
+    items[domain], facts[domain] = _items(rng, domain, kinds, num_items)
+  interactions, optimum = _purchases(rng, occupation, items, facts)
+  return World(users, items, interactions, optimum)
+
+
+def write(out: Path, **options: int) -> World:
+  """Writes a world as CSV files: users.csv, and a folder for each domain.
+
+  Args:
+    out: folder, made if need be.
+    **options: of `world`.
+  """
+  made = world(**options)
+  out.mkdir(parents=True, exist_ok=True)
+  made.users.write_csv(out / "users.csv")
+  for domain, items in made.items.items():
+    (out / domain).mkdir(exist_ok=True)
+    items.write_csv(out / domain / "items.csv")
+    made.interactions[domain].write_csv(out / domain / "interactions.csv")
+    np.savez_compressed(
+      out / domain / "optimum.npz",
+      users=made.users["user"].to_numpy().astype(str),
+      items=items["item"].to_numpy().astype(str),
+      log_p=made.optimum[domain],
+    )
+  return made
+
+
+def _users(
+  rng: np.random.Generator, count: int
+) -> tuple[pl.DataFrame, np.ndarray]:
+  occupation = rng.integers(len(OCCUPATIONS), size=count)
+  age = np.clip(rng.normal(38, 14, count), 12, 90).astype(int)
+  retired = OCCUPATIONS.index("retired")
+  age = np.where(occupation == retired, np.clip(age + 35, 60, 90), age)
+  return (
+    pl.DataFrame(
+      {
+        "user": [f"c{i:05d}" for i in range(count)],
+        "age": age,
+        "gender": rng.choice(["F", "M"], count),
+        "occupation": np.array(OCCUPATIONS)[occupation],
+      }
+    ),
+    occupation,
+  )
+
+
+def _items(
+  rng: np.random.Generator, domain: str, kinds: dict[str, float], count: int
+) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
+  """Returns a domain's items, and theme, kind, popularity of each."""
+  every = [
+    (theme, kind, f"{first} {second}: A {kind_name}")
+    for theme, (firsts, seconds) in enumerate(THEMES.values())
+    for first in firsts
+    for second in seconds
+    for kind, kind_name in enumerate(kinds)
+  ]
+  # As many items of every theme, whatever `count`.
+  order = rng.permutation(len(every))
+  rank_in_theme = np.zeros(len(every), int)
+  for theme in range(len(THEMES)):
+    of_theme = [i for i in order if every[i][0] == theme]
+    rank_in_theme[of_theme] = np.arange(len(of_theme))
+  chosen = sorted(np.lexsort((order, rank_in_theme))[:count])
+  theme = np.array([every[i][0] for i in chosen])
+  kind = np.array([every[i][1] for i in chosen])
+  theme_names, kind_names = np.array(list(THEMES)), np.array(list(kinds))
+  usual = np.array(list(kinds.values()))[kind]
+  table = pl.DataFrame(
+    {
+      "item": [f"{domain}-{i:04d}" for i in range(len(chosen))],
+      "title": [every[i][2] for i in chosen],
+      "categories": np.char.add(
+        np.char.add(theme_names[theme], "|"), kind_names[kind]
+      ),
+      "brand": [f"{name.title()} & Co" for name in theme_names[theme]],
+      "price": np.round(usual * rng.uniform(0.7, 1.4, len(chosen)), 2),
+    }
+  )
+  popularity = rng.normal(0, _POPULARITY_SPREAD, len(chosen))
+  return table, {"theme": theme, "kind": kind, "popularity": popularity}
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+  p = np.exp(logits - logits.max(-1, keepdims=True))
+  return p / p.sum(-1, keepdims=True)
+
+
+def _purchases(
+  rng: np.random.Generator,
+  occupation: np.ndarray,
+  items: dict[str, pl.DataFrame],
+  facts: dict[str, dict[str, np.ndarray]],
+) -> tuple[dict[str, pl.DataFrame], dict[str, np.ndarray]]:
+  """Lets every customer buy, one purchase after another, all at once."""
+  num_users, num_themes = len(occupation), len(THEMES)
+  everyone = np.arange(num_users)
+  # An occupation leans to two themes; favourites are drawn without repeats.
+  lean = np.zeros((num_users, num_themes))
+  lean[everyone, occupation * 2 % num_themes] = 1
+  lean[everyone, (occupation * 2 + 1) % num_themes] = 1
+  favourites = np.argsort(-(lean + rng.gumbel(size=lean.shape)), axis=1)[:, :2]
+  favourite_kind = rng.integers(5, size=num_users)
+  purchases = 14 + rng.poisson(8, num_users)
+  drift_at = np.where(
+    rng.random(num_users) < _DRIFT,
+    rng.integers(3, purchases - 3),
+    purchases.max() + 1,
+  )
+  bought = {d: np.zeros((num_users, len(items[d])), bool) for d in items}
+  optimum = {d: np.zeros((num_users, len(items[d])), np.float32) for d in items}
+  day = rng.integers(0, 365, num_users)
+  log = {d: [] for d in items}
+
+  for step in range(purchases.max()):
+    drifts = drift_at == step
+    favourites[drifts, 1] = (
+      favourites[drifts, 0] + rng.integers(1, num_themes, drifts.sum())
+    ) % num_themes
+    day = day + rng.geometric(0.1, num_users) - 1
+    in_books = rng.random(num_users) < 0.35
+    for domain, users in (
+      ("board_games", np.flatnonzero((step < purchases) & ~in_books)),
+      ("books", np.flatnonzero((step < purchases) & in_books)),
+    ):
+      fact = facts[domain]
+      taste = fact["popularity"] + _KIND_GAIN * (
+        fact["kind"] == favourite_kind[users, None]
+      )
+      for place, gain in enumerate(_THEME_GAIN):
+        taste = taste + gain * (fact["theme"] == favourites[users, place, None])
+      unavailable = np.where(bought[domain][users], -np.inf, 0)
+      own = _softmax(taste + unavailable)
+      # A present: the theme is anybody's, so popularity alone decides.
+      present = _softmax(fact["popularity"] + unavailable)
+      with np.errstate(divide="ignore"):
+        optimum[domain][users] = np.log((1 - _GIFT) * own + _GIFT * present)
+      is_gift = rng.random(len(users)) < _GIFT
+      p = np.where(is_gift[:, None], present, own)
+      chosen = (p.cumsum(1) < rng.random((len(users), 1))).sum(1)
+      chosen = np.minimum(chosen, p.shape[1] - 1)
+      bought[domain][users, chosen] = True
+      liked = (fact["theme"][chosen, None] == favourites[users]).any(
+        1
+      ) | is_gift
+      rating = np.clip(
+        np.round(rng.normal(np.where(liked, 4.5, 3.0), 0.7)), 1, 5
+      )
+      log[domain].append(
+        pl.DataFrame(
+          {
+            "user": users,
+            "item": chosen,
+            "timestamp": _START + day[users] * _DAY,
+            "rating": rating,
+            "theme": fact["theme"][chosen],
+            "gift": is_gift,
+            "recipient": rng.integers(len(RECIPIENTS), size=len(users)),
+            "wording": rng.integers(3, size=len(users)),
+          }
+        )
+      )
+  return {d: _as_written(pl.concat(log[d]), items[d]) for d in items}, optimum
+
+
+def _as_written(log: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+  """Turns codes into ids, and facts into review texts."""
+  theme = pl.lit(pl.Series(list(THEMES))).gather(pl.col("theme"))
+  recipient = pl.lit(pl.Series(RECIPIENTS)).gather(pl.col("recipient"))
+  title = pl.lit(items["title"]).gather(pl.col("item"))
+  gifts = (
+    pl.format("Bought {} as a present for my {}, who loves {}.", title,
+              recipient, theme),
+    pl.format("My {} is mad about {}, so this was an easy choice.", recipient,
+              theme),
+    pl.format("A birthday gift for my {}. Anything with {} is a hit.",
+              recipient, theme),
+  )  # fmt: skip
+  own = (
+    pl.format("I can't get enough of {}, and {} did not let me down.", theme,
+              title),
+    pl.format("Looking for something about {} for quiet evenings, I found "
+              "this.", theme),
+    pl.format("Another one for my {} shelf.", theme),
+  )  # fmt: skip
+  cold = pl.format("I tried {} for a change, but {} is not for me.", title,
+                   theme)  # fmt: skip
+
+  def worded(texts) -> pl.Expr:
+    return (
+      pl.when(pl.col("wording") == 0)
+      .then(texts[0])
+      .when(pl.col("wording") == 1)
+      .then(texts[1])
+      .otherwise(texts[2])
+    )
+
+  return log.select(
+    pl.format("c{}", pl.col("user").cast(pl.String).str.zfill(5)).alias("user"),
+    pl.lit(items["item"]).gather(pl.col("item")).alias("item"),
+    "timestamp",
+    pl.col("rating").cast(pl.Int32),
+    pl.when("gift")
+    .then(worded(gifts))
+    .when(pl.col("rating") <= 3)
+    .then(cold)
+    .otherwise(worded(own))
+    .alias("review"),
+    pl.when("gift")
+    .then(pl.lit("A present"))
+    .when(pl.col("rating") <= 3)
+    .then(pl.lit("Not my thing"))
+    .otherwise(pl.lit("Just right"))
+    .alias("summary"),
+  )

@@ -1,0 +1,217 @@
+"""People's own logs: tables of interactions and items in CSV or Parquet."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from instructrec_jax.data.sources.raw import Bad, Raw
+from instructrec_jax.data.sources.text import (
+  LINE,
+  Field,
+  parse,
+  read_unquoted,
+  scan_quoted,
+)
+from instructrec_jax.errors import InputError
+
+_BY_SUFFIX = {".csv": ",", ".tsv": "\t"}
+_DELIMITERS = (",", "\t", ";", "|")
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
+_ISO = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+
+OPTIONS = {
+  "delimiter": "what splits a row; by default , in .csv and a tab in .tsv",
+  "user_column": "who (default user_id)",
+  "item_column": "what (default item_id)",
+  "time_column": (
+    "when: a number or an ISO date (default timestamp; `none` takes the order "
+    "of the rows)"
+  ),
+  "time_unit": "of a time that is a number: s, ms or us (default s)",
+  "rating_column": "how much it was liked",
+  "review_column": "what the user wrote about it",
+  "summary_column": "the headline of that",
+  "item_id_column": "of the items file (default item_column)",
+  "title_column": "of the items file (default title)",
+  "category_column": "of the items file: its labels",
+  "category_separator": "what splits the labels (default |)",
+  "brand_column": "of the items file",
+  "description_column": "of the items file",
+  "price_column": "of the items file",
+  "year_column": "of the items file",
+}
+
+
+def read(
+  files: Mapping[str, Path],
+  *,
+  delimiter: str | None = None,
+  user_column: str = "user_id",
+  item_column: str = "item_id",
+  time_column: str = "timestamp",
+  time_unit: str = "s",
+  item_id_column: str | None = None,
+  title_column: str = "title",
+  category_separator: str = "|",
+  **columns: str,
+) -> Raw:
+  """Reads a table of interactions, one of items and, if given, one of users.
+
+  Args:
+    files: "interactions", "items" and perhaps "users"; .csv, .tsv, .txt
+      (plain or gzipped) or .parquet.
+    delimiter: see OPTIONS, as for all that follow.
+    user_column: in the interactions and users files.
+    item_column: in the interactions file.
+    time_column: in the interactions file.
+    time_unit: of numeric times.
+    item_id_column: in the items file.
+    title_column: in the items file.
+    category_separator: between labels.
+    **columns: the other *_column options.
+  """
+  columns = {k.removesuffix("_column"): v for k, v in columns.items() if v}
+  wanted = {
+    "user": Field(user_column, required=True),
+    "item": Field(item_column, required=True),
+  }
+  for name, dtype in (
+    ("rating", pl.Float32),
+    ("review", pl.String),
+    ("summary", pl.String),
+  ):
+    if name in columns:
+      wanted[name] = Field(columns[name], dtype)
+  path = files["interactions"]
+  rows = _open(path, delimiter)
+  if time_column != "none":
+    wanted["timestamp"] = _time(rows, path, time_column, time_unit)
+  interactions, bad = _parse(rows, path, wanted)
+  if "timestamp" in wanted:
+    _check_unit(interactions["timestamp"], path, time_column, time_unit)
+
+  wanted = {
+    "item_id": Field(item_id_column or item_column, required=True),
+    "title": Field(title_column),
+  }
+  for name, column, dtype in (
+    ("categories", "category", pl.String),
+    ("brand", "brand", pl.String),
+    ("description", "description", pl.String),
+    ("price", "price", pl.Float32),
+    ("year", "year", pl.Int32),
+  ):
+    if column in columns:
+      wanted[name] = Field(columns[column], dtype)
+  items, bad_items = _parse(
+    _open(files["items"], delimiter), files["items"], wanted
+  )
+  if "categories" in wanted:
+    labels = pl.col("categories").fill_null("").str.split(category_separator)
+    labels = labels.list.eval(pl.element().str.strip_chars())
+    items = items.with_columns(
+      labels.list.eval(pl.element().filter(pl.element() != ""))
+    )
+
+  users, bad_users = None, []
+  if "users" in files:
+    rows = _open(files["users"], delimiter)
+    wanted = {name: Field(name) for name in rows.names if name != user_column}
+    wanted = {"user_id": Field(user_column, required=True)} | wanted
+    users, bad_users = _parse(rows, files["users"], wanted)
+  return Raw(
+    interactions,
+    items,
+    users,
+    {"interactions": bad, "items": bad_items, "user_attributes": bad_users},
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rows:
+  """Rows of one file, how they were split, and those with wrong fields."""
+
+  frame: pl.LazyFrame
+  delimiter: str | None
+  bad: list[Bad]
+
+  @property
+  def names(self) -> list[str]:
+    return [n for n in self.frame.collect_schema().names() if n != LINE]
+
+
+def _open(path: Path, delimiter: str | None) -> _Rows:
+  suffix = Path(path.name.removesuffix(".gz")).suffix
+  if suffix == ".parquet":
+    frame = pl.scan_parquet(path).with_row_index(LINE, offset=1)
+    return _Rows(frame, None, [])
+  delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
+  if delimiter is None and suffix not in _BY_SUFFIX:
+    raise InputError(
+      f"{path}: cannot tell what splits its rows by the ending {suffix!r}: "
+      "give delimiter, or use .csv, .tsv or .parquet"
+    )
+  split = delimiter or _BY_SUFFIX[suffix]
+  # By convention tabs come without quotes, and titles do contain them.
+  if split == "\t":
+    frame, bad = read_unquoted(path, split)
+    rows = _Rows(frame.lazy(), split, bad)
+  else:
+    rows = _Rows(scan_quoted(path, split), split, [])
+  if len(rows.names) == 1:
+    header = rows.names[0]
+    other = [d for d in _DELIMITERS if d != split and d in header]
+    if other:
+      raise InputError(
+        f"{path} has one column when split at {split!r}: {header!r:.100}. "
+        f"It looks split at {other[0]!r}: give delimiter={other[0]!r}"
+      )
+  return rows
+
+
+def _parse(
+  rows: _Rows, path: Path, wanted: Mapping[str, Field]
+) -> tuple[pl.DataFrame, list[Bad]]:
+  table, bad = parse(rows.frame, path, wanted, rows.delimiter)
+  return table, rows.bad + bad
+
+
+def _time(rows: _Rows, path: Path, column: str, unit: str) -> Field:
+  if unit not in _PER_SECOND:
+    raise InputError(
+      f"time_unit {unit!r} is unknown: one of {', '.join(_PER_SECOND)}"
+    )
+  schema = rows.frame.collect_schema()
+  if column not in schema:
+    raise InputError(
+      f"{path} has no column {column!r} to order by; it has "
+      f"{', '.join(rows.names)}. Name one with time_column, or give "
+      "time_column=none to take the order of the rows"
+    )
+  given = pl.col(column)
+  if schema[column].is_temporal():
+    return Field(
+      column, pl.Int64, True, given.cast(pl.Datetime("us")).dt.epoch("s")
+    )
+  seconds = given.cast(pl.Float64, strict=False) / _PER_SECOND[unit]
+  if schema[column] != pl.String:
+    return Field(column, pl.Int64, required=True, value=seconds.floor())
+  plain = given.str.strip_suffix("Z").str.replace("T", " ", literal=True)
+  dates = [
+    plain.str.strptime(pl.Datetime("us"), iso, strict=False).dt.epoch("s")
+    for iso in _ISO
+  ]
+  value = pl.coalesce(seconds.floor().cast(pl.Int64, strict=False), *dates)
+  return Field(column, pl.Int64, required=True, value=value)
+
+
+def _check_unit(times: pl.Series, path: Path, column: str, unit: str) -> None:
+  # 1e11 seconds are the year 5138, and 1e11 milliseconds are 1973.
+  median = times.median()
+  if median > 1e11:
+    raise InputError(
+      f"{path}: {column} is about {median:.3g} {unit}, long after the year "
+      "5000: give time_unit=ms or time_unit=us"
+    )

@@ -1,0 +1,213 @@
+"""Rows out of text files, with every row that cannot be used accounted for."""
+
+import csv
+import dataclasses
+import gzip
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from instructrec_jax import errors
+from instructrec_jax.data.sources.raw import Bad
+from instructrec_jax.errors import InputError
+
+# Row numbers travel with the rows until `parse` has reported the bad ones.
+LINE = "__line"
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+  """How a raw column becomes a column of a table.
+
+  Attributes:
+    column: its name in the file.
+    dtype: what it is read as.
+    required: whether a row without it is unusable.
+    value: an expression over the raw columns, where a cast of `column` is not
+      enough; null where the text is no such value.
+  """
+
+  column: str
+  dtype: pl.DataType | type[pl.DataType] = pl.String
+  required: bool = False
+  value: pl.Expr | None = None
+
+
+def read_unquoted(
+  path: Path, separator: str, columns: Sequence[str] | None = None
+) -> tuple[pl.DataFrame, list[Bad]]:
+  """Reads lines split at `separator`, in which quotes mean nothing.
+
+  The text is UTF-8 or, where it is not valid UTF-8, ISO-8859-1: accented
+  Latin-1 text is practically never valid UTF-8, and copies of the older
+  MovieLens files exist in both.
+
+  Args:
+    path: the file, plain or gzipped.
+    separator: one or more characters.
+    columns: their names; None takes them from the first line.
+
+  Returns:
+    The rows as text with LINE, and those with another number of fields.
+  """
+  opened = gzip.open if path.suffix == ".gz" else open
+  with opened(path, "rb") as f:
+    data = f.read()
+  try:
+    text = data.decode()
+  except UnicodeDecodeError:
+    text = data.decode("latin-1")
+  del data
+  lines = pl.DataFrame({"raw": [text.removeprefix("\ufeff")]}).select(
+    pl.col("raw").str.split("\n").explode().str.strip_suffix("\r")
+  )
+  del text
+  lines = lines.with_row_index(LINE, offset=1).filter(pl.col("raw") != "")
+  if columns is None:
+    if lines.is_empty():
+      raise InputError(f"{path} is empty: expected a header line")
+    columns = lines["raw"][0].split(separator)
+    lines = lines[1:]
+  fits = (
+    pl.col("raw").str.count_matches(separator, literal=True) == len(columns) - 1
+  )
+  wrong = lines.filter(~fits)
+  # split_exact gives one field where it should give none to split.
+  fields = pl.col("raw").str.split_exact(separator, max(len(columns) - 1, 1))
+  rows = lines.filter(fits).select(LINE, fields)
+  rows = rows.select(
+    LINE,
+    *(
+      pl.col("raw").struct.field(f"field_{i}").alias(name)
+      for i, name in enumerate(columns)
+    ),
+  )
+  if wrong.is_empty():
+    return rows, []
+  reason = f"not {len(columns)} fields"
+  return rows, [Bad(reason, wrong.height, f"{path.name}:{wrong[LINE][0]}")]
+
+
+def scan_quoted(
+  path: Path, separator: str, columns: Sequence[str] | None = None
+) -> pl.LazyFrame:
+  """Scans a UTF-8 file with RFC 4180 quotes as text columns and LINE.
+
+  Line numbers count rows, so they run behind after a quoted line break.
+
+  Args:
+    path: the file, plain or gzipped.
+    separator: one character.
+    columns: their names where the file has no header line.
+  """
+  try:
+    rows = pl.scan_csv(
+      path,
+      separator=separator,
+      has_header=columns is None,
+      new_columns=columns,
+      infer_schema=False,
+    )
+    rows.collect_schema()
+  except pl.exceptions.NoDataError:
+    raise InputError(f"{path} is empty: expected a header line") from None
+  return rows.with_row_index(LINE, offset=2 if columns is None else 1)
+
+
+def parse(
+  rows: pl.DataFrame | pl.LazyFrame,
+  path: Path,
+  fields: Mapping[str, Field],
+  separator: str | None = None,
+) -> tuple[pl.DataFrame, list[Bad]]:
+  """Turns raw rows into the columns named by `fields`.
+
+  A row is unusable where a required value is missing, or any value is there
+  but cannot be read as its type.
+
+  Args:
+    rows: raw columns and LINE.
+    path: for messages.
+    fields: by name of the column to make.
+    separator: of the file, where it was scanned with quotes, for messages.
+
+  Returns:
+    The usable rows in file order, and what was left out.
+
+  Raises:
+    InputError: a column is missing, or no row is usable.
+  """
+  rows = rows.lazy()
+  there = [name for name in rows.collect_schema().names() if name != LINE]
+  for field in fields.values():
+    if field.column not in there:
+      raise errors.unknown(f"column of {path}", field.column, there)
+  reasons, faults, values = [], [], []
+  for name, field in fields.items():
+    given = pl.col(field.column)
+    if rows.collect_schema()[field.column] == pl.String:
+      given = pl.when(given != "").then(given)
+    value = given.cast(field.dtype, strict=False)
+    if field.value is not None:
+      value = field.value.cast(field.dtype, strict=False)
+    values.append(value.alias(name))
+    if field.required:
+      reasons.append(f"{field.column} is missing")
+      faults.append(given.is_null())
+    if field.dtype != pl.String:
+      reasons.append(f"{field.column} is not {_words(name, field.dtype)}")
+      faults.append(given.is_not_null() & value.is_null())
+  # The first fault of a row is its reason, so that no row counts twice.
+  fault = pl.coalesce(
+    *(pl.when(test).then(pl.lit(i, pl.UInt8)) for i, test in enumerate(faults)),
+    pl.lit(None, pl.UInt8),
+  )
+  try:
+    table = rows.select(LINE, *values, fault.alias("__fault")).collect(
+      engine="streaming"
+    )
+  except pl.exceptions.ComputeError as error:
+    raise _ragged(path, separator, len(there), error) from None
+  counts = (
+    table.filter(pl.col("__fault").is_not_null())
+    .group_by("__fault")
+    .agg(pl.len(), pl.col(LINE).min())
+    .sort("__fault")
+  )
+  bad = [
+    Bad(reasons[code], count, f"{path.name}:{line}")
+    for code, count, line in counts.rows()
+  ]
+  good = table.filter(pl.col("__fault").is_null()).drop(LINE, "__fault")
+  if good.is_empty():
+    raise InputError(
+      f"{path} has no usable row: "
+      + (
+        "; ".join(f"{b.rows} with {b.reason} ({b.first})" for b in bad)
+        or "none"
+      )
+    )
+  return good, bad
+
+
+def _words(name: str, dtype: pl.DataType | type[pl.DataType]) -> str:
+  return "a time" if name == "timestamp" else "a number"
+
+
+def _ragged(
+  path: Path, separator: str | None, expected: int, error: Exception
+) -> InputError:
+  """Finds the line that Polars stumbled over, which it does not name."""
+  if separator is not None and path.suffix != ".gz":
+    with path.open(newline="", encoding="utf-8", errors="replace") as f:
+      reader = csv.reader(f, delimiter=separator)
+      for row in itertools.islice(reader, 10_000_000):
+        if len(row) > expected:
+          return InputError(
+            f"{path}:{reader.line_num}: expected {expected} fields split at "
+            f"{separator!r}, found {len(row)}: {row!r:.200} (a field that "
+            f'holds {separator!r} must stand in "quotes")'
+          )
+  return InputError(f"{path} cannot be read: {error}")

@@ -1,0 +1,1 @@
+"""The network, the model both runners drive, and how they are sharded."""

@@ -1,0 +1,256 @@
+"""The model both runners drive: loss, evaluation and candidate scores.
+
+`RankingModel` fulfils T5X's model contract without importing T5X: it has the
+attributes and methods that T5X's trainer and evaluator call, and T5X checks no
+base class.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gin
+import jax
+import jax.numpy as jnp
+import numpy as np
+from clu import metrics as clu_metrics
+from flax import traverse_util
+from flax.linen import partitioning
+
+from instructrec_jax import errors
+from instructrec_jax.model import network, sharding
+
+Batch = Mapping[str, jax.Array]
+Params = Mapping[str, Any]
+Metrics = dict[str, clu_metrics.Metric]
+
+# What T5X's names for a loss normalizing factor stand for, by the loss weights.
+LOSS_NORMALIZERS: dict[str, Callable[[jax.Array], jax.Array | int]] = {
+  "NUM_REAL_TARGET_TOKENS": jnp.sum,
+  "NUM_TOTAL_TARGET_TOKENS": lambda weights: weights.size,
+}
+
+
+def token_log_likelihood(
+  logits: jax.Array, targets: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Returns the log-likelihood of each target and the log of its normalizer.
+
+  The target's logit minus the log-sum-exp, so that no second array of the
+  logits' size, a log-softmax, is kept.
+
+  Args:
+    logits: float32 [..., V].
+    targets: int32 [...].
+
+  Returns:
+    Log-likelihoods and log-sum-exps, both float32 [...].
+  """
+  log_z = jax.nn.logsumexp(logits, axis=-1)
+  # A comparison and a sum fuse into one pass, also where V is sharded; taking
+  # along the axis would gather V, and scatter into it in the gradient.
+  at_target = jax.nn.one_hot(targets, logits.shape[-1], dtype=bool)
+  target_logit = jnp.sum(jnp.where(at_target, logits, 0.0), axis=-1)
+  return target_logit - log_z, log_z
+
+
+@gin.configurable
+class RankingModel:
+  """A T5.1.1 that is trained on targets and scores candidates by likelihood.
+
+  Attributes:
+    config: sizes of the network.
+    module: the network, a `network.Transformer`.
+    optimizer_def: what T5X updates the parameters with; our runner takes its
+      optimizer apart from the model.
+    FEATURE_CONVERTER_CLS: SeqIO converter for the batches, which the pipeline
+      sets, as it needs TensorFlow.
+  """
+
+  def __init__(
+    self,
+    config: network.T5Config,
+    input_vocabulary: Any = None,
+    output_vocabulary: Any = None,
+    optimizer_def: Any = None,
+    feature_converter_cls: Any = None,
+    z_loss: float = 1e-4,
+    label_smoothing: float = 0.0,
+    loss_normalizing_factor: float | str | None = None,
+  ):
+    """Builds the network; makes no parameters yet.
+
+    Args:
+      config: sizes of the network.
+      input_vocabulary: SeqIO vocabulary of the inputs, for T5X.
+      output_vocabulary: SeqIO vocabulary of the targets, for T5X.
+      optimizer_def: T5X optimizer definition, for T5X.
+      feature_converter_cls: SeqIO feature converter, for the pipeline and T5X.
+      z_loss: weight of the squared log normalizer, which keeps logits near
+        zero; 1e-4 is T5X's.
+      label_smoothing: probability mass taken from the target and spread over
+        the rest of the vocabulary.
+      loss_normalizing_factor: what the summed loss is divided by: None for 1, a
+        number, or a name out of `LOSS_NORMALIZERS`. Adafactor's steps do not
+        depend on it, except for the weight of its epsilons.
+
+    Raises:
+      InputError: if the factor is an unknown name.
+    """
+    named = isinstance(loss_normalizing_factor, str)
+    if named and loss_normalizing_factor not in LOSS_NORMALIZERS:
+      raise errors.unknown(
+        "loss_normalizing_factor", loss_normalizing_factor, LOSS_NORMALIZERS
+      )
+    self.config = config
+    self.module = network.Transformer(config)
+    self.input_vocabulary = input_vocabulary
+    self.output_vocabulary = output_vocabulary
+    self.optimizer_def = optimizer_def
+    self.FEATURE_CONVERTER_CLS = feature_converter_cls
+    self._z_loss = z_loss
+    self._label_smoothing = label_smoothing
+    self._loss_normalizing_factor = loss_normalizing_factor
+
+  def get_initial_variables(
+    self,
+    rng: jax.Array,
+    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    input_types: Mapping[str, Any] | None = None,
+  ) -> dict[str, Any]:
+    """Returns fresh parameters and the logical axes of each.
+
+    Args:
+      rng: key to draw them with.
+      input_shapes: of a batch, which T5X passes; parameters do not depend on
+        it.
+      input_types: likewise.
+
+    Returns:
+      {"params", "params_axes"} as T5X lays them out.
+    """
+    del input_shapes, input_types
+    tokens = jnp.zeros((1, 1), jnp.int32)
+    params = self.module.init(rng, tokens, tokens[None])["params"]
+    axes = {
+      (*path[:-1], f"{path[-1]}_axes"): partitioning.AxisMetadata(
+        sharding.logical_axes("/".join(path))
+      )
+      for path in traverse_util.flatten_dict(params)
+    }
+    return {"params": params, "params_axes": traverse_util.unflatten_dict(axes)}
+
+  def loss_fn(
+    self, params: Params, batch: Batch, dropout_rng: jax.Array | None
+  ) -> tuple[jax.Array, Metrics]:
+    """Returns the loss to differentiate, and sums with counts to report.
+
+    Args:
+      params: the network's parameters.
+      batch: int32 encoder_input_tokens [B, L], decoder_input_tokens and
+        decoder_target_tokens [B, T]; optionally decoder_loss_weights [B, T]
+        (else every target but padding counts once) and, of packed rows,
+        encoder_segment_ids [B, L] and decoder_segment_ids [B, T].
+      dropout_rng: key for dropout, or None for none.
+
+    Returns:
+      The loss, summed over target tokens and divided by the normalizing factor,
+      and metrics: "loss" is the plain negative log-likelihood in nats a target
+      token, "accuracy" the share of targets with the highest logit, "z_loss"
+      in nats a target token, "input_fill" and "target_fill" the share of
+      positions that are no padding.
+    """
+    targets_BxT = batch["decoder_target_tokens"]
+    weights_BxT = batch.get("decoder_loss_weights", targets_BxT > 0)
+    weights_BxT = weights_BxT.astype(jnp.float32)
+    logits_BxTxV = self._logits(params, batch, dropout_rng)
+    logp_BxT, log_z_BxT = token_log_likelihood(logits_BxTxV, targets_BxT)
+    z_loss_BxT = self._z_loss * jnp.square(log_z_BxT)
+    loss_BxT = z_loss_BxT - logp_BxT
+    if self._label_smoothing:
+      loss_BxT += self._smoothing(logits_BxTxV, logp_BxT, log_z_BxT)
+    loss = jnp.sum(loss_BxT * weights_BxT) / self._normalizer(weights_BxT)
+
+    count = jnp.sum(weights_BxT)
+    correct_BxT = jnp.argmax(logits_BxTxV, axis=-1) == targets_BxT
+
+    def per_target(value_BxT: jax.Array) -> clu_metrics.Average:
+      return clu_metrics.Average(jnp.sum(value_BxT * weights_BxT), count)
+
+    def fill(tokens: jax.Array) -> clu_metrics.Average:
+      real = jnp.sum(tokens > 0, dtype=jnp.float32)
+      return clu_metrics.Average(real, jnp.float32(tokens.size))
+
+    return loss, {
+      "loss": per_target(-logp_BxT),
+      "accuracy": per_target(correct_BxT),
+      "z_loss": per_target(z_loss_BxT),
+      "input_fill": fill(batch["encoder_input_tokens"]),
+      "target_fill": fill(targets_BxT),
+    }
+
+  def eval_fn(self, params: Params, batch: Batch) -> tuple[jax.Array, Metrics]:
+    """Returns what `loss_fn` does, without dropout."""
+    return self.loss_fn(params, batch, None)
+
+  def score_batch(self, params: Params, batch: Batch) -> jax.Array:
+    """Returns the log-likelihood of every candidate of every request.
+
+    Args:
+      params: the network's parameters.
+      batch: int32 encoder_input_tokens [B, L] and candidate_tokens [B, C, T],
+        each candidate with EOS at its end and padded with 0. A candidate of
+        padding only is absent.
+
+    Returns:
+      float32 [B, C], in nats, summed over the candidate's tokens with EOS; -inf
+      for an absent candidate.
+    """
+    candidates_BxCxT = batch["candidate_tokens"]
+    shifted_BxCxT = jnp.pad(
+      candidates_BxCxT[..., :-1], ((0, 0), (0, 0), (1, 0))
+    )
+    logits_BxCxTxV = self.module.apply(
+      {"params": params}, batch["encoder_input_tokens"], shifted_BxCxT
+    )
+    logp_BxCxT, _ = token_log_likelihood(logits_BxCxTxV, candidates_BxCxT)
+    real_BxCxT = candidates_BxCxT > 0
+    scores_BxC = jnp.sum(jnp.where(real_BxCxT, logp_BxCxT, 0.0), axis=-1)
+    return jnp.where(jnp.any(real_BxCxT, axis=-1), scores_BxC, -jnp.inf)
+
+  def _logits(
+    self, params: Params, batch: Batch, dropout_rng: jax.Array | None
+  ) -> jax.Array:
+    """Returns the logits [B, T, V] of a training batch: one candidate a row."""
+    segments_BxT = batch.get("decoder_segment_ids")
+    logits_Bx_xTxV = self.module.apply(
+      {"params": params},
+      batch["encoder_input_tokens"],
+      batch["decoder_input_tokens"][:, None],
+      batch.get("encoder_segment_ids"),
+      None if segments_BxT is None else segments_BxT[:, None],
+      train=dropout_rng is not None,
+      rngs=None if dropout_rng is None else {"dropout": dropout_rng},
+    )
+    return logits_Bx_xTxV[:, 0]
+
+  def _smoothing(
+    self, logits_BxTxV: jax.Array, logp_BxT: jax.Array, log_z_BxT: jax.Array
+  ) -> jax.Array:
+    """Returns what smoothing the labels adds to the cross-entropy [B, T].
+
+    As T5X defines it: the smoothed target's own entropy is taken off, so that
+    the best loss is 0.
+    """
+    V = self.config.vocab_size
+    confidence = 1.0 - self._label_smoothing
+    low = self._label_smoothing / (V - 1)
+    entropy = -(confidence * np.log(confidence) + (V - 1) * low * np.log(low))
+    all_logp_BxT = jnp.sum(logits_BxTxV, axis=-1) - V * log_z_BxT
+    smooth_BxT = -(confidence - low) * logp_BxT - low * all_logp_BxT - entropy
+    return smooth_BxT + logp_BxT
+
+  def _normalizer(self, weights_BxT: jax.Array) -> jax.Array | float:
+    factor = self._loss_normalizing_factor
+    if isinstance(factor, str):
+      return LOSS_NORMALIZERS[factor](weights_BxT)
+    return 1.0 if factor is None else factor

@@ -1,0 +1,1 @@
+"""The small runner: step, optimizer, checkpoints and the loop."""

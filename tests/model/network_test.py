@@ -1,0 +1,209 @@
+"""The network computes what Hugging Face's and T5X's T5 compute."""
+
+import dataclasses
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import traverse_util
+
+from instructrec_jax.model import network
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "testdata/hf_t5_tiny.npz"
+CONFIG = network.T5Config(
+  vocab_size=60,
+  emb_dim=24,
+  num_heads=3,
+  num_encoder_layers=2,
+  num_decoder_layers=2,
+  head_dim=6,
+  mlp_dim=40,
+)
+
+
+@pytest.fixture(scope="module")
+def golden():
+  with np.load(GOLDEN) as file:
+    arrays = dict(file)
+  flat = {
+    name.removeprefix("params/"): arrays.pop(name)
+    for name in list(arrays)
+    if name.startswith("params/")
+  }
+  arrays["params"] = traverse_util.unflatten_dict(flat, sep="/")
+  return arrays
+
+
+def shifted(tokens):
+  return np.pad(tokens[..., :-1], [(0, 0)] * (tokens.ndim - 1) + [(1, 0)])
+
+
+def apply(params, *args, config=CONFIG, **kwargs):
+  call = jax.jit(network.Transformer(config).apply)
+  return np.asarray(call({"params": params}, *args, **kwargs))
+
+
+def test_parameters_have_t5x_names_and_shapes(golden):
+  tokens = jnp.ones((1, 4), jnp.int32)
+  ours = jax.eval_shape(
+    network.Transformer(CONFIG).init,
+    jax.random.key(0),
+    tokens,
+    tokens[None],
+  )["params"]
+  shapes = {
+    name: (leaf.shape, leaf.dtype)
+    for name, leaf in traverse_util.flatten_dict(ours, sep="/").items()
+  }
+  expected = {
+    name: (leaf.shape, leaf.dtype)
+    for name, leaf in traverse_util.flatten_dict(
+      golden["params"], sep="/"
+    ).items()
+  }
+  assert shapes == expected
+
+
+def test_logits_equal_hugging_face(golden):
+  candidates = golden["candidates"]
+  logits = apply(golden["params"], golden["inputs"], shifted(candidates))
+  real = candidates[:, 0] > 0
+  np.testing.assert_allclose(
+    logits[:, 0][real], golden["logits"][real], rtol=1e-4, atol=2e-5
+  )
+
+
+def test_long_target_equals_hugging_face(golden):
+  """Distances beyond 128 reach the decoder's last bucket."""
+  target = golden["long_target"][None]
+  logits = apply(golden["params"], golden["inputs"][:1], shifted(target))
+  logp = jax.nn.log_softmax(logits[0, 0])
+  ours = np.take_along_axis(np.asarray(logp), target[0, 0, :, None], -1)
+  np.testing.assert_allclose(
+    ours[:, 0], golden["long_log_likelihood"], rtol=1e-4, atol=3e-5
+  )
+
+
+def test_packed_equals_unpacked(golden):
+  """Two requests in one row see nothing of each other, nor padding."""
+  inputs, targets = golden["inputs"], golden["candidates"][:, 0]
+  alone = apply(golden["params"], inputs, shifted(targets)[:, None])
+  packed = {"inputs": [], "segments": [], "targets": [], "target_segments": []}
+  for segment, row in enumerate((1, 2), start=1):
+    given = inputs[row][inputs[row] > 0]
+    target = targets[row][targets[row] > 0]
+    packed["inputs"].append(given)
+    packed["segments"].append(np.full(len(given), segment))
+    packed["targets"].append(shifted(target[None])[0])
+    packed["target_segments"].append(np.full(len(target), segment))
+
+  def pad(parts, length):
+    row = np.concatenate(parts).astype(np.int32)
+    return np.pad(row, (0, length - len(row)))[None]
+
+  lengths = [len(target) for target in packed["targets"]]
+  logits = apply(
+    golden["params"],
+    pad(packed["inputs"], 150),
+    pad(packed["targets"], 20)[:, None],
+    pad(packed["segments"], 150),
+    pad(packed["target_segments"], 20)[:, None],
+  )[0, 0]
+  expected = np.concatenate(
+    [alone[row, 0, :n] for row, n in zip((1, 2), lengths, strict=True)]
+  )
+  np.testing.assert_allclose(
+    logits[: sum(lengths)], expected, rtol=1e-4, atol=2e-5
+  )
+
+
+def test_t5x_network_agrees(golden):
+  """The same parameters in T5X's own network give the same packed logits."""
+  t5x_network = pytest.importorskip(
+    "t5x.examples.t5.network", reason="T5X is not installed"
+  )
+  rng = np.random.default_rng(3)
+  segments = np.repeat([[1, 2, 3, 0]], 2, 0).repeat([60, 40, 30, 20], 1)
+  target_segments = np.repeat([[1, 2, 3, 0]], 2, 0).repeat([5, 8, 4, 3], 1)
+  tokens = rng.integers(2, 60, segments.shape) * (segments > 0)
+  targets = rng.integers(2, 60, target_segments.shape) * (target_segments > 0)
+  theirs = t5x_network.Transformer(
+    t5x_network.T5Config(
+      **dataclasses.asdict(CONFIG) | {"dtype": jnp.float32},
+      mlp_activations=("gelu", "linear"),
+    )
+  )
+  with jax.numpy_rank_promotion("allow"):
+    expected = theirs.apply(
+      {"params": golden["params"]},
+      tokens,
+      shifted(targets),
+      targets,
+      encoder_segment_ids=segments,
+      decoder_segment_ids=target_segments,
+      enable_dropout=False,
+    )
+  logits = apply(
+    golden["params"],
+    tokens,
+    shifted(targets)[:, None],
+    segments,
+    target_segments[:, None],
+  )[:, 0]
+  real = target_segments > 0
+  np.testing.assert_allclose(logits[real], expected[real], rtol=1e-4, atol=3e-5)
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_relative_position_bias_is_the_bucket_of_each_pair(bidirectional):
+  length = 300
+  bias = network.RelativePositionBias(num_heads=2, bidirectional=bidirectional)
+  params = bias.init(jax.random.key(0), length)
+  table = np.asarray(params["params"]["rel_embedding"])
+  pairs = np.arange(length)[None, :] - np.arange(length)[:, None]
+  buckets = network.relative_position_bucket(pairs, bidirectional)
+  assert buckets.min() == 0
+  assert buckets.max() == network.RELPOS_BUCKETS - 1
+  np.testing.assert_array_equal(bias.apply(params, length), table[:, buckets])
+
+
+def test_no_temporary_holds_the_input_once_per_candidate():
+  """Only attention weights may have C, T and L; nothing else as large."""
+  B, C, T, L = 2, 7, 5, 64
+  tokens = jnp.ones((B, L), jnp.int32)
+  candidates = jnp.ones((B, C, T), jnp.int32)
+  model = network.Transformer(CONFIG)
+  params = model.init(jax.random.key(0), tokens, candidates)
+  jaxpr = jax.make_jaxpr(model.apply)(params, tokens, candidates)
+  shapes = {var.aval.shape for eqn in jaxpr.jaxpr.eqns for var in eqn.outvars}
+  weights = {(B, CONFIG.num_heads, C * T, L), (B, 1, C * T, L), (B, C * T, L)}
+  both = {s for s in shapes if L in s and (C in s or C * T in s)}
+  assert (B, CONFIG.num_heads, C * T, L) in both
+  assert both <= weights
+
+
+def test_bfloat16_is_close_and_logits_stay_float32(golden):
+  half = dataclasses.replace(CONFIG, dtype="bfloat16")
+  args = golden["params"], golden["inputs"], shifted(golden["candidates"])
+  exact, rough = apply(*args), apply(*args, config=half)
+  assert rough.dtype == np.float32
+  assert 0 < np.abs(exact - rough).max() < 0.25
+
+
+def test_dropout_acts_in_training_only(golden):
+  args = golden["params"], golden["inputs"], shifted(golden["candidates"])
+  model = network.Transformer(CONFIG)
+  trained = [
+    model.apply(
+      {"params": args[0]},
+      *args[1:],
+      train=True,
+      rngs={"dropout": jax.random.key(seed)},
+    )
+    for seed in (0, 0, 1)
+  ]
+  np.testing.assert_array_equal(trained[0], trained[1])
+  assert np.abs(trained[0] - trained[2]).max() > 0.1
+  np.testing.assert_array_equal(apply(*args), apply(*args))

@@ -175,7 +175,8 @@ class Result:
   Attributes:
     system: its name in tables.
     dataset: the records' dataset.
-    task: the SeqIO task or mixture that posed the requests.
+    task: the SeqIO task that put the requests into words; None for a system
+      that reads the records themselves.
     split: "validation" or "test".
     n: requests measured.
     seed: of the bootstrap, and of a system that draws.
@@ -188,7 +189,7 @@ class Result:
 
   system: str
   dataset: str
-  task: str
+  task: str | None
   split: str
   n: int
   seed: int

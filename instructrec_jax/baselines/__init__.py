@@ -1,0 +1,1 @@
+"""What a tuned model must beat, over the same requests and candidates."""

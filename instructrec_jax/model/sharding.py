@@ -82,8 +82,8 @@ def make_mesh(num_partitions: int = 1) -> Mesh:
   )
 
 
-def state_shardings(mesh: Mesh, shapes: Any) -> Any:
-  """Returns a sharding for every leaf of a train state.
+def tree_shardings(mesh: Mesh, params: Any, tree: Any) -> Any:
+  """Returns a sharding for every leaf of a tree.
 
   A leaf whose path ends in a parameter's name is split as the parameter is;
   Adafactor's row and column statistics are split as the axis that is left of
@@ -92,36 +92,37 @@ def state_shardings(mesh: Mesh, shapes: Any) -> Any:
 
   Args:
     mesh: the mesh.
-    shapes: an object with attributes `params` and more, of arrays or
-      `jax.ShapeDtypeStruct`.
+    params: the parameters, arrays or `jax.ShapeDtypeStruct`s.
+    tree: likewise, a train state, or the parameters alone.
 
   Returns:
-    The same structure of `NamedSharding`s.
+    The structure of `tree`, of `NamedSharding`s.
 
   Raises:
     InputError: if a parameter's axis does not divide over the mesh.
   """
-  params = {
-    _names(path): leaf.shape
-    for path, leaf in jax.tree_util.tree_leaves_with_path(shapes.params)
+  shapes = {
+    path_name(path): leaf.shape
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params)
   }
-  specs = {name: _spec("/".join(name)) for name in params}
-  _check_divisible(mesh, params, specs)
+  _check_divisible(mesh, shapes)
 
   def of_leaf(path: tuple[Any, ...], leaf: Any) -> NamedSharding:
-    names = _names(path)
-    name = next(
-      (names[i:] for i in range(len(names)) if names[i:] in params), None
-    )
-    spec = PartitionSpec()
-    if name is not None and leaf.shape == params[name]:
-      spec = specs[name]
-    elif name is not None and leaf.ndim == len(params[name]) - 1:
-      averaged = _averaged_axis(names, params[name])
-      spec = PartitionSpec(*np.delete(np.array(specs[name]), averaged))
-    return NamedSharding(mesh, spec)
+    suffixes = (path_name(path[i:]) for i in range(len(path)))
+    name = next((suffix for suffix in suffixes if suffix in shapes), None)
+    axes = None if name is None else _mesh_axes(name)
+    if axes and leaf.ndim == len(axes) - 1:
+      del axes[_averaged_axis(path_name(path), shapes[name])]
+    elif axes and leaf.shape != shapes[name]:
+      axes = None
+    return NamedSharding(mesh, PartitionSpec(*axes or ()))
 
-  return jax.tree_util.tree_map_with_path(of_leaf, shapes)
+  return jax.tree_util.tree_map_with_path(of_leaf, tree)
+
+
+def path_name(path: tuple[Any, ...]) -> str:
+  """Returns a tree path's keys joined by "/", of dicts, tuples or classes."""
+  return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
@@ -152,51 +153,37 @@ def put_batch(
     )
   place = batch_sharding(mesh)
   return {
-    name: jax.make_array_from_process_local_data(place, np.asarray(rows))
-    for name, rows in batch.items()
+    name: jax.make_array_from_process_local_data(place, np.asarray(array))
+    for name, array in batch.items()
   }
 
 
-def _spec(name: str) -> PartitionSpec:
-  return PartitionSpec(*(MESH_AXES[axis] for axis in logical_axes(name)))
+def _mesh_axes(name: str) -> list[str | None]:
+  return [MESH_AXES[axis] for axis in logical_axes(name)]
 
 
-def _names(path: tuple[Any, ...]) -> tuple[str, ...]:
-  """Returns a tree path's keys, whether of dicts or of dataclasses."""
-  return tuple(
-    str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", key))))
-    for key in path
-  )
-
-
-def _averaged_axis(names: tuple[str, ...], shape: tuple[int, ...]) -> int:
+def _averaged_axis(name: str, shape: tuple[int, ...]) -> int:
   """Returns the axis that Adafactor has averaged out of a statistic.
 
   `v_row` lacks the largest axis, `v_col` the second largest; of equal ones the
   later counts as larger (optax's and T5X's rule).
   """
   by_size = np.argsort(shape)
-  return int(by_size[-1] if "v_row" in names else by_size[-2])
+  return int(by_size[-1] if "/v_row/" in name else by_size[-2])
 
 
 def _divisors(n: int) -> list[int]:
   return [d for d in range(1, n + 1) if n % d == 0]
 
 
-def _check_divisible(
-  mesh: Mesh,
-  params: Mapping[tuple[str, ...], tuple[int, ...]],
-  specs: Mapping[tuple[str, ...], PartitionSpec],
-) -> None:
-  """Raises `InputError` if an axis does not divide over the mesh."""
+def _check_divisible(mesh: Mesh, shapes: Mapping[str, tuple[int, ...]]) -> None:
+  """Raises `InputError` if a parameter does not divide over the mesh."""
   parts = mesh.shape["model"]
   split = [
-    (size, "/".join(name), axis)
-    for name, shape in params.items()
-    for size, on, axis in zip(
-      shape, specs[name], logical_axes("/".join(name)), strict=True
-    )
-    if on == "model"
+    (size, name, axis)
+    for name, shape in shapes.items()
+    for size, axis in zip(shape, logical_axes(name), strict=True)
+    if MESH_AXES[axis] == "model"
   ]
   for size, name, axis in split:
     if size % parts:

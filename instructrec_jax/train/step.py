@@ -57,7 +57,7 @@ def make_state(
     model: what to train.
     optimizer: what to update it with.
     seed: for the parameters.
-    shardings: of the state, from `sharding.state_shardings`.
+    shardings: of the state, from `sharding.tree_shardings`.
   """
   init = jax.jit(
     lambda: _initial_state(model, optimizer, seed), out_shardings=shardings

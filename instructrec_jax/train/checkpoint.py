@@ -1,0 +1,227 @@
+"""Checkpoints: parameters, optimizer and data position, saved in one piece.
+
+A checkpoint is the folder <model_dir>/checkpoints/<step> with three items:
+  params     the parameters, under T5X's names
+  optimizer  the optimizer's state and the step
+  data       what each process's batch iterator says of its position
+Orbax writes it under a temporary name and renames it when complete, so a folder
+with a number for a name is whole.
+"""
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from etils import epath
+
+from instructrec_jax.errors import InputError
+from instructrec_jax.model import sharding
+from instructrec_jax.train.step import TrainState
+
+
+class Batches(Protocol):
+  """An iterator over this process's batches that can go back to a position."""
+
+  def __next__(self) -> Mapping[str, np.ndarray]:
+    """Returns the next batch."""
+
+  def get_state(self) -> bytes:
+    """Returns the position after the last batch that was returned."""
+
+  def set_state(self, state: bytes) -> None:
+    """Goes to a position, so that the batch after it comes next."""
+
+
+class Checkpoints:
+  """The checkpoints of one run; a context manager that waits for its saves."""
+
+  def __init__(self, model_dir: str | os.PathLike[str], keep: int | None):
+    """Opens the run's folder and removes what a killed save left there.
+
+    Args:
+      model_dir: the run's folder, made if it is absent.
+      keep: how many of the newest checkpoints to keep, or None for all.
+    """
+    self._folder = epath.Path(model_dir).resolve() / "checkpoints"
+    self._manager = ocp.CheckpointManager(
+      self._folder,
+      options=ocp.CheckpointManagerOptions(
+        max_to_keep=keep, cleanup_tmp_directories=True
+      ),
+    )
+
+  def __enter__(self) -> "Checkpoints":
+    return self
+
+  def __exit__(self, *_: Any) -> None:
+    self._manager.close()
+
+  def latest_step(self) -> int | None:
+    """Returns the step of the newest checkpoint, or None."""
+    return self._manager.latest_step()
+
+  def save(self, state: TrainState, batches: Batches) -> None:
+    """Saves a state and the position of its data; writes in the background.
+
+    Args:
+      state: copied to the host before this returns.
+      batches: at the position where the next step takes its batch.
+    """
+    optimizer = {"step": state.step, "opt_state": state.opt_state}
+    self._manager.save(
+      int(state.step),
+      args=ocp.args.Composite(
+        params=ocp.args.StandardSave(state.params),
+        optimizer=ocp.args.StandardSave(optimizer),
+        data=_ProcessBytes(batches.get_state()),
+      ),
+    )
+
+  def restore(
+    self, step: int, like: TrainState, batches: Batches
+  ) -> TrainState:
+    """Returns the state saved at a step, and moves the data to its position.
+
+    Args:
+      step: of a checkpoint that exists.
+      like: `jax.ShapeDtypeStruct`s with shardings.
+      batches: told to go to where it was.
+
+    Raises:
+      InputError: if the checkpoint does not fit.
+    """
+    folder = self._folder / str(step)
+    params = _restore(folder / "params", like.params, "parameter")
+    rest = _restore(
+      folder / "optimizer",
+      {"step": like.step, "opt_state": like.opt_state},
+      "optimizer array",
+    )
+    batches.set_state(_BytesHandler().restore(folder / "data"))
+    return TrainState(rest["step"], params, rest["opt_state"])
+
+
+def find(path: str | os.PathLike[str]) -> epath.Path:
+  """Returns the folder of a checkpoint.
+
+  Args:
+    path: a checkpoint's folder, or a run's, of which the newest is taken.
+
+  Raises:
+    InputError: if there is no checkpoint.
+  """
+  folder = epath.Path(path)
+  if (folder / "params").is_dir():
+    return folder.resolve()
+  run = folder / "checkpoints"
+  steps = [
+    int(child.name)
+    for child in (run.iterdir() if run.is_dir() else ())
+    if child.name.isdigit()
+  ]
+  if not steps:
+    raise InputError(
+      f"no checkpoint at {folder}: expected <model_dir>/checkpoints/<step> "
+      f"with a folder 'params' in it, or a <model_dir> with one"
+    )
+  return (run / str(max(steps))).resolve()
+
+
+def load_params(path: str | os.PathLike[str], expected: Any) -> Any:
+  """Returns a checkpoint's parameters, without its optimizer.
+
+  Args:
+    path: as for `find`.
+    expected: tree of `jax.ShapeDtypeStruct`, with shardings or, for one device,
+      without.
+
+  Raises:
+    InputError: if there is no checkpoint, or it does not fit.
+  """
+  return _restore(find(path) / "params", expected, "parameter")
+
+
+def _restore(folder: epath.Path, expected: Any, kind: str) -> Any:
+  """Returns the arrays of an item, after a check that all fit."""
+  handler = ocp.StandardCheckpointHandler()
+  saved = handler.metadata(folder).tree
+  difference = _difference(_shapes(saved), _shapes(expected), kind)
+  if difference:
+    raise InputError(
+      f"the checkpoint {folder.parent} does not fit the model or optimizer: "
+      f"{difference}"
+    )
+  return handler.restore(folder, args=ocp.args.StandardRestore(expected))
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+  return {
+    sharding.path_name(path): tuple(leaf.shape)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+  }
+
+
+def _difference(
+  found: Mapping[str, tuple[int, ...]],
+  expected: Mapping[str, tuple[int, ...]],
+  kind: str,
+) -> str:
+  """Returns what differs between two tables of shapes, "" if nothing does."""
+  shapes = [
+    f"{name} is expected to be {list(expected[name])}, found {list(shape)}"
+    for name, shape in found.items()
+    if name in expected and shape != expected[name]
+  ]
+  missing = [name for name in expected if name not in found]
+  unexpected = [name for name in found if name not in expected]
+  near = {
+    name: difflib.get_close_matches(name, unexpected, n=1) for name in missing
+  }
+  parts = [
+    (f"{kind}s of another shape", shapes),
+    (
+      f"{kind}s missing",
+      [n + (f" (near: {near[n][0]})" if near[n] else "") for n in missing],
+    ),
+    (f"{kind}s unexpected", unexpected),
+  ]
+  return "; ".join(
+    f"{len(names)} {what}: {', '.join(names[:4])}"
+    + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    for what, names in parts
+    if names
+  )
+
+
+class _BytesHandler(ocp.CheckpointHandler):
+  """Keeps one file a process, named by its index and their count."""
+
+  def save(self, directory: epath.Path, args: "_ProcessBytes") -> None:
+    (directory / self._name()).write_bytes(args.data)
+
+  def restore(
+    self, directory: epath.Path, args: "_ProcessBytes | None" = None
+  ) -> bytes:
+    del args
+    path = directory / self._name()
+    if not path.exists():
+      there = sorted(child.name for child in directory.iterdir())
+      raise InputError(
+        f"no data position at {path}: a run resumes on as many processes as "
+        f"it was saved by; found {', '.join(there)}"
+      )
+    return path.read_bytes()
+
+  def _name(self) -> str:
+    return f"process_{jax.process_index()}-of-{jax.process_count()}"
+
+
+@ocp.args.register_with_handler(_BytesHandler, for_save=True, for_restore=True)
+@dataclasses.dataclass
+class _ProcessBytes(ocp.args.CheckpointArgs):
+  data: bytes = b""

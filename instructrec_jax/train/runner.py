@@ -1,0 +1,263 @@
+"""Our own runner: trains a model on one machine or many, and can be killed."""
+
+import contextlib
+import dataclasses
+import math
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import gin
+import jax
+import numpy as np
+import optax
+import tqdm
+from absl import logging
+from jax.experimental import multihost_utils
+
+from instructrec_jax.errors import InputError
+from instructrec_jax.model import ranking_model, sharding
+from instructrec_jax.train import checkpoint
+from instructrec_jax.train import step as step_lib
+
+# Steps between which processes ask each other whether to stop.
+_AGREE_PERIOD = 10
+
+
+class Writer(Protocol):
+  """Where the figures of a run go."""
+
+  def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+    """Takes the figures of a step."""
+
+  def flush(self) -> None:
+    """Makes sure that they are written."""
+
+
+@gin.configurable
+def train(
+  model: ranking_model.RankingModel,
+  optimizer: optax.GradientTransformation,
+  batches: checkpoint.Batches,
+  writer: Writer,
+  model_dir: str | os.PathLike[str],
+  train_steps: int,
+  *,
+  checkpoint_period: int = 1000,
+  keep_checkpoints: int | None = None,
+  log_period: int = 50,
+  seed: int = 0,
+  num_partitions: int = 1,
+  initial_checkpoint_path: str | os.PathLike[str] | None = None,
+  max_seconds: float | None = None,
+) -> step_lib.TrainState:
+  """Trains until `train_steps` steps are done, over all restarts together.
+
+  Started again after it was stopped or killed, it goes on from its newest
+  checkpoint as if nothing had happened, bit for bit.
+
+  Args:
+    model: what to train.
+    optimizer: what to update it with.
+    batches: this process's batches, at their start.
+    writer: gets the figures of `_Log` every `log_period` steps.
+    model_dir: the run's folder; checkpoints go to <model_dir>/checkpoints.
+    train_steps: steps in all.
+    checkpoint_period: steps between checkpoints; there is one at the end too.
+    keep_checkpoints: how many of the newest to keep, None for all.
+    log_period: steps between figures.
+    seed: for the parameters and dropout.
+    num_partitions: devices that one copy of the parameters is split over.
+    initial_checkpoint_path: a checkpoint to take the first parameters from. The
+      step and the optimizer start afresh.
+    max_seconds: stop, with a checkpoint, when this much time is up; None for
+      never.
+
+  Returns:
+    The last state; its step says whether training finished.
+
+  Raises:
+    InputError: if a batch or the model does not divide over the devices, if a
+      checkpoint does not fit, if the data ends, or if the loss is not finite.
+  """
+  started = time.monotonic()
+  mesh = sharding.make_mesh(num_partitions)
+  shapes = step_lib.state_shapes(model, optimizer)
+  shardings = sharding.tree_shardings(mesh, shapes.params, shapes)
+  like = jax.tree.map(
+    lambda shape, place: jax.ShapeDtypeStruct(
+      shape.shape, shape.dtype, sharding=place
+    ),
+    shapes,
+    shardings,
+  )
+  with (
+    checkpoint.Checkpoints(model_dir, keep_checkpoints) as checkpoints,
+    _Stop(started, max_seconds) as stop,
+  ):
+    # Where to start, the first that applies:
+    # 1. The run's own newest checkpoint: everything, with the data's position.
+    # 2. Another run's checkpoint: its parameters only.
+    # 3. The seed.
+    first = checkpoints.latest_step()
+    if first is not None:
+      state = checkpoints.restore(first, like, batches)
+      logging.info("Going on from step %d of %s.", first, model_dir)
+    else:
+      first = 0
+      state = step_lib.make_state(model, optimizer, seed, shardings)
+      if initial_checkpoint_path is not None:
+        params = checkpoint.load_params(initial_checkpoint_path, like.params)
+        state = dataclasses.replace(state, params=params)
+    if first >= train_steps:
+      logging.info(
+        "%s is at step %d of %d already: nothing to do.",
+        model_dir,
+        first,
+        train_steps,
+      )
+      return state
+
+    train_step = step_lib.make_train_step(
+      model, optimizer, seed, mesh, shardings
+    )
+    log = _Log(writer, log_period, train_steps, first)
+    with log:
+      for step in range(first + 1, train_steps + 1):
+        batch = sharding.put_batch(mesh, _next(batches, step))
+        state, metrics = train_step(state, batch)
+        # The device is busy with this step; meanwhile, handle the one before.
+        log.handle_pending()
+        log.pending = step, metrics
+        last = step == train_steps or stop.asked(step)
+        if last or step % checkpoint_period == 0:
+          # First see that this step is sound: no checkpoint holds a NaN.
+          log.handle_pending()
+          checkpoints.save(state, batches)
+        if last:
+          break
+  return state
+
+
+def _next(batches: Iterator[Any], step: int) -> Mapping[str, Any]:
+  """Returns the next batch, or says that there is none."""
+  try:
+    return next(batches)
+  except StopIteration:
+    raise InputError(
+      f"the data ended before step {step}: repeat it, or train fewer steps"
+    ) from None
+
+
+class _Log:
+  """Turns steps' metrics into the run's figures, on the first process.
+
+  loss and z_loss are in nats a target token; weights is the target tokens a
+  step; tokens_per_second counts input and target tokens that are no padding,
+  of all processes; input_fill and target_fill are their shares of positions.
+  All are means or sums over the steps since the last figures.
+
+  Attributes:
+    pending: a step and its metrics, still on the device, or None.
+  """
+
+  def __init__(self, writer: Writer, period: int, train_steps: int, first: int):
+    self.pending: tuple[int, dict[str, Any]] | None = None
+    self._writer = writer
+    self._period = period
+    self._train_steps = train_steps
+    self._first = self._since = first
+    self._merged: dict[str, Any] = {}
+    self._time = time.monotonic()
+
+  def __enter__(self) -> "_Log":
+    self._bar = tqdm.tqdm(
+      total=self._train_steps,
+      initial=self._first,
+      unit="step",
+      disable=True if jax.process_index() else None,
+    )
+    return self
+
+  def __exit__(self, *_: Any) -> None:
+    self._bar.close()
+    self._writer.flush()
+
+  def handle_pending(self) -> None:
+    """Waits for the pending step, checks it, and writes figures when due."""
+    if self.pending is None:
+      return
+    step, metrics = self.pending
+    self.pending = None
+    metrics = jax.device_get(metrics)
+    _check_finite(step, metrics)
+    self._merged = {
+      name: metric.merge(self._merged[name]) if self._merged else metric
+      for name, metric in metrics.items()
+    }
+    self._bar.update()
+    # The first step's figures keep its compilation out of the others' rates.
+    first, last = step == self._first + 1, step == self._train_steps
+    if first or last or step % self._period == 0:
+      self._write(step)
+
+  def _write(self, step: int) -> None:
+    now = time.monotonic()
+    merged = self._merged
+    tokens = merged["input_fill"].total + merged["target_fill"].total
+    steps, seconds = step - self._since, now - self._time
+    scalars = {name: float(m.compute()) for name, m in merged.items()} | {
+      "weights": float(merged["loss"].count) / steps,
+      "tokens_per_second": float(tokens) / seconds,
+      "steps_per_second": steps / seconds,
+    }
+    if jax.process_index() == 0:
+      self._writer.write_scalars(step, scalars)
+    self._bar.set_postfix(
+      loss=f"{scalars['loss']:.3f}", accuracy=f"{scalars['accuracy']:.3f}"
+    )
+    self._since, self._time, self._merged = step, now, {}
+
+
+def _check_finite(step: int, metrics: Mapping[str, Any]) -> None:
+  """Raises `InputError` if the loss or the gradients are not finite."""
+  for name in ("loss", "grad_norm"):
+    value = float(metrics[name].compute())
+    if not math.isfinite(value):
+      raise InputError(
+        f"training broke down: {name} is {value} at step {step}. Nothing was "
+        f"saved since the last checkpoint. A lower learning rate, or dtype "
+        f"float32, may help"
+      )
+
+
+class _Stop(contextlib.AbstractContextManager):
+  """Says when to stop early: time is up, or the process was asked to end."""
+
+  def __init__(self, started: float, max_seconds: float | None):
+    self._end = math.inf if max_seconds is None else started + max_seconds
+    self._signalled = False
+
+  def __enter__(self) -> "_Stop":
+    # SIGTERM is how a scheduler announces that it takes the machine away.
+    self._before = signal.signal(signal.SIGTERM, self._on_signal)
+    return self
+
+  def __exit__(self, *_: Any) -> None:
+    signal.signal(signal.SIGTERM, self._before)
+
+  def _on_signal(self, *_: Any) -> None:
+    self._signalled = True
+
+  def asked(self, step: int) -> bool:
+    """Returns whether to save and stop after this step."""
+    asked = self._signalled or time.monotonic() >= self._end
+    if jax.process_count() == 1:
+      return asked
+    # All processes must stop at the same step. To agree takes a message that
+    # waits for the devices, so it is not sent in every step.
+    if step % _AGREE_PERIOD:
+      return False
+    return bool(multihost_utils.process_allgather(np.array(asked)).any())

@@ -8,6 +8,7 @@ import numpy as np
 
 from instructrec_jax.errors import InputError
 
+PREFIX = "instructrec_"
 RECORDS_VERSION = "1.0.0"
 
 
@@ -30,7 +31,7 @@ def tables_dir(data_dir: str | Path, dataset: str) -> Path:
 
 def records_name(dataset: str) -> str:
   """Returns the name under which TFDS knows a dataset's records."""
-  return f"instructrec_{check_dataset(dataset)}"
+  return f"{PREFIX}{check_dataset(dataset)}"
 
 
 def records_dir(data_dir: str | Path, dataset: str) -> Path:

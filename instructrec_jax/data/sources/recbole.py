@@ -119,6 +119,12 @@ def _sequences(
   interactions = (
     longest.select("user", "item").explode("item").filter(pl.col("item") != "")
   )
+  if longest.height < histories.height:
+    other = histories.join(longest, on="row", how="anti", maintain_order="left")
+    # Line 1 is the header; unusable rows before this one are not counted in.
+    place = f"{path.name}:{other['row'][0] + 2}"
+    reason = "a shorter history of the same user"
+    bad = [*bad, Bad(reason, other.height, place)]
   return interactions, bad
 
 
@@ -148,7 +154,7 @@ def _labels(text: pl.Expr) -> pl.Expr:
   The Amazon conversions write `'Video Games', 'PC'`, MovieLens `Comedy Drama`.
   """
   text = text.fill_null("").str.strip_chars("[]")
-  listed = text.str.contains("[,'\"]")
+  listed = text.str.contains("^['\"]|,")
   labels = (
     pl.when(listed).then(text.str.split(",")).otherwise(text.str.split(" "))
   )

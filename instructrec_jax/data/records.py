@@ -1,0 +1,350 @@
+"""Records: one a target, as a TFDS dataset on disk.
+
+TensorFlow is imported by the functions that need it, so that reading the
+catalogue, or the command line's help, does not wait for it.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import tqdm
+
+from instructrec_jax import artifacts, schema
+from instructrec_jax.data import candidates, examples, splits
+from instructrec_jax.data.names import (
+  RECORDS_VERSION,
+  generator,
+  records_dir,
+  records_name,
+  tables_dir,
+)
+from instructrec_jax.errors import InputError
+
+CATALOGUE = "catalogue.parquet"
+# Small enough that a shuffle over shards mixes, large enough to read quickly.
+_RECORDS_PER_SHARD = 8192
+_MAX_SHARDS = 256
+
+Extras = Callable[[Path, pl.DataFrame], Mapping[str, Any]]
+
+
+def build(
+  data_dir: str | Path,
+  dataset: str,
+  seed: int = 0,
+  num_negatives: int = 9,
+  max_history: int = 50,
+  overwrite: bool = False,
+  extras: Extras | None = None,
+  extra_options: Mapping[str, Any] | None = None,
+) -> artifacts.Manifest:
+  """Writes a dataset's records to data_dir/records/instructrec_<dataset>.
+
+  `tfds.builder("instructrec_<dataset>", data_dir=data_dir/records)` reads
+  them. Negatives of validation and test are drawn here, once.
+
+  Args:
+    data_dir: the folder of all datasets.
+    dataset: its short name; its tables must be there.
+    seed: of the negatives, their places, and the order of training records.
+    num_negatives: negatives beside the target of an evaluation record.
+    max_history: items of a history, the newest ones.
+    overwrite: replace records that were made with other options.
+    extras: is called with the folder to fill and the catalogue before the
+      stage is finished; what it returns is counted in the manifest.
+    extra_options: what `extras` depends on, for the manifest.
+
+  Returns:
+    The manifest.
+
+  Raises:
+    InputError: the tables are missing, or too small to split or draw from.
+  """
+  for name, value in (
+    ("num_negatives", num_negatives),
+    ("max_history", max_history),
+  ):
+    if value < 1:
+      raise InputError(f"{name} is {value}: expected at least 1")
+  tables = tables_dir(data_dir, dataset)
+  source = artifacts.read_manifest(tables, "normalize")
+
+  def write(folder: Path) -> dict[str, Any]:
+    interactions = pl.read_parquet(tables / "interactions.parquet")
+    items = pl.read_parquet(tables / "items.parquet")
+    catalogue = _catalogue(interactions, items)
+    catalogue.write_parquet(folder / CATALOGUE)
+    counts = _write_splits(
+      folder,
+      records_name(dataset),
+      interactions,
+      items.height,
+      seed,
+      num_negatives,
+      max_history,
+    )
+    if extras is not None:
+      counts["extras"] = dict(extras(folder, catalogue))
+    return counts
+
+  return artifacts.run_stage(
+    "build",
+    records_dir(data_dir, dataset),
+    write,
+    inputs={"tables": source["fingerprint"]},
+    options={
+      "dataset": dataset,
+      "num_negatives": num_negatives,
+      "max_history": max_history,
+      **(extra_options or {}),
+    },
+    seed=seed,
+    libraries=("polars", "numpy", "tensorflow", "tensorflow-datasets"),
+    overwrite=overwrite,
+  )
+
+
+def load_catalogue(data_dir: str | Path, dataset: str) -> pl.DataFrame:
+  """Returns the items table with train_count; the row is the item's code."""
+  folder = records_dir(data_dir, dataset)
+  artifacts.read_manifest(folder, "build")
+  return pl.read_parquet(folder / CATALOGUE)
+
+
+def load_split(
+  data_dir: str | Path, dataset: str, split: str
+) -> dict[str, np.ndarray]:
+  """Reads one split back whole, ordered by instance.
+
+  Args:
+    data_dir: the folder of all datasets.
+    dataset: its short name.
+    split: one of splits.SPLITS.
+
+  Returns:
+    Features by name. Scalars: [n], int64 or float32. Candidates, where the
+    split has them: [n, C]. Each other list: its values, [values], and
+    `<name>_offsets` [n + 1], so that row r is values[offsets[r]:
+    offsets[r + 1]].
+  """
+  import tensorflow as tf
+
+  if split not in splits.SPLITS:
+    raise InputError(
+      f"split {split!r} is unknown: one of {', '.join(splits.SPLITS)}"
+    )
+  folder = records_dir(data_dir, dataset)
+  manifest = artifacts.read_manifest(folder, "build")
+  features = {
+    name: schema.RECORD[name] for name in manifest["counts"]["features"]
+  }
+  parsers = {
+    name: tf.io.RaggedFeature(feature.dtype, row_splits_dtype=tf.int64)
+    if feature.is_list
+    else tf.io.FixedLenFeature([], feature.dtype)
+    for name, feature in features.items()
+  }
+  files = sorted(str(p) for p in folder.glob(f"*-{split}.tfrecord-*"))
+  batches = tf.data.TFRecordDataset(files).batch(_RECORDS_PER_SHARD)
+  parsed = list(batches.map(lambda b: tf.io.parse_example(b, parsers)))
+  instance = np.concatenate([b["instance"].numpy() for b in parsed])
+  order = np.argsort(instance)
+  arrays = {}
+  for name, feature in features.items():
+    if not feature.is_list:
+      whole = np.concatenate([b[name].numpy() for b in parsed])
+      arrays[name] = whole[order]
+      continue
+    values, offsets = _rows_in_order(
+      np.concatenate([b[name].values.numpy() for b in parsed]),
+      np.concatenate([b[name].row_lengths().numpy() for b in parsed]),
+      order,
+    )
+    if name == "candidates" and values.size:
+      arrays[name] = values.reshape(order.size, -1)
+    else:
+      arrays |= {name: values, f"{name}_offsets": offsets}
+  return arrays
+
+
+def _rows_in_order(
+  values: np.ndarray, lengths: np.ndarray, order: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Reorders ragged rows; returns their values and offsets."""
+  starts = np.cumsum(lengths) - lengths
+  lengths, starts = lengths[order], starts[order]
+  offsets = np.concatenate([[0], np.cumsum(lengths)])
+  within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+  return values[np.repeat(starts, lengths) + within], offsets
+
+
+def _catalogue(interactions: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+  train = splits.train_rows(interactions["user"].to_numpy())
+  met = interactions["item"].to_numpy()[train]
+  times = np.bincount(met, minlength=items.height).astype(np.uint32)
+  return items.with_columns(train_count=pl.Series(times))
+
+
+def _write_splits(
+  folder: Path,
+  name: str,
+  interactions: pl.DataFrame,
+  num_items: int,
+  seed: int,
+  num_negatives: int,
+  max_history: int,
+) -> dict[str, Any]:
+  """Writes the shards and TFDS's metadata; returns the counts."""
+  user, item = (interactions[c].to_numpy() for c in ("user", "item"))
+  parts = splits.leave_one_out(user)
+  empty = [split for split, part in parts.items() if not len(part)]
+  if empty:
+    raise InputError(
+      f"no records for {' or '.join(empty)} out of {user.size} interactions: "
+      f"a user needs {splits.MIN_INTERACTIONS} to be evaluated and one more "
+      "to be trained on"
+    )
+  optional = [c for c in ("rating", "timestamp") if c in interactions.columns]
+  names = [
+    feature
+    for feature, f in schema.RECORD.items()
+    if not f.optional or feature in optional
+  ]
+  shards, instance = {}, 0
+  for split, part in parts.items():
+    rng = generator(seed, name, split)
+    lists = np.empty((0, num_negatives + 1), np.int64)
+    order = range(len(part))
+    if split == "train":
+      # Readers shuffle within a window only; the file order is user by user.
+      order = rng.permutation(len(part)).tolist()
+    else:
+      lists = candidates.draw(
+        rng,
+        user[part.target],
+        item[part.target],
+        (user, item),
+        num_items,
+        num_negatives,
+      )
+    columns = _columns(part, interactions, names, lists, instance, max_history)
+    shards[split] = _write_shards(folder, f"{name}-{split}", columns, order)
+    instance += len(part)
+  _write_metadata(folder, name, names, shards)
+  lengths = np.bincount(user)
+  return {
+    "features": names,
+    "records": {split: len(part) for split, part in parts.items()},
+    "users": lengths.size,
+    "users_not_evaluated": int((lengths < splits.MIN_INTERACTIONS).sum()),
+    "items": num_items,
+  }
+
+
+def _columns(
+  part: splits.Instances,
+  interactions: pl.DataFrame,
+  names: list[str],
+  lists: np.ndarray,
+  first_instance: int,
+  max_history: int,
+) -> list[examples.Column]:
+  """Lays the records of one split over the table's own columns.
+
+  A history is a stretch of the item column, so lists are encoded once,
+  however many records they are part of.
+  """
+  n, target = len(part), part.target
+  item = interactions["item"].to_numpy()
+  nothing = np.zeros(n, np.int64)
+  is_train = not lists.size
+  length = target - part.first
+  width = lists.shape[1]
+  lists_at = nothing if is_train else np.arange(n) * width
+  known = {
+    "instance": (np.arange(first_instance, first_instance + n),),
+    "user": (interactions["user"].to_numpy()[target],),
+    "history": (item, target - np.minimum(length, max_history), target),
+    "history_length": (length,),
+    "target": (item[target],),
+    "candidates": (
+      lists.ravel(),
+      lists_at,
+      lists_at if is_train else lists_at + width,
+    ),
+    "exclude": (item, part.first, part.train_end if is_train else part.first),
+  }
+  for name in ("rating", "timestamp"):
+    if name in names:
+      known[name] = (interactions[name].to_numpy()[target],)
+  return [examples.Column(name, *known[name]) for name in names]
+
+
+def _write_shards(
+  folder: Path,
+  prefix: str,
+  columns: list[examples.Column],
+  order: list[int] | range,
+) -> list[tuple[int, int]]:
+  """Writes records in order; returns (records, bytes) of each shard."""
+  import tensorflow as tf
+
+  count = min(_MAX_SHARDS, -(-len(order) // _RECORDS_PER_SHARD))
+  bounds = np.linspace(0, len(order), count + 1).astype(int)
+  written = []
+  # No bar where nobody watches.
+  with tqdm.tqdm(total=len(order), desc=prefix, disable=None) as bar:
+    for shard, (start, end) in enumerate(itertools.pairwise(bounds)):
+      path = folder / f"{prefix}.tfrecord-{shard:05d}-of-{count:05d}"
+      size = 0
+      with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in examples.serialize(columns, order[start:end]):
+          writer.write(record)
+          size += len(record)
+      written.append((int(end - start), size))
+      bar.update(int(end - start))
+  return written
+
+
+def _write_metadata(
+  folder: Path,
+  name: str,
+  names: list[str],
+  shards: Mapping[str, list[tuple[int, int]]],
+) -> None:
+  import tensorflow_datasets as tfds
+
+  template = tfds.core.ShardedFileTemplate(
+    data_dir=folder,
+    dataset_name=name,
+    filetype_suffix="tfrecord",
+  )
+  features = {}
+  for feature_name in names:
+    feature = schema.RECORD[feature_name]
+    features[feature_name] = tfds.features.Tensor(
+      shape=(None,) if feature.is_list else (),
+      dtype=np.dtype(feature.dtype),
+      doc=feature.meaning,
+    )
+  tfds.folder_dataset.write_metadata(
+    data_dir=folder,
+    features=tfds.features.FeaturesDict(features),
+    split_infos=[
+      tfds.core.SplitInfo(
+        name=split,
+        shard_lengths=[records for records, _ in sizes],
+        num_bytes=sum(size for _, size in sizes),
+        filename_template=template.replace(split=split),
+      )
+      for split, sizes in shards.items()
+    ],
+    version=RECORDS_VERSION,
+    filename_template=template,
+    check_data=False,
+    description="Histories, targets and candidates for instructions.",
+  )

@@ -1,0 +1,74 @@
+"""Leave-one-out: which interaction is a target in which split."""
+
+import dataclasses
+
+import numpy as np
+
+SPLITS = ("train", "validation", "test")
+# One to predict from, one to validate on, one to test on.
+MIN_INTERACTIONS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Instances:
+  """Targets of one split, as rows of the interactions table.
+
+  All are int64 [n]. An instance's history is rows first..target, without the
+  target itself, so that it holds nothing from the target on.
+
+  Attributes:
+    target: row of the target.
+    first: the user's first row.
+    train_end: the row after the user's training part.
+  """
+
+  target: np.ndarray
+  first: np.ndarray
+  train_end: np.ndarray
+
+  def __len__(self) -> int:
+    return self.target.size
+
+
+def leave_one_out(user: np.ndarray) -> dict[str, Instances]:
+  """Splits every user's sequence: last to test, second last to validation.
+
+  What is before is the training part, of which every position but the first
+  is a target. A user with fewer than MIN_INTERACTIONS is not evaluated: all
+  of the sequence is training part.
+
+  Args:
+    user: [rows] codes of users, sorted; rows of one user oldest first.
+
+  Returns:
+    The instances of each split, in row order.
+  """
+  first, length = _runs(user)
+  held_out = np.where(length >= MIN_INTERACTIONS, 2, 0)
+  train_end = first + length - held_out
+  rows = np.arange(user.size)
+  first_of_row = np.repeat(first, length)
+  end_of_row = np.repeat(train_end, length)
+  is_train = (rows > first_of_row) & (rows < end_of_row)
+  evaluated = held_out > 0
+  first_eval, end_eval = first[evaluated], train_end[evaluated]
+  return {
+    "train": Instances(
+      rows[is_train], first_of_row[is_train], end_of_row[is_train]
+    ),
+    "validation": Instances(end_eval, first_eval, end_eval),
+    "test": Instances(end_eval + 1, first_eval, end_eval),
+  }
+
+
+def train_rows(user: np.ndarray) -> np.ndarray:
+  """Returns which rows are of the training part: [rows] bool."""
+  first, length = _runs(user)
+  held_out = np.where(length >= MIN_INTERACTIONS, 2, 0)
+  return np.arange(user.size) < np.repeat(first + length - held_out, length)
+
+
+def _runs(user: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Returns each user's first row and number of rows, in row order."""
+  _, first, length = np.unique(user, return_index=True, return_counts=True)
+  return first.astype(np.int64), length.astype(np.int64)

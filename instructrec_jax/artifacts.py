@@ -148,7 +148,7 @@ def run_stage(
     manifest = made_of | {
       "fingerprint": fingerprint,
       "counts": _as_json(counts),
-      "versions": _versions(libraries),
+      "versions": versions(libraries),
       "created": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
     }
     atomic_write_text(staging / MANIFEST, _dumps(manifest) + "\n")
@@ -256,7 +256,8 @@ def _empty(folder: Path) -> None:
       child.unlink()
 
 
-def _versions(libraries: tuple[str, ...]) -> dict[str, str]:
+def versions(libraries: tuple[str, ...]) -> dict[str, str]:
+  """Returns the versions of this package and of other distributions."""
   return {"instructrec_jax": instructrec_jax.__version__} | {
     name: importlib.metadata.version(name) for name in libraries
   }

@@ -1,0 +1,176 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from instructrec_jax import artifacts
+from instructrec_jax.errors import InputError
+
+
+def _run(folder, write=None, **kwargs):
+  def default(staging):
+    (staging / "a.txt").write_text("a")
+    return {"rows": 1}
+
+  kwargs = {"inputs": {"raw": "x"}, "options": {"k": 5}} | kwargs
+  return artifacts.run_stage("build", folder, write or default, **kwargs)
+
+
+def test_a_finished_folder_has_its_manifest_and_nothing_beside_it(tmp_path):
+  manifest = _run(tmp_path / "out", seed=3, libraries=("numpy",))
+  assert not manifest["reused"]
+  on_disk = json.loads((tmp_path / "out/manifest.json").read_text())
+  assert on_disk == {k: v for k, v in manifest.items() if k != "reused"}
+  assert on_disk["options"] == {"k": 5}
+  assert on_disk["seed"] == 3
+  assert on_disk["counts"] == {"rows": 1}
+  assert set(on_disk["versions"]) == {"instructrec_jax", "numpy"}
+  assert [p.name for p in tmp_path.iterdir()] == ["out"]
+  assert artifacts.read_manifest(tmp_path / "out", "build") == on_disk
+
+
+def test_the_same_stage_is_not_run_again(tmp_path):
+  first = _run(tmp_path / "out")
+  again = _run(tmp_path / "out", write=lambda staging: pytest.fail("ran"))
+  assert again == first | {"reused": True}
+
+
+@pytest.mark.parametrize(
+  ("change", "said"),
+  [
+    ({"options": {"k": 3}}, "options.k: 5 there, 3 now"),
+    ({"options": {"k": 5, "n": 1}}, "options.n: absent there, 1 now"),
+    ({"inputs": {"raw": "y"}}, 'inputs.raw: "x" there, "y" now'),
+    ({"seed": 1}, "seed: null there, 1 now"),
+  ],
+)
+def test_another_make_is_named_and_only_replaced_on_demand(
+  tmp_path, change, said
+):
+  _run(tmp_path / "out")
+  with pytest.raises(InputError) as error:
+    _run(tmp_path / "out", **change)
+  lines = str(error.value).splitlines()
+  assert lines[1:-1] == [f"  {said}"]
+  assert "--overwrite" in lines[-1]
+
+  def write(staging):
+    (staging / "b.txt").write_text("b")
+    return {}
+
+  _run(tmp_path / "out", write, overwrite=True, **change)
+  assert {p.name for p in (tmp_path / "out").iterdir()} == {
+    "b.txt",
+    "manifest.json",
+  }
+
+
+def test_a_failing_stage_leaves_nothing(tmp_path):
+  def write(staging):
+    (staging / "half.txt").write_text("half")
+    raise InputError("bad row")
+
+  with pytest.raises(InputError, match="bad row"):
+    _run(tmp_path / "out", write)
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_replacement_keeps_what_was_there(tmp_path):
+  first = _run(tmp_path / "out")
+  with pytest.raises(ZeroDivisionError):
+    _run(tmp_path / "out", lambda s: 1 // 0, seed=1, overwrite=True)
+  assert _run(tmp_path / "out") == first | {"reused": True}
+
+
+def test_folders_of_others_are_never_replaced(tmp_path):
+  (tmp_path / "out").mkdir()
+  (tmp_path / "out/thesis.tex").write_text("years of work")
+  with pytest.raises(InputError, match="not written by this program"):
+    _run(tmp_path / "out", overwrite=True)
+  assert (tmp_path / "out/thesis.tex").read_text() == "years of work"
+
+
+def test_two_processes_do_not_write_one_folder(tmp_path):
+  def write(staging):
+    with pytest.raises(InputError, match="another process is writing"):
+      _run(tmp_path / "out")
+    return {}
+
+  assert not _run(tmp_path / "out", write)["reused"]
+
+
+def test_a_killed_stage_is_not_taken_for_finished(tmp_path):
+  script = textwrap.dedent("""
+    import os, signal, sys
+    from instructrec_jax import artifacts
+    def write(staging):
+      (staging / "a.txt").write_text("hal")
+      (staging / "stale.txt").write_text("stale")
+      os.kill(os.getpid(), signal.SIGKILL)
+    artifacts.run_stage(
+      "build", sys.argv[1], write, inputs={"raw": "x"}, options={"k": 5}
+    )
+  """)
+  done = subprocess.run(
+    [sys.executable, "-c", script, str(tmp_path / "out")],
+    env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    check=False,
+  )
+  assert done.returncode == -signal.SIGKILL
+  assert not (tmp_path / "out").exists()
+  assert [p.name for p in tmp_path.iterdir()] == [".out.partial"]
+  assert not _run(tmp_path / "out")["reused"]
+  assert {p.name for p in (tmp_path / "out").iterdir()} == {
+    "a.txt",
+    "manifest.json",
+  }
+  assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_read_manifest_says_what_to_run(tmp_path):
+  with pytest.raises(InputError, match="run `instructrec normalize` first"):
+    artifacts.read_manifest(tmp_path / "absent", "normalize")
+  _run(tmp_path / "out")
+  with pytest.raises(InputError, match="written by `build`, not by"):
+    artifacts.read_manifest(tmp_path / "out", "normalize")
+  (tmp_path / "out/manifest.json").write_text("{")
+  with pytest.raises(InputError, match="is not JSON"):
+    artifacts.read_manifest(tmp_path / "out", "build")
+
+
+def test_cloud_paths_are_refused(tmp_path):
+  with pytest.raises(InputError, match="not a local folder"):
+    _run("gs://bucket/out")
+
+
+def test_fingerprint_follows_the_content(tmp_path):
+  (tmp_path / "a").write_text("abc")
+  # SHA-256 of "abc" by FIPS 180-2, appendix B.1.
+  assert artifacts.file_fingerprint(tmp_path / "a") == {
+    "name": "a",
+    "bytes": 3,
+    "sha256": "ba7816bf8f01cfea414140de5dae2223"
+    "b00361a396177a9cb410ff61f20015ad",
+  }
+
+
+def test_atomic_write_is_whole_or_nothing(tmp_path, monkeypatch):
+  path = tmp_path / "below/metrics.json"
+  artifacts.atomic_write_text(path, "größer\n")
+  assert path.read_bytes() == "größer\n".encode()
+  umask = os.umask(0)
+  os.umask(umask)
+  assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+
+  def fail(*args):
+    raise OSError("disk full")
+
+  monkeypatch.setattr(os, "replace", fail)
+  with pytest.raises(OSError, match="disk full"):
+    artifacts.atomic_write_text(path, "other")
+  assert path.read_text() == "größer\n"
+  assert [p.name for p in path.parent.iterdir()] == ["metrics.json"]

@@ -107,10 +107,10 @@ class World:
   """Raw tables of one world, by domain where they differ.
 
   Attributes:
-    users: user, age (years), gender, occupation.
-    items: item, title, categories (joined by "|"), brand, price (euros).
-    interactions: user, item, timestamp (seconds, whole days), rating (1 to 5),
-      review, summary.
+    users: user_id, age (years), gender, occupation.
+    items: item_id, title, categories (joined by "|"), brand, price (euros).
+    interactions: user_id, item_id, timestamp (seconds, whole days), rating
+      (1 to 5), review, summary.
     optimum: float32 [users, items], log p(item) just before the user's last
       purchase in that domain.
   """
@@ -139,23 +139,25 @@ def world(num_users: int = 2000, num_items: int = 300, seed: int = 0) -> World:
 
 
 def write(out: Path, **options: int) -> World:
-  """Writes a world as CSV files: users.csv, and a folder for each domain.
+  """Writes a world as CSV files, a folder for each domain.
+
+  A folder holds interactions.csv, items.csv and users.csv, which the source
+  `table` reads, and optimum.npz (users, items, log_p [users, items]).
 
   Args:
     out: folder, made if need be.
     **options: of `world`.
   """
   made = world(**options)
-  out.mkdir(parents=True, exist_ok=True)
-  made.users.write_csv(out / "users.csv")
   for domain, items in made.items.items():
-    (out / domain).mkdir(exist_ok=True)
+    (out / domain).mkdir(parents=True, exist_ok=True)
+    made.users.write_csv(out / domain / "users.csv")
     items.write_csv(out / domain / "items.csv")
     made.interactions[domain].write_csv(out / domain / "interactions.csv")
     np.savez_compressed(
       out / domain / "optimum.npz",
-      users=made.users["user"].to_numpy().astype(str),
-      items=items["item"].to_numpy().astype(str),
+      users=made.users["user_id"].to_numpy().astype(str),
+      items=items["item_id"].to_numpy().astype(str),
       log_p=made.optimum[domain],
     )
   return made
@@ -171,7 +173,7 @@ def _users(
   return (
     pl.DataFrame(
       {
-        "user": [f"c{i:05d}" for i in range(count)],
+        "user_id": [f"c{i:05d}" for i in range(count)],
         "age": age,
         "gender": rng.choice(["F", "M"], count),
         "occupation": np.array(OCCUPATIONS)[occupation],
@@ -205,7 +207,7 @@ def _items(
   usual = np.array(list(kinds.values()))[kind]
   table = pl.DataFrame(
     {
-      "item": [f"{domain}-{i:04d}" for i in range(len(chosen))],
+      "item_id": [f"{domain}-{i:04d}" for i in range(len(chosen))],
       "title": [every[i][2] for i in chosen],
       "categories": np.char.add(
         np.char.add(theme_names[theme], "|"), kind_names[kind]
@@ -333,8 +335,10 @@ def _as_written(log: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     )
 
   return log.select(
-    pl.format("c{}", pl.col("user").cast(pl.String).str.zfill(5)).alias("user"),
-    pl.lit(items["item"]).gather(pl.col("item")).alias("item"),
+    pl.format("c{}", pl.col("user").cast(pl.String).str.zfill(5)).alias(
+      "user_id"
+    ),
+    pl.lit(items["item_id"]).gather(pl.col("item")).alias("item_id"),
     "timestamp",
     pl.col("rating").cast(pl.Int32),
     pl.when("gift")

@@ -1,0 +1,42 @@
+# Everything runs in .venv, which `make install` makes from PyPI alone.
+# PYTHON picks the interpreter: make demo PYTHON=python3.12
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo
+# The pinned set that is known to work; CONSTRAINTS= takes the newest instead.
+CONSTRAINTS ?= constraints.txt
+BIN = $(VENV)/bin
+
+.PHONY: install demo test check format benchmark clean
+
+install: $(VENV)/installed
+
+$(VENV)/installed: setup.py pyproject.toml $(CONSTRAINTS)
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit( \
+	  f"Python 3.11 or newer is needed, {sys.executable} is {v[0]}.{v[1]}: " \
+	  "make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test]' \
+	  $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+	touch $@
+
+demo: install
+	$(BIN)/instructrec demo --out $(DEMO)
+
+test: install
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmark: install
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit; done
+
+clean:
+	rm -rf $(VENV) $(DEMO) build *.egg-info

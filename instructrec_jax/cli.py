@@ -1,0 +1,347 @@
+"""The command line: `instructrec COMMAND`. Every command is one function."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from instructrec_jax import __version__
+from instructrec_jax.errors import InputError
+
+# Nobody wants the accelerator libraries' greetings above their results.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+  """Runs one command.
+
+  Args:
+    argv: the command line without the program's name.
+
+  Returns:
+    The exit status: 0, or 1 if the input cannot be used (2, as usual, is what
+    argparse exits with, and 130 what Ctrl-C gives).
+  """
+  argv = sys.argv[1:] if argv is None else list(argv)
+  # T5X's way of binding gin on the command line: --gin.NAME=VALUE.
+  bindings = [a.removeprefix("--gin.") for a in argv if a.startswith("--gin.")]
+  rest = [a for a in argv if not a.startswith("--gin.")]
+  parser = _parser()
+  args = parser.parse_args(rest)
+  if bindings and "gin_bindings" not in vars(args):
+    parser.error(f"--gin.… is for train and evaluate, not {args.command}")
+  if bindings:
+    args.gin_bindings = bindings
+  command = _COMMANDS[args.command][0]
+  values = {k: v for k, v in vars(args).items() if k != "command"}
+  try:
+    command(**values)
+  except InputError as error:
+    print(f"instructrec {args.command}: {error}", file=sys.stderr)
+    return 1
+  except KeyboardInterrupt:
+    print(f"instructrec {args.command}: interrupted", file=sys.stderr)
+    return 130
+  except BrokenPipeError:
+    # Whoever read our output has seen enough (`instructrec … | head`).
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+  return 0
+
+
+def _sources() -> None:
+  from instructrec_jax.data.sources import SOURCES
+
+  for name, source in SOURCES.items():
+    print(f"{name}  (dataset {source.dataset})")
+    files = (f"{role}: {file}" for role, file in source.files.items())
+    print(f"  files     {', '.join(files)}")
+    print(f"  homepage  {source.homepage}")
+    print(f"  licence   {source.licence}")
+    for option, meaning in source.options.items():
+      print(f"  --{option}  {meaning}")
+
+
+def _normalize(source: str, raw: str, **options) -> None:
+  from instructrec_jax.data import normalize
+
+  _print_manifest(normalize.normalize(source, raw, **options))
+
+
+def _build(vocabulary_size: int | None, **options) -> None:
+  from instructrec_jax.data import records
+
+  extras = {}
+  if vocabulary_size is not None:
+    from instructrec_jax import vocabulary
+
+    extras = vocabulary.build_extras(vocabulary_size)
+  _print_manifest(records.build(**options, **extras))
+
+
+def _print_manifest(manifest: dict) -> None:
+  """Prints what a stage read, dropped and kept."""
+  state = "is there already" if manifest["reused"] else "done"
+  print(f"{manifest['stage']} {manifest['options']['dataset']}: {state}")
+  for name, count in _flat(manifest["counts"]):
+    print(f"  {name:<44} {count}")
+
+
+def _flat(counts: dict, prefix: str = ""):
+  for key, value in counts.items():
+    if isinstance(value, dict):
+      yield from _flat(value, f"{prefix}{key} / ")
+    elif isinstance(value, int):
+      yield f"{prefix}{key}", f"{value:>12,}"
+    else:
+      text = value if isinstance(value, str) else json.dumps(value)
+      yield f"{prefix}{key}", text
+
+
+def _train(**options) -> None:
+  from instructrec_jax import runs
+
+  manifest = runs.train(**options)
+  print(f"{manifest['mixture']}: trained {manifest['step']} steps")
+
+
+def _evaluate(**options) -> None:
+  from instructrec_jax import runs
+  from instructrec_jax.eval import report
+
+  print(report.report(runs.evaluate(**options)))
+
+
+def _baseline(baseline: str, out: str | None, **options) -> None:
+  from instructrec_jax.baselines import evaluate
+  from instructrec_jax.eval import report
+
+  where = f"{options['dataset']}_{options['split']}_{baseline}"
+  folder = Path(out or Path(options["data_dir"]) / "baselines" / where)
+  evaluate.evaluate_baseline(baseline=baseline, out=folder, **options)
+  print(report.report([folder]))
+
+
+def _report(results: Sequence[str], **options) -> None:
+  from instructrec_jax.eval import report
+
+  print(report.report(results, **options))
+  if options["out"]:
+    print(f"page: {options['out']}", file=sys.stderr)
+
+
+def _simulate(out: str, **options) -> None:
+  from instructrec_jax.data import simulate
+
+  world = simulate.write(Path(out), **options)
+  for domain, interactions in world.interactions.items():
+    print(f"{out}/{domain}: {len(interactions):,} interactions")
+
+
+def _demo(**options) -> None:
+  from instructrec_jax import demo
+
+  demo.demo(**options)
+
+
+def _gin_path() -> None:
+  from instructrec_jax import gin_files
+
+  print(gin_files.path())
+
+
+# Command: function, what it does, an example, and the flags it takes.
+_COMMANDS = {
+  "sources": (_sources, "list the datasets that can be read", ""),
+  "normalize": (
+    _normalize,
+    "raw files to clean tables",
+    """
+  instructrec normalize movielens/100k --raw ~/ml-100k
+  instructrec normalize table --raw ~/shop --dataset shop \\
+    --user_column customer --item_column sku --time_column day""",
+  ),
+  "build": (
+    _build,
+    "tables to records: split, histories, candidates",
+    """
+  instructrec build ml_100k
+  instructrec build shop --vocabulary_size 8000""",
+  ),
+  "train": (
+    _train,
+    "train with our own runner, as gin files say; goes on where it stopped",
+    """
+  instructrec train --gin_file=gin/runs/native_finetune.gin \\
+    --gin_file=gin/experiments/demo.gin --gin.TRAIN_STEPS=100""",
+  ),
+  "evaluate": (
+    _evaluate,
+    "rank every request's candidates with a trained model",
+    """
+  instructrec evaluate --model_dir=demo/model
+  instructrec evaluate --model_dir=runs/games --split=test_2k \\
+    --mixture_or_task_name=instructrec_games_p1_i0_t3""",
+  ),
+  "baseline": (
+    _baseline,
+    "rank the same candidates at random or by popularity",
+    """
+  instructrec baseline popularity ml_100k --split test""",
+  ),
+  "report": (
+    _report,
+    "compare results: a table, and a page with plots",
+    """
+  instructrec report demo/results/* --out report.html --data_dir demo/data""",
+  ),
+  "simulate": (
+    _simulate,
+    "write the demo world's raw files",
+    """
+  instructrec simulate world --num_users 500""",
+  ),
+  "demo": (
+    _demo,
+    "everything on the embedded world: simulate to report",
+    """
+  instructrec demo --out demo""",
+  ),
+  "gin-path": (
+    _gin_path,
+    "print the folder of the gin files",
+    """
+  python -m t5x.train --gin_search_paths=$(instructrec gin-path) …""",
+  ),
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+  parser = argparse.ArgumentParser(
+    prog="instructrec",
+    description="Language models that recommend: InstructRec and ITDR in JAX.",
+    epilog="`instructrec COMMAND --help` shows a command's flags, and examples",
+  )
+  parser.add_argument("--version", action="version", version=__version__)
+  commands = parser.add_subparsers(
+    dest="command", required=True, metavar="COMMAND"
+  )
+  added = {}
+  for name, (_, does, example) in _COMMANDS.items():
+    added[name] = commands.add_parser(
+      name,
+      help=does,
+      description=does[0].upper() + does[1:] + ".",
+      epilog=f"examples:{example}" if example else None,
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+  _data_flags(added)
+  _run_flags(added)
+  _result_flags(added)
+  return parser
+
+
+def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
+  from instructrec_jax.data.sources import SOURCES
+
+  for name in ("normalize", "build", "baseline"):
+    added[name].add_argument(
+      "--data_dir", default="data", help="folder of all datasets (data)"
+    )
+  add = added["normalize"].add_argument
+  add("source", help="`instructrec sources` lists them")
+  add("--raw", required=True, help="folder of the raw files")
+  add("--dataset", help="short name for what is written (the source's)")
+  add("--k_core", type=int, help="interactions of every user and item")
+  roles = {r.removesuffix("?") for s in SOURCES.values() for r in s.files}
+  for role in sorted(roles):
+    add(f"--{role}_file", help=f"another name of the file of {role}")
+  options = {k: v for s in SOURCES.values() for k, v in s.options.items()}
+  for option, meaning in options.items():
+    add(f"--{option}", help=meaning)
+
+  add = added["build"].add_argument
+  add("dataset", help="short name of normalized tables")
+  add("--seed", type=int, default=0, help="of negatives and orders (0)")
+  add("--num_negatives", type=int, default=9, help="per request (9)")
+  add("--max_history", type=int, default=50, help="newest items (50)")
+  add(
+    "--vocabulary_size",
+    type=int,
+    help="train a vocabulary of so many pieces on the titles",
+  )
+  for name in ("normalize", "build"):
+    added[name].add_argument(
+      "--overwrite",
+      action="store_true",
+      help="replace what other options have made",
+    )
+  add = added["simulate"].add_argument
+  add("out", help="folder for the files")
+  add("--num_users", type=int, default=2000, help="customers (2000)")
+  add("--num_items", type=int, default=300, help="items a domain (300)")
+  add("--seed", type=int, default=0, help="of the world (0)")
+
+
+def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
+  for name in ("train", "evaluate"):
+    add = added[name].add_argument
+    add(
+      "--gin_file",
+      action="append",
+      default=[],
+      required=name == "train",
+      help="a gin file; may be given several times, later ones win",
+    )
+    add(
+      "--gin_search_paths",
+      type=lambda text: text.split(","),
+      default=[],
+      help="folders, with commas between",
+    )
+    add(
+      "--gin.NAME=VALUE",
+      dest="gin_bindings",
+      default=[],
+      nargs="?",
+      help="binds a macro or a parameter, e.g. --gin.TRAIN_STEPS=100",
+    )
+  added["train"].add_argument(
+    "--tfds_data_dir",
+    default="data/records",
+    help="folder of the records (data/records)",
+  )
+  add = added["evaluate"].add_argument
+  add("--model_dir", required=True, help="folder of a training run")
+  add("--tfds_data_dir", help="folder of the records (the run's)")
+  add("--mixture_or_task_name", help="what to evaluate (the run's mixture)")
+  add("--split", help="validation, test, or test_2k for a sample (test)")
+  add("--step", type=int, help="which checkpoint (the newest)")
+  add("--batch_size", type=int, help="requests at a time (32)")
+  add("--system", help="name in tables (model)")
+  add("--seed", type=int, help="of the bootstrap intervals (0)")
+  add("--out", help="folder for results (MODEL_DIR/evaluation)")
+
+
+def _result_flags(added: dict[str, argparse.ArgumentParser]) -> None:
+  add = added["baseline"].add_argument
+  add("baseline", help="popularity or random")
+  add("dataset", help="short name of built records")
+  add("--split", default="test", help="validation, test or test_2k (test)")
+  add("--seed", type=int, default=0, help="of draws and intervals (0)")
+  add("--out", help="folder for results (DATA_DIR/baselines/…)")
+
+  add = added["report"].add_argument
+  add("results", nargs="+", help="result folders")
+  add("--out", help="HTML page to write")
+  add("--data_dir", help="folder of all datasets, for titles in the page")
+  add("--training_log", help="a run's metrics.jsonl, for its curve")
+
+  add = added["demo"].add_argument
+  add("--out", default="demo", help="folder for everything (demo)")
+  add("--seed", type=int, default=0, help="of world, build and training (0)")
+
+
+if __name__ == "__main__":
+  sys.exit(main())

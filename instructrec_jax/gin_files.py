@@ -1,0 +1,73 @@
+"""Finding, reading and checking the gin files of a run."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import gin
+import instructrec_jax
+from instructrec_jax.errors import InputError
+
+
+def path() -> Path:
+  """Returns the folder of this project's gin files.
+
+  It is what T5X wants in --gin_search_paths. In a checkout and in an editable
+  install it is the checkout's gin/, otherwise the installed copy.
+  """
+  return (Path(instructrec_jax.__file__).parent / "gin").resolve()
+
+
+def parse(
+  files: Sequence[str],
+  bindings: Sequence[str],
+  search_paths: Sequence[str] = (),
+) -> None:
+  """Reads gin files, then single bindings, and checks that no macro is unset.
+
+  Files are looked for in the working directory, in `search_paths`, and among
+  this project's own, where `gin/runs/x.gin` and `runs/x.gin` both are found.
+  Later ones win.
+
+  Args:
+    files: gin files.
+    bindings: such as "TRAIN_STEPS = 100".
+    search_paths: further folders.
+
+  Raises:
+    InputError: for a file that is not found or not read, a binding of something
+      unknown, or a macro left unset.
+  """
+  own = path()
+  gin.clear_config()
+  for folder in (*search_paths, own, own.parent):
+    gin.add_config_file_search_path(str(folder))
+  try:
+    gin.parse_config_files_and_bindings(
+      list(files), list(bindings), finalize_config=False
+    )
+  except OSError as error:
+    known = sorted(str(p.relative_to(own)) for p in own.rglob("*.gin"))
+    raise InputError(
+      f"{error}\nThis project's own gin files, in {own}: {', '.join(known)}"
+    ) from error
+  except (
+    ImportError,
+    KeyError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+  ) as error:
+    raise InputError(f"gin: {error}") from error
+  _check_macros(files)
+
+
+def _check_macros(files: Sequence[str]) -> None:
+  """Raises InputError if a macro still is %gin.REQUIRED."""
+  unset = re.findall(r"^(\w+) = %gin.REQUIRED$", gin.config_str(), re.MULTILINE)
+  if unset:
+    raise InputError(
+      f"gin macros left unset: {', '.join(unset)}. Bind them in an experiment "
+      f"file, or with --gin.{unset[0]}=VALUE (a string as \"'text'\"). "
+      f"Files read: {', '.join(files) or 'none'}."
+    )

@@ -1,0 +1,1 @@
+"""Recommendation as instructions: templates, and how they become text."""

@@ -1,0 +1,72 @@
+"""Where a dataset's records lie, and the titles of its items."""
+
+import functools
+
+import polars as pl
+import seqio
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from etils import epath
+
+from instructrec_jax.data import names
+from instructrec_jax.data.records import CATALOGUE
+from instructrec_jax.errors import InputError
+
+
+def tfds_name(dataset: str) -> str:
+  """Returns the name and version by which TFDS knows a dataset's records."""
+  return f"{names.records_name(dataset)}:{names.RECORDS_VERSION}"
+
+
+class Catalogue:
+  """The items that the records of one dataset speak of.
+
+  Nothing is read before it is asked for, so that tasks can be registered where
+  the records are not.
+  """
+
+  def __init__(
+    self, dataset: str, name: str | None = None, data_dir: str | None = None
+  ):
+    """Remembers where to look.
+
+    Args:
+      dataset: short name, e.g. "games".
+      name: the records' name in TFDS; by default what `instructrec build`
+        calls them.
+      data_dir: the folder of TFDS's datasets; by default the run's
+        --tfds_data_dir.
+    """
+    self._dataset = dataset
+    self._loader = seqio.utils.LazyTfdsLoader(
+      name or tfds_name(dataset), data_dir=data_dir
+    )
+
+  @property
+  def folder(self) -> epath.Path:
+    """The folder of the records.
+
+    Raises:
+      InputError: if the dataset has not been built there.
+    """
+    try:
+      return epath.Path(self._loader.builder.data_path)
+    except tfds.core.DatasetNotFoundError as error:
+      where = self._loader.data_dir or "TFDS's default folder"
+      raise InputError(
+        f"no records of dataset {self._dataset!r} in {where} (looked for "
+        f"{self._loader.name}). Build them with `instructrec build "
+        f"{self._dataset}`, or name their folder with --tfds_data_dir."
+      ) from error
+
+  @functools.cached_property
+  def items(self) -> pl.DataFrame:
+    """The items table; row number is item code (see schema.ITEMS)."""
+    with (self.folder / CATALOGUE).open("rb") as file:
+      return pl.read_parquet(file)
+
+  @functools.cached_property
+  def titles(self) -> tf.Tensor:
+    """Titles by item code: string [items]."""
+    with tf.init_scope():  # Not a tensor of the graph being traced.
+      return tf.constant(self.items["title"].to_list())

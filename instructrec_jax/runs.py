@@ -1,0 +1,159 @@
+"""Runs out of gin files: training, and the evaluation of what was trained."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import seqio
+
+import gin
+from instructrec_jax import artifacts, gin_files, pipeline, tasks, vocabulary
+from instructrec_jax.errors import InputError
+
+CONFIG_FILE = "config.gin"
+
+
+def train(
+  gin_file: Sequence[str],
+  gin_bindings: Sequence[str] = (),
+  gin_search_paths: Sequence[str] = (),
+  tfds_data_dir: str = "data/records",
+) -> dict[str, Any]:
+  """Trains what gin files say, or goes on with it.
+
+  MODEL_DIR gets config.gin (all settings), manifest.json (what the run is made
+  of), metrics.jsonl, tensorboard/ and checkpoints/.
+
+  Args:
+    gin_file: gin files, e.g. runs/native_finetune.gin and an experiment.
+    gin_bindings: single bindings, which win over the files.
+    gin_search_paths: where else to look for gin files.
+    tfds_data_dir: the folder of the records.
+
+  Returns:
+    The manifest, with "step": how far training has come.
+
+  Raises:
+    InputError: if something of this cannot be used.
+  """
+  _prepare(gin_file, gin_bindings, gin_search_paths, tfds_data_dir)
+  runner = gin.get_configurable("runner.train")
+  name, lengths, model_dir, model = map(
+    _macro, ("MIXTURE_OR_TASK_NAME", "TASK_FEATURE_LENGTHS", "MODEL_DIR",
+             "MODEL"),
+  )  # fmt: skip
+  _check_vocabulary(model)
+  manifest = {
+    "stage": "train",
+    "mixture": name,
+    "tfds_data_dir": tfds_data_dir,
+    "vocabulary": vocabulary.describe(),
+    "parameters": _count_parameters(model),
+    "devices": [str(device) for device in jax.devices()],
+    "too_long": {
+      task.name: pipeline.count_unfit(task.name, "train", lengths)
+      for task in seqio.get_subtasks(pipeline.task_or_mixture(name))
+    },
+    "versions": artifacts.versions(
+      ("jax", "flax", "optax", "orbax-checkpoint", "seqio", "tensorflow")
+    ),
+  }
+  for task, too_long in manifest["too_long"].items():
+    if too_long["skipped"] == too_long["of"]:
+      raise InputError(
+        f"{task}: none of {too_long['of']} training records fits "
+        f"{dict(lengths)} tokens: give longer TASK_FEATURE_LENGTHS"
+      )
+  model_dir = Path(model_dir)
+  artifacts.atomic_write_text(model_dir / CONFIG_FILE, gin.config_str())
+  artifacts.atomic_write_text(
+    model_dir / artifacts.MANIFEST, json.dumps(manifest, indent=2) + "\n"
+  )
+  state = runner()
+  return manifest | {"step": int(state.step)}
+
+
+def evaluate(
+  model_dir: str,
+  gin_file: Sequence[str] = (),
+  gin_bindings: Sequence[str] = (),
+  gin_search_paths: Sequence[str] = (),
+  tfds_data_dir: str | None = None,
+  **settings: Any,
+) -> list[Path]:
+  """Evaluates a run's checkpoint with the settings it was trained with.
+
+  Args:
+    model_dir: the run's folder.
+    gin_file: instead of the run's config.gin, which it has if
+      `instructrec train` made it.
+    gin_bindings: single bindings, which win over the files.
+    gin_search_paths: where else to look for gin files.
+    tfds_data_dir: the folder of the records; the run's own by default.
+    **settings: of evaluate.evaluate; None leaves it to gin.
+
+  Returns:
+    The folder of each task's results.
+
+  Raises:
+    InputError: if something of this cannot be used.
+  """
+  folder = Path(model_dir)
+  config = folder / CONFIG_FILE
+  if not gin_file and not config.exists():
+    raise InputError(
+      f"{folder} has no {CONFIG_FILE}: expected the folder of a run of "
+      "`instructrec train`, or --gin_file with the model's settings"
+    )
+  manifest = folder / artifacts.MANIFEST
+  if tfds_data_dir is None and manifest.exists():
+    tfds_data_dir = json.loads(manifest.read_text())["tfds_data_dir"]
+  _prepare(
+    ["runs/native_evaluate.gin", *(gin_file or [str(config)])],
+    [*gin_bindings, f"MODEL_DIR = {str(folder)!r}"],
+    gin_search_paths,
+    tfds_data_dir or "data/records",
+  )
+  given = {key: value for key, value in settings.items() if value is not None}
+  _check_vocabulary(_macro("MODEL"))
+  return gin.get_configurable("evaluate.evaluate")(
+    **({"out": folder / "evaluation"} | given)
+  )
+
+
+def _prepare(
+  gin_file: Sequence[str],
+  gin_bindings: Sequence[str],
+  gin_search_paths: Sequence[str],
+  tfds_data_dir: str,
+) -> None:
+  """Reads gin, and makes the records' tasks known."""
+  seqio.set_tfds_data_dir_override(str(tfds_data_dir))
+  tasks.register_found(tfds_data_dir)
+  gin_files.parse(gin_file, gin_bindings, gin_search_paths)
+  vocabulary.RUN_VOCABULARY.forget()
+
+
+def _macro(name: str) -> Any:
+  """Returns the value of a gin macro, with what it refers to called."""
+  return gin.get_configurable(f"{name}/gin.macro")()
+
+
+def _check_vocabulary(model: Any) -> None:
+  """Raises InputError if the model has fewer rows than the vocabulary."""
+  rows, pieces = model.config.vocab_size, vocabulary.RUN_VOCABULARY.vocab_size
+  if pieces > rows:
+    raise InputError(
+      f"the vocabulary {vocabulary.path()} has {pieces} pieces, but the model "
+      f"only {rows} rows: bind VOCAB_SIZE to {pieces} or more"
+    )
+
+
+def _count_parameters(model: Any) -> int:
+  shapes = jax.eval_shape(
+    lambda: model.get_initial_variables(jax.random.key(0))["params"]
+  )
+  return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes))

@@ -1,0 +1,156 @@
+"""The one vocabulary of a run: T5's SentencePiece, or one of your own.
+
+Which of them a run uses is one gin setting, `vocabulary.location`:
+
+  "t5"            T5's and Flan-T5's vocabulary, read from the public bucket;
+  a dataset       the small one that `instructrec build --vocabulary_size` has
+                  trained on that dataset's texts and left beside its records;
+  a path          any SentencePiece model file.
+
+Tasks are registered before gin is read, so they hold `RUN_VOCABULARY`, which
+looks the setting up when it is first used.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import sentencepiece
+import seqio
+from etils import epath
+
+import gin
+from instructrec_jax.errors import InputError
+from instructrec_jax.instructions import render
+from instructrec_jax.instructions.catalogue import Catalogue
+from instructrec_jax.instructions.templates import TEMPLATES
+
+T5_VOCABULARY = "gs://t5-data/vocabs/cc_all.32000.100extra/sentencepiece.model"
+FILE_NAME = "vocabulary.model"
+
+
+@gin.configurable("vocabulary", module="instructrec_jax")
+def path(location: str = "t5") -> str:
+  """Returns the SentencePiece model file that `location` names.
+
+  Args:
+    location: "t5", the name of a built dataset, or the path of a model file.
+
+  Raises:
+    InputError: if there is no such file; the message says where it was looked
+      for.
+  """
+  if location == "t5":
+    return T5_VOCABULARY
+  if "/" in location or location.endswith(".model"):
+    found = epath.Path(location)
+  else:
+    found = Catalogue(location).folder / FILE_NAME
+  if not found.exists():
+    raise InputError(
+      f"no vocabulary {location!r}: {found} does not exist. Expected 't5', the "
+      "name of a dataset built with --vocabulary_size, or the path of a "
+      "SentencePiece model file."
+    )
+  return str(found)
+
+
+class RunVocabulary(seqio.SentencePieceVocabulary):
+  """SentencePiece vocabulary whose file is the run's `vocabulary.location`."""
+
+  def __init__(self):
+    # The fast tokenizer holds no resource, so that the input pipeline's place
+    # can be saved in a checkpoint; it gives the same pieces.
+    super().__init__("", use_fast_tokenizer=False)
+
+  @property
+  def sentencepiece_model_file(self) -> str:
+    """The file that the run's setting names."""
+    return path()
+
+  def _model_context(self):
+    if self._model is None:
+      self._sentencepiece_model_file = path()
+      try:
+        super()._model_context()
+      except Exception as error:
+        raise InputError(
+          f"cannot read the vocabulary {self._sentencepiece_model_file}: "
+          f"{error}. Without access to the public bucket, bind "
+          "vocabulary.location to a local copy, or to a dataset built with "
+          "--vocabulary_size."
+        ) from error
+    return self._model
+
+  def forget(self) -> None:
+    """Looks the setting up anew at the next use (gin was changed)."""
+    self._model = None
+
+
+RUN_VOCABULARY = RunVocabulary()
+
+
+def describe() -> dict[str, str | int]:
+  """Returns file, digest and number of pieces of the run's vocabulary."""
+  model = RUN_VOCABULARY.sp_model
+  return {
+    "file": path(),
+    "sha256": hashlib.sha256(model).hexdigest(),
+    "pieces": RUN_VOCABULARY.vocab_size,
+  }
+
+
+def build_extras(size: int) -> dict[str, Any]:
+  """Returns what lets `records.build` train a vocabulary beside its records.
+
+  Args:
+    size: pieces at most.
+  """
+
+  def extras(folder: Path, catalogue: pl.DataFrame) -> dict[str, int]:
+    titles = catalogue["title"].to_list()
+    texts = [f"{title}{end}" for title in titles for end in (";", ".", "")]
+    words = [t.inputs for t in TEMPLATES] + list(render.ANSWERS)
+    train([*texts, *words], size, folder / FILE_NAME)
+    vocabulary = seqio.SentencePieceVocabulary(str(folder / FILE_NAME))
+    return {"vocabulary_pieces": vocabulary.vocab_size}
+
+  return {"extras": extras, "extra_options": {"vocabulary_size": size}}
+
+
+def train(texts: Iterable[str], size: int, out: Path) -> None:
+  """Trains a SentencePiece vocabulary with T5's special ids.
+
+  Args:
+    texts: what to learn from: titles, templates, and so on.
+    size: number of pieces at most, with padding (0), end (1) and unknown (2);
+      texts of few words give fewer.
+    out: the model file to write.
+
+  Raises:
+    InputError: if the texts cannot fill `size` pieces.
+  """
+  model = io.BytesIO()
+  try:
+    sentencepiece.SentencePieceTrainer.train(
+      sentence_iterator=iter(texts),
+      model_writer=model,
+      vocab_size=size,
+      model_type="bpe",  # Whole words even out of very few texts.
+      hard_vocab_limit=False,
+      pad_id=0,
+      eos_id=1,
+      unk_id=2,
+      bos_id=-1,
+      character_coverage=1.0,
+      num_threads=1,  # The same texts give the same pieces.
+      minloglevel=2,
+    )
+  except (RuntimeError, OSError) as error:
+    raise InputError(
+      f"no vocabulary of {size} pieces can be trained on these texts: {error}"
+    ) from error
+  out.write_bytes(model.getvalue())

@@ -1,0 +1,22 @@
+"""SeqIO tasks and mixtures, registered when this module is imported.
+
+For each dataset of the SOURCES table there are the tasks
+`instructrec_<dataset>_<family>` and the mixture `instructrec_<dataset>`.
+Registering reads nothing: the records (`instructrec build`) and the vocabulary
+are looked up when a task is first used.
+
+Another project has the same families over its own records with one call:
+
+  from instructrec_jax import tasks
+  tasks.register("my_shop")
+
+and then trains on the mixture `instructrec_my_shop`.
+"""
+
+from instructrec_jax.data.sources import SOURCES
+from instructrec_jax.tasks.registration import register, register_found
+
+__all__ = ["register", "register_found"]
+
+for _dataset in sorted({source.dataset for source in SOURCES.values()}):
+  register(_dataset)

@@ -1,0 +1,142 @@
+"""One function that declares a dataset's tasks and its mixture."""
+
+import functools
+from collections.abc import Sequence
+
+import seqio
+import tensorflow as tf
+from etils import epath
+
+from instructrec_jax.data.names import PREFIX, records_name
+from instructrec_jax.eval import evaluator
+from instructrec_jax.instructions import render
+from instructrec_jax.instructions.catalogue import Catalogue, tfds_name
+from instructrec_jax.instructions.templates import FAMILIES, templates_of
+from instructrec_jax.vocabulary import RUN_VOCABULARY
+
+# Records lie in random order, so a split's first ones are a sample of it.
+SPLITS = {
+  "train": "train",
+  "validation": "validation",
+  "test": "test",
+  "validation_2k": "validation[:2000]",
+  "test_2k": "test[:2000]",
+}
+
+
+def register(
+  dataset: str,
+  *,
+  records: str | None = None,
+  tfds_data_dir: str | None = None,
+  families: Sequence[str] = FAMILIES,
+  num_negatives: int = 9,
+  vocabulary: seqio.Vocabulary = RUN_VOCABULARY,
+) -> str:
+  """Registers a task per instruction family, and a mixture of them all.
+
+  Args:
+    dataset: short name, e.g. "games".
+    records: their name in TFDS; by default that of those `instructrec build`
+      makes for `dataset`. Records of your own need the features of
+      schema.RECORD, and a catalogue.parquet beside them.
+    tfds_data_dir: where the records are; by default what the run's
+      --tfds_data_dir says.
+    families: which families, see instructions/templates.py.
+    num_negatives: negatives drawn per training instance, afresh each epoch.
+    vocabulary: by default the run's, see vocabulary.py.
+
+  Returns:
+    The mixture's name, `instructrec_<dataset>`.
+
+  Raises:
+    InputError: for an unknown family, or a name that tasks cannot carry.
+    ValueError: if the name is registered already.
+  """
+  records = records or tfds_name(dataset)
+  mixture = records_name(dataset)
+  catalogue = Catalogue(dataset, records, tfds_data_dir)
+  feature = functools.partial(seqio.Feature, vocabulary, add_eos=True)
+  tasks = [
+    seqio.TaskRegistry.add(
+      f"{mixture}_{family}",
+      source=seqio.TfdsDataSource(records, tfds_data_dir, splits=SPLITS),
+      preprocessors=[
+        functools.partial(
+          _instructions,
+          family=family,
+          catalogue=catalogue,
+          num_negatives=num_negatives,
+        ),
+        _drop_unfit,
+      ],
+      postprocess_fn=_ranking_target,
+      # Pointwise requests need one input per candidate: trained, not ranked.
+      metric_fns=[]
+      if family.endswith("_t0")
+      else [evaluator.ranking_metric_fn],
+      output_features={
+        "inputs": feature(),
+        "targets": feature(),
+        "candidates": feature(rank=2),
+      },
+      # Small, as records lie in random order; its content is saved with the
+      # place in the data at each checkpoint.
+      shuffle_buffer_size=1000,
+    ).name
+    for family in families
+  ]
+  seqio.MixtureRegistry.add(mixture, tasks, default_rate=1.0)
+  return mixture
+
+
+def register_found(data_dir: str) -> list[str]:
+  """Registers every dataset built under `data_dir` that has no tasks yet.
+
+  Returns:
+    The names of the mixtures added.
+  """
+  folders = epath.Path(data_dir).glob(f"{PREFIX}*")
+  return [
+    register(folder.name.removeprefix(PREFIX))
+    for folder in sorted(folders)
+    if folder.name not in seqio.MixtureRegistry.names()
+  ]
+
+
+def _instructions(
+  records: tf.data.Dataset,
+  *,
+  sequence_length,
+  output_features,
+  family: str,
+  catalogue: Catalogue,
+  num_negatives: int,
+) -> tf.data.Dataset:
+  step = functools.partial(
+    render.render,
+    sequence_length=sequence_length,
+    output_features=output_features,
+    templates=templates_of(family),
+    catalogue=catalogue,
+    num_negatives=num_negatives,
+  )
+  return seqio.map_over_dataset(step, num_seeds=1)(records)
+
+
+def _drop_unfit(examples: tf.data.Dataset, sequence_length) -> tf.data.Dataset:
+  return examples.filter(
+    functools.partial(render.fits, sequence_length=sequence_length)
+  )
+
+
+def _ranking_target(output, example, is_target: bool):
+  """What the metric needs of a request; a score needs no postprocessing."""
+  if not is_target:
+    return output
+  return {
+    "instance": int(example["instance"]),
+    "user": int(example["user"]),
+    "target": int(example["target_item"]),
+    "candidates": example["candidate_items"],
+  }

@@ -14,6 +14,7 @@ import numpy as np
 import seqio
 
 import gin
+from instructrec_jax.data.names import PREFIX
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import results
 
@@ -71,33 +72,17 @@ class ResultLogger(seqio.Logger):
   evaluation that has no step.
   """
 
-  def __init__(
-    self,
-    output_dir: str,
-    system: str,
-    dataset: str,
-    split: str,
-    seed: int = 0,
-    skipped: Mapping[str, int] | None = None,
-  ):
-    """Describes what is being measured.
+  def __init__(self, output_dir: str, system: str, split: str, seed: int = 0):
+    """Says what is being measured.
 
     Args:
       output_dir: given by the evaluator.
       system: the model's name in tables.
-      dataset: the records' dataset.
-      split: "validation" or "test".
+      split: what the evaluator evaluates, e.g. "test".
       seed: of the bootstrap.
-      skipped: requests that were left out before scoring, by reason.
     """
     super().__init__(output_dir=output_dir)
-    self._description = {
-      "system": system,
-      "dataset": dataset,
-      "split": split,
-      "seed": seed,
-      "skipped": dict(skipped or {}),
-    }
+    self._description = {"system": system, "split": split, "seed": seed}
 
   def __call__(
     self,
@@ -122,8 +107,31 @@ class ResultLogger(seqio.Logger):
     # Evaluators without a step say None or -1.
     step = None if step is None or step < 0 else int(step)
     predictions = predictions_from(targets, inferences["score"])
-    result = predictions.result(task=task_name, step=step, **self._description)
+    source = seqio.TaskRegistry.get(task_name).source
+    result = predictions.result(
+      task=task_name,
+      dataset=_dataset_of(source) or task_name,
+      step=step,
+      skipped=_skipped(source, self._description["split"], predictions.n),
+      **self._description,
+    )
     folder = Path(self.output_dir) / task_name
     results.write(
       folder if step is None else folder / str(step), result, predictions
     )
+
+
+def _dataset_of(source: seqio.DataSource) -> str | None:
+  """Returns the dataset of TFDS records; None for any other source."""
+  if not isinstance(source, seqio.TfdsDataSource):
+    return None
+  return source.tfds_dataset.name.partition(":")[0].removeprefix(PREFIX)
+
+
+def _skipped(source: seqio.DataSource, split: str, n: int) -> dict[str, int]:
+  """Returns how many records did not become requests, under their reason."""
+  records = source.num_input_examples(split)
+  # SeqIO says None or infinity where it does not know.
+  if records is None or not np.isfinite(records) or records == n:
+    return {}
+  return {"do not fit the lengths, or were not asked for": int(records - n)}

@@ -104,6 +104,13 @@ class Predictions:
       )
     return cls(instance_B, user_B, target_B, candidates_BxC, scores_BxC)
 
+  def take(self, rows: np.ndarray) -> "Predictions":
+    """Returns some of the requests; `rows` indexes or masks them."""
+    columns = (
+      getattr(self, field.name)[rows] for field in dataclasses.fields(self)
+    )
+    return Predictions(*columns)
+
   @property
   def n(self) -> int:
     """The number of requests."""

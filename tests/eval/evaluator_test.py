@@ -52,7 +52,9 @@ def task():
   feature = seqio.Feature(seqio.PassThroughVocabulary(100), add_eos=False)
   seqio.TaskRegistry.add(
     TASK,
-    source=seqio.FunctionDataSource(dataset, splits=["test"]),
+    source=seqio.FunctionDataSource(
+      dataset, splits=["test"], num_input_examples={"test": 5}
+    ),
     preprocessors=[],
     output_features={"inputs": feature, "targets": feature},
     postprocess_fn=postprocess,
@@ -66,9 +68,7 @@ def evaluate(task, score_fn, tmp_path, step=None):
   logger = functools.partial(
     evaluator.ResultLogger,
     system="ours",
-    dataset="demo",
     split="test",
-    skipped={"too long": 2},
   )
   judge = seqio.Evaluator(
     task,
@@ -109,7 +109,8 @@ def test_through_seqios_evaluator(task, tmp_path, aux):
   }
   written = json.loads((folder / "metrics.json").read_text())
   assert written["metrics"]["hr@1"]["value"] == pytest.approx(1 / 3)
-  assert written["skipped"] == {"too long": 2}
+  assert list(written["skipped"].values()) == [5 - 3]
+  assert (written["dataset"], written["task"]) == (TASK, TASK)
   assert (written["system"], written["step"], written["n"]) == ("ours", 40, 3)
   assert results.read_predictions(folder).ranks.tolist() == [1, 2, 3]
 
@@ -158,9 +159,7 @@ def test_misfits_name_the_instance(change, message):
 
 
 def test_logger_needs_scores(tmp_path):
-  logger = evaluator.ResultLogger(
-    str(tmp_path), system="s", dataset="d", split="test"
-  )
+  logger = evaluator.ResultLogger(str(tmp_path), system="s", split="test")
   with pytest.raises(InputError, match="'some_task': expected scores"):
     logger(
       task_name="some_task",
@@ -170,3 +169,8 @@ def test_logger_needs_scores(tmp_path):
       inferences={"output": ["text"]},
       targets=ROWS,
     )
+
+
+def test_dataset_of_records_that_tfds_knows():
+  source = seqio.TfdsDataSource("instructrec_ml_1m:1.0.0", splits=["test"])
+  assert evaluator._dataset_of(source) == "ml_1m"

@@ -7,6 +7,7 @@ written by giving `ResultLogger` to the evaluator (SeqIO's or T5X's).
 """
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +116,13 @@ class ResultLogger(seqio.Logger):
       skipped=_skipped(source, self._description["split"], predictions.n),
       **self._description,
     )
-    folder = Path(self.output_dir) / task_name
-    results.write(
-      folder if step is None else folder / str(step), result, predictions
-    )
+    folder = result_folder(self.output_dir, task_name, step)
+    results.write(folder, result, predictions)
+
+
+def result_folder(out: str | PathLike, task: str, step: int | None) -> Path:
+  """Returns where a `ResultLogger` writes the results of a task."""
+  return Path(out, task, *([] if step is None else [str(step)]))
 
 
 def _dataset_of(source: seqio.DataSource) -> str | None:

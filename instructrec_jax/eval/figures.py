@@ -35,6 +35,8 @@ _VARIABLES = {
   _GRID: "var(--grid)",
   **{colour: f"var(--s{i})" for i, colour in enumerate(_SERIES)},
 }
+# What stands before an id where a figure refers to a part of itself.
+_REFERENCE = r"(?:url\(|href=\")#"
 _WIDTH = 3.5  # inches: 336 CSS pixels, in which 9 points are 12 pixels
 _LABEL = 36  # characters that fit above a bar, beside its value
 _STYLE = {
@@ -219,13 +221,13 @@ def _svg(fig: matplotlib.figure.Figure, title: str, description: str) -> str:
   # Ids are unique over a page, but Matplotlib gives every figure the same: so
   # only those that are referred to stay, under the figure's own prefix.
   prefix = "f" + hashlib.sha256((title + svg).encode()).hexdigest()[:8]
-  used = set(re.findall(r"#([\w-]+)[\")]", svg))
+  used = set(re.findall(rf"{_REFERENCE}([\w-]+)", svg))
   svg = re.sub(
     r' id="([^"]*)"',
     lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "",
     svg,
   )
-  svg = re.sub(r'#([\w-]+)(?=["\)])', rf"#{prefix}-\1", svg)
+  svg = re.sub(_REFERENCE, rf"\g<0>{prefix}-", svg)
   for colour, variable in _VARIABLES.items():
     svg = svg.replace(colour, variable)
   svg = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", svg)

@@ -192,6 +192,14 @@ def test_page(systems, tmp_path):
   checker.feed(source)
   assert not checker.open
   assert len(checker.ids) == len(set(checker.ids))
+  referred = re.findall(r'(?:url\(|href=")#([^")]*)', source)
+  assert set(referred) <= set(checker.ids)
+  # Figures take every colour from the page, so that they are read in the dark.
+  drawn = "".join(re.findall(r"<svg.*?</svg>", source, flags=re.DOTALL))
+  assert not re.findall(r"(?:fill|stroke): #", drawn)
+  assert set(re.findall(r"var\((--\w+)\)", drawn)) <= set(
+    re.findall(r"(--\w+):", source)
+  )
   # Four metrics, the ranks, and the loss; each told in words.
   assert len(checker.images) == 6
   for image in checker.images:

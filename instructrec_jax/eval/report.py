@@ -71,13 +71,15 @@ class Group:
     return found[0] if found else None
 
   def best(self, metric: str) -> set[str]:
-    """Returns the labels of the best measured systems; a tie has several."""
+    """Returns the labels of the best of several systems; a tie has more."""
     values = {
       s.label: s.result.metrics[metric].value
       for s in self.systems
       if s is not self.optimum
     }
-    top = max(values.values(), default=None)
+    if len(values) < 2:
+      return set()  # Nothing was compared.
+    top = max(values.values())
     return {label for label, value in values.items() if value == top}
 
   def share(self, metric: str, value: float) -> float | None:
@@ -106,8 +108,8 @@ class Group:
       notes.append(f"{names} not shown: 1 for any scorer on so few candidates.")
     if self.optimum is not None:
       notes.append(
-        f"{self.optimum.label}: the best that any scorer can expect here, as "
-        "the data is simulated and its law is known."
+        f"{self.optimum.label}: the best to expect of any scorer that is told "
+        "nothing about the target; the data is simulated, so its law is known."
       )
     for s in self.systems:
       for reason, count in s.result.skipped.items():
@@ -378,7 +380,12 @@ def _lines(group: Group) -> list[str]:
     "",
     *(line.rstrip() for line in aligned),
     "",
-    "* the best system measured. Chance is by formula.",
+    "Chance is by formula."
+    + (
+      " * marks the best system compared."
+      if group.best(group.metrics[0])
+      else ""
+    ),
     *group.notes,
   ]
 

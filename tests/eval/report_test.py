@@ -85,6 +85,12 @@ def test_share_of_the_optimum(systems):
   assert "of optimum" not in report.report(systems[2:])
 
 
+def test_one_system_is_no_comparison(systems):
+  assert "*" not in report.report(systems[:1])
+  assert "*" not in report.report(systems[:2])  # It and the optimum.
+  assert "*" in report.report([systems[0], systems[3]])
+
+
 def test_the_same_system_at_two_steps(tmp_path):
   table = report.report(
     [

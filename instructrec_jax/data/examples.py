@@ -9,8 +9,9 @@ The format is protobuf's wire format, https://protobuf.dev/programming-guides/
 encoding, for the messages of tensorflow/core/example/{example,feature}.proto.
 """
 
+import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -19,71 +20,71 @@ _FIRST, _SECOND, _INT64_LIST = b"\x0a", b"\x12", b"\x1a"
 _FLOAT_LIST = _SECOND
 
 
-class Column:
-  """One feature of many examples, encoded, ready to be sliced.
+class Encoded:
+  """Integers, or float32, as the bytes a packed field holds.
 
   Attributes:
-    payload: the values of all rows, as the packed field holds them.
-    starts: where a row's bytes start in the payload.
-    ends: where they end.
+    payload: the bytes of all values.
+    offsets: [values + 1] int64, where each value's bytes start.
+    tag: of the list that such values stand in.
   """
 
-  def __init__(
-    self,
-    name: str,
-    values: np.ndarray,
-    starts: np.ndarray | None = None,
-    ends: np.ndarray | None = None,
-  ):
-    """Encodes values; rows may share and overlap in them.
-
-    Args:
-      name: the feature's key.
-      values: [values] integers, or float32.
-      starts: [rows] index of a row's first value; None for one value a row.
-      ends: [rows] index after its last value.
-    """
-    self.payload, offsets = _encode(values)
-    if starts is None:
-      starts = np.arange(values.size)
-      ends = starts + 1
-    # Lists of Python integers: indexing an array makes one anew every time.
-    self.starts = offsets[starts].tolist()
-    self.ends = offsets[ends].tolist()
-    self._key = name.encode()
-    self._kind = _FLOAT_LIST if values.dtype == np.float32 else _INT64_LIST
-    # Rows have few different lengths, and the bytes before the values depend
-    # on nothing else.
-    self.prefix = functools.cache(self._prefix)
-
-  def _prefix(self, length: int) -> bytes:
-    """Returns all of the feature's map entry before its packed values."""
-    packed = _FIRST + _varint(length)
-    kind = self._kind + _varint(len(packed) + length) + packed
-    key = _FIRST + _varint(len(self._key)) + self._key
-    entry = key + _SECOND + _varint(len(kind) + length) + kind
-    return _FIRST + _varint(len(entry) + length) + entry
+  def __init__(self, values: np.ndarray):
+    self.payload, self.offsets = _encode(values)
+    self.tag = _FLOAT_LIST if values.dtype == np.float32 else _INT64_LIST
 
 
-def serialize(
-  columns: Sequence[Column], rows: Sequence[int]
-) -> Iterator[bytes]:
-  """Yields a serialized tf.train.Example for each of `rows`.
+@dataclasses.dataclass(frozen=True)
+class Slices:
+  """A list feature: each row a stretch of the same values; they may overlap.
+
+  Attributes:
+    values: what they are stretches of.
+    starts: [rows] index of a row's first value.
+    ends: [rows] index after its last value.
+  """
+
+  values: Encoded
+  starts: np.ndarray
+  ends: np.ndarray
+
+
+def serialize(features: Mapping[str, np.ndarray | Slices]) -> Iterator[bytes]:
+  """Yields a serialized tf.train.Example for each row.
 
   Args:
-    columns: the features, which all have the same number of rows.
-    rows: which rows, in the order wanted.
+    features: by key: one integer or float32 a row, or a list a row.
   """
-  parts = [(c.payload, c.starts, c.ends, c.prefix) for c in columns]
+  entries = [_entries(key, column) for key, column in features.items()]
   length_of = functools.cache(_varint)
-  for row in rows:
-    pieces = []
-    for payload, starts, ends, prefix in parts:
-      start, end = starts[row], ends[row]
-      pieces.append(prefix(end - start))
-      pieces.append(payload[start:end])
-    features = b"".join(pieces)
-    yield _FIRST + length_of(len(features)) + features
+  for body in map(b"".join, zip(*entries, strict=True)):
+    yield _FIRST + length_of(len(body)) + body
+
+
+def _entries(key: str, column: np.ndarray | Slices) -> list[bytes]:
+  """Returns the feature's entry in the map of features, for each row."""
+  if isinstance(column, Slices):
+    values = column.values
+    starts, ends = values.offsets[column.starts], values.offsets[column.ends]
+  else:
+    values = Encoded(column)
+    starts, ends = values.offsets[:-1], values.offsets[1:]
+
+  # Rows have few different lengths, and what comes before the values depends
+  # on nothing else.
+  @functools.cache
+  def before(length: int) -> bytes:
+    packed = _FIRST + _varint(length)
+    kind = values.tag + _varint(len(packed) + length) + packed
+    name = _FIRST + _varint(len(key.encode())) + key.encode()
+    entry = name + _SECOND + _varint(len(kind) + length) + kind
+    return _FIRST + _varint(len(entry) + length) + entry
+
+  payload = values.payload
+  return [
+    before(end - start) + payload[start:end]
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+  ]
 
 
 def _encode(values: np.ndarray) -> tuple[bytes, np.ndarray]:

@@ -5,7 +5,7 @@ catalogue, or the command line's help, does not wait for it.
 """
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -199,45 +199,40 @@ def _write_splits(
   max_history: int,
 ) -> dict[str, Any]:
   """Writes the shards and TFDS's metadata; returns the counts."""
-  user, item = (interactions[c].to_numpy() for c in ("user", "item"))
-  parts = splits.leave_one_out(user)
+  table = _Table(interactions, max_history)
+  parts = splits.leave_one_out(table.user)
   empty = [split for split, part in parts.items() if not len(part)]
   if empty:
     raise InputError(
-      f"no records for {' or '.join(empty)} out of {user.size} interactions: "
-      f"a user needs {splits.MIN_INTERACTIONS} to be evaluated and one more "
-      "to be trained on"
+      f"no records for {' or '.join(empty)} out of {table.user.size} "
+      f"interactions: a user needs {splits.MIN_INTERACTIONS} to be evaluated "
+      "and one more to be trained on"
     )
-  optional = [c for c in ("rating", "timestamp") if c in interactions.columns]
-  names = [
-    feature
-    for feature, f in schema.RECORD.items()
-    if not f.optional or feature in optional
-  ]
-  shards, instance = {}, 0
+  shards, first_instance = {}, 0
   for split, part in parts.items():
     rng = generator(seed, name, split)
-    lists = np.empty((0, num_negatives + 1), np.int64)
-    order = range(len(part))
+    instance = first_instance + np.arange(len(part))
+    first_instance += len(part)
+    lists = None
     if split == "train":
-      # Readers shuffle within a window only; the file order is user by user.
-      order = rng.permutation(len(part)).tolist()
+      # Readers shuffle within a window only, and rows are user by user.
+      order = rng.permutation(len(part))
+      part, instance = part[order], instance[order]
     else:
       lists = candidates.draw(
         rng,
-        user[part.target],
-        item[part.target],
-        (user, item),
+        table.user[part.target],
+        table.item[part.target],
+        (table.user, table.item),
         num_items,
         num_negatives,
       )
-    columns = _columns(part, interactions, names, lists, instance, max_history)
-    shards[split] = _write_shards(folder, f"{name}-{split}", columns, order)
-    instance += len(part)
-  _write_metadata(folder, name, names, shards)
-  lengths = np.bincount(user)
+    path = folder / f"{name}-{split}"
+    shards[split] = _write_shards(path, table, part, instance, lists)
+  _write_metadata(folder, name, table.features, shards)
+  lengths = np.bincount(table.user)
   return {
-    "features": names,
+    "features": table.features,
     "records": {split: len(part) for split, part in parts.items()},
     "users": lengths.size,
     "users_not_evaluated": int((lengths < splits.MIN_INTERACTIONS).sum()),
@@ -245,68 +240,92 @@ def _write_splits(
   }
 
 
-def _columns(
-  part: splits.Instances,
-  interactions: pl.DataFrame,
-  names: list[str],
-  lists: np.ndarray,
-  first_instance: int,
-  max_history: int,
-) -> list[examples.Column]:
-  """Lays the records of one split over the table's own columns.
+class _Table:
+  """The interactions, as records take them.
 
-  A history is a stretch of the item column, so lists are encoded once,
-  however many records they are part of.
+  A history is a stretch of the item column, so the column is encoded once,
+  however many records a part of it goes into.
   """
-  n, target = len(part), part.target
-  item = interactions["item"].to_numpy()
-  nothing = np.zeros(n, np.int64)
-  is_train = not lists.size
-  length = target - part.first
-  width = lists.shape[1]
-  lists_at = nothing if is_train else np.arange(n) * width
-  known = {
-    "instance": (np.arange(first_instance, first_instance + n),),
-    "user": (interactions["user"].to_numpy()[target],),
-    "history": (item, target - np.minimum(length, max_history), target),
-    "history_length": (length,),
-    "target": (item[target],),
-    "candidates": (
-      lists.ravel(),
-      lists_at,
-      lists_at if is_train else lists_at + width,
-    ),
-    "exclude": (item, part.first, part.train_end if is_train else part.first),
-  }
-  for name in ("rating", "timestamp"):
-    if name in names:
-      known[name] = (interactions[name].to_numpy()[target],)
-  return [examples.Column(name, *known[name]) for name in names]
+
+  def __init__(self, interactions: pl.DataFrame, max_history: int):
+    self._columns = {
+      c: interactions[c].to_numpy() for c in interactions.columns
+    }
+    self.user, self.item = self._columns["user"], self._columns["item"]
+    self._encoded = examples.Encoded(self.item)
+    self._max_history = max_history
+    self.features = [
+      name
+      for name, feature in schema.RECORD.items()
+      if not feature.optional or name in interactions.columns
+    ]
+
+  def records(
+    self,
+    part: splits.Instances,
+    instance: np.ndarray,
+    lists: np.ndarray | None,
+  ) -> Iterator[bytes]:
+    """Yields serialized records.
+
+    Args:
+      part: n targets.
+      instance: [n] their running numbers.
+      lists: [n, C] candidates; None in train.
+    """
+    target, nothing = part.target, np.zeros(len(part), np.int64)
+    length = target - part.first
+    newest = target - np.minimum(length, self._max_history)
+    if lists is None:
+      listed = examples.Slices(self._encoded, nothing, nothing)
+      train_end = part.train_end
+    else:
+      ends = np.arange(1, len(part) + 1) * lists.shape[1]
+      listed = examples.Slices(
+        examples.Encoded(lists.ravel()), ends - lists.shape[1], ends
+      )
+      train_end = part.first
+    columns = {
+      "instance": instance,
+      "user": self.user[target],
+      "history": examples.Slices(self._encoded, newest, target),
+      "history_length": length,
+      "target": self.item[target],
+      "candidates": listed,
+      "exclude": examples.Slices(self._encoded, part.first, train_end),
+    }
+    for name in self.features:
+      if name not in columns:
+        columns[name] = self._columns[name][target]
+    return examples.serialize(columns)
 
 
 def _write_shards(
-  folder: Path,
-  prefix: str,
-  columns: list[examples.Column],
-  order: list[int] | range,
+  path: Path,
+  table: _Table,
+  part: splits.Instances,
+  instance: np.ndarray,
+  lists: np.ndarray | None,
 ) -> list[tuple[int, int]]:
-  """Writes records in order; returns (records, bytes) of each shard."""
+  """Writes records to path.tfrecord-*; returns (records, bytes) by shard."""
   import tensorflow as tf
 
-  count = min(_MAX_SHARDS, -(-len(order) // _RECORDS_PER_SHARD))
-  bounds = np.linspace(0, len(order), count + 1).astype(int)
+  count = min(_MAX_SHARDS, -(-len(part) // _RECORDS_PER_SHARD))
+  bounds = [len(part) * shard // count for shard in range(count + 1)]
   written = []
   # No bar where nobody watches.
-  with tqdm.tqdm(total=len(order), desc=prefix, disable=None) as bar:
+  with tqdm.tqdm(total=len(part), desc=path.name, disable=None) as bar:
     for shard, (start, end) in enumerate(itertools.pairwise(bounds)):
-      path = folder / f"{prefix}.tfrecord-{shard:05d}-of-{count:05d}"
-      size = 0
-      with tf.io.TFRecordWriter(str(path)) as writer:
-        for record in examples.serialize(columns, order[start:end]):
+      rows, size = slice(start, end), 0
+      name = f"{path}.tfrecord-{shard:05d}-of-{count:05d}"
+      with tf.io.TFRecordWriter(name) as writer:
+        for record in table.records(
+          part[rows], instance[rows], None if lists is None else lists[rows]
+        ):
           writer.write(record)
           size += len(record)
-      written.append((int(end - start), size))
-      bar.update(int(end - start))
+      written.append((end - start, size))
+      bar.update(end - start)
   return written
 
 

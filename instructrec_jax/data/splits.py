@@ -29,6 +29,9 @@ class Instances:
   def __len__(self) -> int:
     return self.target.size
 
+  def __getitem__(self, rows: slice | np.ndarray) -> "Instances":
+    return Instances(self.target[rows], self.first[rows], self.train_end[rows])
+
 
 def leave_one_out(user: np.ndarray) -> dict[str, Instances]:
   """Splits every user's sequence: last to test, second last to validation.

@@ -29,16 +29,17 @@ def test_protobuf_reads_what_was_written(values):
       np.float32,
     )
     number = np.arange(len(lists), dtype=np.uint32)
-    columns = [
-      examples.Column("a" * 130, flat, ends - [len(x) for x in lists], ends),
-      examples.Column("rating", scores),
-      examples.Column("n", number),
-    ]
-    order = data.draw(st.permutations(range(len(lists))))
-    written = list(examples.serialize(columns, order))
-    for row, message in zip(order, written, strict=True):
+    starts = ends - [len(x) for x in lists]
+    features = {
+      "a" * 130: examples.Slices(examples.Encoded(flat), starts, ends),
+      "rating": scores,
+      "n": number,
+    }
+    written = list(examples.serialize(features))
+    assert len(written) == len(lists)
+    for row, message in enumerate(written):
       feature = tf.train.Example.FromString(message).features.feature
-      assert set(feature) == {"a" * 130, "rating", "n"}
+      assert set(feature) == set(features)
       assert list(feature["a" * 130].int64_list.value) == lists[row]
       assert list(feature["rating"].float_list.value) == [scores[row]]
       assert list(feature["n"].int64_list.value) == [row]
@@ -47,12 +48,13 @@ def test_protobuf_reads_what_was_written(values):
 
 
 def test_rows_may_share_values():
-  flat = np.array([300, 1, 2**40])
-  column = examples.Column(
-    "h", flat, np.array([0, 0, 1, 3]), np.array([1, 3, 2, 3])
+  column = examples.Slices(
+    examples.Encoded(np.array([300, 1, 2**40])),
+    np.array([0, 0, 1, 3]),
+    np.array([1, 3, 2, 3]),
   )
   got = [
     list(tf.train.Example.FromString(m).features.feature["h"].int64_list.value)
-    for m in examples.serialize([column], range(4))
+    for m in examples.serialize({"h": column})
   ]
   assert got == [[300], [300, 1, 2**40], [1], []]

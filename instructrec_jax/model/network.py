@@ -20,11 +20,12 @@ the case C = 1.
 
 import dataclasses
 
-import gin
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+
+import gin
 
 RELPOS_BUCKETS = 32
 RELPOS_MAX_DISTANCE = 128
@@ -76,7 +77,11 @@ class Dense(nn.Module):
     """Returns x [..., D] times the kernel, [..., features]."""
     shape = (x.shape[-1], self.features)
     kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
-    return x.astype(self.dtype) @ kernel.astype(self.dtype)
+    # As one matrix product: that of more axes has a gradient with copies that
+    # make it half as fast on CPU.
+    rows = x.reshape(-1, x.shape[-1]).astype(self.dtype)
+    out = rows @ kernel.astype(self.dtype)
+    return out.reshape(*x.shape[:-1], self.features)
 
 
 class RMSNorm(nn.Module):

@@ -8,7 +8,6 @@ base class.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import gin
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +15,7 @@ from clu import metrics as clu_metrics
 from flax import traverse_util
 from flax.linen import partitioning
 
+import gin
 from instructrec_jax import errors
 from instructrec_jax.model import network, sharding
 

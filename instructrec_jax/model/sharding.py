@@ -110,12 +110,8 @@ def tree_shardings(mesh: Mesh, params: Any, tree: Any) -> Any:
   def of_leaf(path: tuple[Any, ...], leaf: Any) -> NamedSharding:
     suffixes = (path_name(path[i:]) for i in range(len(path)))
     name = next((suffix for suffix in suffixes if suffix in shapes), None)
-    axes = None if name is None else _mesh_axes(name)
-    if axes and leaf.ndim == len(axes) - 1:
-      del axes[_averaged_axis(path_name(path), shapes[name])]
-    elif axes and leaf.shape != shapes[name]:
-      axes = None
-    return NamedSharding(mesh, PartitionSpec(*axes or ()))
+    axes = _leaf_axes(path_name(path), leaf.shape, name, shapes.get(name))
+    return NamedSharding(mesh, PartitionSpec(*axes))
 
   return jax.tree_util.tree_map_with_path(of_leaf, tree)
 
@@ -162,14 +158,29 @@ def _mesh_axes(name: str) -> list[str | None]:
   return [MESH_AXES[axis] for axis in logical_axes(name)]
 
 
-def _averaged_axis(name: str, shape: tuple[int, ...]) -> int:
-  """Returns the axis that Adafactor has averaged out of a statistic.
+def _leaf_axes(
+  leaf: str,
+  shape: tuple[int, ...],
+  param: str | None,
+  param_shape: tuple[int, ...] | None,
+) -> list[str | None]:
+  """Returns the mesh axes of a leaf that belongs to a parameter, or to none.
 
-  `v_row` lacks the largest axis, `v_col` the second largest; of equal ones the
-  later counts as larger (optax's and T5X's rule).
+  Of Adafactor's statistics, `v_row` has averaged out the parameter's largest
+  axis and `v_col` the second largest; of equal ones the later counts as larger
+  (optax's and T5X's rule).
   """
-  by_size = np.argsort(shape)
-  return int(by_size[-1] if "/v_row/" in name else by_size[-2])
+  if param is None:
+    return []
+  axes = _mesh_axes(param)
+  if shape == param_shape:
+    return axes
+  if len(param_shape) == 2:
+    by_size = np.argsort(param_shape)
+    averaged = by_size[-1] if "/v_row/" in leaf else by_size[-2]
+    if shape == (param_shape[1 - averaged],):
+      return [axes[1 - averaged]]
+  return []
 
 
 def _divisors(n: int) -> list[int]:

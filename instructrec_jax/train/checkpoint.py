@@ -106,11 +106,12 @@ class Checkpoints:
     return TrainState(rest["step"], params, rest["opt_state"])
 
 
-def find(path: str | os.PathLike[str]) -> epath.Path:
+def find(path: str | os.PathLike[str], step: int | None = None) -> epath.Path:
   """Returns the folder of a checkpoint.
 
   Args:
-    path: a checkpoint's folder, or a run's, of which the newest is taken.
+    path: a checkpoint's folder, or a run's.
+    step: which of the run's checkpoints; the newest by default.
 
   Raises:
     InputError: if there is no checkpoint.
@@ -129,7 +130,12 @@ def find(path: str | os.PathLike[str]) -> epath.Path:
       f"no checkpoint at {folder}: expected <model_dir>/checkpoints/<step> "
       f"with a folder 'params' in it, or a <model_dir> with one"
     )
-  return (run / str(max(steps))).resolve()
+  if step is not None and step not in steps:
+    raise InputError(
+      f"{folder} has no checkpoint of step {step}; there are those of "
+      f"{', '.join(map(str, sorted(steps)))}"
+    )
+  return (run / str(max(steps) if step is None else step)).resolve()
 
 
 def load_params(path: str | os.PathLike[str], expected: Any) -> Any:

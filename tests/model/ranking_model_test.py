@@ -1,0 +1,298 @@
+"""Losses, metrics and scores of the model, against optax, T5X and HF."""
+
+import pathlib
+
+import clu.metrics
+import flax.linen
+import hypothesis
+import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import traverse_util
+
+from instructrec_jax.errors import InputError
+from instructrec_jax.model import network, ranking_model
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "testdata/hf_t5_tiny.npz"
+CONFIG = network.T5Config(
+  vocab_size=60,
+  emb_dim=24,
+  num_heads=3,
+  num_encoder_layers=2,
+  num_decoder_layers=2,
+  head_dim=6,
+  mlp_dim=40,
+)
+MODEL = ranking_model.RankingModel(CONFIG)
+SCORE = jax.jit(MODEL.score_batch)
+EVAL = jax.jit(MODEL.eval_fn)
+
+
+@jax.jit
+def logits_of(params, batch):
+  segments = batch.get("decoder_segment_ids")
+  return MODEL.module.apply(
+    {"params": params},
+    batch["encoder_input_tokens"],
+    batch["decoder_input_tokens"][:, None],
+    batch.get("encoder_segment_ids"),
+    None if segments is None else segments[:, None],
+  )[:, 0]
+
+
+@pytest.fixture(scope="module")
+def golden():
+  with np.load(GOLDEN) as file:
+    arrays = dict(file)
+  flat = {
+    name.removeprefix("params/"): arrays.pop(name)
+    for name in list(arrays)
+    if name.startswith("params/")
+  }
+  arrays["params"] = traverse_util.unflatten_dict(flat, sep="/")
+  return arrays
+
+
+def random_batch(seed=0, packed=False):
+  rng = np.random.default_rng(seed)
+  targets = rng.integers(2, 60, (3, 8)).astype(np.int32)
+  targets[1, 5:] = 0
+  inputs = rng.integers(2, 60, (3, 12)).astype(np.int32)
+  inputs[0, 9:] = 0
+  batch = {
+    "encoder_input_tokens": inputs,
+    "decoder_target_tokens": targets,
+    "decoder_input_tokens": np.pad(targets[:, :-1], ((0, 0), (1, 0))),
+    "decoder_loss_weights": (targets > 0).astype(np.int32),
+  }
+  if packed:
+    batch["encoder_segment_ids"] = (inputs > 0) * np.repeat([1, 2], 6)
+    batch["decoder_segment_ids"] = (targets > 0) * np.repeat([1, 2], 4)
+  return {name: np.asarray(x, np.int32) for name, x in batch.items()}
+
+
+def test_scores_equal_hugging_face(golden):
+  scores = SCORE(
+    golden["params"],
+    {
+      "encoder_input_tokens": golden["inputs"],
+      "candidate_tokens": golden["candidates"],
+    },
+  )
+  np.testing.assert_allclose(scores, golden["scores"], rtol=2e-5)
+  assert (np.argsort(scores) == np.argsort(golden["scores"])).all()
+
+
+@hypothesis.settings(deadline=None, max_examples=15)
+@hypothesis.given(st.permutations(range(4)), st.permutations(range(3)))
+def test_scores_follow_their_candidate_and_request(candidates, requests):
+  with np.load(GOLDEN) as file:
+    inputs, tokens, expected = (
+      file[name] for name in ("inputs", "candidates", "scores")
+    )
+    params = traverse_util.unflatten_dict(
+      {
+        name.removeprefix("params/"): file[name]
+        for name in file.files
+        if name.startswith("params/")
+      },
+      sep="/",
+    )
+  scores = SCORE(
+    params,
+    {
+      "encoder_input_tokens": inputs[requests],
+      "candidate_tokens": tokens[requests][:, candidates],
+    },
+  )
+  expected = expected[requests][:, candidates]
+  np.testing.assert_allclose(scores, expected, rtol=2e-5)
+
+
+@pytest.mark.parametrize("rows", [slice(0, 1), slice(1, 3)])
+@pytest.mark.parametrize("pad", [(0, 0, 0), (10, 0, 0), (0, 2, 0), (3, 1, 5)])
+def test_padding_and_batch_size_change_no_score(golden, pad, rows):
+  more_input, more_candidates, more_target = pad
+  scores = SCORE(
+    golden["params"],
+    {
+      "encoder_input_tokens": np.pad(
+        golden["inputs"][rows], ((0, 0), (0, more_input))
+      ),
+      "candidate_tokens": np.pad(
+        golden["candidates"][rows],
+        ((0, 0), (0, more_candidates), (0, more_target)),
+      ),
+    },
+  )
+  expected = golden["scores"][rows]
+  np.testing.assert_allclose(scores[:, :4], expected, rtol=2e-5)
+  assert (np.asarray(scores)[:, 4:] == -np.inf).all()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_loss_and_gradients_equal_optax(golden, packed):
+  """The loss is optax's cross-entropy of the logits, plus the z-loss."""
+  batch = random_batch(packed=packed)
+
+  def by_optax(params):
+    logits = logits_of(params, batch)
+    labels = jax.nn.one_hot(batch["decoder_target_tokens"], 60)
+    loss = optax.softmax_cross_entropy(logits, labels)
+    log_z = jnp.log(jnp.exp(logits).sum(-1))
+    loss += 1e-4 * log_z**2
+    return (loss * batch["decoder_loss_weights"]).sum()
+
+  ours = jax.jit(jax.value_and_grad(MODEL.eval_fn, has_aux=True))
+  (loss, _), grads = ours(golden["params"], batch)
+  theirs = jax.jit(jax.value_and_grad(by_optax))
+  expected, expected_grads = theirs(golden["params"])
+  np.testing.assert_allclose(loss, expected, rtol=1e-5)
+  jax.tree.map(
+    lambda ours, theirs: np.testing.assert_allclose(
+      ours, theirs, rtol=1e-3, atol=2e-4
+    ),
+    grads,
+    expected_grads,
+  )
+
+
+def test_metrics_are_means_over_target_tokens(golden):
+  """Worked by hand from the logits; merged batches are one large batch."""
+  batches = [random_batch(seed) for seed in (0, 1)]
+  logp, correct = [], []
+  for batch in batches:
+    targets = batch["decoder_target_tokens"]
+    logits = logits_of(golden["params"], batch)
+    at = np.take_along_axis(
+      np.asarray(jax.nn.log_softmax(logits)), targets[..., None], -1
+    )[..., 0]
+    logp.append(at[targets > 0])
+    correct.append((np.argmax(logits, -1) == targets)[targets > 0])
+  first, second = (EVAL(golden["params"], b)[1] for b in batches)
+  merged = {name: first[name].merge(second[name]) for name in first}
+  assert all(isinstance(m, clu.metrics.Metric) for m in merged.values())
+  value = {name: float(metric.compute()) for name, metric in merged.items()}
+  assert merged["loss"].count == 42
+  assert value["loss"] == pytest.approx(-np.concatenate(logp).mean(), rel=1e-5)
+  assert value["accuracy"] == pytest.approx(np.concatenate(correct).mean())
+  assert value["input_fill"] == pytest.approx(66 / 72)
+  assert value["target_fill"] == pytest.approx(42 / 48)
+  assert first["z_loss"].total == pytest.approx(
+    float(EVAL(golden["params"], batches[0])[0] - first["loss"].total),
+    abs=1e-3,
+  )
+
+
+def test_loss_weights_choose_what_counts(golden):
+  batch = random_batch()
+  batch["decoder_loss_weights"][:] = 0
+  batch["decoder_loss_weights"][2, 3] = 1
+  _, metrics = EVAL(golden["params"], batch)
+  assert metrics["loss"].count == 1
+  del batch["decoder_loss_weights"]
+  _, metrics = EVAL(golden["params"], batch)
+  assert metrics["loss"].count == 21
+
+
+@pytest.mark.parametrize(
+  ("factor", "divisor"),
+  [
+    (None, 1),
+    (7.0, 7),
+    ("NUM_REAL_TARGET_TOKENS", 21),
+    ("NUM_TOTAL_TARGET_TOKENS", 24),
+  ],
+)
+def test_loss_is_divided_by_the_normalizing_factor(golden, factor, divisor):
+  batch = random_batch()
+  plain, _ = EVAL(golden["params"], batch)
+  model = ranking_model.RankingModel(CONFIG, loss_normalizing_factor=factor)
+  loss, _ = jax.jit(model.eval_fn)(golden["params"], batch)
+  assert float(loss) == pytest.approx(float(plain) / divisor, rel=1e-5)
+
+
+def test_unknown_normalizing_factor_lists_the_choices():
+  with pytest.raises(InputError, match="NUM_REAL_TARGET_TOKENS"):
+    ranking_model.RankingModel(CONFIG, loss_normalizing_factor="NUM_REAL")
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_loss_equals_t5x(golden, smoothing):
+  losses = pytest.importorskip("t5x.losses", reason="T5X is not installed")
+  batch = random_batch(packed=True)
+  logits = logits_of(golden["params"], batch)
+  with jax.numpy_rank_promotion("allow"):
+    expected, _, _ = losses.compute_weighted_cross_entropy(
+      logits,
+      batch["decoder_target_tokens"],
+      batch["decoder_loss_weights"],
+      label_smoothing=smoothing,
+      z_loss=1e-4,
+    )
+  model = ranking_model.RankingModel(CONFIG, label_smoothing=smoothing)
+  loss, _ = jax.jit(model.eval_fn)(golden["params"], batch)
+  assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_smoothed_loss_by_hand():
+  """With even logits each token costs log V, less the target's entropy."""
+  model = ranking_model.RankingModel(CONFIG, z_loss=0.0, label_smoothing=0.2)
+  shapes = jax.eval_shape(MODEL.get_initial_variables, jax.random.key(0))
+  zeros = jax.tree.map(
+    lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes["params"]
+  )
+  loss, _ = jax.jit(model.eval_fn)(zeros, random_batch())
+  low = 0.2 / 59
+  entropy = -(0.8 * np.log(0.8) + 59 * low * np.log(low))
+  assert float(loss) == pytest.approx(21 * (np.log(60) - entropy), rel=1e-5)
+
+
+def test_axes_are_laid_out_as_t5x_reads_them():
+  variables = jax.eval_shape(
+    MODEL.get_initial_variables,
+    jax.random.key(0),
+    {"encoder_input_tokens": (2, 8), "decoder_input_tokens": (2, 4)},
+  )
+  names = flax.linen.partitioning.get_axis_names(variables["params_axes"])
+  axes = traverse_util.flatten_dict(names, sep="/")
+  params = traverse_util.flatten_dict(variables["params"], sep="/")
+  assert axes.keys() == params.keys()
+  assert all(len(axes[name]) == params[name].ndim for name in params)
+  assert tuple(axes["encoder/layers_0/mlp/wo/kernel"]) == ("mlp", "embed")
+
+
+def test_t5x_trainer_takes_the_model():
+  """T5X's own step, microbatches and metric summary run with our model."""
+  trainer = pytest.importorskip("t5x.trainer", reason="T5X is not installed")
+  from t5x import adafactor, metrics, train_state
+
+  model = ranking_model.RankingModel(
+    CONFIG,
+    optimizer_def=adafactor.Adafactor(
+      decay_rate=0.8,
+      logical_factor_rules=adafactor.standard_logical_factor_rules(),
+    ),
+  )
+  batch = random_batch()
+  batch = {name: np.concatenate([x, x[:1]]) for name, x in batch.items()}
+  variables = model.get_initial_variables(jax.random.key(0), {}, {})
+  state = train_state.FlaxOptimTrainState.create(model.optimizer_def, variables)
+  with jax.numpy_rank_promotion("allow"):
+    state, summary = trainer.train_with_lr(
+      state,
+      batch,
+      learning_rate=jnp.float32(1e-3),
+      dropout_rng=jax.random.key(1),
+      model=model,
+      num_microbatches=2,
+    )
+  summary = metrics.set_time_metrics_duration(summary, 1.0)
+  summary = metrics.set_step_metrics_num_steps(summary, 1)
+  values = {name: float(m.compute_value().value) for name, m in summary.items()}
+  assert int(state.step) == 1
+  assert np.isfinite(values["loss"])
+  assert values["learning_rate"] == pytest.approx(1e-3)

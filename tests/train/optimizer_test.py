@@ -1,0 +1,119 @@
+"""Optimizers against T5X's and by hand; schedules at their corners."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from instructrec_jax.train import optimizer
+
+
+def tree(seed):
+  rng = np.random.default_rng(seed)
+  return {
+    "factored": rng.normal(0, 2.0, (130, 140)).astype(np.float32),
+    "small": rng.normal(0, 0.01, (6, 32)).astype(np.float32),
+    "scale": np.full(16, 1e-5, np.float32) * rng.normal(size=16),
+  }
+
+
+def run(transform, steps=4):
+  params = jax.tree.map(jnp.float32, tree(0))
+  state = transform.init(params)
+  for n in range(1, steps + 1):
+    updates, state = transform.update(
+      jax.tree.map(jnp.float32, tree(n)), state, params
+    )
+    params = optax.apply_updates(params, updates)
+  return params, state
+
+
+def test_adafactor_equals_t5x():
+  theirs = pytest.importorskip("t5x.adafactor", reason="T5X is not installed")
+  optimizer_def = theirs.Adafactor(
+    learning_rate=1e-3, decay_rate=0.8, step_offset=0
+  )
+  expected = optimizer_def.create(jax.tree.map(jnp.float32, tree(0)))
+  for n in range(1, 5):
+    expected = expected.apply_gradient(jax.tree.map(jnp.float32, tree(n)))
+  params, _ = run(optimizer.adafactor())
+  for name, value in params.items():
+    np.testing.assert_allclose(
+      value, expected.target[name], rtol=1e-5, atol=1e-9, err_msg=name
+    )
+
+
+def test_adafactor_by_hand():
+  """Shazeer & Stern (2018), algorithms 4 and 5, in plain numpy."""
+  params = {name: x.astype(np.float64) for name, x in tree(0).items()}
+  second = {name: np.zeros_like(x) for name, x in params.items()}
+  rows, columns = np.zeros(130), np.zeros(140)
+  for n in range(1, 5):
+    beta = 1 - n**-0.8
+    for name, gradient in tree(n).items():
+      square = gradient.astype(np.float64) ** 2 + 1e-30
+      if name == "factored":
+        rows = beta * rows + (1 - beta) * square.mean(1)
+        columns = beta * columns + (1 - beta) * square.mean(0)
+        estimate = np.outer(rows, columns) / rows.mean()
+      else:
+        second[name] = beta * second[name] + (1 - beta) * square
+        estimate = second[name]
+      update = gradient / np.sqrt(estimate)
+      update /= max(1.0, np.sqrt((update**2).mean()))
+      scale = max(1e-3, np.sqrt((params[name] ** 2).mean()))
+      params[name] = params[name] - 1e-3 * scale * update
+  ours, _ = run(optimizer.adafactor())
+  for name, value in ours.items():
+    np.testing.assert_allclose(
+      value, params[name], rtol=1e-4, atol=1e-8, err_msg=name
+    )
+
+
+def test_adamw_clips_the_norm_of_all_gradients():
+  """The first step of Adam is the learning rate times the sign, any norm."""
+  transform = optimizer.adamw(
+    optimizer.constant(0.01), weight_decay=0.0, eps=1e-12
+  )
+  params, state = run(transform, steps=1)
+  np.testing.assert_allclose(
+    params["small"],
+    tree(0)["small"] - 0.01 * np.sign(tree(1)["small"]),
+    rtol=1e-3,
+    atol=1e-6,
+  )
+  clipped = optax.clip_by_global_norm(1.0).update(tree(1), optax.EmptyState())
+  moment = state.inner_state[1][0].mu["factored"]
+  np.testing.assert_allclose(moment, 0.1 * clipped[0]["factored"], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+  ("schedule", "values"),
+  [
+    (optimizer.constant(0.5), {0: 0.5, 99: 0.5}),
+    (
+      optimizer.warmup_rsqrt(0.5, 10),
+      {0: 0.05, 4: 0.25, 9: 0.5, 39: 0.25, 999: 0.05},
+    ),
+    (
+      optimizer.warmup_linear(0.5, 10, train_steps=29),
+      {0: 0.05, 9: 0.5, 19: 0.25, 28: 0.025, 29: 0.0, 50: 0.0},
+    ),
+  ],
+)
+def test_schedules(schedule, values):
+  got = {count: float(schedule(jnp.int32(count))) for count in values}
+  assert got == pytest.approx(values, rel=1e-6)
+
+
+@pytest.mark.parametrize("make", [optimizer.adafactor, optimizer.adamw])
+def test_learning_rate_is_that_of_the_last_update(make):
+  _, state = run(make(optimizer.warmup_rsqrt(0.5, 10)), steps=3)
+  assert float(optimizer.learning_rate(state)) == pytest.approx(0.15)
+
+
+def test_adafactor_keeps_no_momentum():
+  _, state = run(optimizer.adafactor(), steps=1)
+  sizes = [leaf.size for leaf in jax.tree.leaves(state)]
+  assert max(sizes) < 130 * 140

@@ -19,8 +19,9 @@ def draw(
     rng: where the draws come from.
     users: [n] codes, one a list.
     targets: [n] codes of the items to find.
-    interactions: codes of users and items, [rows] each: everything that a
-      user met, at whatever time; none of it becomes the user's negative.
+    interactions: codes of users and items, [rows] each, no pair twice:
+      everything that a user met, at whatever time; none of it becomes the
+      user's negative.
     num_items: size of the catalogue.
     num_negatives: negatives in a list.
 
@@ -33,7 +34,7 @@ def draw(
   n = users.size
   met_by, met = (column.astype(np.int64) for column in interactions)
   # A pair as one number, so that one sorted array answers "has u met i?".
-  pairs = np.unique(met_by * num_items + met)
+  pairs = np.sort(met_by * num_items + met)
   _check_enough(users, pairs, num_items, num_negatives)
   negatives = rng.integers(num_items, size=(n, num_negatives))
   row, column = (a.ravel() for a in np.indices(negatives.shape))

@@ -98,9 +98,9 @@ def clean(
     raise _nothing_left(user, item, k_core, tally)
   tally.drop("interactions", f"{k_core}-core", (~keep).sum())
 
-  user_codes, users = np.unique(user[keep], return_inverse=True)[::-1]
-  item_codes, items_kept = np.unique(item[keep], return_inverse=True)[::-1]
-  users_before, items_before = np.unique(user).size, np.unique(item).size
+  user_codes, users = _dense(user[keep])
+  item_codes, items_kept = _dense(item[keep])
+  users_before, items_before = _dense(user)[1].size, _dense(item)[1].size
   titled = items["title"].count()
   tally.drop("items", "without usable interaction", titled - items_before)
   tally.drop("items", f"{k_core}-core", items_before - items_kept.size)
@@ -246,14 +246,24 @@ def _coded(
 
 def _distinct(df: pl.DataFrame, tally: _Tally) -> pl.DataFrame:
   """Keeps the first of each (user, item)."""
-  exact = df.n_unique() if len(df.columns) > 2 else None
-  first = df.unique(["user", "item"], keep="first", maintain_order=True)
-  again = df.height - first.height
-  if exact is not None:
-    tally.drop("interactions", "exact repeat", df.height - exact)
-    again = exact - first.height
-  tally.drop("interactions", "repeated (user, item)", again)
-  return first
+  user, item = (
+    df[name].to_numpy().astype(np.int64) for name in ("user", "item")
+  )
+  pair = user * (item.max() + 1) + item
+  # Stable, so that of equal pairs the first row comes first.
+  order = np.argsort(pair, kind="stable")
+  again = np.flatnonzero(np.diff(pair[order]) == 0)
+  keep = np.ones(df.height, bool)
+  keep[order[again + 1]] = False
+  exact = 0
+  if len(df.columns) > 2:
+    several = ~keep
+    several[order[again]] = True
+    alike = df.filter(several)
+    exact = alike.height - alike.n_unique()
+  tally.drop("interactions", "exact repeat", exact)
+  tally.drop("interactions", "repeated (user, item)", again.size - exact)
+  return df.filter(keep)
 
 
 def _k_core(user: np.ndarray, item: np.ndarray, k: int) -> np.ndarray:
@@ -297,6 +307,12 @@ def _nothing_left(
     + (f" (dropped before: {tally})" if str(tally) else "")
     + f"; k_core={works} leaves {left}"
   )
+
+
+def _dense(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Returns codes without holes, and the old code of each new one."""
+  there = np.bincount(codes) > 0
+  return (np.cumsum(there) - 1)[codes], np.flatnonzero(there)
 
 
 def _user_table(

@@ -137,10 +137,18 @@ def test_a_sample_is_compared_on_what_all_answered(systems, tmp_path):
   assert ours.result.metrics["mrr"].value == first.counts().means()["mrr"]
 
 
-def test_files_of_two_evaluations_are_refused(systems):
+@pytest.mark.parametrize(
+  "change",
+  [
+    lambda row: row["metrics"]["mrr"].update(value=0.5),
+    lambda row: row["metrics"].pop("hr@1"),
+    lambda row: row.update(requests="of others"),
+  ],
+)
+def test_files_of_two_evaluations_are_refused(systems, change):
   path = systems[0] / results.METRICS_FILE
   row = json.loads(path.read_text())
-  row["metrics"]["mrr"]["value"] += 0.01
+  change(row)
   path.write_text(json.dumps(row))
   with pytest.raises(InputError, match=r"random: metrics\.json does not foll"):
     report.report(systems)

@@ -2,21 +2,26 @@
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 import seqio
 import tensorflow as tf
 import tqdm
+from jax.sharding import Mesh
 
 import gin
 from instructrec_jax import pipeline
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import evaluator
 from instructrec_jax.model import ranking_model, sharding
-from instructrec_jax.train import checkpoint
+from instructrec_jax.train import checkpoint as checkpoint_lib
+
+Scorer = Callable[..., jax.Array]
 
 
 @gin.configurable(module="instructrec_jax")
@@ -41,7 +46,7 @@ def evaluate(
     mixture_or_task_name: what to evaluate: each task that ranks.
     task_feature_lengths: tokens of "inputs", and of "targets", which a
       candidate's title may have.
-    out: folder for results, <out>/<task>.
+    out: folder for results, <out>/<task>/<step>.
     split: "validation", "test", or one of their samples, e.g. "test_2k".
     batch_size: requests at a time, over all devices.
     num_partitions: devices that one copy of the parameters is split over.
@@ -56,7 +61,8 @@ def evaluate(
       checkpoint that does not fit the model.
   """
   tasks = _ranking_tasks(mixture_or_task_name, split)
-  params, score, mesh = _scorer(model, checkpoint, num_partitions)
+  found = checkpoint_lib.find(checkpoint)
+  params, score, mesh = _scorer(model, found, num_partitions)
   runs = seqio.Evaluator(
     mixture_or_task_name,
     pipeline.RankingFeatureConverter(pack=False, apply_length_check=False),
@@ -84,9 +90,12 @@ def evaluate(
       functools.partial(score, params), requests, batch_size, mesh
     )
 
-  done, _ = runs.evaluate(compute_metrics=True, score_fn=score_fn)
+  # Checkpoints of either runner are in folders named by their steps.
+  digits = re.search(r"\d+$", found.name)
+  step = int(digits[0]) if digits else None
+  done, _ = runs.evaluate(compute_metrics=True, score_fn=score_fn, step=step)
   done.result()
-  return [Path(out) / task for task in tasks]
+  return [evaluator.result_folder(out, task, step) for task in tasks]
 
 
 def _ranking_tasks(name: str, split: str) -> list[str]:
@@ -106,10 +115,19 @@ def _ranking_tasks(name: str, split: str) -> list[str]:
     if split not in task.splits or split == "train":
       splits = set(task.splits) - {"train"}
       raise unknown(f"evaluation split of {task.name}:", split, splits)
+    try:
+      task.num_input_examples(split)
+    except ValueError as error:
+      raise InputError(
+        f"{task.name} has fewer records than split {split!r} takes: use "
+        f"{split.partition('_')[0]!r}"
+      ) from error
   return [task.name for task in ranking]
 
 
-def _scorer(model, path, num_partitions):
+def _scorer(
+  model: ranking_model.RankingModel, path: os.PathLike, num_partitions: int
+) -> tuple[Any, Scorer, Mesh]:
   """Returns the parameters on the devices, the compiled scorer, the mesh."""
   mesh = sharding.make_mesh(num_partitions)
   shapes = jax.eval_shape(
@@ -123,35 +141,46 @@ def _scorer(model, path, num_partitions):
     shapes,
     places,
   )
-  params = checkpoint.load_params(path, like)
+  params = checkpoint_lib.load_params(path, like)
   return params, jax.jit(model.score_batch), mesh
 
 
 def _score_all(
-  score, requests: tf.data.Dataset, batch_size: int, mesh
+  score: Scorer, requests: tf.data.Dataset, batch_size: int, mesh: Mesh
 ) -> list[tuple[int, np.ndarray]]:
-  """Scores enumerated requests; the last batch is filled up, then cut."""
-  total = int(requests.cardinality())
-  scored: list[tuple[int, np.ndarray]] = []
-  pending = None
-
-  def collect() -> None:
-    if pending is not None:
-      indices, scores_BxC = pending
-      rows = np.asarray(scores_BxC)[: len(indices)]
-      scored.extend(zip(indices.tolist(), rows, strict=True))
-      bar.update(len(indices))
-
-  batches = requests.batch(batch_size).prefetch(2).as_numpy_iterator()
+  """Scores enumerated requests, in batches of one shape."""
+  indices, rows = _without_padding(requests)
+  total = len(indices)
+  scores_NxC = []
   with tqdm.tqdm(total=total, unit="request", disable=None) as bar:
-    for indices, batch in batches:
-      missing = batch_size - len(indices)
-      filled = {
-        name: np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)])
-        for name, rows in batch.items()
-      }
-      scores = score(sharding.put_batch(mesh, filled))
-      collect()  # Of the batch before, while the devices score this one.
-      pending = indices, scores
-    collect()
-  return scored
+
+    def collect(scores_BxC: jax.Array) -> None:
+      scores_NxC.append(np.asarray(scores_BxC))
+      bar.update(min(batch_size, total - bar.n))
+
+    pending = None
+    for start in range(0, total, batch_size):
+      # The last batch is filled up with rows that are cut off again below.
+      batch_rows = np.arange(start, start + batch_size) % total
+      batch = {name: values[batch_rows] for name, values in rows.items()}
+      scores_BxC = score(sharding.put_batch(mesh, batch))
+      if pending is not None:
+        collect(pending)  # While the devices score this one.
+      pending = scores_BxC
+    collect(pending)
+  return list(zip(indices.tolist(), np.concatenate(scores_NxC), strict=False))
+
+
+def _without_padding(
+  requests: tf.data.Dataset,
+) -> tuple[np.ndarray, pipeline.Batch]:
+  """Reads requests whole, and cuts the columns that hold nothing but padding.
+
+  Lengths are what may be used; titles are mostly much shorter.
+  """
+  whole = requests.batch(int(requests.cardinality()))
+  indices, rows = next(whole.as_numpy_iterator())
+  return indices, {
+    name: tokens[..., : int(tokens.any(tuple(range(tokens.ndim - 1))).sum())]
+    for name, tokens in rows.items()
+  }

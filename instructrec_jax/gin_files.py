@@ -1,5 +1,6 @@
 """Finding, reading and checking the gin files of a run."""
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,8 @@ def parse(
   gin.clear_config()
   for folder in (*search_paths, own, own.parent):
     gin.add_config_file_search_path(str(folder))
+  # gin logs an error for every folder in which a file is not.
+  logging.disable(logging.ERROR)
   try:
     gin.parse_config_files_and_bindings(
       list(files), list(bindings), finalize_config=False
@@ -59,6 +62,8 @@ def parse(
     ValueError,
   ) as error:
     raise InputError(f"gin: {error}") from error
+  finally:
+    logging.disable(logging.NOTSET)
   _check_macros(files)
 
 

@@ -12,6 +12,7 @@ import seqio
 import gin
 from instructrec_jax import artifacts, gin_files, pipeline, tasks, vocabulary
 from instructrec_jax.errors import InputError
+from instructrec_jax.train import checkpoint
 
 CONFIG_FILE = "config.gin"
 
@@ -82,6 +83,7 @@ def evaluate(
   gin_bindings: Sequence[str] = (),
   gin_search_paths: Sequence[str] = (),
   tfds_data_dir: str | None = None,
+  step: int | None = None,
   **settings: Any,
 ) -> list[Path]:
   """Evaluates a run's checkpoint with the settings it was trained with.
@@ -93,6 +95,7 @@ def evaluate(
     gin_bindings: single bindings, which win over the files.
     gin_search_paths: where else to look for gin files.
     tfds_data_dir: the folder of the records; the run's own by default.
+    step: which of the run's checkpoints; the newest by default.
     **settings: of evaluate.evaluate; None leaves it to gin.
 
   Returns:
@@ -117,11 +120,12 @@ def evaluate(
     gin_search_paths,
     tfds_data_dir or "data/records",
   )
-  given = {key: value for key, value in settings.items() if value is not None}
   _check_vocabulary(_macro("MODEL"))
-  return gin.get_configurable("evaluate.evaluate")(
-    **({"out": folder / "evaluation"} | given)
-  )
+  given = {key: value for key, value in settings.items() if value is not None}
+  defaults = {"out": folder / "evaluation", "system": folder.resolve().name}
+  if step is not None:
+    defaults["checkpoint"] = checkpoint.find(folder, step)
+  return gin.get_configurable("instructrec_jax.evaluate")(**defaults | given)
 
 
 def _prepare(

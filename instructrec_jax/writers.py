@@ -63,7 +63,8 @@ class JsonLinesWriter(_ScalarsWriter):
     """Writes one line."""
     if self._file is None:
       atomic_write_text(self._path, "".join(self._lines_before(step)))
-      self._file = self._path.open("a", encoding="utf-8")
+      # A line at a time, so that whoever watches the file sees it grow.
+      self._file = self._path.open("a", buffering=1, encoding="utf-8")
     row = {"step": step} | {key: float(x) for key, x in scalars.items()}
     self._file.write(json.dumps(row) + "\n")
 

@@ -6,11 +6,43 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ["XLA_FLAGS"] = (
-  os.environ.get("XLA_FLAGS", "")
-  + " --xla_force_host_platform_device_count=8"
+  os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 )
 
-import jax  # noqa: E402
+import jax
+import pytest
+import seqio
+
+import gin
+from instructrec_jax import tasks, vocabulary
+from instructrec_jax.data import normalize, records, simulate
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_enable_x64", False)
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory):
+  """A data folder with the dataset `small`, built as everybody's is."""
+  folder = tmp_path_factory.mktemp("small")
+  simulate.write(folder / "raw", num_users=60, num_items=48)
+  normalize.normalize(
+    "table", folder / "raw" / "board_games", folder, "small", k_core=3
+  )
+  records.build(folder, "small", **vocabulary.build_extras(320))
+  return folder
+
+
+@pytest.fixture
+def small(small_data):
+  """`small_data`, with its tasks registered and its vocabulary bound."""
+  seqio.set_tfds_data_dir_override(str(small_data / "records"))
+  tasks.register_found(small_data / "records")
+  vocabulary.RUN_VOCABULARY.forget()
+  with gin.unlock_config():
+    gin.clear_config()
+    gin.bind_parameter("vocabulary.location", "small")
+  yield small_data
+  seqio.set_tfds_data_dir_override(None)
+  gin.clear_config()
+  vocabulary.RUN_VOCABULARY.forget()

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import seqio
+import tensorflow as tf
+
+from instructrec_jax import pipeline
+from instructrec_jax.errors import InputError
+
+_LENGTHS = {"inputs": 160, "targets": 16}
+
+
+def _batches(seed=0, pack=True):
+  return pipeline.train_batches(
+    "instructrec_small", _LENGTHS, batch_size=4, seed=seed, pack=pack
+  )
+
+
+def _equal(one, other):
+  return all(np.array_equal(one[key], other[key]) for key in one)
+
+
+def test_batches_are_packed_and_hold_whole_examples(small):
+  batch = next(_batches())
+  assert batch["encoder_input_tokens"].shape == (4, 160)
+  assert batch["decoder_target_tokens"].shape == (4, 16)
+  examples = batch["encoder_segment_ids"].max()
+  assert examples > 1
+  # Each example ends: as many EOS as segments, in inputs and in targets.
+  for feature, segments in (
+    ("encoder_input_tokens", "encoder_segment_ids"),
+    ("decoder_target_tokens", "decoder_segment_ids"),
+  ):
+    ends = (batch[feature] == 1).sum(axis=1)
+    np.testing.assert_array_equal(ends, batch[segments].max(axis=1))
+
+
+def test_a_seed_gives_the_same_batches_and_another_seed_others(small):
+  one, same, other = _batches(0), _batches(0), _batches(1)
+  for _ in range(3):
+    batch = next(one)
+    assert _equal(batch, next(same))
+    assert not _equal(batch, next(other))
+
+
+def test_the_place_in_the_data_can_be_saved_across_epochs(small):
+  batches = _batches()
+  for _ in range(40):  # Well past the first epoch of 60 users.
+    next(batches)
+  state = batches.get_state()
+  expected = [next(batches) for _ in range(5)]
+  resumed = _batches()
+  next(resumed)
+  resumed.set_state(state)
+  for batch in expected:
+    assert _equal(batch, next(resumed))
+
+
+def test_an_unknown_mixture_gets_near_names(small):
+  with pytest.raises(InputError) as error:
+    pipeline.train_batches("instructrec_smal", _LENGTHS, batch_size=4)
+  assert "Did you mean 'instructrec_small'" in str(error.value)
+
+
+def test_requests_become_one_row_each():
+  converter = pipeline.RankingFeatureConverter(
+    pack=False, apply_length_check=False
+  )
+  ds = tf.data.Dataset.from_tensors(
+    {
+      "inputs": tf.constant([5, 6, 1]),
+      "targets": tf.constant([7, 1]),
+      "candidates": tf.constant([[7, 1], [8, 1]]),
+    }
+  )
+  [row] = converter(
+    ds, {"inputs": 5, "targets": 3, "candidates": 3}
+  ).as_numpy_iterator()
+  assert row["encoder_input_tokens"].tolist() == [5, 6, 1, 0, 0]
+  assert row["candidate_tokens"].tolist() == [[7, 1, 0], [8, 1, 0], [0, 0, 0]]
+
+
+def test_processes_share_the_data_without_overlap(small):
+  task = seqio.get_mixture_or_task("instructrec_small_p1_i0_t2")
+  shards = [
+    {
+      int(example["instance"])
+      for example in task.get_dataset(
+        _LENGTHS,
+        "train",
+        shuffle=False,
+        seed=0,
+        shard_info=seqio.ShardInfo(index, 2),
+      ).as_numpy_iterator()
+    }
+    for index in range(2)
+  ]
+  assert not shards[0] & shards[1]
+  whole = task.get_dataset(_LENGTHS, "train", shuffle=False, seed=0)
+  assert len(shards[0] | shards[1]) == sum(1 for _ in whole)

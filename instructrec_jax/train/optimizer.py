@@ -8,11 +8,10 @@ every step, so that a resumed run follows its gin file, not its checkpoint.
 from collections.abc import Callable
 from typing import Any
 
+import gin
 import jax
 import jax.numpy as jnp
 import optax
-
-import gin
 
 Schedule = Callable[[jax.Array], jax.Array]
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
+import gin
 import jax
 import numpy as np
 import optax
@@ -16,7 +17,6 @@ import tqdm
 from absl import logging
 from jax.experimental import multihost_utils
 
-import gin
 from instructrec_jax.errors import InputError
 from instructrec_jax.model import ranking_model, sharding
 from instructrec_jax.train import checkpoint

@@ -98,7 +98,7 @@ def make_train_step(
     params = optax.apply_updates(state.params, updates)
     one = jnp.float32(1)
     metrics |= {
-      "grad_norm": clu_metrics.Average(optax.global_norm(grads), one),
+      "grad_norm": clu_metrics.Average(optax.tree.norm(grads), one),
       "learning_rate": clu_metrics.Average(
         jnp.float32(optimizer_lib.learning_rate(opt_state)), one
       ),

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import absl.logging
+
 from instructrec_jax import __version__
 from instructrec_jax.errors import InputError
 
@@ -34,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.error(f"--gin.… is for train and evaluate, not {args.command}")
   if bindings:
     args.gin_bindings = bindings
+  absl.logging.set_verbosity(absl.logging.ERROR)
   command = _COMMANDS[args.command][0]
   values = {k: v for k, v in vars(args).items() if k != "command"}
   try:

@@ -51,27 +51,22 @@ class JsonLinesWriter(_ScalarsWriter):
   """
 
   def __init__(self, path: Path):
-    """Remembers where to write; the file is opened at the first line.
+    """Remembers where to write; nothing is touched before the first line.
 
     Args:
       path: made, with its folder, if need be.
     """
     self._path = path
-    self._file = None
+    self._is_clean = False
 
   def write_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
-    """Writes one line."""
-    if self._file is None:
+    """Writes one line, which is on disk when this returns."""
+    if not self._is_clean:
       atomic_write_text(self._path, "".join(self._lines_before(step)))
-      # A line at a time, so that whoever watches the file sees it grow.
-      self._file = self._path.open("a", buffering=1, encoding="utf-8")
+      self._is_clean = True
     row = {"step": step} | {key: float(x) for key, x in scalars.items()}
-    self._file.write(json.dumps(row) + "\n")
-
-  def flush(self) -> None:
-    """Puts what was written on disk."""
-    if self._file is not None:
-      self._file.flush()
+    with self._path.open("a", encoding="utf-8") as file:
+      file.write(json.dumps(row) + "\n")
 
   def _lines_before(self, step: int) -> list[str]:
     if not self._path.exists():

@@ -1,0 +1,289 @@
+"""Training and evaluation as the command line drives them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from instructrec_jax import cli, runs
+from instructrec_jax.data import records
+from instructrec_jax.errors import InputError
+from instructrec_jax.eval import results
+from instructrec_jax.vocabulary import RUN_VOCABULARY
+
+_TINY = (
+  "VOCABULARY = 'small'",
+  "VOCAB_SIZE = 320",
+  "T5Config.emb_dim = 16",
+  "T5Config.mlp_dim = 16",
+  "T5Config.num_heads = 4",
+  "T5Config.head_dim = 4",
+  "T5Config.num_encoder_layers = 1",
+  "T5Config.num_decoder_layers = 1",
+  "MIXTURE_OR_TASK_NAME = 'instructrec_small'",
+  "TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 16}",
+  "BATCH_SIZE = 8",
+  "CHECKPOINT_PERIOD = 5",
+  "runner.train.log_period = 1",
+)
+_FILES = ["runs/native_finetune.gin", "models/tiny.gin"]
+
+
+def _train(data, model_dir, steps, *bindings):
+  return runs.train(
+    _FILES,
+    [
+      *_TINY,
+      f"MODEL_DIR = {str(model_dir)!r}",
+      f"TRAIN_STEPS = {steps}",
+      *bindings,
+    ],
+    tfds_data_dir=str(data / "records"),
+  )
+
+
+@pytest.fixture(scope="module")
+def trained(small_data, tmp_path_factory):
+  """A model trained for 12 steps on eight devices."""
+  assert jax.device_count() == 8
+  model_dir = tmp_path_factory.mktemp("trained") / "model"
+  manifest = _train(small_data, model_dir, 12, "NUM_PARTITIONS = 2")
+  assert manifest["step"] == 12
+  return model_dir
+
+
+def _losses(model_dir):
+  lines = (model_dir / "metrics.jsonl").read_text().splitlines()
+  return {row["step"]: row["loss"] for row in map(json.loads, lines)}
+
+
+def test_a_run_leaves_what_one_needs_to_know_of_it(trained):
+  manifest = json.loads((trained / "manifest.json").read_text())
+  assert manifest["vocabulary"]["file"].endswith("/vocabulary.model")
+  assert manifest["vocabulary"]["pieces"] <= 320
+  assert manifest["parameters"] > 320 * 16 * 2
+  assert len(manifest["devices"]) == 8
+  assert "VOCABULARY = 'small'" in (trained / "config.gin").read_text()
+  assert sorted(_losses(trained)) == list(range(1, 13))
+  assert list((trained / "tensorboard").glob("events*"))
+  assert {p.name for p in (trained / "checkpoints").iterdir()} >= {"5", "12"}
+
+
+def test_a_finished_run_is_not_trained_again(trained, small_data):
+  before = _losses(trained)
+  manifest = _train(small_data, trained, 12, "NUM_PARTITIONS = 2")
+  assert manifest["step"] == 12
+  assert _losses(trained) == before
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+  trained, small_data, tmp_path
+):
+  killed = tmp_path / "killed"
+  script = (
+    "import pathlib, sys, runs_test\n"
+    "data = pathlib.Path(sys.argv[1])\n"
+    "runs_test._train(data, sys.argv[2], 12, 'NUM_PARTITIONS = 2')"
+  )
+
+  def start():
+    return subprocess.Popen(
+      [sys.executable, "-c", script, str(small_data), str(killed)],
+      env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+      stderr=subprocess.DEVNULL,
+    )
+
+  process = start()
+  deadline = time.monotonic() + 240
+  while not (killed / "checkpoints" / "5").exists():
+    assert process.poll() is None, "ended before its first checkpoint"
+    assert time.monotonic() < deadline
+    time.sleep(0.02)
+  process.send_signal(signal.SIGKILL)
+  assert process.wait() == -signal.SIGKILL
+  assert start().wait(240) == 0
+  assert _losses(killed) == _losses(trained)
+
+
+def test_scores_are_the_model_s_and_the_metrics_the_scores(
+  trained, small_data, tmp_path
+):
+  folders = runs.evaluate(
+    str(trained), out=tmp_path, split="test", batch_size=16, system="tiny"
+  )
+  assert [f.parent.name for f in folders] == [
+    "instructrec_small_p1_i0_t2",
+    "instructrec_small_p1_i0_t3",
+  ]
+  requests = records.load_split(small_data, "small", "test")
+  for folder in folders:
+    assert folder.name == "12"
+    result = results.read_result(folder)
+    assert (result.n, result.dataset, result.split) == (
+      len(requests["instance"]),
+      "small",
+      "test",
+    )
+    assert result.skipped == {}
+    lines = (folder / "predictions.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    rank_one = [
+      all(
+        row["scores"][i] < row["scores"][row["candidates"].index(row["target"])]
+        for i, item in enumerate(row["candidates"])
+        if item != row["target"]
+      )
+      for row in rows
+    ]
+    assert result.metrics["hr@1"].value == pytest.approx(np.mean(rank_one))
+  again = runs.evaluate(
+    str(trained), out=tmp_path / "again", split="test", batch_size=24
+  )
+  for one, other in zip(folders, again, strict=True):
+    a, b = (results.read_predictions(f) for f in (one, other))
+    np.testing.assert_allclose(a.scores, b.scores, rtol=1e-5)
+
+
+def test_requests_that_do_not_fit_are_counted(trained, tmp_path):
+  [folder] = runs.evaluate(
+    str(trained),
+    gin_bindings=["TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 8}"],
+    mixture_or_task_name="instructrec_small_p1_i0_t2",
+    out=tmp_path,
+    split="test",
+    batch_size=16,
+  )
+  result = results.read_result(folder)
+  assert 0 < result.n < 60
+  assert sum(result.skipped.values()) == 60 - result.n
+
+
+def test_an_older_checkpoint_and_one_that_is_not_there(trained, tmp_path):
+  [folder] = runs.evaluate(
+    str(trained),
+    step=5,
+    mixture_or_task_name="instructrec_small_p1_i0_t2",
+    out=tmp_path,
+    split="validation",
+    batch_size=16,
+  )
+  assert folder.name == "5"
+  with pytest.raises(InputError, match=r"of step 7; .* 5, 10, 12"):
+    runs.evaluate(str(trained), step=7, out=tmp_path)
+
+
+def _fails(capsys, *argv):
+  """Runs a command that must fail; returns what it told the person."""
+  assert cli.main([str(arg) for arg in argv]) == 1
+  captured = capsys.readouterr()
+  assert "Traceback" not in captured.err
+  return captured.err
+
+
+def test_a_macro_left_unset(small_data, capsys):
+  message = _fails(
+    capsys,
+    "train",
+    "--gin_file=gin/runs/native_finetune.gin",
+    "--gin_file=gin/models/tiny.gin",
+    f"--tfds_data_dir={small_data}/records",
+    "--gin.TRAIN_STEPS=3",
+  )
+  assert "macros left unset: MIXTURE_OR_TASK_NAME, MODEL_DIR," in message
+  assert "TRAIN_STEPS" not in message
+  assert "--gin.MIXTURE_OR_TASK_NAME=VALUE" in message
+
+
+@pytest.mark.parametrize(
+  ("binding", "expected"),
+  [
+    ("MIXTURE_OR_TASK_NAME = 'instructrec_smal'", "Did you mean"),
+    ("VOCAB_SIZE = 100", "bind VOCAB_SIZE to"),
+    ("VOCABULARY = 'nowhere'", "no records of dataset 'nowhere'"),
+    ("VOCABULARY = '/no/such.model'", "/no/such.model does not exist"),
+    ("BATCH_SIZE = 12", "use a multiple of 8, such as 8 or 16"),
+    ("NUM_PARTITIONS = 3", "does not divide 8 devices"),
+    ("NUM_PARTITIONS = 8", "does not divide the 'heads' axis"),
+    (
+      "TASK_FEATURE_LENGTHS = {'inputs': 20, 'targets': 4}",
+      "give longer TASK_FEATURE_LENGTHS",
+    ),
+    ("INITIAL_CHECKPOINT_PATH = '/nowhere'", "no checkpoint at /nowhere"),
+  ],
+)
+def test_settings_that_cannot_be_used(small_data, tmp_path, binding, expected):
+  with pytest.raises(InputError) as error:
+    _train(small_data, tmp_path / "model", 2, binding)
+  assert expected in str(error.value)
+
+
+def test_a_checkpoint_of_another_model(trained, small_data, tmp_path):
+  with pytest.raises(InputError) as error:
+    _train(
+      small_data,
+      tmp_path / "model",
+      2,
+      f"INITIAL_CHECKPOINT_PATH = {str(trained)!r}",
+      "T5Config.mlp_dim = 24",
+    )
+  message = str(error.value)
+  assert "mlp" in message
+  assert "is expected to be [16, 24], found [16, 16]" in message
+
+
+def test_a_folder_that_is_no_run(tmp_path, capsys):
+  message = _fails(capsys, "evaluate", "--model_dir", tmp_path)
+  assert "has no config.gin: expected the folder of a run" in message
+
+
+def test_an_unknown_split_and_a_task_that_does_not_rank(trained, tmp_path):
+  with pytest.raises(InputError, match="Did you mean 'test'"):
+    runs.evaluate(str(trained), split="tset", out=tmp_path)
+  with pytest.raises(InputError, match="fewer records than split 'test_2k'"):
+    runs.evaluate(str(trained), split="test_2k", out=tmp_path)
+  with pytest.raises(InputError, match="no task that ranks"):
+    runs.evaluate(
+      str(trained),
+      mixture_or_task_name="instructrec_small_p1_i0_t0",
+      out=tmp_path,
+    )
+
+
+def test_a_gin_file_that_is_not_there(small_data, capsys):
+  message = _fails(
+    capsys,
+    "train",
+    "--gin_file=gin/runs/native_finetun.gin",
+    f"--tfds_data_dir={small_data}/records",
+  )
+  assert "native_finetun.gin" in message
+  assert "runs/native_finetune.gin" in message
+
+
+def test_a_binding_of_nothing(small_data, capsys):
+  message = _fails(
+    capsys,
+    "train",
+    "--gin_file=gin/runs/native_finetune.gin",
+    "--gin.T5Config.embed_dim=3",
+    f"--tfds_data_dir={small_data}/records",
+  )
+  assert "gin:" in message
+  assert "T5Config" in message
+
+
+def test_a_vocabulary_that_was_removed(trained, small_data, tmp_path):
+  moved = tmp_path / "model"
+  shutil.copytree(trained, moved)
+  config = moved / "config.gin"
+  config.write_text(config.read_text().replace("'small'", "'gone'"))
+  with pytest.raises(InputError, match="no records of dataset 'gone'"):
+    runs.evaluate(str(moved), out=tmp_path)
+  RUN_VOCABULARY.forget()

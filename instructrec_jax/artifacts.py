@@ -31,7 +31,7 @@ from instructrec_jax.errors import InputError
 MANIFEST = "manifest.json"
 # Raised when a stage's output changes for the same inputs and options, so that
 # folders written before are made again instead of being taken for current.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 Manifest = dict[str, Any]
 

@@ -60,6 +60,16 @@ TRAIN_COUNT = {
   ),
 }
 
+# Row number is the user's code; written beside the records. A training
+# negative must be none of the user's.
+TRAIN_ITEMS = {
+  "items": Column(
+    pl.List(pl.UInt32),
+    "items of the user's training part, oldest first; may be empty",
+    required=True,
+  ),
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Feature:
@@ -81,11 +91,6 @@ RECORD = {
   "target": Feature("code of the item to recommend"),
   "candidates": Feature(
     "codes to rank, the target among them; empty in train", is_list=True
-  ),
-  "exclude": Feature(
-    "codes that a training negative must avoid: every item of the user's "
-    "training part; empty out of train",
-    is_list=True,
   ),
   "rating": Feature("of the target", dtype="float32", optional=True),
   "timestamp": Feature("of the target, in seconds", optional=True),

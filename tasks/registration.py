@@ -39,7 +39,8 @@ def register(
     dataset: short name, e.g. "games".
     records: their name in TFDS; by default that of those `instructrec build`
       makes for `dataset`. Records of your own need the features of
-      schema.RECORD, and a catalogue.parquet beside them.
+      schema.RECORD, and catalogue.parquet and train_items.parquet beside
+      them.
     tfds_data_dir: where the records are; by default what the run's
       --tfds_data_dir says.
     families: which families, see instructions/templates.py.

@@ -1,11 +1,15 @@
 """Records: one a target, as a TFDS dataset on disk.
 
-TensorFlow is imported by the functions that need it, so that reading the
-catalogue, or the command line's help, does not wait for it.
+Beside them lie two tables that many records share: the items, and what each
+user had in the training part. A record names its user, so that what would be
+long and alike in each of the user's records is written once.
+
+TensorFlow is imported by the functions that need it, so that reading these
+tables, or the command line's help, does not wait for it.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,7 @@ import polars as pl
 import tqdm
 
 from instructrec_jax import artifacts, schema
-from instructrec_jax.data import candidates, examples, splits
+from instructrec_jax.data import candidates, splits
 from instructrec_jax.data.names import (
   RECORDS_VERSION,
   generator,
@@ -25,9 +29,12 @@ from instructrec_jax.data.names import (
 from instructrec_jax.errors import InputError
 
 CATALOGUE = "catalogue.parquet"
+TRAIN_ITEMS = "train_items.parquet"
 # Small enough that a shuffle over shards mixes, large enough to read quickly.
 _RECORDS_PER_SHARD = 8192
 _MAX_SHARDS = 256
+# Where a tf.train.Feature holds values of each type.
+_LISTS = {"int64": "int64_list", "float32": "float_list"}
 
 Extras = Callable[[Path, pl.DataFrame], Mapping[str, Any]]
 
@@ -45,12 +52,14 @@ def build(
   """Writes a dataset's records to data_dir/records/instructrec_<dataset>.
 
   `tfds.builder("instructrec_<dataset>", data_dir=data_dir/records)` reads
-  them. Negatives of validation and test are drawn here, once.
+  them. Negatives of validation and test are drawn here, once. Each split lies
+  in an order of its own drawn by seed, so that its first records, such as
+  `test[:2000]`, are a uniform sample of it.
 
   Args:
     data_dir: the folder of all datasets.
     dataset: its short name; its tables must be there.
-    seed: of the negatives, their places, and the order of training records.
+    seed: of the negatives, their places, and the order of records.
     num_negatives: negatives beside the target of an evaluation record.
     max_history: items of a history, the newest ones.
     overwrite: replace records that were made with other options.
@@ -78,6 +87,8 @@ def build(
     items = pl.read_parquet(tables / "items.parquet")
     catalogue = _catalogue(interactions, items)
     catalogue.write_parquet(folder / CATALOGUE)
+    users = pl.read_parquet(tables / "users.parquet", columns=["user"])
+    _train_items(interactions, users).write_parquet(folder / TRAIN_ITEMS)
     counts = _write_splits(
       folder,
       records_name(dataset),
@@ -113,6 +124,13 @@ def load_catalogue(data_dir: str | Path, dataset: str) -> pl.DataFrame:
   folder = records_dir(data_dir, dataset)
   artifacts.read_manifest(folder, "build")
   return pl.read_parquet(folder / CATALOGUE)
+
+
+def load_train_items(data_dir: str | Path, dataset: str) -> pl.Series:
+  """Returns item codes, a list for each user code; see schema.TRAIN_ITEMS."""
+  folder = records_dir(data_dir, dataset)
+  artifacts.read_manifest(folder, "build")
+  return pl.read_parquet(folder / TRAIN_ITEMS)["items"]
 
 
 def load_split(
@@ -189,6 +207,19 @@ def _catalogue(interactions: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
   return items.with_columns(train_count=pl.Series(times))
 
 
+def _train_items(
+  interactions: pl.DataFrame, users: pl.DataFrame
+) -> pl.DataFrame:
+  train = splits.train_rows(interactions["user"].to_numpy())
+  items = (
+    interactions.filter(pl.Series(train))
+    .group_by("user", maintain_order=True)
+    .agg(items="item")
+  )
+  every = users.join(items, on="user", how="left", maintain_order="left")
+  return every.select(pl.col("items").fill_null([]))
+
+
 def _write_splits(
   folder: Path,
   name: str,
@@ -210,23 +241,21 @@ def _write_splits(
     )
   shards, first_instance = {}, 0
   for split, part in parts.items():
-    rng = generator(seed, name, split)
     instance = first_instance + np.arange(len(part))
     first_instance += len(part)
-    lists = None
-    if split == "train":
-      # Readers shuffle within a window only, and rows are user by user.
-      order = rng.permutation(len(part))
-      part, instance = part[order], instance[order]
-    else:
+    lists = np.empty((len(part), 0), np.int64)
+    if split != "train":
       lists = candidates.draw(
-        rng,
+        generator(seed, name, split),
         table.user[part.target],
         table.item[part.target],
         (table.user, table.item),
         num_items,
         num_negatives,
       )
+    # Rows are user by user, and readers shuffle within a window only.
+    order = generator(seed, name, split, "order").permutation(len(part))
+    part, instance, lists = part[order], instance[order], lists[order]
     path = folder / f"{name}-{split}"
     shards[split] = _write_shards(path, table, part, instance, lists)
   _write_metadata(folder, name, table.features, shards)
@@ -241,18 +270,13 @@ def _write_splits(
 
 
 class _Table:
-  """The interactions, as records take them.
-
-  A history is a stretch of the item column, so the column is encoded once,
-  however many records a part of it goes into.
-  """
+  """The interactions, as records take them."""
 
   def __init__(self, interactions: pl.DataFrame, max_history: int):
     self._columns = {
       c: interactions[c].to_numpy() for c in interactions.columns
     }
     self.user, self.item = self._columns["user"], self._columns["item"]
-    self._encoded = examples.Encoded(self.item)
     self._max_history = max_history
     self.features = [
       name
@@ -261,43 +285,53 @@ class _Table:
     ]
 
   def records(
-    self,
-    part: splits.Instances,
-    instance: np.ndarray,
-    lists: np.ndarray | None,
+    self, part: splits.Instances, instance: np.ndarray, lists: np.ndarray
   ) -> Iterator[bytes]:
     """Yields serialized records.
 
     Args:
       part: n targets.
       instance: [n] their running numbers.
-      lists: [n, C] candidates; None in train.
+      lists: [n, C] candidates, of which train has none.
     """
-    target, nothing = part.target, np.zeros(len(part), np.int64)
+    target = part.target
     length = target - part.first
     newest = target - np.minimum(length, self._max_history)
-    if lists is None:
-      listed = examples.Slices(self._encoded, nothing, nothing)
-      train_end = part.train_end
-    else:
-      ends = np.arange(1, len(part) + 1) * lists.shape[1]
-      listed = examples.Slices(
-        examples.Encoded(lists.ravel()), ends - lists.shape[1], ends
-      )
-      train_end = part.first
     columns = {
       "instance": instance,
       "user": self.user[target],
-      "history": examples.Slices(self._encoded, newest, target),
       "history_length": length,
       "target": self.item[target],
-      "candidates": listed,
-      "exclude": examples.Slices(self._encoded, part.first, train_end),
     }
     for name in self.features:
-      if name not in columns:
+      if schema.RECORD[name].optional:
         columns[name] = self._columns[name][target]
-    return examples.serialize(columns)
+    # Python's own numbers, which protobuf takes faster than numpy's.
+    values = {name: zip(c.tolist()) for name, c in columns.items()}
+    values["candidates"] = (row.tolist() for row in lists)
+    values["history"] = (
+      self.item[start:end].tolist()
+      for start, end in zip(newest.tolist(), target.tolist(), strict=True)
+    )
+    return _serialize(values)
+
+
+def _serialize(columns: Mapping[str, Iterable[Sequence]]) -> Iterator[bytes]:
+  """Yields a tf.train.Example for each row of values."""
+  import tensorflow as tf
+
+  # One message, filled again for each row, saves half of the time.
+  example = tf.train.Example()
+  feature = example.features.feature
+  fields = [
+    getattr(feature[name], _LISTS[schema.RECORD[name].dtype]).value
+    for name in columns
+  ]
+  for row in zip(*columns.values(), strict=True):
+    for field, values in zip(fields, row, strict=True):
+      field[:] = values
+    # Else a map's order, and with it the bytes, differ from run to run.
+    yield example.SerializeToString(deterministic=True)
 
 
 def _write_shards(
@@ -305,7 +339,7 @@ def _write_shards(
   table: _Table,
   part: splits.Instances,
   instance: np.ndarray,
-  lists: np.ndarray | None,
+  lists: np.ndarray,
 ) -> list[tuple[int, int]]:
   """Writes records to path.tfrecord-*; returns (records, bytes) by shard."""
   import tensorflow as tf
@@ -319,9 +353,7 @@ def _write_shards(
       rows, size = slice(start, end), 0
       name = f"{path}.tfrecord-{shard:05d}-of-{count:05d}"
       with tf.io.TFRecordWriter(name) as writer:
-        for record in table.records(
-          part[rows], instance[rows], None if lists is None else lists[rows]
-        ):
+        for record in table.records(part[rows], instance[rows], lists[rows]):
           writer.write(record)
           size += len(record)
       written.append((end - start, size))

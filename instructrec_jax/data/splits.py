@@ -13,24 +13,22 @@ MIN_INTERACTIONS = 3
 class Instances:
   """Targets of one split, as rows of the interactions table.
 
-  All are int64 [n]. An instance's history is rows first..target, without the
+  Both are int64 [n]. An instance's history is rows first..target, without the
   target itself, so that it holds nothing from the target on.
 
   Attributes:
     target: row of the target.
     first: the user's first row.
-    train_end: the row after the user's training part.
   """
 
   target: np.ndarray
   first: np.ndarray
-  train_end: np.ndarray
 
   def __len__(self) -> int:
     return self.target.size
 
   def __getitem__(self, rows: slice | np.ndarray) -> "Instances":
-    return Instances(self.target[rows], self.first[rows], self.train_end[rows])
+    return Instances(self.target[rows], self.first[rows])
 
 
 def leave_one_out(user: np.ndarray) -> dict[str, Instances]:
@@ -56,11 +54,9 @@ def leave_one_out(user: np.ndarray) -> dict[str, Instances]:
   evaluated = held_out > 0
   first_eval, end_eval = first[evaluated], train_end[evaluated]
   return {
-    "train": Instances(
-      rows[is_train], first_of_row[is_train], end_of_row[is_train]
-    ),
-    "validation": Instances(end_eval, first_eval, end_eval),
-    "test": Instances(end_eval + 1, first_eval, end_eval),
+    "train": Instances(rows[is_train], first_of_row[is_train]),
+    "validation": Instances(end_eval, first_eval),
+    "test": Instances(end_eval + 1, first_eval),
   }
 
 

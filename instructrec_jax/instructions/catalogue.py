@@ -1,4 +1,4 @@
-"""Where a dataset's records lie, and the titles of its items."""
+"""Where a dataset's records lie, and what they refer to."""
 
 import functools
 
@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from instructrec_jax.data import names
-from instructrec_jax.data.records import CATALOGUE
+from instructrec_jax.data.records import CATALOGUE, TRAIN_ITEMS
 from instructrec_jax.errors import InputError
 
 
@@ -19,7 +19,7 @@ def tfds_name(dataset: str) -> str:
 
 
 class Catalogue:
-  """The items that the records of one dataset speak of.
+  """The items and users that the records of one dataset speak of.
 
   Nothing is read before it is asked for, so that tasks can be registered where
   the records are not.
@@ -62,11 +62,37 @@ class Catalogue:
   @functools.cached_property
   def items(self) -> pl.DataFrame:
     """The items table; row number is item code (see schema.ITEMS)."""
-    with (self.folder / CATALOGUE).open("rb") as file:
-      return pl.read_parquet(file)
+    return self._read(CATALOGUE)
 
   @functools.cached_property
   def titles(self) -> tf.Tensor:
     """Titles by item code: string [items]."""
     with tf.init_scope():  # Not a tensor of the graph being traced.
       return tf.constant(self.items["title"].to_list())
+
+  @functools.cached_property
+  def train_items(self) -> tf.RaggedTensor:
+    """Items of a user's training part by user code: int32 [users, None].
+
+    Each tf.data function that uses it holds a copy of it: 128 MB a task for
+    the 32 million interactions of the largest MovieLens, hence not int64.
+    """
+    lists = self._read(TRAIN_ITEMS)["items"]
+    codes = lists.filter(lists.list.len() > 0).explode()
+    with tf.init_scope():  # As above.
+      return tf.RaggedTensor.from_row_lengths(
+        tf.constant(codes.to_numpy(), tf.int32),
+        tf.constant(lists.list.len().to_numpy(), tf.int64),
+        validate=False,
+      )
+
+  def _read(self, file_name: str) -> pl.DataFrame:
+    path = self.folder / file_name
+    if not path.exists():
+      raise InputError(
+        f"no {file_name} in {self.folder}, beside the records of dataset "
+        f"{self._dataset!r}. Build them anew with `instructrec build "
+        f"{self._dataset} --overwrite`."
+      )
+    with path.open("rb") as file:
+      return pl.read_parquet(file)

@@ -188,7 +188,7 @@ def render(
     sequence_length: tokens at most in "inputs", EOS included; None for any.
     output_features: the task's.
     templates: of one family.
-    catalogue: titles.
+    catalogue: of the record's dataset.
     num_negatives: drawn for training.
 
   Returns:
@@ -204,8 +204,9 @@ def render(
   )
 
   def draw() -> tf.Tensor:
+    had = tf.cast(catalogue.train_items[record["user"]], tf.int64)
     negatives = draw_negatives(
-      record["exclude"], len(catalogue.items), num_negatives, seeds[0]
+      had, len(catalogue.items), num_negatives, seeds[0]
     )
     both = tf.concat([record["target"][None], negatives], 0)
     return tf.random.experimental.stateless_shuffle(both, seeds[1])

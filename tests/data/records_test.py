@@ -12,8 +12,9 @@ import seqio
 import tensorflow_datasets as tfds
 from raw_files import read_tables, small_world, write_log, write_recbole
 
-from instructrec_jax.data import normalize, records
-from instructrec_jax.data.names import records_dir
+from instructrec_jax import schema
+from instructrec_jax.data import candidates, normalize, records, splits
+from instructrec_jax.data.names import generator, records_dir, tables_dir
 from instructrec_jax.errors import InputError
 
 
@@ -72,9 +73,7 @@ def test_records_follow_from_the_raw_histories(data_dir):
       assert row["history_length"] == place
       if held_out is None:
         assert row["candidates"].size == 0
-        assert row["exclude"].tolist() == history[:-2]
       else:
-        assert row["exclude"].size == 0
         assert len(set(row["candidates"])) == 10
         assert set(row["candidates"]) & set(history) == {row["target"]}
         assert row["candidates"].max() < len(items)
@@ -103,10 +102,7 @@ def test_load_split_is_what_tfds_reads(data_dir):
     for r, row in enumerate(rows):
       got = arrays["history"][offsets[r] : offsets[r + 1]]
       assert got.tolist() == row["history"].tolist()
-    if split == "train":
-      offsets = arrays["exclude_offsets"]
-      assert np.diff(offsets).tolist() == [len(r["exclude"]) for r in rows]
-    else:
+    if split != "train":
       want = np.stack([row["candidates"] for row in rows])
       assert (arrays["candidates"] == want).all()
   with pytest.raises(InputError, match="one of train, validation, test"):
@@ -126,6 +122,13 @@ def test_long_histories_keep_their_newest_items(data_dir):
   assert got == histories[user][:-1][-3:]
 
 
+def _order(data_dir, split):
+  """Instances in the order in which they lie on disk."""
+  builder = tfds.builder("instructrec_games", data_dir=data_dir / "records")
+  rows = tfds.as_numpy(builder.as_dataset(split=split))
+  return [int(row["instance"]) for row in rows]
+
+
 def test_the_seed_decides_draws_and_order_only(data_dir):
   folder = records_dir(data_dir, "games")
   content, targets, orders = [], [], []
@@ -134,15 +137,68 @@ def test_the_seed_decides_draws_and_order_only(data_dir):
     records.build(data_dir, "games", seed=seed)
     content.append(_content(folder))
     targets.append(records.load_split(data_dir, "games", "test")["target"])
-    builder = tfds.builder("instructrec_games", data_dir=data_dir / "records")
-    train = tfds.as_numpy(builder.as_dataset(split="train"))
-    orders.append([row["instance"] for row in train])
+    orders.append({split: _order(data_dir, split) for split in splits.SPLITS})
   assert content[0] == content[1]
   assert content[0] != content[2]
   assert (targets[0] == targets[2]).all()
-  assert orders[0] != orders[2]
-  assert orders[0] != sorted(orders[0])
-  assert sorted(orders[0]) == list(range(len(orders[0])))
+  for split in splits.SPLITS:
+    assert orders[0][split] != orders[2][split]
+    assert sorted(orders[0][split]) == sorted(orders[2][split])
+
+
+def test_the_first_records_of_a_split_are_a_sample_of_it(tmp_path):
+  raw = write_recbole(tmp_path / "raw", *small_world(num_users=400))
+  normalize.normalize("instructrec/games", raw, tmp_path)
+  records.build(tmp_path, "games")
+  for split in splits.SPLITS:
+    order = np.array(_order(tmp_path, split))
+    first = (order[:100] - order.min()) / len(order)
+    assert (np.diff(order) < 0).any()
+    # Instances are numbered user by user. Uniform draws have their mean here
+    # but for four standard errors, the first hundred users have not.
+    assert abs(first.mean() - 0.5) < 4 / (12 * 100) ** 0.5
+
+
+def test_candidates_are_drawn_user_by_user_whatever_the_order(data_dir):
+  records.build(data_dir, "games", seed=2)
+  tables = read_tables(data_dir, "games")
+  user, item = (tables["interactions"][c].to_numpy() for c in ("user", "item"))
+  for split in ("validation", "test"):
+    target = splits.leave_one_out(user)[split].target
+    expected = candidates.draw(
+      generator(2, "instructrec_games", split),
+      user[target],
+      item[target],
+      (user, item),
+      tables["items"].height,
+      9,
+    )
+    got = records.load_split(data_dir, "games", split)["candidates"]
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_train_items_are_everything_but_what_is_held_out(tmp_path):
+  histories, titles = small_world()
+  histories = {"single": ["i3"], "short": ["i1", "i2"]} | histories
+  raw = write_recbole(tmp_path / "raw", histories, titles)
+  normalize.normalize("instructrec/games", raw, tmp_path)
+  # A table of users may know some who met nothing.
+  path = tables_dir(tmp_path, "games") / "users.parquet"
+  users = pl.read_parquet(path)
+  nobody = pl.DataFrame({"user": users.height, "user_id": "nobody"})
+  pl.concat([users, nobody.cast(users.schema)]).write_parquet(path)
+  records.build(tmp_path, "games")
+  users, items = _ids(tmp_path)
+  train_items = records.load_train_items(tmp_path, "games")
+  assert train_items.dtype == schema.TRAIN_ITEMS["items"].dtype
+  got = {
+    user: [items[item] for item in codes]
+    for user, codes in zip(users, train_items.to_list(), strict=True)
+  }
+  assert got == {"nobody": []} | {
+    user: history if len(history) < 3 else history[:-2]
+    for user, history in histories.items()
+  }
 
 
 def test_a_killed_build_is_made_again_the_same(data_dir, tmp_path):

@@ -11,7 +11,6 @@ def test_by_hand():
   # User 0 has rows 0-4, user 1 rows 5-7; 2 and 3 are too short to evaluate.
   assert parts["train"].target.tolist() == [1, 2, 9]
   assert parts["train"].first.tolist() == [0, 0, 8]
-  assert parts["train"].train_end.tolist() == [3, 3, 10]
   assert parts["validation"].target.tolist() == [3, 6]
   assert parts["test"].target.tolist() == [4, 7]
   assert parts["test"].first.tolist() == [0, 5]
@@ -39,5 +38,5 @@ def test_each_row_is_a_target_once_or_starts_a_user(lengths):
   for split, part in parts.items():
     assert (part.first < part.target).all()
     assert (user[part.first] == user[part.target]).all()
-    later = part.target >= part.train_end
-    assert later.all() if split != "train" else not later.any()
+    trained_on = splits.train_rows(user)[part.target]
+    assert trained_on.all() if split == "train" else not trained_on.any()

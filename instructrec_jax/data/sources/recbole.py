@@ -86,7 +86,7 @@ def _single(rows: pl.DataFrame, path: Path) -> tuple[pl.DataFrame, list[Bad]]:
     fields["rating"] = Field("rating", pl.Float32)
   if "timestamp" in rows.columns:
     # Written as floats, now and then as 8.7e8.
-    fields["timestamp"] = Field("timestamp", pl.Float64)
+    fields["timestamp"] = Field("timestamp", pl.Float64, required=True)
   table, bad = parse(rows, path, fields)
   return table.cast({"timestamp": pl.Int64}, strict=False) if (
     "timestamp" in fields

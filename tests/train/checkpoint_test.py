@@ -11,7 +11,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.train import checkpoint, optimizer, step
 from tests.train import toy
 
-OPTIMIZER = optimizer.adafactor()
+OPTIMIZER = toy.adafactor()
 
 
 def state_of(config=toy.CONFIG, seed=0):

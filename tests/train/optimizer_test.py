@@ -14,17 +14,16 @@ def tree(seed):
   return {
     "factored": rng.normal(0, 2.0, (130, 140)).astype(np.float32),
     "small": rng.normal(0, 0.01, (6, 32)).astype(np.float32),
-    "scale": np.full(16, 1e-5, np.float32) * rng.normal(size=16),
+    "scale": rng.normal(0, 1e-5, 16).astype(np.float32),
   }
 
 
 def run(transform, steps=4):
   params = jax.tree.map(jnp.float32, tree(0))
   state = transform.init(params)
+  update = jax.jit(transform.update)
   for n in range(1, steps + 1):
-    updates, state = transform.update(
-      jax.tree.map(jnp.float32, tree(n)), state, params
-    )
+    updates, state = update(tree(n), state, params)
     params = optax.apply_updates(params, updates)
   return params, state
 

@@ -6,10 +6,10 @@ import pytest
 from jax.sharding import Mesh
 
 from instructrec_jax.model import sharding
-from instructrec_jax.train import optimizer, step
+from instructrec_jax.train import step
 from tests.train import toy
 
-MODEL, OPTIMIZER = toy.model(), optimizer.adafactor()
+MODEL, OPTIMIZER = toy.model(), toy.adafactor()
 SHAPES = step.state_shapes(MODEL, OPTIMIZER)
 
 

@@ -75,11 +75,15 @@ def model(config=CONFIG):
   return ranking_model.RankingModel(config)
 
 
+def adafactor():
+  return optimizer.adafactor(optimizer.constant(0.03))
+
+
 def main(model_dir, train_steps, *settings):
   named = dict(setting.split("=") for setting in settings)
   runner.train(
     model(),
-    optimizer.adafactor(),
+    adafactor(),
     Batches(),
     Writer(echo=True),
     model_dir,

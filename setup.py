@@ -55,6 +55,7 @@ setuptools.setup(
       "ruff",
       "scikit-learn",
       "scipy",
+      "setuptools",
     ],
   },
   entry_points={

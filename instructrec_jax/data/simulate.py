@@ -20,54 +20,66 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-# Theme: the words its titles are made of (first halves, second halves).
-THEMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+# Theme: its word in titles, and the adjectives and nouns that go with it.
+THEMES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
   "pirates": (
-    ("Corsair", "Buccaneer", "Salty", "Plundered"),
+    "Pirate",
+    ("Salty", "Plundered", "Bearded", "Stormy"),
     ("Galleon", "Lagoon", "Doubloon", "Cutlass"),
   ),
   "space": (
-    ("Orbital", "Stellar", "Lunar", "Galactic"),
+    "Space",
+    ("Orbital", "Stellar", "Lunar", "Weightless"),
     ("Outpost", "Comet", "Rocket", "Nebula"),
   ),
   "dragons": (
+    "Dragon",
     ("Fiery", "Scaled", "Winged", "Ancient"),
-    ("Wyrm", "Hoard", "Drake", "Lair"),
+    ("Wyrm", "Hoard", "Egg", "Lair"),
   ),
   "trains": (
-    ("Iron", "Express", "Northern", "Steam"),
-    ("Railway", "Locomotive", "Junction", "Carriage"),
+    "Railway",
+    ("Iron", "Express", "Northern", "Punctual"),
+    ("Engine", "Tunnel", "Junction", "Carriage"),
   ),
   "gardens": (
+    "Garden",
     ("Blooming", "Mossy", "Walled", "Sunlit"),
-    ("Orchard", "Meadow", "Rosebed", "Greenhouse"),
+    ("Orchard", "Meadow", "Rosebed", "Hedge"),
   ),
   "detectives": (
+    "Detective",
     ("Hidden", "Midnight", "Velvet", "Foggy"),
     ("Clue", "Alibi", "Motive", "Suspect"),
   ),
   "robots": (
+    "Robot",
     ("Clockwork", "Electric", "Chrome", "Binary"),
-    ("Automaton", "Circuit", "Android", "Gearbox"),
+    ("Automaton", "Circuit", "Factory", "Gearbox"),
   ),
   "knights": (
+    "Knight",
     ("Royal", "Gallant", "Armoured", "Crimson"),
     ("Castle", "Joust", "Banner", "Crown"),
   ),
   "oceans": (
+    "Ocean",
     ("Coral", "Tidal", "Deep", "Sunken"),
     ("Reef", "Whale", "Harbour", "Trench"),
   ),
   "cooking": (
+    "Kitchen",
     ("Spiced", "Golden", "Roasted", "Buttered"),
-    ("Kitchen", "Banquet", "Pastry", "Feast"),
+    ("Recipe", "Banquet", "Pastry", "Feast"),
   ),
   "ghosts": (
+    "Ghost",
     ("Haunted", "Whispering", "Pale", "Shadowed"),
     ("Manor", "Attic", "Phantom", "Crypt"),
   ),
   "deserts": (
-    ("Burning", "Nomad", "Endless", "Amber"),
+    "Desert",
+    ("Burning", "Nomadic", "Endless", "Amber"),
     ("Dune", "Oasis", "Caravan", "Mirage"),
   ),
 }
@@ -188,10 +200,10 @@ def _items(
 ) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
   """Returns a domain's items, and theme, kind, popularity of each."""
   every = [
-    (theme, kind, f"{first} {second}: A {kind_name}")
-    for theme, (firsts, seconds) in enumerate(THEMES.values())
-    for first in firsts
-    for second in seconds
+    (theme, kind, f"{word} {noun}: The {adjective} {kind_name}")
+    for theme, (word, adjectives, nouns) in enumerate(THEMES.values())
+    for adjective in adjectives
+    for noun in nouns
     for kind, kind_name in enumerate(kinds)
   ]
   # As many items of every theme, whatever `count`.

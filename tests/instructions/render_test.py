@@ -150,8 +150,7 @@ def test_training_never_offers_what_the_user_had_or_leaks_the_future(small):
       if title in example["inputs_pretokenized"].decode()
     ]
     target = titles[example["target_item"]]
-    start, end = np.searchsorted(requests["instance"], example["instance"]), 0
-    row = int(start)
+    row = np.searchsorted(requests["instance"], example["instance"])
     start, end = requests["history_offsets"][row : row + 2]
     history = {titles[i] for i in requests["history"][start:end]}
     negatives = set(offered) - history - {target}
@@ -168,7 +167,7 @@ def test_pointwise_answers_are_balanced_and_true(small):
   for example in _examples("p1_i0_t0", "train"):
     text = example["inputs_pretokenized"].decode()
     item = re.search(
-      r"(?:pick|for|Is) ([A-Z][^.]*?: A [\w ]+?) (?:next\?|now\.|likely)", text
+      r"(?:pick|for|Is) ([A-Z][^.]*?: The [\w ]+?) (?:next\?|now\.|likely)", text
     )[1]
     answer = example["targets_pretokenized"].decode()
     assert (answer == "yes") == (item == titles[example["target_item"]])
@@ -216,7 +215,7 @@ def encode(small):
 
 
 def test_the_history_gives_way_oldest_first_and_whole(small, encode):
-  words = ["Iron", "Castle", "Lair", "Deep Reef: A Card Game", "Oasis"]
+  words = ["Iron", "Castle", "Lair", "Ocean Reef: The Deep Card Game", "Oasis"]
   rng = np.random.default_rng(0)
   for _ in range(60):
     history = rng.choice(words, rng.integers(1, 12)).tolist()

@@ -11,9 +11,13 @@ pandas has a call for it: read_csv; html.unescape over the titles; split and
 explode; drop_duplicates; the k-core by groupby and transform until nothing
 changes; factorize; leave-one-out by cumcount; for each evaluated user a
 rejection loop over a block of random integers against the set of their items;
-parquet tables; tf.train.Example messages built through protobuf and written by
-TFRecordWriter into as many shards. It writes no manifest and no TFDS metadata,
-and checks no input, all of which ours does.
+parquet tables, one of them with each user's training part; records in random
+order, as tf.train.Example messages written by TFRecordWriter into as many
+shards. It writes no manifest and no TFDS metadata, and checks no input, all of
+which ours does.
+
+Both build messages through protobuf's own classes: ours one message filled
+again for each record, pandas' a new one from dictionaries, as is usual.
 """
 
 import argparse
@@ -101,6 +105,12 @@ def run_pandas(raw: Path, out: Path) -> None:
   items.to_parquet(out / "items.parquet")
   pd.DataFrame({"user_id": users}).to_parquet(out / "users.parquet")
 
+  train_items = log[in_train].groupby("user")["item"].apply(list)
+  train_items = train_items.reindex(range(len(users)))
+  pd.DataFrame(
+    {"items": [i if isinstance(i, list) else [] for i in train_items]}
+  ).to_parquet(out / "train_items.parquet")
+
   rng = np.random.default_rng(0)
   sequences = log.groupby("user")["item"].apply(list).tolist()
   targets = {
@@ -111,7 +121,6 @@ def run_pandas(raw: Path, out: Path) -> None:
   user, place = log["user"].to_numpy(), place.to_numpy()
   instance = 0
   for split, rows in targets.items():
-    order = rng.permutation(len(rows)) if split == "train" else range(len(rows))
     examples = (
       _example(
         tf,
@@ -123,7 +132,7 @@ def run_pandas(raw: Path, out: Path) -> None:
         len(items),
         rng,
       )
-      for i in order
+      for i in rng.permutation(len(rows)).tolist()
     )
     _write_shards(out / f"games-{split}", examples, len(rows))
     instance += len(rows)
@@ -132,9 +141,9 @@ def run_pandas(raw: Path, out: Path) -> None:
 def _example(
   tf, instance, user, place, sequence, split, num_items, rng
 ) -> bytes:
-  candidates, exclude = [], sequence[:-2]
+  candidates = []
   if split != "train":
-    candidates, exclude = _candidates(sequence, place, num_items, rng), []
+    candidates = _candidates(sequence, place, num_items, rng)
   features = {
     "instance": [instance],
     "user": [user],
@@ -142,7 +151,6 @@ def _example(
     "history_length": [place],
     "target": [sequence[place]],
     "candidates": candidates,
-    "exclude": exclude,
   }
   return tf.train.Example(
     features=tf.train.Features(

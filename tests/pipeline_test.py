@@ -20,9 +20,11 @@ def _equal(one, other):
 
 
 def test_batches_are_packed_and_hold_whole_examples(small):
-  batch = next(_batches())
-  assert batch["encoder_input_tokens"].shape == (4, 160)
-  assert batch["decoder_target_tokens"].shape == (4, 16)
+  stream = _batches()
+  batches = [next(stream) for _ in range(25)]
+  assert batches[0]["encoder_input_tokens"].shape == (4, 160)
+  assert batches[0]["decoder_target_tokens"].shape == (4, 16)
+  batch = {key: np.concatenate([b[key] for b in batches]) for key in batches[0]}
   examples = batch["encoder_segment_ids"].max()
   assert examples > 1
   # Each example ends: as many EOS as segments, in inputs and in targets.

@@ -78,6 +78,7 @@ class Catalogue:
     the 32 million interactions of the largest MovieLens, hence not int64.
     """
     lists = self._read(TRAIN_ITEMS)["items"]
+    # Versions of Polars differ in whether an empty list becomes a null.
     codes = lists.filter(lists.list.len() > 0).explode()
     with tf.init_scope():  # As above.
       return tf.RaggedTensor.from_row_lengths(

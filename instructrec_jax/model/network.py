@@ -20,12 +20,11 @@ the case C = 1.
 
 import dataclasses
 
+import gin
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-
-import gin
 
 RELPOS_BUCKETS = 32
 RELPOS_MAX_DISTANCE = 128
@@ -220,16 +219,15 @@ class Attention(nn.Module):
       init = _scaled(scale, "fan_in", "normal")
       features = cfg.num_heads * cfg.head_dim
       x = Dense(features, cfg.dtype, init, name=name)(x)
-      return x.reshape(*x.shape[:-1], cfg.num_heads, cfg.head_dim)
+      x = x.reshape(*x.shape[:-1], cfg.num_heads, cfg.head_dim)
+      # Heads first, so that each head's products are plain matrix products.
+      return jnp.swapaxes(x, -3, -2)
 
     # variance_scaling takes the variance: 1 / K of it is 1 / sqrt(K) of values.
     query = heads("query", queries, scale=1.0 / cfg.head_dim)
     key, value = heads("key", keys), heads("value", keys)
     logits = jnp.einsum(
-      "...qhk,...mhk->...hqm",
-      query,
-      key,
-      preferred_element_type=jnp.float32,
+      "...qk,...mk->...qm", query, key, preferred_element_type=jnp.float32
     )
     if bias_HxQxM is not None:
       leading = tuple(range(logits.ndim - bias_HxQxM.ndim))
@@ -237,7 +235,7 @@ class Attention(nn.Module):
     logits = jnp.where(jnp.expand_dims(mask, -3), logits, MASKED)
     weights = jax.nn.softmax(logits).astype(cfg.dtype)
     weights = Dropout(cfg.dropout_rate)(weights, train)
-    out = jnp.einsum("...hqm,...mhk->...qhk", weights, value)
+    out = jnp.swapaxes(weights @ value, -3, -2)
     out = out.reshape(*out.shape[:-2], -1)
     init = _scaled(1.0, "fan_in", "normal")
     return Dense(cfg.emb_dim, cfg.dtype, init, name="out")(out)

@@ -8,6 +8,7 @@ base class.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import gin
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +16,6 @@ from clu import metrics as clu_metrics
 from flax import traverse_util
 from flax.linen import partitioning
 
-import gin
 from instructrec_jax import errors
 from instructrec_jax.model import network, sharding
 

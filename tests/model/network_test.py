@@ -204,3 +204,26 @@ def test_dropout_acts_in_training_only(golden):
   trained = [train(seed) for seed in (0, 0, 1)]
   np.testing.assert_array_equal(trained[0], trained[1])
   assert np.abs(trained[0] - trained[2]).max() > 0.1
+
+
+def test_initial_kernels_have_t5s_spread():
+  """The query's kernel makes up for the missing 1 / sqrt(head_dim)."""
+  config = dataclasses.replace(
+    CONFIG, emb_dim=256, num_heads=8, head_dim=16, mlp_dim=128, vocab_size=300
+  )
+  tokens = jnp.ones((1, 1), jnp.int32)
+  init = jax.jit(network.Transformer(config).init)
+  params = init(jax.random.key(0), tokens, tokens[None])["params"]
+  layer = params["encoder"]["layers_0"]
+  expected = {
+    "query": (layer["attention"]["query"]["kernel"], (256 * 16) ** -0.5),
+    "key": (layer["attention"]["key"]["kernel"], 256**-0.5),
+    "value": (layer["attention"]["value"]["kernel"], 256**-0.5),
+    "out": (layer["attention"]["out"]["kernel"], 128**-0.5),
+    "wi_0": (layer["mlp"]["wi_0"]["kernel"], 256**-0.5),
+    "wo": (layer["mlp"]["wo"]["kernel"], 128**-0.5),
+    "embedding": (params["token_embedder"]["embedding"], 1.0),
+    "logits": (params["decoder"]["logits_dense"]["kernel"], 256**-0.5),
+  }
+  for name, (kernel, std) in expected.items():
+    assert float(kernel.std()) == pytest.approx(std, rel=0.03), name

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import gin
 import jax
 import numpy as np
 import seqio
@@ -14,7 +15,6 @@ import tensorflow as tf
 import tqdm
 from jax.sharding import Mesh
 
-import gin
 from instructrec_jax import pipeline
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import evaluator

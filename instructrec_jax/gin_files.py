@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gin
+
 import instructrec_jax
 from instructrec_jax.errors import InputError
 

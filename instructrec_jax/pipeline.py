@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import gin
 import jax
 import numpy as np
 import seqio
 import tensorflow as tf
 
-import gin
 from instructrec_jax.errors import InputError, unknown
 
 Batch = dict[str, np.ndarray]

@@ -1,15 +1,16 @@
 """Runs out of gin files: training, and the evaluation of what was trained."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import gin
 import jax
 import numpy as np
 import seqio
 
-import gin
 from instructrec_jax import artifacts, gin_files, pipeline, tasks, vocabulary
 from instructrec_jax.errors import InputError
 from instructrec_jax.train import checkpoint
@@ -67,6 +68,12 @@ def train(
       raise InputError(
         f"{task}: none of {too_long['of']} training records fits "
         f"{dict(lengths)} tokens: give longer TASK_FEATURE_LENGTHS"
+      )
+    if too_long["skipped"]:
+      print(
+        f"{task}: {too_long['skipped']} of the first {too_long['of']} training "
+        f"records do not fit {dict(lengths)} tokens, and are left out",
+        file=sys.stderr,
       )
   model_dir = Path(model_dir)
   artifacts.atomic_write_text(model_dir / CONFIG_FILE, gin.config_str())

@@ -17,12 +17,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import gin
 import polars as pl
 import sentencepiece
 import seqio
 from etils import epath
 
-import gin
 from instructrec_jax.errors import InputError
 from instructrec_jax.instructions import render
 from instructrec_jax.instructions.catalogue import Catalogue

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import gin
 import tqdm
 from clu import metric_writers
 
-import gin
 from instructrec_jax.artifacts import atomic_write_text
 
 METRICS_FILE = "metrics.jsonl"

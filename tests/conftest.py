@@ -9,11 +9,11 @@ os.environ["XLA_FLAGS"] = (
   os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 )
 
+import gin
 import jax
 import pytest
 import seqio
 
-import gin
 from instructrec_jax import tasks, vocabulary
 from instructrec_jax.data import normalize, records, simulate
 

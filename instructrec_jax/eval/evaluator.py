@@ -11,10 +11,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import gin
 import numpy as np
 import seqio
 
-import gin
 from instructrec_jax.data.names import PREFIX
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import results

@@ -35,8 +35,11 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# GAMES is the folder of InstructRec's Games, see README.md.
 benchmark: install
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit; done
+	@test -n '$(GAMES)' || { \
+	  echo 'say where Games is: make benchmark GAMES=~/llmrank/games' >&2; exit 2; }
+	$(BIN)/python benchmarks/prepare_games.py --raw $(GAMES)
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info

@@ -12,7 +12,7 @@ import absl.logging
 from instructrec_jax import __version__
 from instructrec_jax.errors import InputError
 
-# Nobody wants the accelerator libraries' greetings above their results.
+# Warnings of TensorFlow's C++ side are not for whoever reads our results.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   if bindings:
     args.gin_bindings = bindings
   absl.logging.set_verbosity(absl.logging.ERROR)
+  if args.command in ("build", "train", "evaluate", "baseline", "demo"):
+    _import_tensorflow_quietly()
   command = _COMMANDS[args.command][0]
   values = {k: v for k, v in vars(args).items() if k != "command"}
   try:
@@ -51,6 +53,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Whoever read our output has seen enough (`instructrec … | head`).
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
   return 0
+
+
+def _import_tensorflow_quietly() -> None:
+  """Imports TensorFlow without its greetings, which no setting turns off.
+
+  They are written by its C++ side, past sys.stderr.
+  """
+  sys.stderr.flush()
+  stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+  os.dup2(nowhere, 2)
+  try:
+    import tensorflow  # noqa: F401
+  finally:
+    os.dup2(stderr, 2)
+    os.close(stderr)
+    os.close(nowhere)
 
 
 def _sources() -> None:

@@ -1,6 +1,7 @@
 """Every test runs on eight fake CPU devices; nothing reaches the network."""
 
 import os
+import tempfile
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -8,6 +9,14 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ["XLA_FLAGS"] = (
   os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 )
+
+# Tests, and programs that they start, run tiny networks, of which compilation
+# takes longest: do less of it, and each only once over all of pytest's workers.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+  _compiled = tempfile.TemporaryDirectory(prefix="compiled")
+  os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled.name
 
 import gin
 import jax

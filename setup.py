@@ -25,10 +25,12 @@ setuptools.setup(
   install_requires=[
     "absl-py",
     "clu>=0.0.12",
+    "etils",
     "flax>=0.12",
     "gin-config>=0.5",
     "jax>=0.10",
     "jinja2",
+    "markupsafe",
     "matplotlib",
     "numpy",
     "optax>=0.2.8",

@@ -73,7 +73,9 @@ def run_pandas(raw: Path, out: Path) -> None:
     .str.replace(r"\s+", " ", regex=True)
     .str.strip()
   )
-  usable = (items["title"] != "") & ~items["title"].str.contains("<|getTime")
+  usable = (items["title"] != "") & ~items["title"].str.contains(
+    "<[A-Za-z/!]|getTime"
+  )
   items = items[usable].drop_duplicates("item_id")
   log = pd.read_csv(raw / INTERACTIONS, **options)
   log.columns = ["user_id", "history", "last"]

@@ -75,7 +75,7 @@ def _sources() -> None:
   from instructrec_jax.data.sources import SOURCES
 
   for name, source in SOURCES.items():
-    print(f"{name}  (dataset {source.dataset})")
+    print(f"{name}  (dataset {source.dataset or 'as you name it'})")
     files = (f"{role}: {file}" for role, file in source.files.items())
     print(f"  files     {', '.join(files)}")
     print(f"  homepage  {source.homepage}")
@@ -124,7 +124,7 @@ def _train(**options) -> None:
   from instructrec_jax import runs
 
   manifest = runs.train(**options)
-  print(f"{manifest['mixture']}: trained {manifest['step']} steps")
+  print(f"{manifest['mixture']}: {manifest['step']} steps are trained")
 
 
 def _evaluate(**options) -> None:
@@ -195,7 +195,8 @@ _COMMANDS = {
     "train with our own runner, as gin files say; goes on where it stopped",
     """
   instructrec train --gin_file=gin/runs/native_finetune.gin \\
-    --gin_file=gin/experiments/demo.gin --gin.TRAIN_STEPS=100""",
+    --gin_file=gin/experiments/demo.gin --tfds_data_dir=demo/data/records \\
+    --gin.MODEL_DIR="'runs/long'" --gin.TRAIN_STEPS=2000""",
   ),
   "evaluate": (
     _evaluate,
@@ -215,7 +216,7 @@ _COMMANDS = {
     _report,
     "compare results: a table, and a page with plots",
     """
-  instructrec report demo/results/* --out report.html --data_dir demo/data""",
+  instructrec report demo/results --out report.html --data_dir demo/data""",
   ),
   "simulate": (
     _simulate,
@@ -340,7 +341,7 @@ def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add("--split", help="validation, test, or test_2k for a sample (test)")
   add("--step", type=int, help="which checkpoint (the newest)")
   add("--batch_size", type=int, help="requests at a time (32)")
-  add("--system", help="name in tables (model)")
+  add("--system", help="name in tables (that of MODEL_DIR)")
   add("--seed", type=int, help="of the bootstrap intervals (0)")
   add("--out", help="folder for results (MODEL_DIR/evaluation)")
 
@@ -349,12 +350,12 @@ def _result_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add = added["baseline"].add_argument
   add("baseline", help="popularity or random")
   add("dataset", help="short name of built records")
-  add("--split", default="test", help="validation, test or test_2k (test)")
+  add("--split", default="test", help="validation or test (test)")
   add("--seed", type=int, default=0, help="of draws and intervals (0)")
   add("--out", help="folder for results (DATA_DIR/baselines/…)")
 
   add = added["report"].add_argument
-  add("results", nargs="+", help="result folders")
+  add("results", nargs="+", help="result folders, or folders of them")
   add("--out", help="HTML page to write")
   add("--data_dir", help="folder of all datasets, for titles in the page")
   add("--training_log", help="a run's metrics.jsonl, for its curve")

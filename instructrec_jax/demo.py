@@ -1,7 +1,8 @@
 """The whole way on the embedded demo world, on a laptop, in minutes.
 
 simulate → normalize → build → train → evaluate → report. Every stage is the
-one that real data goes through; what is finished is not done again.
+one that real data goes through. Data and model that are there already are not
+made again.
 """
 
 import sys

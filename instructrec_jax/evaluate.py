@@ -57,9 +57,13 @@ def evaluate(
     The folder of each task's results.
 
   Raises:
-    InputError: for an unknown name or split, no request that fits, or a
-      checkpoint that does not fit the model.
+    InputError: for an unknown name or split, no request that fits, a
+      checkpoint that does not fit the model, or several processes.
   """
+  if jax.process_count() > 1:
+    raise InputError(
+      f"evaluation runs in one process, this is one of {jax.process_count()}"
+    )
   tasks = _ranking_tasks(mixture_or_task_name, split)
   found = checkpoint_lib.find(checkpoint)
   params, score, mesh = _scorer(model, found, num_partitions)

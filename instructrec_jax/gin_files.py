@@ -41,23 +41,21 @@ def parse(
       unknown, or a macro left unset.
   """
   own = path()
+  folders = [Path(), *map(Path, search_paths), own, own.parent]
+  found = [str(_find(file, folders)) for file in files]
   gin.clear_config()
-  for folder in (*search_paths, own, own.parent):
+  for folder in folders[1:]:
     gin.add_config_file_search_path(str(folder))
-  # gin logs an error for every folder in which a file is not.
+  # gin logs an error for every folder in which an included file is not.
   logging.disable(logging.ERROR)
   try:
     gin.parse_config_files_and_bindings(
-      list(files), list(bindings), finalize_config=False
+      found, list(bindings), finalize_config=False
     )
-  except OSError as error:
-    known = sorted(str(p.relative_to(own)) for p in own.rglob("*.gin"))
-    raise InputError(
-      f"{error}\nThis project's own gin files, in {own}: {', '.join(known)}"
-    ) from error
   except (
     ImportError,
     KeyError,
+    OSError,
     SyntaxError,
     TypeError,
     ValueError,
@@ -66,6 +64,23 @@ def parse(
   finally:
     logging.disable(logging.NOTSET)
   _check_macros(files)
+
+
+def _find(file: str, folders: Sequence[Path]) -> Path:
+  """Returns a gin file's path in the first folder that has it, absolute.
+
+  gin would find it too, but takes "runs/mine.gin" for a file in a Python
+  package `runs` if there is a folder of that name, and stumbles.
+  """
+  for folder in folders:
+    if (folder / file).is_file():
+      return (folder / file).resolve()
+  own = path()
+  known = sorted(str(p.relative_to(own)) for p in own.rglob("*.gin"))
+  raise InputError(
+    f"no gin file {file!r} in {', '.join(str(f.resolve()) for f in folders)}. "
+    f"This project's own, in {own}: {', '.join(known)}"
+  )
 
 
 def _check_macros(files: Sequence[str]) -> None:

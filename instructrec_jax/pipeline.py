@@ -124,7 +124,6 @@ def train_batches(
   batch_size: int = gin.REQUIRED,
   seed: int = 0,
   pack: bool = True,
-  split: str = "train",
 ) -> Batches:
   """Returns the training batches of this process.
 
@@ -134,7 +133,6 @@ def train_batches(
     batch_size: rows of a batch, over all processes.
     seed: of the order, the wordings and the negatives.
     pack: whether several examples share a row.
-    split: which split of the records.
 
   Raises:
     InputError: for an unknown name, or a batch the processes cannot share.
@@ -146,7 +144,7 @@ def train_batches(
     )
   ds = task_or_mixture(mixture_or_task_name).get_dataset(
     task_feature_lengths,
-    split=split,
+    split="train",
     shuffle=True,
     num_epochs=None,
     shard_info=seqio.ShardInfo(jax.process_index(), processes),

@@ -48,20 +48,23 @@ def train(
              "MODEL"),
   )  # fmt: skip
   _check_vocabulary(model)
+  model_dir = Path(model_dir)
   manifest = {
     "stage": "train",
-    "mixture": name,
-    "tfds_data_dir": tfds_data_dir,
+    "made_of": _made_of(name) | {"task_feature_lengths": dict(lengths)},
+    "tfds_data_dir": str(Path(tfds_data_dir).resolve()),
     "vocabulary": vocabulary.describe(),
     "parameters": _count_parameters(model),
     "devices": [str(device) for device in jax.devices()],
-    "too_long": {
-      task.name: pipeline.count_unfit(task.name, "train", lengths)
-      for task in seqio.get_subtasks(pipeline.task_or_mixture(name))
-    },
     "versions": artifacts.versions(
       ("jax", "flax", "optax", "orbax-checkpoint", "seqio", "tensorflow")
     ),
+  }
+  if (model_dir / "checkpoints").is_dir():
+    _check_same(model_dir, manifest["made_of"])
+  manifest["too_long"] = {
+    task.name: pipeline.count_unfit(task.name, "train", lengths)
+    for task in seqio.get_subtasks(pipeline.task_or_mixture(name))
   }
   for task, too_long in manifest["too_long"].items():
     if too_long["skipped"] == too_long["of"]:
@@ -75,13 +78,13 @@ def train(
         f"records do not fit {dict(lengths)} tokens, and are left out",
         file=sys.stderr,
       )
-  model_dir = Path(model_dir)
-  artifacts.atomic_write_text(model_dir / CONFIG_FILE, gin.config_str())
-  artifacts.atomic_write_text(
-    model_dir / artifacts.MANIFEST, json.dumps(manifest, indent=2) + "\n"
-  )
+  if jax.process_index() == 0:
+    artifacts.atomic_write_text(model_dir / CONFIG_FILE, gin.config_str())
+    artifacts.atomic_write_text(
+      model_dir / artifacts.MANIFEST, json.dumps(manifest, indent=2) + "\n"
+    )
   state = runner()
-  return manifest | {"step": int(state.step)}
+  return manifest | {"mixture": name, "step": int(state.step)}
 
 
 def evaluate(
@@ -128,11 +131,44 @@ def evaluate(
     tfds_data_dir or "data/records",
   )
   _check_vocabulary(_macro("MODEL"))
+  if manifest.exists():
+    made_of = _made_of(_macro("MIXTURE_OR_TASK_NAME"))
+    _check_same(folder, {"vocabulary": made_of["vocabulary"]})
   given = {key: value for key, value in settings.items() if value is not None}
   defaults = {"out": folder / "evaluation", "system": folder.resolve().name}
   if step is not None:
     defaults["checkpoint"] = checkpoint.find(folder, step)
   return gin.get_configurable("instructrec_jax.evaluate")(**defaults | given)
+
+
+def _made_of(name: str) -> dict[str, Any]:
+  """Returns what a run cannot change half-way, as JSON."""
+  sources = {
+    task.source.tfds_dataset.name: task.source.tfds_dataset.builder.data_path
+    for task in seqio.get_subtasks(pipeline.task_or_mixture(name))
+    if isinstance(task.source, seqio.TfdsDataSource)
+  }
+  return {
+    "mixture": name,
+    "vocabulary": vocabulary.describe()["sha256"],
+    "records": {
+      source: artifacts.read_manifest(folder, "build")["fingerprint"]
+      for source, folder in sources.items()
+      if (Path(folder) / artifacts.MANIFEST).exists()  # Else not `build`'s.
+    },
+  }
+
+
+def _check_same(model_dir: Path, made_of: dict[str, Any]) -> None:
+  """Raises InputError if a run was made of anything else than `made_of`."""
+  path = model_dir / artifacts.MANIFEST
+  there = json.loads(path.read_text()).get("made_of", {})
+  for key, now in made_of.items():
+    if key in there and there[key] != now:
+      raise InputError(
+        f"{model_dir} holds a run with {key} {there[key]}, but now it is "
+        f"{now}: choose another MODEL_DIR, or what the run was made of"
+      )
 
 
 def _prepare(

@@ -18,5 +18,7 @@ from instructrec_jax.tasks.registration import register, register_found
 
 __all__ = ["register", "register_found"]
 
-for _dataset in sorted({source.dataset for source in SOURCES.values()}):
+for _dataset in sorted(
+  {source.dataset for source in SOURCES.values() if source.dataset}
+):
   register(_dataset)

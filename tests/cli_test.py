@@ -69,6 +69,7 @@ def test_sources_are_listed(capsys):
       "Did you mean 'movielens/100k'",
     ),
     (["normalize", "movielens/1m", "--raw=/no"], "/no is not a folder"),
+    (["normalize", "table", "--raw=."], "name the dataset, e.g. --dataset"),
     (["build", "nothing"], "run `instructrec normalize` first"),
     (["baseline", "popular", "x"], "Did you mean 'popularity'"),
     (["report", "nowhere"], "metrics.json: no such file"),

@@ -8,7 +8,14 @@ def test_the_demo_goes_all_the_way(tmp_path, monkeypatch, capsys):
     runs,
     "train",
     lambda files, bindings, **kw: train(
-      files, [*bindings, "TRAIN_STEPS = 2", "T5Config.emb_dim = 16"], **kw
+      files,
+      [
+        *bindings,
+        "TRAIN_STEPS = 2",
+        "WARMUP_STEPS = 1",
+        "T5Config.emb_dim = 16",
+      ],
+      **kw,
     ),
   )
   monkeypatch.setattr(

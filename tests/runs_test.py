@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 
+import gin
 import jax
 import numpy as np
 import pytest
 
-from instructrec_jax import cli, runs
+from instructrec_jax import cli, gin_files, runs
 from instructrec_jax.data import records
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import results
@@ -30,6 +31,7 @@ _TINY = (
   "MIXTURE_OR_TASK_NAME = 'instructrec_small'",
   "TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 16}",
   "BATCH_SIZE = 8",
+  "WARMUP_STEPS = 1",
   "CHECKPOINT_PERIOD = 5",
   "runner.train.log_period = 1",
 )
@@ -175,8 +177,55 @@ def test_an_older_checkpoint_and_one_that_is_not_there(trained, tmp_path):
     batch_size=16,
   )
   assert folder.name == "5"
+  [last] = runs.evaluate(
+    str(trained),
+    mixture_or_task_name="instructrec_small_p1_i0_t2",
+    out=tmp_path,
+    split="validation",
+    batch_size=16,
+  )
+  five, twelve = (results.read_predictions(f).scores for f in (folder, last))
+  assert np.abs(five - twelve).max() > 1e-3  # Something was learnt between.
   with pytest.raises(InputError, match=r"of step 7; .* 5, 10, 12"):
     runs.evaluate(str(trained), step=7, out=tmp_path)
+
+
+@pytest.mark.parametrize(
+  ("binding", "expected"),
+  [
+    ("MIXTURE_OR_TASK_NAME = 'instructrec_small_p1_i0_t2'", "with mixture"),
+    (
+      "TASK_FEATURE_LENGTHS = {'inputs': 180, 'targets': 16}",
+      "with task_feature_lengths {'inputs': 192, 'targets': 16}",
+    ),
+  ],
+)
+def test_a_run_does_not_go_on_as_another(
+  trained, small_data, binding, expected
+):
+  before = (trained / "config.gin").read_text()
+  with pytest.raises(InputError) as error:
+    _train(small_data, trained, 20, "NUM_PARTITIONS = 2", binding)
+  assert expected in str(error.value)
+  assert (trained / "config.gin").read_text() == before
+
+
+@pytest.mark.parametrize(
+  "file", sorted(p.name for p in gin_files.path().glob("experiments/*.gin"))
+)
+def test_every_experiment_binds_all_that_a_run_needs(file):
+  gin_files.parse(["runs/native_finetune.gin", f"experiments/{file}"], [])
+  gin.clear_config()
+
+
+def test_a_folder_of_a_packages_name_does_not_hide_gin_files(
+  tmp_path, monkeypatch
+):
+  (tmp_path / "runs").mkdir()
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.syspath_prepend(str(tmp_path))
+  gin_files.parse(["runs/native_evaluate.gin", "experiments/demo.gin"], [])
+  gin.clear_config()
 
 
 def _fails(capsys, *argv):
@@ -209,6 +258,7 @@ def test_a_macro_left_unset(small_data, capsys):
     ("VOCABULARY = 'nowhere'", "no records of dataset 'nowhere'"),
     ("VOCABULARY = '/no/such.model'", "/no/such.model does not exist"),
     ("BATCH_SIZE = 12", "use a multiple of 8, such as 8 or 16"),
+    ("WARMUP_STEPS = 2", "expected from 1 to less than the 2 train_steps"),
     ("NUM_PARTITIONS = 3", "does not divide 8 devices"),
     ("NUM_PARTITIONS = 8", "does not divide the 'heads' axis"),
     (

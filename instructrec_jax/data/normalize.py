@@ -14,7 +14,7 @@ from instructrec_jax.data.names import check_dataset, tables_dir
 from instructrec_jax.errors import InputError
 
 # Amazon's 2018 titles are now and then a piece of the page around them.
-_BROKEN_TITLE = "<|getTime"
+_BROKEN_TITLE = r"<[A-Za-z/!]|getTime"  # A regular expression.
 _TITLE = pl.col("title").is_not_null()
 
 
@@ -33,7 +33,7 @@ def normalize(
     source: a key of sources.SOURCES.
     raw_dir: the folder of the raw files.
     data_dir: the folder of all datasets.
-    dataset: short name; the source's own where None.
+    dataset: short name; the source's own where None and where it has one.
     k_core: keep only users and items with so many interactions among what is
       kept; the source's default where None, no demand where 1.
     overwrite: replace tables that were made with other options.
@@ -46,6 +46,10 @@ def normalize(
     InputError: the files or options cannot be used, or nothing is left.
   """
   row = sources.find(source)
+  if dataset is None and row.dataset is None:
+    raise InputError(
+      f"source {source!r} is a format: name the dataset, e.g. --dataset my_shop"
+    )
   dataset = check_dataset(row.dataset if dataset is None else dataset)
   k_core = row.k_core if k_core is None else k_core
   if k_core < 1:

@@ -175,7 +175,9 @@ def load(folders: Sequence[str | Path]) -> list[Group]:
     InputError: there is no folder, one cannot be read, or its two files are
       not of one evaluation.
   """
-  paths = list(dict.fromkeys(Path(folder) for folder in folders))
+  paths = list(
+    dict.fromkeys(path for folder in folders for path in _results_in(folder))
+  )
   if not paths:
     raise InputError("nothing to report: no result folder was given")
   read = [_read(path) for path in paths]
@@ -194,6 +196,12 @@ def load(folders: Sequence[str | Path]) -> list[Group]:
     for _, bucket in buckets
     for systems in _comparable(list(bucket))
   ]
+
+
+def _results_in(folder: str | Path) -> list[Path]:
+  """Returns the result folders at or below `folder`, or else itself."""
+  found = sorted(Path(folder).rglob(results.METRICS_FILE))
+  return [path.parent for path in found] or [Path(folder)]
 
 
 def _comparable(systems: list[System]) -> list[list[System]]:

@@ -62,8 +62,8 @@ class RankingModel:
     module: the network, a `network.Transformer`.
     optimizer_def: what T5X updates the parameters with; our runner takes its
       optimizer apart from the model.
-    FEATURE_CONVERTER_CLS: SeqIO converter for the batches, which the pipeline
-      sets, as it needs TensorFlow.
+    FEATURE_CONVERTER_CLS: SeqIO converter for the batches, which is
+      given from outside, as it needs TensorFlow.
   """
 
   def __init__(

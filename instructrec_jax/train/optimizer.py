@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from instructrec_jax.errors import InputError
+
 Schedule = Callable[[jax.Array], jax.Array]
 
 
@@ -52,8 +54,16 @@ def warmup_linear(
   Args:
     learning_rate: the peak, reached after `warmup_steps`.
     warmup_steps: at least 1, less than `train_steps`.
-    train_steps: the step at which the rate is zero.
+    train_steps: the step after which the rate is zero.
+
+  Raises:
+    InputError: if the rise does not end before the fall.
   """
+  if not 1 <= warmup_steps < train_steps:
+    raise InputError(
+      f"warmup_steps (WARMUP_STEPS) is {warmup_steps}: expected from 1 to less "
+      f"than the {train_steps} train_steps (TRAIN_STEPS)"
+    )
 
   def schedule(count: jax.Array) -> jax.Array:
     step = jnp.asarray(count, jnp.float32) + 1

@@ -1,4 +1,4 @@
-"""Our own runner: trains a model on one machine or many, and can be killed."""
+"""Our own runner: trains a model over a mesh of devices, and can be killed."""
 
 import contextlib
 import dataclasses
@@ -168,7 +168,7 @@ class _Log:
     self._writer = writer
     self._period = period
     self._train_steps = train_steps
-    self._first = self._since = first
+    self._first = self._since = self._step = first
     self._merged: dict[str, Any] = {}
     self._time = time.monotonic()
 
@@ -181,7 +181,9 @@ class _Log:
     )
     return self
 
-  def __exit__(self, *_: Any) -> None:
+  def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+    if kind is None and self._merged:
+      self._write(self._step)  # Of the steps before an early stop.
     self._bar.close()
     self._writer.flush()
 
@@ -197,6 +199,7 @@ class _Log:
       name: metric.merge(self._merged[name]) if self._merged else metric
       for name, metric in metrics.items()
     }
+    self._step = step
     self._bar.update()
     # The first step's figures keep its compilation out of the others' rates.
     first, last = step == self._first + 1, step == self._train_steps

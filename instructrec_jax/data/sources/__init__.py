@@ -19,7 +19,8 @@ class Source:
   """A dataset that can be read.
 
   Attributes:
-    dataset: its short name, which folders and tasks carry.
+    dataset: its short name, which folders and tasks carry; None for a format,
+      whose user names the dataset.
     reader: takes the files by role, and options, and returns raw tables.
     files: name or glob pattern of each file, by role. `<role>_file` overrides
       one; a role that ends in "?" need not be there.
@@ -29,7 +30,7 @@ class Source:
     options: of the reader, with what they say.
   """
 
-  dataset: str
+  dataset: str | None
   reader: Callable[..., Raw]
   files: Mapping[str, str]
   homepage: str
@@ -92,14 +93,14 @@ SOURCES: Mapping[str, Source] = {
     k_core=1,
   ),
   "recbole": Source(
-    dataset="recbole",
+    dataset=None,
     reader=recbole.read,
     files={"interactions": "*.inter", "items": "*.item", "users?": "*.user"},
     homepage="https://github.com/RUCAIBox/RecSysDatasets",
     licence="that of the dataset",
   ),
   "table": Source(
-    dataset="table",
+    dataset=None,
     reader=table.read,
     files={
       "interactions": "interactions.*",

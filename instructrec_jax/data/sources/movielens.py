@@ -133,7 +133,7 @@ def read_1m(files: Mapping[str, Path]) -> Raw:
 
 
 def read_csv(files: Mapping[str, Path]) -> Raw:
-  """Reads ratings.csv and movies.csv of latest-small, 25M and 32M."""
+  """Reads ratings.csv and movies.csv of latest-small and 32M."""
   path = files["interactions"]
   interactions, bad = parse(scan_quoted(path, ","), path, _RATINGS, ",")
   items, bad_items = _items(

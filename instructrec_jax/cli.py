@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   if bindings:
     args.gin_bindings = bindings
   absl.logging.set_verbosity(absl.logging.ERROR)
-  if args.command in ("build", "train", "evaluate", "baseline", "demo"):
+  commands = ("build", "train", "evaluate", "baseline", "report", "demo")
+  if args.command in commands:
     _import_tensorflow_quietly()
   command = _COMMANDS[args.command][0]
   values = {k: v for k, v in vars(args).items() if k != "command"}

@@ -25,7 +25,7 @@ demo: install
 	$(BIN)/instructrec demo --out $(DEMO)
 
 test: install
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install
 	$(BIN)/ruff check .

@@ -134,17 +134,9 @@ def _scorer(
 ) -> tuple[Any, Scorer, Mesh]:
   """Returns the parameters on the devices, the compiled scorer, the mesh."""
   mesh = sharding.make_mesh(num_partitions)
-  shapes = jax.eval_shape(
-    lambda: model.get_initial_variables(jax.random.key(0))["params"]
-  )
+  shapes = model.parameter_shapes()
   places = sharding.tree_shardings(mesh, shapes, shapes)
-  like = jax.tree.map(
-    lambda shape, place: jax.ShapeDtypeStruct(
-      shape.shape, shape.dtype, sharding=place
-    ),
-    shapes,
-    places,
-  )
+  like = sharding.placed(shapes, places)
   params = checkpoint_lib.load_params(path, like)
   return params, jax.jit(model.score_batch), mesh
 

@@ -200,7 +200,5 @@ def _check_vocabulary(model: Any) -> None:
 
 
 def _count_parameters(model: Any) -> int:
-  shapes = jax.eval_shape(
-    lambda: model.get_initial_variables(jax.random.key(0))["params"]
-  )
-  return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes))
+  leaves = jax.tree.leaves(model.parameter_shapes())
+  return sum(int(np.prod(leaf.shape)) for leaf in leaves)

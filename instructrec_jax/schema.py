@@ -53,13 +53,6 @@ USERS = {
 
 TABLES = {"interactions": INTERACTIONS, "items": ITEMS, "users": USERS}
 
-# The items table plus this; written beside the records.
-TRAIN_COUNT = {
-  "train_count": Column(
-    pl.UInt32, "times the item occurs in the training part", required=True
-  ),
-}
-
 # Row number is the user's code; written beside the records. A training
 # negative must be none of the user's.
 TRAIN_ITEMS = {

@@ -139,6 +139,12 @@ class RankingModel:
     }
     return {"params": params, "params_axes": traverse_util.unflatten_dict(axes)}
 
+  def parameter_shapes(self) -> Params:
+    """Returns the parameters' shapes and dtypes, without making any."""
+    return jax.eval_shape(
+      lambda: self.get_initial_variables(jax.random.key(0))["params"]
+    )
+
   def loss_fn(
     self, params: Params, batch: Batch, dropout_rng: jax.Array | None
   ) -> tuple[jax.Array, Metrics]:

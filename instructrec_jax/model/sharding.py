@@ -116,6 +116,22 @@ def tree_shardings(mesh: Mesh, params: Any, tree: Any) -> Any:
   return jax.tree_util.tree_map_with_path(of_leaf, tree)
 
 
+def placed(shapes: Any, shardings: Any) -> Any:
+  """Returns a tree of `jax.ShapeDtypeStruct`s that know where they belong.
+
+  Args:
+    shapes: tree of `jax.ShapeDtypeStruct`s.
+    shardings: the same tree, from `tree_shardings`.
+  """
+  return jax.tree.map(
+    lambda shape, place: jax.ShapeDtypeStruct(
+      shape.shape, shape.dtype, sharding=place
+    ),
+    shapes,
+    shardings,
+  )
+
+
 def path_name(path: tuple[Any, ...]) -> str:
   """Returns a tree path's keys joined by "/", of dicts, tuples or classes."""
   return jax.tree_util.keystr(path, simple=True, separator="/")

@@ -86,13 +86,7 @@ def train(
   mesh = sharding.make_mesh(num_partitions)
   shapes = step_lib.state_shapes(model, optimizer)
   shardings = sharding.tree_shardings(mesh, shapes.params, shapes)
-  like = jax.tree.map(
-    lambda shape, place: jax.ShapeDtypeStruct(
-      shape.shape, shape.dtype, sharding=place
-    ),
-    shapes,
-    shardings,
-  )
+  like = sharding.placed(shapes, shardings)
   with (
     checkpoint.Checkpoints(model_dir, keep_checkpoints) as checkpoints,
     _Stop(started, max_seconds) as stop,

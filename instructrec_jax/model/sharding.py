@@ -1,14 +1,17 @@
 """Where each array lives: rules from names to axes of a (data, model) mesh."""
 
+import contextlib
+import contextvars
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
+from flax import linen as nn
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from instructrec_jax.errors import InputError
+from instructrec_jax.errors import InputError, unknown
 
 _LAYER = r"(encoder|decoder)/layers_\d+"
 _ATTENTION = (
@@ -27,15 +30,26 @@ PARAMETER_AXES = (
   (r"(encoder/encoder|decoder/decoder)_norm/scale", ("embed",)),
   (r"decoder/logits_dense/kernel", ("embed", "vocab")),
 )
-# Logical axis: axis of the mesh, None for a copy on every device.
+# Logical axis: axis of the mesh, None for a copy on every device. As in T5X an
+# array uses an axis of the mesh once, for the first of its axes that asks.
 MESH_AXES = {
+  "batch": "data",
   "embed": None,
   "heads": "model",
   "joined_kv": "model",
+  "length": None,
   "mlp": "model",
   "relpos_buckets": None,
   "vocab": "model",
 }
+# By T5X's parameter_partitioning_dims: over the model axis of the mesh, or over
+# the data axis as well, so that each device keeps its share of every parameter
+# and of the optimizer's state (fully sharded).
+RULES = {1: MESH_AXES, 2: MESH_AXES | {"embed": "data"}}
+
+_MESH: contextvars.ContextVar[Mesh | None] = contextvars.ContextVar(
+  "mesh", default=None
+)
 
 
 def logical_axes(name: str) -> tuple[str, ...]:
@@ -59,30 +73,78 @@ def logical_axes(name: str) -> tuple[str, ...]:
   return found[0][1]
 
 
-def make_mesh(num_partitions: int = 1) -> Mesh:
+def make_mesh(
+  num_partitions: int = 1, devices: Sequence[jax.Device] | None = None
+) -> Mesh:
   """Returns the mesh of all devices.
 
   Args:
     num_partitions: devices that one copy of the parameters is split over; the
       rest of the factor splits the batch.
+    devices: all that there are by default.
 
   Raises:
     InputError: if the devices do not divide into such groups.
   """
-  devices = jax.device_count()
-  if num_partitions < 1 or devices % num_partitions:
+  count = jax.device_count() if devices is None else len(devices)
+  if num_partitions < 1 or count % num_partitions:
     raise InputError(
-      f"num_partitions = {num_partitions} does not divide {devices} devices; "
-      f"choose from {_divisors(devices)}"
+      f"num_partitions = {num_partitions} does not divide {count} devices; "
+      f"choose from {_divisors(count)}"
     )
-  return jax.make_mesh(
-    (devices // num_partitions, num_partitions),
+  mesh = jax.make_mesh(
+    (count // num_partitions, num_partitions),
     ("data", "model"),
     axis_types=(jax.sharding.AxisType.Auto,) * 2,
+    devices=devices,
   )
+  # Rows in the order of their processes, so that what a process feeds of a
+  # batch is one piece, see `data_shard`.
+  by_process = sorted(
+    mesh.devices, key=lambda row: [device.process_index for device in row]
+  )
+  return Mesh(np.array(by_process), mesh.axis_names, axis_types=mesh.axis_types)
 
 
-def tree_shardings(mesh: Mesh, params: Any, tree: Any) -> Any:
+def rules(parameter_partitioning_dims: int = 1) -> Mapping[str, str | None]:
+  """Returns the axis of the mesh for each logical axis.
+
+  Args:
+    parameter_partitioning_dims: 1 splits parameters over the model axis, 2 over
+      the data axis as well.
+
+  Raises:
+    InputError: for any other number.
+  """
+  if parameter_partitioning_dims not in RULES:
+    raise unknown(
+      "parameter_partitioning_dims",
+      str(parameter_partitioning_dims),
+      map(str, RULES),
+    )
+  return RULES[parameter_partitioning_dims]
+
+
+@contextlib.contextmanager
+def on_mesh(mesh: Mesh, parameter_partitioning_dims: int = 1) -> Iterator[None]:
+  """Lets `constrain` work in what is traced inside; T5X has its own way."""
+  table = rules(parameter_partitioning_dims)
+  before = _MESH.set(mesh)
+  try:
+    with nn.logical_axis_rules(list(table.items())):
+      yield
+  finally:
+    _MESH.reset(before)
+
+
+def constrain(x: jax.Array, *axes: str | None) -> jax.Array:
+  """Returns x, on a mesh split as the logical axes say; elsewhere as it is."""
+  return nn.with_logical_constraint(x, axes, mesh=_MESH.get())
+
+
+def tree_shardings(
+  mesh: Mesh, params: Any, tree: Any, parameter_partitioning_dims: int = 1
+) -> Any:
   """Returns a sharding for every leaf of a tree.
 
   A leaf whose path ends in a parameter's name is split as the parameter is;
@@ -94,6 +156,7 @@ def tree_shardings(mesh: Mesh, params: Any, tree: Any) -> Any:
     mesh: the mesh.
     params: the parameters, arrays or `jax.ShapeDtypeStruct`s.
     tree: likewise, a train state, or the parameters alone.
+    parameter_partitioning_dims: see `rules`.
 
   Returns:
     The structure of `tree`, of `NamedSharding`s.
@@ -101,16 +164,18 @@ def tree_shardings(mesh: Mesh, params: Any, tree: Any) -> Any:
   Raises:
     InputError: if a parameter's axis does not divide over the mesh.
   """
+  table = rules(parameter_partitioning_dims)
   shapes = {
     path_name(path): leaf.shape
     for path, leaf in jax.tree_util.tree_leaves_with_path(params)
   }
-  _check_divisible(mesh, shapes)
+  _check_divisible(mesh, shapes, table)
 
   def of_leaf(path: tuple[Any, ...], leaf: Any) -> NamedSharding:
     suffixes = (path_name(path[i:]) for i in range(len(path)))
     name = next((suffix for suffix in suffixes if suffix in shapes), None)
-    axes = _leaf_axes(path_name(path), leaf.shape, name, shapes.get(name))
+    axes = [] if name is None else [table[a] for a in logical_axes(name)]
+    axes = _leaf_axes(path_name(path), leaf.shape, axes, shapes.get(name))
     return NamedSharding(mesh, PartitionSpec(*axes))
 
   return jax.tree_util.tree_map_with_path(of_leaf, tree)
@@ -149,13 +214,13 @@ def put_batch(
 
   Args:
     mesh: the mesh.
-    batch: this process's rows of each array, as many in every process.
+    batch: this process's rows of each array: its share by `data_shard`.
 
   Raises:
     InputError: if the rows of all processes do not divide over the data axis.
   """
   parts = mesh.shape["data"]
-  rows = len(next(iter(batch.values()))) * jax.process_count()
+  rows = len(next(iter(batch.values()))) * data_shard(mesh)[1]
   if rows % parts:
     sizes = sorted({max(rows // parts, 1) * parts, (rows // parts + 1) * parts})
     raise InputError(
@@ -170,28 +235,23 @@ def put_batch(
   }
 
 
-def _mesh_axes(name: str) -> list[str | None]:
-  return [MESH_AXES[axis] for axis in logical_axes(name)]
-
-
 def _leaf_axes(
   leaf: str,
   shape: tuple[int, ...],
-  param: str | None,
+  axes: list[str | None],
   param_shape: tuple[int, ...] | None,
 ) -> list[str | None]:
   """Returns the mesh axes of a leaf that belongs to a parameter, or to none.
+
+  `axes` and `param_shape` are the parameter's, [] and None if there is none.
 
   Of Adafactor's statistics, `v_row` has averaged out the parameter's largest
   axis and `v_col` the second largest; of equal ones the later counts as larger
   (optax's and T5X's rule).
   """
-  if param is None:
-    return []
-  axes = _mesh_axes(param)
   if shape == param_shape:
     return axes
-  if len(param_shape) == 2:
+  if len(axes) == 2:
     by_size = np.argsort(param_shape)
     averaged = by_size[-1] if "/v_row/" in leaf else by_size[-2]
     if shape == (param_shape[1 - averaged],):
@@ -199,24 +259,64 @@ def _leaf_axes(
   return []
 
 
+def data_shard(mesh: Mesh) -> tuple[int, int]:
+  """Returns which share of each batch this process feeds, and of how many.
+
+  Processes whose devices hold the same rows feed the same share: several of
+  them make up one group of `num_partitions` devices if that is more than one
+  process has.
+
+  Raises:
+    InputError: if a process's devices hold rows that are no such share.
+  """
+  index = jax.process_index()
+  rows = {
+    row
+    for row, group in enumerate(mesh.devices)
+    if any(device.process_index == index for device in group)
+  }
+  first, parts = min(rows), mesh.shape["data"]
+  if (
+    parts % len(rows)
+    or first % len(rows)
+    or rows != set(range(first, first + len(rows)))
+  ):
+    raise InputError(
+      f"process {index} holds rows {sorted(rows)} of the mesh's {parts}: "
+      "choose a num_partitions that divides a process's devices, or is a multiple of "
+      "them"
+    )
+  return first // len(rows), parts // len(rows)
+
+
 def _divisors(n: int) -> list[int]:
   return [d for d in range(1, n + 1) if n % d == 0]
 
 
-def _check_divisible(mesh: Mesh, shapes: Mapping[str, tuple[int, ...]]) -> None:
+def _check_divisible(
+  mesh: Mesh,
+  shapes: Mapping[str, tuple[int, ...]],
+  table: Mapping[str, str | None],
+) -> None:
   """Raises `InputError` if a parameter does not divide over the mesh."""
-  parts = mesh.shape["model"]
   split = [
     (size, name, axis)
     for name, shape in shapes.items()
     for size, axis in zip(shape, logical_axes(name), strict=True)
-    if MESH_AXES[axis] == "model"
   ]
   for size, name, axis in split:
-    if size % parts:
-      common = np.gcd.reduce([size for size, _, _ in split])
-      valid = [d for d in _divisors(jax.device_count()) if common % d == 0]
+    parts = mesh.shape.get(table[axis], 1)
+    if size % parts == 0:
+      continue
+    wrong = f"the {axis!r} axis of {name}, which is {size} long"
+    if table[axis] == "data":
       raise InputError(
-        f"num_partitions = {parts} does not divide the {axis!r} axis of "
-        f"{name}, which is {size} long; choose from {valid}"
+        f"parameter_partitioning_dims = 2 over {parts} devices of the mesh's "
+        f"data axis does not divide {wrong}; choose 1, or a num_partitions "
+        "that leaves fewer"
       )
+    common = np.gcd.reduce([n for n, _, a in split if table[a] == "model"])
+    valid = [d for d in _divisors(mesh.size) if common % d == 0]
+    raise InputError(
+      f"num_partitions = {parts} does not divide {wrong}; choose from {valid}"
+    )

@@ -50,6 +50,8 @@ def train(
   log_period: int = 50,
   seed: int = 0,
   num_partitions: int = 1,
+  parameter_partitioning_dims: int = 1,
+  num_microbatches: int | None = None,
   initial_checkpoint_path: str | os.PathLike[str] | None = None,
   max_seconds: float | None = None,
 ) -> step_lib.TrainState:
@@ -70,6 +72,9 @@ def train(
     log_period: steps between figures.
     seed: for the parameters and dropout.
     num_partitions: devices that one copy of the parameters is split over.
+    parameter_partitioning_dims: 2 for parameters and optimizer split over the
+      other devices as well, see `sharding.rules`.
+    num_microbatches: parts that a batch is taken in, see `step`.
     initial_checkpoint_path: a checkpoint to take the first parameters from. The
       step and the optimizer start afresh.
     max_seconds: stop, with a checkpoint, when this much time is up; None for
@@ -85,7 +90,9 @@ def train(
   started = time.monotonic()
   mesh = sharding.make_mesh(num_partitions)
   shapes = step_lib.state_shapes(model, optimizer)
-  shardings = sharding.tree_shardings(mesh, shapes.params, shapes)
+  shardings = sharding.tree_shardings(
+    mesh, shapes.params, shapes, parameter_partitioning_dims
+  )
   like = sharding.placed(shapes, shardings)
   with (
     checkpoint.Checkpoints(model_dir, keep_checkpoints) as checkpoints,
@@ -115,7 +122,13 @@ def train(
       return state
 
     train_step = step_lib.make_train_step(
-      model, optimizer, seed, mesh, shardings
+      model,
+      optimizer,
+      seed,
+      mesh,
+      shardings,
+      num_microbatches=num_microbatches,
+      parameter_partitioning_dims=parameter_partitioning_dims,
     )
     log = _Log(writer, log_period, train_steps, first)
     with log:

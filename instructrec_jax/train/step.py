@@ -10,6 +10,7 @@ import optax
 from clu import metrics as clu_metrics
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from instructrec_jax.errors import InputError
 from instructrec_jax.model import ranking_model, sharding
 from instructrec_jax.train import optimizer as optimizer_lib
 
@@ -71,6 +72,9 @@ def make_train_step(
   seed: int,
   mesh: Mesh,
   shardings: TrainState,
+  *,
+  num_microbatches: int | None = None,
+  parameter_partitioning_dims: int = 1,
 ) -> TrainStep:
   """Returns the compiled step, which consumes the state that it is given.
 
@@ -81,19 +85,26 @@ def make_train_step(
       uninterrupted one would.
     mesh: the devices.
     shardings: of the state on the mesh.
+    num_microbatches: parts that a batch is taken in, one after the other, to
+      save memory; their gradients are added up. None takes it whole. (As in
+      T5X, a loss_normalizing_factor that is a name is counted in each part.)
+    parameter_partitioning_dims: see `sharding.rules`.
 
   Returns:
     A function of a state and a batch on the devices, which returns the next
     state and the metrics of `RankingModel.loss_fn` with "grad_norm" and
-    "learning_rate".
+    "learning_rate". It raises InputError if a batch does not divide into the
+    parts.
   """
 
   def train_step(
     state: TrainState, batch: Mapping[str, jax.Array]
   ) -> tuple[TrainState, dict[str, clu_metrics.Metric]]:
     dropout_rng = jax.random.fold_in(jax.random.key(seed), state.step)
-    gradient = jax.grad(model.loss_fn, has_aux=True)
-    grads, metrics = gradient(state.params, batch, dropout_rng)
+    with sharding.on_mesh(mesh, parameter_partitioning_dims):
+      grads, metrics = _gradients(
+        model, state.params, batch, dropout_rng, num_microbatches or 1, mesh
+      )
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     one = jnp.float32(1)
@@ -111,6 +122,49 @@ def make_train_step(
     out_shardings=(shardings, NamedSharding(mesh, PartitionSpec())),
     donate_argnums=0,
   )
+
+
+def _gradients(
+  model: ranking_model.RankingModel,
+  params: Any,
+  batch: Mapping[str, jax.Array],
+  dropout_rng: jax.Array,
+  parts: int,
+  mesh: Mesh,
+) -> tuple[Any, dict[str, clu_metrics.Metric]]:
+  """Returns the gradients and the metrics of a batch, taken in parts."""
+  gradient = jax.grad(model.loss_fn, has_aux=True)
+  if parts == 1:
+    return gradient(params, batch, dropout_rng)
+  batch = {name: _split(rows, parts, mesh) for name, rows in batch.items()}
+
+  def of_part(part: jax.Array) -> tuple[Any, dict[str, clu_metrics.Metric]]:
+    rows = {name: array[part] for name, array in batch.items()}
+    return gradient(params, rows, jax.random.fold_in(dropout_rng, part))
+
+  def add(part: jax.Array, total: Any) -> Any:
+    grads, metrics = of_part(part)
+    merged = {name: metrics[name].merge(total[1][name]) for name in metrics}
+    return jax.tree.map(jnp.add, total[0], grads), merged
+
+  return jax.lax.fori_loop(1, parts, add, of_part(jnp.int32(0)))
+
+
+def _split(rows: jax.Array, parts: int, mesh: Mesh) -> jax.Array:
+  """Returns a batch's rows [B, ...] as [parts, B / parts, ...].
+
+  Every device's rows are spread over all parts, so that none has to move.
+  """
+  devices = mesh.shape["data"]
+  if len(rows) % (parts * devices):
+    raise InputError(
+      f"num_microbatches = {parts} does not divide the {len(rows)} rows of a "
+      f"batch over {devices} devices: use a multiple of {parts * devices} rows"
+    )
+  split = rows.reshape(devices, parts, -1, *rows.shape[1:])
+  split = jnp.swapaxes(split, 0, 1).reshape(parts, -1, *rows.shape[1:])
+  place = NamedSharding(mesh, PartitionSpec(None, "data"))
+  return jax.lax.with_sharding_constraint(split, place)
 
 
 def _initial_state(

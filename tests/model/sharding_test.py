@@ -105,6 +105,39 @@ def test_axis_that_does_not_divide_names_what_would():
   assert "6 long; choose from [1, 2]" in str(error.value)
 
 
+def test_data_axis_that_does_not_divide_is_named():
+  tree = shapes(dataclasses.replace(CONFIG, emb_dim=132))
+  with pytest.raises(InputError, match=r"8 devices.*'embed'.*132 long"):
+    sharding.tree_shardings(sharding.make_mesh(1), tree.params, tree, 2)
+
+
+def test_unknown_partitioning_is_an_error():
+  with pytest.raises(InputError, match=r"dims '3'.*known: 1, 2"):
+    sharding.rules(3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+  process_index: int
+
+
+@pytest.mark.parametrize(
+  ("processes", "expected"),
+  [
+    ([[0], [0], [1], [1]], [(0, 2), (1, 2)]),
+    ([[0, 1], [0, 1]], [(0, 1), (0, 1)]),
+    ([[0, 1], [0, 1], [2, 3], [2, 3]], [(0, 2), (0, 2), (1, 2), (1, 2)]),
+  ],
+)
+def test_processes_feed_their_rows(monkeypatch, processes, expected):
+  devices = np.array([[Device(i) for i in row] for row in processes])
+  mesh = type("FakeMesh", (), {})()
+  mesh.devices, mesh.shape = devices, {"data": len(devices)}
+  for index, share in enumerate(expected):
+    monkeypatch.setattr(jax, "process_index", lambda i=index: i)
+    assert sharding.data_shard(mesh) == share
+
+
 @pytest.mark.parametrize("partitions", [0, 3, 16])
 def test_devices_that_do_not_divide_name_what_would(partitions):
   with pytest.raises(InputError, match=r"8 devices; choose from \[1, 2, 4, 8"):

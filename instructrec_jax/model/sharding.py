@@ -207,6 +207,18 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec("data"))
 
 
+def check_rows(mesh: Mesh, rows: int) -> None:
+  """Raises `InputError` if a batch's rows do not divide over the data axis."""
+  parts = mesh.shape["data"]
+  if rows % parts:
+    sizes = sorted({max(rows // parts, 1) * parts, (rows // parts + 1) * parts})
+    raise InputError(
+      f"a batch of {rows} rows does not divide over the {parts} devices of the "
+      f"mesh's data axis; use a multiple of {parts}, such as "
+      f"{' or '.join(map(str, sizes))}"
+    )
+
+
 def put_batch(
   mesh: Mesh, batch: Mapping[str, np.ndarray]
 ) -> dict[str, jax.Array]:
@@ -219,15 +231,8 @@ def put_batch(
   Raises:
     InputError: if the rows of all processes do not divide over the data axis.
   """
-  parts = mesh.shape["data"]
   rows = len(next(iter(batch.values()))) * data_shard(mesh)[1]
-  if rows % parts:
-    sizes = sorted({max(rows // parts, 1) * parts, (rows // parts + 1) * parts})
-    raise InputError(
-      f"a batch of {rows} rows does not divide over the {parts} devices of the "
-      f"mesh's data axis; use a multiple of {parts}, such as "
-      f"{' or '.join(map(str, sizes))}"
-    )
+  check_rows(mesh, rows)
   place = batch_sharding(mesh)
   return {
     name: jax.make_array_from_process_local_data(place, np.asarray(array))
@@ -283,8 +288,8 @@ def data_shard(mesh: Mesh) -> tuple[int, int]:
   ):
     raise InputError(
       f"process {index} holds rows {sorted(rows)} of the mesh's {parts}: "
-      "choose a num_partitions that divides a process's devices, or is a multiple of "
-      "them"
+      "choose a num_partitions that divides a process's devices, or is a "
+      "multiple of them"
     )
   return first // len(rows), parts // len(rows)
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
   Returns:
     The exit status: 0, or 1 if the input cannot be used (2, as usual, is what
-    argparse exits with, and 130 what Ctrl-C gives).
+    argparse exits with, 130 what Ctrl-C gives, and 143 what SIGTERM gives; then
+    training has saved, and the same command goes on).
   """
   argv = sys.argv[1:] if argv is None else list(argv)
   # T5X's way of binding gin on the command line: --gin.NAME=VALUE.
@@ -42,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _import_tensorflow_quietly()
   command = _COMMANDS[args.command][0]
   values = {k: v for k, v in vars(args).items() if k != "command"}
+  before = signal.signal(signal.SIGTERM, _terminate)
   try:
     command(**values)
   except InputError as error:
@@ -50,10 +53,24 @@ def main(argv: Sequence[str] | None = None) -> int:
   except KeyboardInterrupt:
     print(f"instructrec {args.command}: interrupted", file=sys.stderr)
     return 130
+  except _Terminated:
+    print(f"instructrec {args.command}: terminated", file=sys.stderr)
+    return 143
   except BrokenPipeError:
     # Whoever read our output has seen enough (`instructrec … | head`).
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+  finally:
+    signal.signal(signal.SIGTERM, before)
   return 0
+
+
+class _Terminated(BaseException):
+  """SIGTERM came, which says no more than Ctrl-C that something is wrong."""
+
+
+def _terminate(*_: object) -> None:
+  # Left to itself, a program that is a container's first would not even end.
+  raise _Terminated
 
 
 def _import_tensorflow_quietly() -> None:

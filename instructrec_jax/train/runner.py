@@ -58,7 +58,7 @@ def train(
   """Trains until `train_steps` steps are done, over all restarts together.
 
   Started again after it was stopped or killed, it goes on from its newest
-  checkpoint as if nothing had happened, bit for bit.
+  checkpoint as if nothing had happened, bit for bit. On SIGTERM it saves first.
 
   Args:
     model: what to train.
@@ -95,8 +95,8 @@ def train(
   )
   like = sharding.placed(shapes, shardings)
   with (
-    checkpoint.Checkpoints(model_dir, keep_checkpoints) as checkpoints,
     _Stop(started, max_seconds) as stop,
+    checkpoint.Checkpoints(model_dir, keep_checkpoints) as checkpoints,
   ):
     # Where to start, the first that applies:
     # 1. The run's own newest checkpoint: everything, with the data's position.
@@ -244,30 +244,39 @@ def _check_finite(step: int, metrics: Mapping[str, Any]) -> None:
 
 
 class _Stop(contextlib.AbstractContextManager):
-  """Says when to stop early: time is up, or the process was asked to end."""
+  """Says when to stop early: time is up, or a process was asked to end.
+
+  SIGTERM is how a scheduler announces that it takes the machine away. Within
+  this context it is held back, so that training can save; then it has the
+  effect that it had before, so that the scheduler sees a run that did not
+  finish.
+  """
 
   def __init__(self, started: float, max_seconds: float | None):
     self._end = math.inf if max_seconds is None else started + max_seconds
     self._signalled = False
 
   def __enter__(self) -> "_Stop":
-    # SIGTERM is how a scheduler announces that it takes the machine away.
     self._before = signal.signal(signal.SIGTERM, self._on_signal)
     return self
 
-  def __exit__(self, *_: Any) -> None:
+  def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
     signal.signal(signal.SIGTERM, self._before)
+    if self._signalled and kind is None:
+      signal.raise_signal(signal.SIGTERM)
 
   def _on_signal(self, *_: Any) -> None:
     self._signalled = True
 
   def asked(self, step: int) -> bool:
     """Returns whether to save and stop after this step."""
-    asked = self._signalled or time.monotonic() >= self._end
+    asked = np.array([self._signalled, time.monotonic() >= self._end])
     if jax.process_count() == 1:
-      return asked
+      return bool(asked.any())
     # All processes must stop at the same step. To agree takes a message that
     # waits for the devices, so it is not sent in every step.
     if step % _AGREE_PERIOD:
       return False
-    return bool(multihost_utils.process_allgather(np.array(asked)).any())
+    asked = multihost_utils.process_allgather(asked)  # [processes, 2]
+    self._signalled = bool(asked[:, 0].any())  # They all end in the same way.
+    return bool(asked.any())

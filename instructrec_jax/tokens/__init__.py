@@ -1,0 +1,1 @@
+"""Tokens cached on disk, and packed batches of them without TensorFlow."""

@@ -3,6 +3,7 @@
 TensorFlow lives here and in the tasks; training and scoring see numpy only.
 """
 
+import functools
 import io
 import tarfile
 import tempfile
@@ -32,54 +33,105 @@ def task_or_mixture(name: str) -> seqio.Task | seqio.Mixture:
   return seqio.get_mixture_or_task(name)
 
 
-class RankingFeatureConverter(seqio.FeatureConverter):
-  """Requests with their candidates: one row per request.
+@gin.configurable(module="instructrec_jax")
+class RankingFeatureConverter(seqio.EncDecFeatureConverter):
+  """Training examples, packed or not, and requests with their candidates.
 
-  Task features: inputs [L], candidates [C, T]; targets give T its length.
-  Model features: encoder_input_tokens [L], candidate_tokens [C, T], both int32
-  and padded with 0. A request with fewer than C candidates has rows of padding,
+  T5X's model has one class for training and both of its evaluations, so this
+  one serves them all. Task features: inputs [L], targets [T] and, in tasks that
+  rank, candidates [C, T]. Model features are those of SeqIO's
+  EncDecFeatureConverter and, without packing, candidate_tokens [C, T], int32
+  and padded with 0: a request with fewer than C candidates has rows of padding,
   which the model scores as minus infinity.
+
+  An evaluator measures how many candidates there are and gives their number as
+  the length of that feature; the longest of them is measured here. Where no
+  evaluator is at work, as in T5X's infer, `num_candidates` says how many, and
+  the targets' length how long.
   """
 
-  TASK_FEATURES: Mapping = {
-    "inputs": seqio.FeatureConverter.FeatureSpec(tf.int32),
-    "targets": seqio.FeatureConverter.FeatureSpec(tf.int32),
-    "candidates": seqio.FeatureConverter.FeatureSpec(tf.int32, rank=2),
-  }
-  MODEL_FEATURES: Mapping = {
-    "encoder_input_tokens": seqio.FeatureConverter.FeatureSpec(tf.int32),
-    "candidate_tokens": seqio.FeatureConverter.FeatureSpec(tf.int32, rank=2),
-  }
-  PACKING_FEATURE_DTYPES = None
+  def __init__(
+    self,
+    pack: bool = True,
+    use_custom_packing_ops: bool = False,
+    apply_length_check: bool = True,
+    num_candidates: int | None = None,
+  ):
+    """Chooses what to convert to; SeqIO and T5X give the first three.
 
-  def _convert_features(self, ds, task_feature_lengths):
-    lengths = self.get_model_feature_lengths(task_feature_lengths)
-
-    def convert(example):
-      candidates_CxT = example["candidates"]
-      shape = tf.shape(candidates_CxT)
-      num_candidates = lengths["candidate_tokens"]
-      length = task_feature_lengths["targets"]
-      padding = [[0, num_candidates - shape[0]], [0, length - shape[1]]]
-      inputs_L = example["inputs"]
-      rest = lengths["encoder_input_tokens"] - tf.size(inputs_L)
-      return {
-        "encoder_input_tokens": tf.ensure_shape(
-          tf.pad(inputs_L, [[0, rest]]), [lengths["encoder_input_tokens"]]
-        ),
-        "candidate_tokens": tf.ensure_shape(
-          tf.pad(candidates_CxT, padding), [num_candidates, length]
-        ),
-      }
-
-    return ds.map(convert, num_parallel_calls=tf.data.AUTOTUNE)
-
-  def get_model_feature_lengths(self, task_feature_lengths):
-    """Returns L, and C: that of T is the targets'."""
-    return {
-      "encoder_input_tokens": task_feature_lengths["inputs"],
-      "candidate_tokens": task_feature_lengths["candidates"],
+    Args:
+      pack: whether examples share a row; packed rows have no candidates.
+      use_custom_packing_ops: whether to pack with tensor2tensor's operations.
+      apply_length_check: whether what is longer than its length is an error.
+      num_candidates: rows of candidate_tokens where lengths do not say; None
+        for no such feature.
+    """
+    self._options = {
+      "pack": pack,
+      "use_custom_packing_ops": use_custom_packing_ops,
+      "apply_length_check": apply_length_check,
     }
+    super().__init__(**self._options)
+    self._num_candidates = num_candidates
+
+  def __call__(
+    self, ds: tf.data.Dataset, task_feature_lengths: Mapping[str, int]
+  ) -> tf.data.Dataset:
+    """Converts a task's examples to rows for the model.
+
+    Args:
+      ds: examples.
+      task_feature_lengths: tokens of inputs and targets, and perhaps the number
+        of candidates.
+    """
+    lengths = {name: task_feature_lengths[name] for name in self.TASK_FEATURES}
+    options = dict(self._options)
+    shape = None if self.pack else self._shape(ds, task_feature_lengths)
+    if shape is not None:
+      lengths["candidate_tokens"], longest = shape
+      options["passthrough_features"] = {
+        "candidate_tokens": self.FeatureSpec(tf.int32, rank=2)
+      }
+      ds = ds.map(
+        functools.partial(_pad_candidates, longest=longest),
+        num_parallel_calls=tf.data.AUTOTUNE,
+      )
+    return seqio.EncDecFeatureConverter(**options)(ds, lengths)
+
+  def _shape(
+    self, ds: tf.data.Dataset, lengths: Mapping[str, int]
+  ) -> tuple[int, int] | None:
+    """Returns C and T of candidate_tokens, None for no such feature."""
+    if "candidates" not in ds.element_spec:
+      return None
+    if "candidates" in lengths:
+      longest = ds.reduce(
+        0, lambda most, row: tf.maximum(most, tf.shape(row["candidates"])[1])
+      )
+      return lengths["candidates"], int(longest)
+    if self._num_candidates is None:
+      return None
+    return self._num_candidates, lengths["targets"]
+
+
+def _pad_candidates(
+  example: Mapping[str, tf.Tensor], longest: int
+) -> dict[str, tf.Tensor]:
+  """Adds candidate_tokens [C, longest] to an example."""
+  candidates_CxT = example["candidates"]
+  length = tf.shape(candidates_CxT)[1]
+  with tf.control_dependencies(
+    [
+      tf.debugging.assert_less_equal(
+        length, longest, "a candidate has more tokens than the targets' length"
+      )
+    ]
+  ):
+    padded = tf.pad(candidates_CxT, [[0, 0], [0, longest - length]])
+  return {
+    **example,
+    "candidate_tokens": tf.ensure_shape(padded, [None, longest]),
+  }
 
 
 class Batches:
@@ -124,6 +176,7 @@ def train_batches(
   batch_size: int = gin.REQUIRED,
   seed: int = 0,
   pack: bool = True,
+  shard: tuple[int, int] | None = None,
 ) -> Batches:
   """Returns the training batches of this process.
 
@@ -133,21 +186,22 @@ def train_batches(
     batch_size: rows of a batch, over all processes.
     seed: of the order, the wordings and the negatives.
     pack: whether several examples share a row.
+    shard: which part of each batch, of how many; None for one a process.
 
   Raises:
-    InputError: for an unknown name, or a batch the processes cannot share.
+    InputError: for an unknown name, or a batch that has no such parts.
   """
-  processes = jax.process_count()
-  if batch_size % processes:
+  index, count = shard or (jax.process_index(), jax.process_count())
+  if batch_size % count:
     raise InputError(
-      f"a batch of {batch_size} rows cannot be shared by {processes} processes"
+      f"a batch of {batch_size} rows cannot be split into {count} equal parts"
     )
   ds = task_or_mixture(mixture_or_task_name).get_dataset(
     task_feature_lengths,
     split="train",
     shuffle=True,
     num_epochs=None,
-    shard_info=seqio.ShardInfo(jax.process_index(), processes),
+    shard_info=seqio.ShardInfo(index, count),
     seed=seed,
     # The place in a dataset that is cached in memory cannot be saved.
     try_in_mem_cache=False,
@@ -156,7 +210,7 @@ def train_batches(
   ds = converter(ds, task_feature_lengths)
   options = tf.data.Options()
   options.deterministic = True
-  ds = ds.batch(batch_size // processes, drop_remainder=True)
+  ds = ds.batch(batch_size // count, drop_remainder=True)
   return Batches(ds.with_options(options).prefetch(2))
 
 

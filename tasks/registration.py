@@ -108,11 +108,11 @@ def register_found(data_dir: str) -> list[str]:
 def _instructions(
   records: tf.data.Dataset,
   *,
-  sequence_length,
   output_features,
   family: str,
   catalogue: Catalogue,
   num_negatives: int,
+  sequence_length=None,
 ) -> tf.data.Dataset:
   step = functools.partial(
     render.render,
@@ -125,7 +125,9 @@ def _instructions(
   return seqio.map_over_dataset(step, num_seeds=1)(records)
 
 
-def _drop_unfit(examples: tf.data.Dataset, sequence_length) -> tf.data.Dataset:
+def _drop_unfit(
+  examples: tf.data.Dataset, sequence_length=None
+) -> tf.data.Dataset:
   return examples.filter(
     functools.partial(render.fits, sequence_length=sequence_length)
   )

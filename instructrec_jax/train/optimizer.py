@@ -3,6 +3,10 @@
 Each optimizer is an optax transform that keeps the learning rate of its last
 update in its state, where `learning_rate` reads it. Schedules are evaluated in
 every step, so that a resumed run follows its gin file, not its checkpoint.
+
+T5X wants a definition of its own class instead. Given that class by T5X's gin
+files, the same function makes the same optimizer for T5X; its trainer has the
+schedule besides, to report the rate, and Adafactor's to set it.
 """
 
 from collections.abc import Callable
@@ -80,7 +84,8 @@ def adafactor(
   clipping_threshold: float | None = 1.0,
   multiply_by_parameter_scale: bool = True,
   weight_decay_rate: float | None = None,
-) -> optax.GradientTransformation:
+  t5x_adafactor: Callable[..., Any] | None = None,
+) -> Any:
   """Returns Adafactor (Shazeer & Stern 2018) with T5X's defaults.
 
   Args:
@@ -91,7 +96,18 @@ def adafactor(
     multiply_by_parameter_scale: whether the learning rate is relative to the
       root mean square of each parameter.
     weight_decay_rate: share of each parameter taken off in a step, or None.
+    t5x_adafactor: T5X's class of this name, for T5X's runner.
+
+  Returns:
+    An optax transform, or an object of `t5x_adafactor`.
   """
+  if t5x_adafactor is not None:
+    return t5x_adafactor(
+      decay_rate=decay_rate,
+      clipping_threshold=clipping_threshold,
+      multiply_by_parameter_scale=multiply_by_parameter_scale,
+      weight_decay_rate=weight_decay_rate,
+    )
 
   def make(learning_rate: jax.Array) -> optax.GradientTransformation:
     return optax.adafactor(
@@ -113,7 +129,8 @@ def adamw(
   eps: float = 1e-8,
   weight_decay: float = 0.01,
   clip_norm: float = 1.0,
-) -> optax.GradientTransformation:
+  t5x_wrapper: Callable[[optax.GradientTransformation], Any] | None = None,
+) -> Any:
   """Returns AdamW (Loshchilov & Hutter 2019) after clipping by global norm.
 
   Args:
@@ -123,14 +140,22 @@ def adamw(
     eps: added to the root of the second moment.
     weight_decay: relative to the learning rate.
     clip_norm: largest norm of all gradients together.
+    t5x_wrapper: T5X's OptaxWrapper, for T5X's runner.
+
+  Returns:
+    An optax transform, or an object of `t5x_wrapper`.
   """
 
-  def make(learning_rate: jax.Array) -> optax.GradientTransformation:
+  def make(
+    learning_rate: jax.Array | Schedule,
+  ) -> optax.GradientTransformation:
     return optax.chain(
       optax.clip_by_global_norm(clip_norm),
       optax.adamw(learning_rate, b1, b2, eps, weight_decay=weight_decay),
     )
 
+  if t5x_wrapper is not None:
+    return t5x_wrapper(make(schedule or constant()))
   return _scheduled(make, schedule)
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import absl.logging
@@ -184,6 +184,22 @@ def _demo(**options) -> None:
   demo.demo(**options)
 
 
+def _convert(**options) -> None:
+  from instructrec_jax.weights import convert
+
+  manifest = convert.convert(**options)
+  counts = manifest["counts"]
+  state = "is there already" if manifest["reused"] else "done"
+  print(
+    f"{counts['from']} to {options['to']}: {state}: {counts['tensors']} "
+    f"tensors, {counts['parameters']:,} parameters, {counts['bytes']:,} bytes "
+    f"of {', '.join(counts['dtypes'])}"
+  )
+  print(f"  read     {counts['read']}")
+  print(f"  written  {os.path.join(options['out'], counts['written'])}")
+  print(f"  model    {counts['model']}")
+
+
 def _gin_path() -> None:
   from instructrec_jax import gin_files
 
@@ -248,6 +264,17 @@ _COMMANDS = {
     """
   instructrec demo --out demo""",
   ),
+  "convert": (
+    _convert,
+    "weights to another format: ours, T5X's or Hugging Face's",
+    """
+  instructrec convert ~/flan-t5-xl runs/flan_t5_xl --to native
+  instructrec convert runs/games games_hf --to hf --step 2000
+  instructrec convert runs/games games_t5x --to t5x --optimizer carry
+  instructrec convert \\
+    gs://t5-data/pretrained_models/t5x/flan_t5_small/checkpoint_1198000 \\
+    flan_t5_small_hf --to hf --dtype bfloat16""",
+  ),
   "gin-path": (
     _gin_path,
     "print the folder of the gin files",
@@ -278,6 +305,7 @@ def _parser() -> argparse.ArgumentParser:
     )
   _data_flags(added)
   _run_flags(added)
+  _convert_flags(added["convert"].add_argument)
   _result_flags(added)
   return parser
 
@@ -362,6 +390,32 @@ def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add("--system", help="name in tables (that of MODEL_DIR)")
   add("--seed", type=int, help="of the bootstrap intervals (0)")
   add("--out", help="folder for results (MODEL_DIR/evaluation)")
+
+
+def _convert_flags(add: Callable[..., argparse.Action]) -> None:
+  add("src", help="a checkpoint, or a run's folder; its format is found out")
+  add("out", help="folder to make")
+  add("--to", required=True, help="native (ours), t5x or hf")
+  add(
+    "--optimizer",
+    default="reset",
+    help="reset: parameters only, at step 0; carry: with Adafactor's state and "
+    "the step, so that a run can go on with the other runner (reset)",
+  )
+  add("--step", type=int, help="which of the run's checkpoints (the newest)")
+  add("--dtype", help="float32 or bfloat16 (as it is read)")
+  add("--vocabulary", help="with hf: a SentencePiece file to put beside")
+  add(
+    "--max_shard_gb",
+    type=float,
+    default=5.0,
+    help="with hf: largest file of weights, in GB (5)",
+  )
+  add(
+    "--overwrite",
+    action="store_true",
+    help="replace what was converted from something else",
+  )
 
 
 def _result_flags(added: dict[str, argparse.ArgumentParser]) -> None:

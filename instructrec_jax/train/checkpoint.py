@@ -3,13 +3,13 @@
 A checkpoint is the folder <model_dir>/checkpoints/<step> with three items:
   params     the parameters, under T5X's names
   optimizer  the optimizer's state and the step
-  data       what each process's batch iterator says of its position
+  data       what each process's batch iterator says of its position; not there
+             if the checkpoint was converted from another runner's
 Orbax writes it under a temporary name and renames it when complete, so a folder
 with a number for a name is whole.
 """
 
 import dataclasses
-import difflib
 import os
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -17,11 +17,12 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from absl import logging
 from etils import epath
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.model import sharding
 from instructrec_jax.train.step import TrainState
+from instructrec_jax.weights import formats, native, orbax_item, shapes
 
 
 class Batches(Protocol):
@@ -47,7 +48,7 @@ class Checkpoints:
       model_dir: the run's folder, made if it is absent.
       keep: how many of the newest checkpoints to keep, or None for all.
     """
-    self._folder = epath.Path(model_dir).resolve() / "checkpoints"
+    self._folder = epath.Path(model_dir).resolve() / native.CHECKPOINTS
     self._manager = ocp.CheckpointManager(
       self._folder,
       options=ocp.CheckpointManagerOptions(
@@ -96,13 +97,24 @@ class Checkpoints:
       InputError: if the checkpoint does not fit.
     """
     folder = self._folder / str(step)
-    params = _restore(folder / "params", like.params, "parameter")
+    if not (folder / native.OPTIMIZER).is_dir():
+      raise InputError(
+        f"{folder} has parameters only, a run cannot go on with it: bind "
+        f"INITIAL_CHECKPOINT_PATH to it, and MODEL_DIR to another folder"
+      )
+    params = _restore(folder / native.PARAMS, like.params, "parameter")
     rest = _restore(
-      folder / "optimizer",
+      folder / native.OPTIMIZER,
       {"step": like.step, "opt_state": like.opt_state},
       "optimizer array",
     )
-    batches.set_state(_BytesHandler().restore(folder / "data"))
+    if (folder / native.DATA).is_dir():
+      batches.set_state(_BytesHandler().restore(folder / native.DATA))
+    else:
+      logging.warning(
+        "%s was converted, it has no position of the data: they begin anew.",
+        folder,
+      )
     return TrainState(rest["step"], params, rest["opt_state"])
 
 
@@ -110,32 +122,14 @@ def find(path: str | os.PathLike[str], step: int | None = None) -> epath.Path:
   """Returns the folder of a checkpoint.
 
   Args:
-    path: a checkpoint's folder, or a run's.
+    path: a checkpoint's folder, or a run's, in any format: ours, T5X's, Hugging
+      Face's.
     step: which of the run's checkpoints; the newest by default.
 
   Raises:
     InputError: if there is no checkpoint.
   """
-  folder = epath.Path(path)
-  if (folder / "params").is_dir():
-    return folder.resolve()
-  run = folder / "checkpoints"
-  steps = [
-    int(child.name)
-    for child in (run.iterdir() if run.is_dir() else ())
-    if child.name.isdigit()
-  ]
-  if not steps:
-    raise InputError(
-      f"no checkpoint at {folder}: expected <model_dir>/checkpoints/<step> "
-      f"with a folder 'params' in it, or a <model_dir> with one"
-    )
-  if step is not None and step not in steps:
-    raise InputError(
-      f"{folder} has no checkpoint of step {step}; there are those of "
-      f"{', '.join(map(str, sorted(steps)))}"
-    )
-  return (run / str(max(steps) if step is None else step)).resolve()
+  return formats.find(path, step).folder
 
 
 def load_params(path: str | os.PathLike[str], expected: Any) -> Any:
@@ -149,59 +143,19 @@ def load_params(path: str | os.PathLike[str], expected: Any) -> Any:
   Raises:
     InputError: if there is no checkpoint, or it does not fit.
   """
-  return _restore(find(path) / "params", expected, "parameter")
+  return formats.find(path).load(expected)
 
 
-def _restore(folder: epath.Path, expected: Any, kind: str) -> Any:
+def _restore(item: epath.Path, expected: Any, kind: str) -> Any:
   """Returns the arrays of an item, after a check that all fit."""
-  handler = ocp.StandardCheckpointHandler()
-  saved = handler.metadata(folder).tree
-  difference = _difference(_shapes(saved), _shapes(expected), kind)
-  if difference:
+  found = shapes.table(orbax_item.metadata(item))
+  differs = shapes.difference(found, shapes.table(expected), kind)
+  if differs:
     raise InputError(
-      f"the checkpoint {folder.parent} does not fit the model or optimizer: "
-      f"{difference}"
+      f"the checkpoint {item.parent} does not fit the model or optimizer: "
+      f"{differs}"
     )
-  return handler.restore(folder, args=ocp.args.StandardRestore(expected))
-
-
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-  return {
-    sharding.path_name(path): tuple(leaf.shape)
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
-  }
-
-
-def _difference(
-  found: Mapping[str, tuple[int, ...]],
-  expected: Mapping[str, tuple[int, ...]],
-  kind: str,
-) -> str:
-  """Returns what differs between two tables of shapes, "" if nothing does."""
-  shapes = [
-    f"{name} is expected to be {list(expected[name])}, found {list(shape)}"
-    for name, shape in found.items()
-    if name in expected and shape != expected[name]
-  ]
-  missing = [name for name in expected if name not in found]
-  unexpected = [name for name in found if name not in expected]
-  near = {
-    name: difflib.get_close_matches(name, unexpected, n=1) for name in missing
-  }
-  parts = [
-    (f"{kind}s of another shape", shapes),
-    (
-      f"{kind}s missing",
-      [n + (f" (near: {near[n][0]})" if near[n] else "") for n in missing],
-    ),
-    (f"{kind}s unexpected", unexpected),
-  ]
-  return "; ".join(
-    f"{len(names)} {what}: {', '.join(names[:4])}"
-    + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    for what, names in parts
-    if names
-  )
+  return orbax_item.load(item, expected)
 
 
 class _BytesHandler(ocp.CheckpointHandler):

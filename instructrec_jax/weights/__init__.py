@@ -1,0 +1,1 @@
+"""Weights in every format, read and written one tensor at a time."""

@@ -1,0 +1,151 @@
+"""The formats of checkpoints, and which of them a folder is in."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from etils import epath
+
+from instructrec_jax.errors import InputError
+from instructrec_jax.weights import adafactor, hf, native, shapes, t5x, tensor
+
+Params = Mapping[str, tensor.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+  """How checkpoints of a format are found and read.
+
+  Attributes:
+    folder: what a folder of this format looks like.
+    steps: the checkpoints that a folder is or holds, by step; None is the step
+      of one that has none.
+    params: a checkpoint's parameters, unread, by T5X's names.
+    load: puts a checkpoint's parameters on the devices, given them unread and
+      a tree of `jax.ShapeDtypeStruct`.
+    optimizer: a checkpoint's optimizer state, given its parameters; None for a
+      format that holds none.
+  """
+
+  folder: str
+  steps: Callable[[epath.Path], dict[int | None, epath.Path]]
+  params: Callable[[epath.Path], dict[str, tensor.Tensor]]
+  load: Callable[[epath.Path, Params, Any], Any]
+  optimizer: Callable[[epath.Path, Params], adafactor.State] | None
+
+
+FORMATS = {
+  "native": Format(
+    "<model_dir>/checkpoints/<step> with a folder 'params' in it, or a "
+    "<model_dir> with one",
+    native.steps,
+    native.params,
+    native.load,
+    native.optimizer,
+  ),
+  "t5x": Format(
+    "T5X's <model_dir>/checkpoint_<step>, or a <model_dir> with one",
+    t5x.steps,
+    t5x.params,
+    t5x.load,
+    t5x.optimizer,
+  ),
+  "hf": Format(
+    f"a folder of Hugging Face's with {hf.CONFIG_FILE} and weights",
+    hf.steps,
+    hf.params,
+    lambda _, params, expected: tensor.place_all(params, expected),
+    None,
+  ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+  """A checkpoint that was found.
+
+  Attributes:
+    format: a key of `FORMATS`.
+    folder: its own folder.
+    step: that its name says, or None.
+  """
+
+  format: str
+  folder: epath.Path
+  step: int | None
+
+  def params(self) -> dict[str, tensor.Tensor]:
+    """Returns the parameters, unread, by T5X's names."""
+    return FORMATS[self.format].params(self.folder)
+
+  def load(self, expected: Any) -> Any:
+    """Returns the parameters on the devices, each where it belongs.
+
+    Args:
+      expected: tree of `jax.ShapeDtypeStruct`, with shardings or, for one
+        device, without.
+
+    Raises:
+      InputError: if a parameter is missing, too much, or of another shape.
+    """
+    params = self.params()
+    differs = shapes.difference(
+      shapes.table(params), shapes.table(expected), "parameter"
+    )
+    if differs:
+      raise InputError(
+        f"the checkpoint {self.folder} does not fit the model: {differs}"
+      )
+    return FORMATS[self.format].load(self.folder, params, expected)
+
+
+def find(path: str | os.PathLike[str], step: int | None = None) -> Checkpoint:
+  """Returns a checkpoint of any format.
+
+  Args:
+    path: a checkpoint's folder, or that of a run with checkpoints; local, or of
+      a bucket, gs://….
+    step: which of them; the newest by default.
+
+  Raises:
+    InputError: if there is none, or none of this step.
+  """
+  folder = epath.Path(path)
+  found = _found(folder)
+  if not found:
+    expected = "; or ".join(f.folder for f in FORMATS.values())
+    raise InputError(f"no checkpoint at {folder}: expected {expected}")
+  there = sorted({c.step for c in found if c.step is not None})
+  chosen = max(there, default=None) if step is None else step
+  at_step = [c for c in found if c.step == chosen]
+  if not at_step:
+    listed = ", ".join(map(str, there)) or "no step in its name"
+    raise InputError(
+      f"{folder} has no checkpoint of step {step}; there are those of {listed}"
+    )
+  if len(at_step) > 1:
+    raise InputError(
+      f"{folder} has several checkpoints of step {chosen}: name one of "
+      f"{', '.join(str(c.folder) for c in at_step)}"
+    )
+  return at_step[0]
+
+
+def _found(folder: epath.Path) -> list[Checkpoint]:
+  try:
+    if "://" not in os.fspath(folder):
+      folder = folder.resolve()
+    return [
+      Checkpoint(name, child, step)
+      for name, format_ in FORMATS.items()
+      for step, child in format_.steps(folder).items()
+    ]
+  except Exception as error:
+    if "://" not in os.fspath(folder):
+      raise
+    # Each library for remote files has errors of its own.
+    raise InputError(
+      f"cannot read {folder}: {error}; a bucket needs a network, and "
+      f"credentials unless it is public (gcloud auth application-default login)"
+    ) from error

@@ -1,0 +1,105 @@
+"""Our own checkpoints: <model_dir>/checkpoints/<step>/{params,optimizer,data}.
+
+`train/checkpoint.py` says what is in them; here they are found, read and
+written without a run.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from etils import epath
+
+from instructrec_jax.errors import InputError
+from instructrec_jax.weights import adafactor, orbax_item, shapes, tensor
+
+PARAMS, OPTIMIZER, DATA = "params", "optimizer", "data"
+CHECKPOINTS = "checkpoints"
+
+
+def steps(folder: epath.Path) -> dict[int | None, epath.Path]:
+  """Returns the checkpoints that a folder is or holds, by step."""
+  if (folder / PARAMS).is_dir():
+    return {int(folder.name) if folder.name.isdigit() else None: folder}
+  run = folder / CHECKPOINTS
+  return {
+    int(child.name): child
+    for child in (run.iterdir() if run.is_dir() else ())
+    if child.name.isdigit()
+  }
+
+
+def params(folder: epath.Path) -> dict[str, tensor.Tensor]:
+  """Returns a checkpoint's parameters, unread."""
+  return orbax_item.tensors(folder / PARAMS)
+
+
+def load(
+  folder: epath.Path, params: Mapping[str, tensor.Tensor], expected: Any
+) -> Any:
+  """Returns a checkpoint's parameters on the devices."""
+  del params
+  return orbax_item.load(folder / PARAMS, expected)
+
+
+def optimizer(
+  folder: epath.Path, params: Mapping[str, tensor.Tensor]
+) -> adafactor.State:
+  """Returns a checkpoint's optimizer state.
+
+  Raises:
+    InputError: if it has none, or another than Adafactor's.
+  """
+  if not (folder / OPTIMIZER).is_dir():
+    raise _no_state(folder)
+  return adafactor.from_native(folder / OPTIMIZER, params)
+
+
+def write(
+  out: Path,
+  params: Mapping[str, tensor.Tensor],
+  written: Callable[[int], None],
+  state: adafactor.State | None = None,
+  rest: epath.Path | None = None,
+) -> str:
+  """Writes a model_dir with one checkpoint.
+
+  Args:
+    out: the folder.
+    params: by T5X's names.
+    written: is told the bytes of each tensor.
+    state: of the optimizer, and the step; None for a checkpoint of step 0 with
+      parameters only.
+    rest: another of our checkpoints, to take as they are all but the parameters
+      from.
+
+  Returns:
+    The checkpoint's folder in `out`.
+
+  Raises:
+    InputError: if `rest` has no optimizer state.
+  """
+  items = {PARAMS: shapes.tree(params)}
+  step = 0
+  if state is not None:
+    items[OPTIMIZER] = adafactor.to_native(state, params)
+    step = state.step
+  if rest is not None:
+    if not (rest / OPTIMIZER).is_dir():
+      raise _no_state(rest)
+    step = int(orbax_item.tensors(rest / OPTIMIZER)["step"].read())
+  where = f"{CHECKPOINTS}/{step}"
+  folder = out / where
+  orbax_item.save(epath.Path(folder), items, written)
+  if rest is not None:
+    for item in (OPTIMIZER, DATA):
+      if (rest / item).is_dir():
+        shutil.copytree(rest / item, folder / item)
+  return where
+
+
+def _no_state(folder: epath.Path) -> InputError:
+  return InputError(
+    f"{folder} holds no optimizer state to carry: use --optimizer reset"
+  )

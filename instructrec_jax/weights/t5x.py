@@ -1,0 +1,195 @@
+"""T5X's checkpoints: <model_dir>/checkpoint_<step>, in either of its formats.
+
+Today T5X writes an Orbax item, `state`. Before, and still with use_orbax =
+False, it wrote a MessagePack file, `checkpoint`, with a tree in which small
+arrays stand themselves and large ones as TensorStore specs that name zarr
+folders beside it: the public T5 checkpoints are such. T5X restores the old
+format whichever way it is run, so that is what is written here.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorstore as ts
+from etils import epath
+from flax import serialization
+
+from instructrec_jax import artifacts
+from instructrec_jax.errors import InputError
+from instructrec_jax.weights import adafactor, orbax_item, shapes, tensor
+
+_ITEM = "state"  # Of today's format.
+_FILE = "checkpoint"  # Of the old one.
+_PREFIX = "checkpoint_"
+_VERSION = 3  # Of the old one: that a current T5X writes and expects.
+_CHUNK_BYTES = 64 * 2**20
+
+
+def steps(folder: epath.Path) -> dict[int | None, epath.Path]:
+  """Returns the checkpoints that a folder is or holds, by step."""
+  if (folder / _FILE).is_file() or (folder / _ITEM).is_dir():
+    match = re.fullmatch(rf"{_PREFIX}(\d+)", folder.name)
+    return {int(match[1]) if match else None: folder}
+  return {
+    int(match[1]): child
+    for child in (folder.iterdir() if folder.is_dir() else ())
+    if (match := re.fullmatch(rf"{_PREFIX}(\d+)", child.name))
+  }
+
+
+def params(folder: epath.Path) -> dict[str, tensor.Tensor]:
+  """Returns a checkpoint's parameters, unread."""
+  return _tensors(folder, "target")
+
+
+def load(
+  folder: epath.Path, params: Mapping[str, tensor.Tensor], expected: Any
+) -> Any:
+  """Returns a checkpoint's parameters on the devices."""
+  if _is_old(folder):
+    return tensor.place_all(params, expected)
+  return orbax_item.load(folder / _ITEM, expected, "target")
+
+
+def optimizer(
+  folder: epath.Path, params: Mapping[str, tensor.Tensor]
+) -> adafactor.State:
+  """Returns a checkpoint's optimizer state.
+
+  Raises:
+    InputError: if it has none, or another than Adafactor's.
+  """
+  return adafactor.from_t5x(_tensors(folder, "state"), params, folder)
+
+
+def write(
+  out: Path,
+  params: Mapping[str, tensor.Tensor],
+  written: Callable[[int], None],
+  state: adafactor.State | None = None,
+) -> str:
+  """Writes a model_dir with one checkpoint, in T5X's old format.
+
+  T5X's training restores an optimizer's state or fails, so there always is one:
+  a fresh one at step 0, if it is not given.
+
+  Args:
+    out: the folder.
+    params: by T5X's names.
+    written: is told the bytes of each tensor.
+    state: of the optimizer, and the step.
+
+  Returns:
+    The checkpoint's folder in `out`.
+  """
+  state = state or adafactor.fresh(params)
+  where = f"{_PREFIX}{state.step}"
+  folder = out / where
+  folder.mkdir(parents=True)
+  specs = {}
+  for name, value in params.items():
+    # T5X's names of these folders.
+    path = f"target/{name}".replace("/", ".")
+    specs[name] = _write_array(folder, path, value)
+    written(value.nbytes)
+  contents = {
+    "version": _VERSION,
+    "optimizer": {
+      "target": shapes.tree(specs),
+      "state": adafactor.to_t5x(state, params),
+    },
+  }
+  artifacts.atomic_write_bytes(
+    folder / _FILE, serialization.msgpack_serialize(contents)
+  )
+  return where
+
+
+def _is_old(folder: epath.Path) -> bool:
+  return not (folder / _ITEM).is_dir()
+
+
+def _tensors(folder: epath.Path, part: str) -> dict[str, tensor.Tensor]:
+  """Returns the arrays under "target" or "state", unread."""
+  if not _is_old(folder):
+    return orbax_item.tensors(folder / _ITEM, part)
+  try:
+    contents = serialization.msgpack_restore((folder / _FILE).read_bytes())
+    tree = contents["optimizer"][part]
+  except Exception as error:  # msgpack's errors have no class in common.
+    raise InputError(
+      f"{folder / _FILE} is no checkpoint of T5X: expected MessagePack with "
+      f"optimizer / {part} ({error!r})"
+    ) from None
+  return {
+    name: _array(folder, name, leaf) for name, leaf in _leaves(tree).items()
+  }
+
+
+def _leaves(tree: Any, path: str = "") -> dict[str, Any]:
+  """Returns arrays and specs by their paths; None, of no parameter, is left."""
+  if isinstance(tree, dict) and not {"driver", "kvstore"} <= tree.keys():
+    found = {}
+    for key, value in tree.items():
+      found |= _leaves(value, f"{path}/{key}".lstrip("/"))
+    return found
+  return {} if tree is None else {path: tree}
+
+
+def _array(folder: epath.Path, name: str, leaf: Any) -> tensor.Tensor:
+  if not isinstance(leaf, dict):
+    return tensor.Tensor.of(np.asarray(leaf))
+  # TensorStore before 0.1.14 had the path beside, not inside, the kvstore.
+  path = leaf["kvstore"].get("path", leaf.get("path"))
+  return tensor.Tensor(
+    tuple(leaf["metadata"]["shape"]),
+    np.dtype(leaf.get("dtype") or leaf["metadata"]["dtype"]),
+    functools.partial(_read_array, folder, path.rstrip("/")),
+  )
+
+
+def _read_array(
+  folder: epath.Path, path: str, index: tensor.Index
+) -> np.ndarray:
+  try:
+    array = ts.open(_spec(folder / path), open=True).result()
+  except ValueError as error:
+    raise InputError(
+      f"{folder} has no array {path}, which its file {_FILE!r} names ({error})"
+    ) from None
+  return array[index].read().result()
+
+
+def _write_array(
+  folder: Path, path: str, value: tensor.Tensor
+) -> dict[str, Any]:
+  """Writes an array; returns the spec that T5X finds it by."""
+  row_bytes = value.nbytes // max(value.shape[0], 1)
+  rows = max(_CHUNK_BYTES // max(row_bytes, 1), 1)
+  metadata = {
+    "shape": list(value.shape),
+    "chunks": [min(rows, value.shape[0]), *value.shape[1:]],
+    "compressor": None,  # Weights are noise; packing them takes minutes.
+  }
+  dtype = value.dtype.name
+  spec = _spec(epath.Path(folder / path)) | {
+    "dtype": dtype,
+    "metadata": metadata,
+  }
+  ts.open(spec, create=True).result().write(value.read()).result()
+  return {
+    "driver": "zarr",
+    "dtype": dtype,
+    "kvstore": {"driver": "file", "path": path},
+    "metadata": metadata,
+  }
+
+
+def _spec(path: epath.Path) -> dict[str, Any]:
+  where = str(path)
+  local = {"driver": "file", "path": where + "/"}
+  return {"driver": "zarr", "kvstore": where + "/" if "://" in where else local}

@@ -1,0 +1,165 @@
+"""PyTorch's .bin files, read without PyTorch and without trusting them.
+
+`torch.save` writes a zip archive, uncompressed: <name>/data.pkl, a pickle of
+the state dict whose tensors point to storages, and <name>/data/<key>, the bytes
+of each storage. A pickle may call anything; this reader knows the few names
+that a state dict of plain tensors consists of and refuses every other.
+"""
+
+import collections
+import io
+import math
+import os
+import pickle
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from instructrec_jax.errors import InputError
+from instructrec_jax.weights import tensor
+
+_STORAGES = {
+  "FloatStorage": tensor.DTYPES["float32"],
+  "BFloat16Storage": tensor.DTYPES["bfloat16"],
+  "HalfStorage": tensor.DTYPES["float16"],
+}
+_LOCAL_HEADER = 30  # Bytes of a zip entry's header before its name.
+
+
+class _Storage(NamedTuple):
+  dtype: np.dtype
+  key: str
+  elements: int
+
+
+class _View(NamedTuple):
+  """A tensor: where in a storage its elements are, counted in elements."""
+
+  storage: _Storage
+  offset: int
+  shape: tuple[int, ...]
+  strides: tuple[int, ...]
+
+
+def read(path: str | os.PathLike) -> dict[str, tensor.Tensor]:
+  """Returns the file's tensors, unread.
+
+  Raises:
+    InputError: if it is no state dict of float32, float16 or bfloat16 tensors
+      in PyTorch's format since 1.6, or is cut off.
+  """
+  path = Path(path)
+  try:
+    with zipfile.ZipFile(path) as archive:
+      entries = {
+        entry.filename.partition("/")[2]: entry for entry in archive.infolist()
+      }
+      pickled = archive.read(entries["data.pkl"])
+      order = entries.get("byteorder")
+      little = order is None or archive.read(order) == b"little"
+      starts = {
+        name.removeprefix("data/"): _start(archive.fp, entry)
+        for name, entry in entries.items()
+        if name.startswith("data/") and not entry.compress_type
+      }
+  except (zipfile.BadZipFile, KeyError):
+    raise InputError(
+      f"{path} is no file of torch.save since PyTorch 1.6 (a zip archive with "
+      f"data.pkl in it), or is cut off"
+    ) from None
+  if not little or sys.byteorder != "little":
+    raise InputError(f"{path} is not in this machine's byte order")
+  try:
+    views = _Unpickler(io.BytesIO(pickled), path).load()
+  except (pickle.UnpicklingError, EOFError, TypeError, AttributeError) as error:
+    raise InputError(f"{path}: its pickle is broken ({error})") from None
+  if not isinstance(views, dict) or not all(
+    isinstance(view, _View) for view in views.values()
+  ):
+    raise InputError(f"{path} is no state dict: expected names and tensors")
+  return {
+    name: _tensor(path, name, view, starts) for name, view in views.items()
+  }
+
+
+def _start(file: Any, entry: zipfile.ZipInfo) -> int:
+  """Returns where in the archive an uncompressed entry's bytes begin."""
+  file.seek(entry.header_offset + _LOCAL_HEADER - 4)
+  name, extra = np.frombuffer(file.read(4), "<u2")
+  return entry.header_offset + _LOCAL_HEADER + int(name) + int(extra)
+
+
+def _tensor(
+  path: Path, name: str, view: _View, starts: dict[str, int]
+) -> tensor.Tensor:
+  storage = view.storage
+  if len(view.shape) != len(view.strides) or storage.key not in starts:
+    raise InputError(f"{path} is broken: {name} has no storage of its own")
+  last = view.offset + sum(
+    (size - 1) * stride
+    for size, stride in zip(view.shape, view.strides, strict=True)
+  )
+  inside = min(view.strides, default=0) >= 0 <= view.offset
+  if math.prod(view.shape) and not (inside and last < storage.elements):
+    raise InputError(f"{path} is broken: {name} reaches out of its storage")
+  start, itemsize = starts[storage.key], storage.dtype.itemsize
+  if start + storage.elements * itemsize > path.stat().st_size:
+    raise InputError(f"{path} is cut off: {name} is not whole")
+
+  def slices(index: tensor.Index) -> np.ndarray:
+    # Mapped anew each time: what was read before is not kept in memory.
+    flat = np.memmap(path, storage.dtype, "r", start, (storage.elements,))
+    strides = [stride * itemsize for stride in view.strides]
+    return np.lib.stride_tricks.as_strided(
+      flat[view.offset :], view.shape, strides, writeable=False
+    )[index]
+
+  return tensor.Tensor(view.shape, storage.dtype, slices)
+
+
+class _Unpickler(pickle.Unpickler):
+  """Knows what a state dict of plain tensors is made of, and nothing else."""
+
+  def __init__(self, file: io.BytesIO, path: Path):
+    super().__init__(file)
+    self._path = path
+
+  def find_class(self, module: str, name: str) -> Any:
+    """Returns what stands for a name in the pickle."""
+    known = {
+      ("collections", "OrderedDict"): collections.OrderedDict,
+      ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+      ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+    }
+    if module == "torch" and name in _STORAGES:
+      return _STORAGES[name]
+    if (module, name) in known:
+      return known[module, name]
+    raise InputError(
+      f"{self._path} asks for {module}.{name}, which a state dict of weights "
+      f"does not need: expected tensors of {', '.join(_STORAGES)}"
+    )
+
+  def persistent_load(self, pid: Any) -> _Storage:
+    """Returns the storage that a tensor points to."""
+    kind, dtype, key, _, elements = pid
+    if kind != "storage" or not isinstance(dtype, np.dtype):
+      raise pickle.UnpicklingError(f"unknown reference {pid!r}")
+    return _Storage(dtype, str(key), int(elements))
+
+
+def _rebuild_tensor(
+  storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any
+) -> _View:
+  if not isinstance(storage, _Storage):
+    raise pickle.UnpicklingError("a tensor without a storage")
+  return _View(
+    storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides))
+  )
+
+
+def _rebuild_parameter(data: _View, *_: Any) -> _View:
+  return data

@@ -35,13 +35,24 @@ def main(argv: Sequence[str] | None = None) -> int:
   parser = _parser()
   args = parser.parse_args(rest)
   if bindings and "gin_bindings" not in vars(args):
-    parser.error(f"--gin.… is for train and evaluate, not {args.command}")
+    parser.error(
+      f"--gin.… is for cache, train and evaluate, not {args.command}"
+    )
   if bindings:
     args.gin_bindings = bindings
   absl.logging.set_verbosity(absl.logging.ERROR)
-  commands = ("build", "train", "evaluate", "baseline", "report", "demo")
-  if args.command in commands:
-    _import_tensorflow_quietly()
+  # Training finds out by itself whether it needs it.
+  if args.command in (
+    "build",
+    "cache",
+    "evaluate",
+    "baseline",
+    "report",
+    "demo",
+  ):
+    from instructrec_jax import quiet_tensorflow
+
+    quiet_tensorflow.load()
   command = _COMMANDS[args.command][0]
   values = {k: v for k, v in vars(args).items() if k != "command"}
   before = signal.signal(signal.SIGTERM, _terminate)
@@ -71,22 +82,6 @@ class _Terminated(BaseException):
 def _terminate(*_: object) -> None:
   # Left to itself, a program that is a container's first would not even end.
   raise _Terminated
-
-
-def _import_tensorflow_quietly() -> None:
-  """Imports TensorFlow without its greetings, which no setting turns off.
-
-  They are written by its C++ side, past sys.stderr.
-  """
-  sys.stderr.flush()
-  stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-  os.dup2(nowhere, 2)
-  try:
-    import tensorflow  # noqa: F401
-  finally:
-    os.dup2(stderr, 2)
-    os.close(stderr)
-    os.close(nowhere)
 
 
 def _sources() -> None:
@@ -119,10 +114,10 @@ def _build(vocabulary_size: int | None, **options) -> None:
   _print_manifest(records.build(**options, **extras))
 
 
-def _print_manifest(manifest: dict) -> None:
+def _print_manifest(manifest: dict, of: str = "dataset") -> None:
   """Prints what a stage read, dropped and kept."""
   state = "is there already" if manifest["reused"] else "done"
-  print(f"{manifest['stage']} {manifest['options']['dataset']}: {state}")
+  print(f"{manifest['stage']} {manifest['options'][of]}: {state}")
   for name, count in _flat(manifest["counts"]):
     print(f"  {name:<44} {count}")
 
@@ -136,6 +131,12 @@ def _flat(counts: dict, prefix: str = ""):
     else:
       text = value if isinstance(value, str) else json.dumps(value)
       yield f"{prefix}{key}", text
+
+
+def _cache(**options) -> None:
+  from instructrec_jax import runs
+
+  _print_manifest(runs.cache(**options), "mixture")
 
 
 def _train(**options) -> None:
@@ -223,6 +224,13 @@ _COMMANDS = {
     """
   instructrec build ml_100k
   instructrec build shop --vocabulary_size 8000""",
+  ),
+  "cache": (
+    _cache,
+    "tokens of a run's training records, so that it needs no TensorFlow",
+    """
+  instructrec cache --gin_file=gin/experiments/games_tiny.gin --epochs=4 \\
+    --out=data/tokens/games""",
   ),
   "train": (
     _train,
@@ -339,7 +347,7 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
     type=int,
     help="train a vocabulary of so many pieces on the titles",
   )
-  for name in ("normalize", "build"):
+  for name in ("normalize", "build", "cache"):
     added[name].add_argument(
       "--overwrite",
       action="store_true",
@@ -353,13 +361,13 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
 
 
 def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
-  for name in ("train", "evaluate"):
+  for name in ("cache", "train", "evaluate"):
     add = added[name].add_argument
     add(
       "--gin_file",
       action="append",
       default=[],
-      required=name == "train",
+      required=name != "evaluate",
       help="a gin file; may be given several times, later ones win",
     )
     add(
@@ -375,11 +383,15 @@ def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
       nargs="?",
       help="binds a macro or a parameter, e.g. --gin.TRAIN_STEPS=100",
     )
-  added["train"].add_argument(
-    "--tfds_data_dir",
-    default="data/records",
-    help="folder of the records (data/records)",
-  )
+  for name in ("cache", "train"):
+    added[name].add_argument(
+      "--tfds_data_dir",
+      default="data/records",
+      help="folder of the records (data/records)",
+    )
+  add = added["cache"].add_argument
+  add("--out", help="folder for the tokens (CACHED_TOKENS)")
+  add("--epochs", type=int, help="times to draw wordings and negatives (1)")
   add = added["evaluate"].add_argument
   add("--model_dir", required=True, help="folder of a training run")
   add("--tfds_data_dir", help="folder of the records (the run's)")

@@ -169,11 +169,10 @@ class Batches:
       self._checkpoint.read(f"{folder}/place").assert_consumed()
 
 
-@gin.configurable(module="instructrec_jax")
 def train_batches(
-  mixture_or_task_name: str = gin.REQUIRED,
-  task_feature_lengths: Mapping[str, int] = gin.REQUIRED,
-  batch_size: int = gin.REQUIRED,
+  mixture_or_task_name: str,
+  task_feature_lengths: Mapping[str, int],
+  batch_size: int,
   seed: int = 0,
   pack: bool = True,
   shard: tuple[int, int] | None = None,

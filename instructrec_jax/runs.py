@@ -1,21 +1,51 @@
-"""Runs out of gin files: training, and the evaluation of what was trained."""
+"""Runs out of gin files: caching, training, and evaluating what was trained."""
 
 import json
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gin
 import jax
 import numpy as np
-import seqio
 
-from instructrec_jax import artifacts, gin_files, pipeline, tasks, vocabulary
+from instructrec_jax import artifacts, gin_files, training_data
 from instructrec_jax.errors import InputError
 from instructrec_jax.train import checkpoint
 
 CONFIG_FILE = "config.gin"
+
+
+def cache(
+  gin_file: Sequence[str],
+  gin_bindings: Sequence[str] = (),
+  gin_search_paths: Sequence[str] = (),
+  tfds_data_dir: str = "data/records",
+  **settings: Any,
+) -> artifacts.Manifest:
+  """Caches the tokens that a run trains on.
+
+  Args:
+    gin_file: gin files of the run, e.g. an experiment.
+    gin_bindings: single bindings, which win over the files.
+    gin_search_paths: where else to look for gin files.
+    tfds_data_dir: the folder of the records.
+    **settings: of tokens.build.cache_tokens; None leaves it to gin.
+
+  Returns:
+    The cache's manifest.
+
+  Raises:
+    InputError: if something of this cannot be used.
+  """
+  gin_files.parse(
+    ["runs/native_cache.gin", *gin_file], gin_bindings, gin_search_paths
+  )
+  training_data.use_records(tfds_data_dir)
+  given = {key: value for key, value in settings.items() if value is not None}
+  return gin.get_configurable("cache_tokens")(**given)
 
 
 def train(
@@ -33,7 +63,8 @@ def train(
     gin_file: gin files, e.g. runs/native_finetune.gin and an experiment.
     gin_bindings: single bindings, which win over the files.
     gin_search_paths: where else to look for gin files.
-    tfds_data_dir: the folder of the records.
+    tfds_data_dir: the folder of the records; not read if CACHED_TOKENS is
+      bound.
 
   Returns:
     The manifest, with "step": how far training has come.
@@ -41,44 +72,37 @@ def train(
   Raises:
     InputError: if something of this cannot be used.
   """
-  _prepare(gin_file, gin_bindings, gin_search_paths, tfds_data_dir)
+  gin_files.parse(gin_file, gin_bindings, gin_search_paths)
   runner = gin.get_configurable("runner.train")
-  name, lengths, model_dir, model = map(
+  name, lengths, model_dir, model, tokens = map(
     _macro, ("MIXTURE_OR_TASK_NAME", "TASK_FEATURE_LENGTHS", "MODEL_DIR",
-             "MODEL"),
+             "MODEL", "CACHED_TOKENS"),
   )  # fmt: skip
-  _check_vocabulary(model)
+  if tokens:
+    data = training_data.of_tokens(tokens, name, lengths, tfds_data_dir)
+  else:
+    training_data.use_records(tfds_data_dir)
+    data = training_data.of_records(name, lengths)
+  _check_rows(model, data.vocabulary)
   model_dir = Path(model_dir)
+  if (model_dir / "checkpoints").is_dir():
+    _check_same(model_dir, data.made_of)
+  libraries = ["jax", "flax", "optax", "orbax-checkpoint"]
   manifest = {
     "stage": "train",
-    "made_of": _made_of(name) | {"task_feature_lengths": dict(lengths)},
+    "made_of": data.made_of,
     "tfds_data_dir": str(Path(tfds_data_dir).resolve()),
-    "vocabulary": vocabulary.describe(),
+    "vocabulary": data.vocabulary,
     "parameters": _count_parameters(model),
     "devices": [str(device) for device in jax.devices()],
     "versions": artifacts.versions(
-      ("jax", "flax", "optax", "orbax-checkpoint", "seqio", "tensorflow")
+      (*libraries, *([] if tokens else ["seqio", "tensorflow"]))
     ),
+    "too_long": data.too_long,
   }
-  if (model_dir / "checkpoints").is_dir():
-    _check_same(model_dir, manifest["made_of"])
-  manifest["too_long"] = {
-    task.name: pipeline.count_unfit(task.name, "train", lengths)
-    for task in seqio.get_subtasks(pipeline.task_or_mixture(name))
-  }
-  for task, too_long in manifest["too_long"].items():
-    if too_long["skipped"] == too_long["of"]:
-      raise InputError(
-        f"{task}: none of {too_long['of']} training records fits "
-        f"{dict(lengths)} tokens: give longer TASK_FEATURE_LENGTHS"
-      )
-    if too_long["skipped"]:
-      print(
-        f"{task}: {too_long['skipped']} of the first {too_long['of']} training "
-        f"records do not fit {dict(lengths)} tokens, and are left out",
-        file=sys.stderr,
-      )
+  _check_fit(data, lengths)
   if jax.process_index() == 0:
+    _tell(data, lengths)
     artifacts.atomic_write_text(model_dir / CONFIG_FILE, gin.config_str())
     artifacts.atomic_write_text(
       model_dir / artifacts.MANIFEST, json.dumps(manifest, indent=2) + "\n"
@@ -124,39 +148,21 @@ def evaluate(
   manifest = folder / artifacts.MANIFEST
   if tfds_data_dir is None and manifest.exists():
     tfds_data_dir = json.loads(manifest.read_text())["tfds_data_dir"]
-  _prepare(
+  gin_files.parse(
     ["runs/native_evaluate.gin", *(gin_file or [str(config)])],
     [*gin_bindings, f"MODEL_DIR = {str(folder)!r}"],
     gin_search_paths,
-    tfds_data_dir or "data/records",
   )
-  _check_vocabulary(_macro("MODEL"))
+  training_data.use_records(tfds_data_dir or "data/records")
+  vocabulary = training_data.describe_vocabulary()
+  _check_rows(_macro("MODEL"), vocabulary)
   if manifest.exists():
-    made_of = _made_of(_macro("MIXTURE_OR_TASK_NAME"))
-    _check_same(folder, {"vocabulary": made_of["vocabulary"]})
+    _check_same(folder, {"vocabulary": vocabulary["sha256"]})
   given = {key: value for key, value in settings.items() if value is not None}
   defaults = {"out": folder / "evaluation", "system": folder.resolve().name}
   if step is not None:
     defaults["checkpoint"] = checkpoint.find(folder, step)
   return gin.get_configurable("instructrec_jax.evaluate")(**defaults | given)
-
-
-def _made_of(name: str) -> dict[str, Any]:
-  """Returns what a run cannot change half-way, as JSON."""
-  sources = {
-    task.source.tfds_dataset.name: task.source.tfds_dataset.builder.data_path
-    for task in seqio.get_subtasks(pipeline.task_or_mixture(name))
-    if isinstance(task.source, seqio.TfdsDataSource)
-  }
-  return {
-    "mixture": name,
-    "vocabulary": vocabulary.describe()["sha256"],
-    "records": {
-      source: artifacts.read_manifest(folder, "build")["fingerprint"]
-      for source, folder in sources.items()
-      if (Path(folder) / artifacts.MANIFEST).exists()  # Else not `build`'s.
-    },
-  }
 
 
 def _check_same(model_dir: Path, made_of: dict[str, Any]) -> None:
@@ -171,17 +177,36 @@ def _check_same(model_dir: Path, made_of: dict[str, Any]) -> None:
       )
 
 
-def _prepare(
-  gin_file: Sequence[str],
-  gin_bindings: Sequence[str],
-  gin_search_paths: Sequence[str],
-  tfds_data_dir: str,
-) -> None:
-  """Reads gin, and makes the records' tasks known."""
-  seqio.set_tfds_data_dir_override(str(tfds_data_dir))
-  tasks.register_found(tfds_data_dir)
-  gin_files.parse(gin_file, gin_bindings, gin_search_paths)
-  vocabulary.RUN_VOCABULARY.forget()
+def _check_fit(data: training_data.TrainingData, lengths: Any) -> None:
+  """Raises InputError if no record of a task fits."""
+  for task, too_long in data.too_long.items():
+    if too_long["skipped"] == too_long["of"]:
+      raise InputError(
+        f"{task}: none of {too_long['of']} training records fits "
+        f"{dict(lengths)} tokens: give longer TASK_FEATURE_LENGTHS"
+      )
+
+
+def _tell(data: training_data.TrainingData, lengths: Any) -> None:
+  """Prints what is left out of training, and what is repeated in it."""
+  which = "the first " if data.is_sample else ""
+  for task, too_long in data.too_long.items():
+    if too_long["skipped"]:
+      print(
+        f"{task}: {too_long['skipped']} of {which}{too_long['of']} training "
+        f"records do not fit {dict(lengths)} tokens, and are left out",
+        file=sys.stderr,
+      )
+  if data.renderings is None:
+    return
+  epochs = _macro("TRAIN_STEPS") * _macro("BATCH_SIZE") / data.epoch_rows
+  if epochs > data.renderings:
+    print(
+      f"training takes {epochs:.1f} epochs, but tokens are cached for "
+      f"{data.renderings}: after that, wordings and negatives repeat. "
+      f"`instructrec cache --epochs={math.ceil(epochs)}` makes enough",
+      file=sys.stderr,
+    )
 
 
 def _macro(name: str) -> Any:
@@ -189,12 +214,12 @@ def _macro(name: str) -> Any:
   return gin.get_configurable(f"{name}/gin.macro")()
 
 
-def _check_vocabulary(model: Any) -> None:
+def _check_rows(model: Any, vocabulary: Mapping[str, Any]) -> None:
   """Raises InputError if the model has fewer rows than the vocabulary."""
-  rows, pieces = model.config.vocab_size, vocabulary.RUN_VOCABULARY.vocab_size
+  rows, pieces = model.config.vocab_size, vocabulary["pieces"]
   if pieces > rows:
     raise InputError(
-      f"the vocabulary {vocabulary.path()} has {pieces} pieces, but the model "
+      f"the vocabulary {vocabulary['file']} has {pieces} pieces, but the model "
       f"only {rows} rows: bind VOCAB_SIZE to {pieces} or more"
     )
 

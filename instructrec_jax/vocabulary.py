@@ -1,6 +1,7 @@
 """The one vocabulary of a run: T5's SentencePiece, or one of your own.
 
-Which of them a run uses is one gin setting, `vocabulary.location`:
+Which of them a run uses is one gin setting, `vocabulary.location` (see
+vocabulary_file.py):
 
   "t5"            T5's and Flan-T5's vocabulary, read from the public bucket;
   a dataset       the small one that `instructrec build --vocabulary_size` has
@@ -17,45 +18,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import gin
 import polars as pl
 import sentencepiece
 import seqio
-from etils import epath
 
 from instructrec_jax.errors import InputError
 from instructrec_jax.instructions import render
-from instructrec_jax.instructions.catalogue import Catalogue
 from instructrec_jax.instructions.templates import TEMPLATES
-
-T5_VOCABULARY = "gs://t5-data/vocabs/cc_all.32000.100extra/sentencepiece.model"
-FILE_NAME = "vocabulary.model"
-
-
-@gin.configurable("vocabulary", module="instructrec_jax")
-def path(location: str = "t5") -> str:
-  """Returns the SentencePiece model file that `location` names.
-
-  Args:
-    location: "t5", the name of a built dataset, or the path of a model file.
-
-  Raises:
-    InputError: if there is no such file; the message says where it was looked
-      for.
-  """
-  if location == "t5":
-    return T5_VOCABULARY
-  if "/" in location or location.endswith(".model"):
-    found = epath.Path(location)
-  else:
-    found = Catalogue(location).folder / FILE_NAME
-  if not found.exists():
-    raise InputError(
-      f"no vocabulary {location!r}: {found} does not exist. Expected 't5', the "
-      "name of a dataset built with --vocabulary_size, or the path of a "
-      "SentencePiece model file."
-    )
-  return str(found)
+from instructrec_jax.vocabulary_file import FILE_NAME, path
 
 
 class RunVocabulary(seqio.SentencePieceVocabulary):

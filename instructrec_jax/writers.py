@@ -3,37 +3,21 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gin
+import tensorboard.summary
 import tqdm
-from clu import metric_writers
 
 from instructrec_jax.artifacts import atomic_write_text
+from instructrec_jax.train import runner
 
 METRICS_FILE = "metrics.jsonl"
 
 
-class _ScalarsWriter(metric_writers.MetricWriter):
-  """A writer of scalars and of nothing else."""
-
-  def flush(self) -> None:
-    """Puts what was written where it belongs."""
-
-  def close(self) -> None:
-    """Flushes."""
-    self.flush()
-
-  def _unsupported(self, *args: Any, **kwargs: Any) -> None:
-    raise TypeError(f"{type(self).__name__} writes scalars only")
-
-  write_summaries = write_images = write_videos = write_audios = _unsupported
-  write_texts = write_histograms = write_hparams = _unsupported
-
-
-class TerminalWriter(_ScalarsWriter):
+class TerminalWriter:
   """Prints a line, above the progress bar where there is one."""
 
   def write_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
@@ -41,8 +25,36 @@ class TerminalWriter(_ScalarsWriter):
     figures = (f"{name} {float(x):.4g}" for name, x in scalars.items())
     tqdm.tqdm.write(f"step {step}: {', '.join(figures)}", file=sys.stderr)
 
+  def flush(self) -> None:
+    """Nothing is held back."""
 
-class JsonLinesWriter(_ScalarsWriter):
+
+class TensorBoardWriter:
+  """Writes scalars as TensorBoard reads them, by its own code, in numpy."""
+
+  def __init__(self, folder: Path):
+    """Remembers where to write; nothing is touched before the first figures.
+
+    Args:
+      folder: made, if need be.
+    """
+    self._folder = folder
+    self._writer: tensorboard.summary.Writer | None = None
+
+  def write_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
+    """Writes figures, each under its name."""
+    if self._writer is None:
+      self._writer = tensorboard.summary.Writer(str(self._folder))
+    for name, x in scalars.items():
+      self._writer.add_scalar(name, float(x), step)
+
+  def flush(self) -> None:
+    """Puts what was written where it belongs."""
+    if self._writer is not None:
+      self._writer.flush()
+
+
+class JsonLinesWriter:
   """Writes scalars as one JSON object a line: {"step": 10, "loss": 2.5, …}.
 
   A run that is started again takes up at its last checkpoint. Lines of the
@@ -76,21 +88,39 @@ class JsonLinesWriter(_ScalarsWriter):
     lines = whole.splitlines(keepends=False)
     return [f"{x}\n" for x in lines if json.loads(x)["step"] < step]
 
+  def flush(self) -> None:
+    """Nothing is held back."""
+
+
+class Writers:
+  """Several writers as one."""
+
+  def __init__(self, writers: Sequence[runner.Writer]):
+    self._writers = writers
+
+  def write_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
+    """Gives the figures of a step to each."""
+    for writer in self._writers:
+      writer.write_scalars(step, scalars)
+
+  def flush(self) -> None:
+    """Flushes each."""
+    for writer in self._writers:
+      writer.flush()
+
 
 @gin.configurable(module="instructrec_jax")
-def default_writer(
-  model_dir: str | os.PathLike = gin.REQUIRED,
-) -> metric_writers.MetricWriter:
+def default_writer(model_dir: str | os.PathLike = gin.REQUIRED) -> Writers:
   """Returns a writer to the terminal, TensorBoard and metrics.jsonl.
 
   Args:
     model_dir: the run's folder, which gets the two files.
   """
   model_dir = Path(model_dir)
-  return metric_writers.MultiWriter(
+  return Writers(
     [
       TerminalWriter(),
-      metric_writers.SummaryWriter(str(model_dir / "tensorboard")),
+      TensorBoardWriter(model_dir / "tensorboard"),
       JsonLinesWriter(model_dir / METRICS_FILE),
     ]
   )

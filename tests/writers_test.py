@@ -1,6 +1,7 @@
 import json
 
-import pytest
+from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.util import tensor_util
 
 from instructrec_jax import writers
 
@@ -38,11 +39,14 @@ def test_the_terminal_shows_a_line(capsys):
 def test_default_writer_writes_tensorboard_and_json(tmp_path):
   writer = writers.default_writer(tmp_path)
   writer.write_scalars(1, {"loss": 1.0})
+  writer.write_scalars(2, {"loss": 0.5})
   writer.flush()
   assert (tmp_path / "metrics.jsonl").exists()
-  assert list((tmp_path / "tensorboard").glob("events*"))
-
-
-def test_only_scalars():
-  with pytest.raises(TypeError, match="scalars only"):
-    writers.TerminalWriter().write_texts(1, {"a": "b"})
+  events = event_accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+  events.Reload()
+  [name] = events.Tags()["tensors"]
+  figures = [
+    (event.step, tensor_util.make_ndarray(event.tensor_proto).item())
+    for event in events.Tensors(name)
+  ]
+  assert (name, figures) == ("loss", [(1, 1.0), (2, 0.5)])

@@ -1,0 +1,225 @@
+"""What a run trains on: records through SeqIO, or tokens cached from them.
+
+Cached tokens need neither SeqIO nor TensorFlow, which therefore are imported
+where records are used, and not before.
+"""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gin
+
+from instructrec_jax import artifacts, vocabulary_file
+from instructrec_jax.data import names
+from instructrec_jax.errors import InputError
+from instructrec_jax.model import sharding
+from instructrec_jax.tokens import loader
+from instructrec_jax.tokens.cache import FEATURES, TokenCache
+from instructrec_jax.train import checkpoint
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingData:
+  """What there is to know of a run's training data.
+
+  Attributes:
+    made_of: what a run cannot change half-way, as JSON.
+    vocabulary: its file, its digest, and how many pieces it has.
+    too_long: by task, how many records were "skipped" as they do not fit, "of"
+      how many.
+    is_sample: whether these are the first records, or all.
+    renderings: how many epochs differ in wordings and negatives; None for all.
+    epoch_rows: rows of an epoch, about; None where that is not known.
+  """
+
+  made_of: dict[str, Any]
+  vocabulary: dict[str, Any]
+  too_long: dict[str, dict[str, int]]
+  is_sample: bool = False
+  renderings: int | None = None
+  epoch_rows: float | None = None
+
+
+@gin.configurable(module="instructrec_jax")
+def train_batches(
+  mixture_or_task_name: str = gin.REQUIRED,
+  task_feature_lengths: Mapping[str, int] = gin.REQUIRED,
+  batch_size: int = gin.REQUIRED,
+  seed: int = 0,
+  pack: bool = True,
+  num_partitions: int = 1,
+  cached_tokens: str | os.PathLike[str] | None = None,
+) -> checkpoint.Batches:
+  """Returns the training batches of this process.
+
+  Args:
+    mixture_or_task_name: registered with SeqIO.
+    task_feature_lengths: tokens of "inputs" and "targets" in a row.
+    batch_size: rows of a batch, over all processes.
+    seed: of the order; without a cache, of wordings and negatives as well.
+    pack: whether several examples share a row.
+    num_partitions: devices that one copy of the parameters is split over, and
+      that therefore are fed the same rows.
+    cached_tokens: a folder that `instructrec cache` has written.
+
+  Raises:
+    InputError: for an unknown name, or a batch the processes cannot share.
+  """
+  shard = sharding.data_shard(sharding.make_mesh(num_partitions))
+  if cached_tokens:
+    return loader.CachedBatches(
+      TokenCache(cached_tokens), batch_size, seed, pack, shard
+    )
+  from instructrec_jax import pipeline
+
+  return pipeline.train_batches(
+    mixture_or_task_name, task_feature_lengths, batch_size, seed, pack, shard
+  )
+
+
+def use_records(tfds_data_dir: str) -> None:
+  """Makes the tasks of records known, once gin was read."""
+  from instructrec_jax import quiet_tensorflow
+
+  quiet_tensorflow.load()
+  import seqio
+
+  from instructrec_jax import tasks, vocabulary
+
+  seqio.set_tfds_data_dir_override(str(tfds_data_dir))
+  tasks.register_found(tfds_data_dir)
+  vocabulary.RUN_VOCABULARY.forget()
+
+
+def of_records(name: str, lengths: Mapping[str, int]) -> TrainingData:
+  """Returns what there is to know of a mixture's records.
+
+  Args:
+    name: of a mixture or task.
+    lengths: tokens of inputs and targets.
+
+  Raises:
+    InputError: if there is no such mixture.
+  """
+  import seqio
+
+  from instructrec_jax import pipeline
+
+  subtasks = seqio.get_subtasks(pipeline.task_or_mixture(name))
+  return TrainingData(
+    made_of=made_of_records(name)
+    | {"task_feature_lengths": dict(lengths), "tokens": None},
+    vocabulary=describe_vocabulary(),
+    too_long={
+      task.name: pipeline.count_unfit(task.name, "train", lengths)
+      for task in subtasks
+    },
+    is_sample=True,
+  )
+
+
+def describe_vocabulary() -> dict[str, Any]:
+  """Returns file, digest and number of pieces of the run's vocabulary."""
+  from instructrec_jax import vocabulary
+
+  return vocabulary.describe()
+
+
+def made_of_records(name: str) -> dict[str, Any]:
+  """Returns digests of a mixture's records and of the vocabulary, as JSON."""
+  import seqio
+
+  from instructrec_jax import pipeline
+
+  sources = {
+    task.source.tfds_dataset.name: task.source.tfds_dataset.builder.data_path
+    for task in seqio.get_subtasks(pipeline.task_or_mixture(name))
+    if isinstance(task.source, seqio.TfdsDataSource)
+  }
+  return {
+    "mixture": name,
+    "vocabulary": describe_vocabulary()["sha256"],
+    "records": {
+      source: artifacts.read_manifest(folder, "build")["fingerprint"]
+      for source, folder in sources.items()
+      if (Path(folder) / artifacts.MANIFEST).exists()  # Else not `build`'s.
+    },
+  }
+
+
+def of_tokens(
+  folder: str, name: str, lengths: Mapping[str, int], tfds_data_dir: str
+) -> TrainingData:
+  """Returns what there is to know of cached tokens.
+
+  Args:
+    folder: of the cache.
+    name: the run's mixture or task.
+    lengths: the run's tokens of inputs and targets.
+    tfds_data_dir: where the vocabulary of a dataset is looked for; it need not
+      be there.
+
+  Raises:
+    InputError: if there is no cache, or it is of something else than the run.
+  """
+  tokens = TokenCache(folder)
+  options, inputs = tokens.manifest["options"], tokens.manifest["inputs"]
+  vocabulary = tokens.manifest["counts"]["vocabulary"]
+  cached = options["task_feature_lengths"]
+  for macro, there, now in (
+    ("MIXTURE_OR_TASK_NAME", options["mixture"], name),
+    ("TASK_FEATURE_LENGTHS", cached, {key: lengths[key] for key in FEATURES}),
+    ("VOCABULARY", *_vocabularies(vocabulary, tfds_data_dir)),
+  ):
+    if there != now:
+      raise InputError(
+        f"{folder} holds tokens made with {macro} = {there!r}, but the run has "
+        f"{now!r}: bind {macro} as it was, or cache tokens for this run with "
+        "`instructrec cache`"
+      )
+  batches = loader.CachedBatches(tokens, batch_size=1)
+  return TrainingData(
+    made_of=inputs
+    | {
+      "mixture": name,
+      "task_feature_lengths": dict(lengths),
+      "tokens": tokens.fingerprint,
+    },
+    vocabulary={key: vocabulary[key] for key in ("file", "sha256", "pieces")},
+    too_long={
+      task: {"skipped": counts["left_out"], "of": counts["records"]}
+      for task, counts in tokens.tasks.items()
+    },
+    renderings=tokens.renderings,
+    epoch_rows=batches.epoch_examples / batches.examples_per_row,
+  )
+
+
+def _vocabularies(
+  cached: Mapping[str, Any], tfds_data_dir: str
+) -> tuple[str, str]:
+  """Returns two names of vocabularies, alike if the run's is the cache's.
+
+  The run's file is compared where it is at hand. A machine that has tokens only
+  must do with comparing the settings.
+  """
+  setting = vocabulary_file.setting()
+  if vocabulary_file.is_path(setting):
+    file = Path(setting)
+  else:
+    folder = Path(tfds_data_dir) / names.records_name(setting)
+    file = folder / names.RECORDS_VERSION / vocabulary_file.FILE_NAME
+  if not file.is_file():
+    return cached["setting"], setting
+  with file.open("rb") as model:
+    digest = hashlib.file_digest(model, "sha256").hexdigest()
+  if digest == cached["sha256"]:
+    return setting, setting
+  return (
+    f"{cached['setting']} (sha256 {cached['sha256'][:12]})",
+    f"{setting} (sha256 {digest[:12]})",
+  )

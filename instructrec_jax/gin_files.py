@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import gin
 
@@ -64,6 +65,11 @@ def parse(
   finally:
     logging.disable(logging.NOTSET)
   _check_macros(files)
+
+
+def macro(name: str) -> Any:
+  """Returns the value of a macro, with what it refers to called."""
+  return gin.get_configurable(f"{name}/gin.macro")()
 
 
 def _find(file: str, folders: Sequence[Path]) -> Path:

@@ -13,6 +13,7 @@ import numpy as np
 
 from instructrec_jax import artifacts, gin_files, training_data
 from instructrec_jax.errors import InputError
+from instructrec_jax.gin_files import macro
 from instructrec_jax.train import checkpoint
 
 CONFIG_FILE = "config.gin"
@@ -75,7 +76,7 @@ def train(
   gin_files.parse(gin_file, gin_bindings, gin_search_paths)
   runner = gin.get_configurable("runner.train")
   name, lengths, model_dir, model, tokens = map(
-    _macro, ("MIXTURE_OR_TASK_NAME", "TASK_FEATURE_LENGTHS", "MODEL_DIR",
+    macro, ("MIXTURE_OR_TASK_NAME", "TASK_FEATURE_LENGTHS", "MODEL_DIR",
              "MODEL", "CACHED_TOKENS"),
   )  # fmt: skip
   if tokens:
@@ -155,7 +156,7 @@ def evaluate(
   )
   training_data.use_records(tfds_data_dir or "data/records")
   vocabulary = training_data.describe_vocabulary()
-  _check_rows(_macro("MODEL"), vocabulary)
+  _check_rows(macro("MODEL"), vocabulary)
   if manifest.exists():
     _check_same(folder, {"vocabulary": vocabulary["sha256"]})
   given = {key: value for key, value in settings.items() if value is not None}
@@ -199,7 +200,7 @@ def _tell(data: training_data.TrainingData, lengths: Any) -> None:
       )
   if data.renderings is None:
     return
-  epochs = _macro("TRAIN_STEPS") * _macro("BATCH_SIZE") / data.epoch_rows
+  epochs = macro("TRAIN_STEPS") * macro("BATCH_SIZE") / data.epoch_rows
   if epochs > data.renderings:
     print(
       f"training takes {epochs:.1f} epochs, but tokens are cached for "
@@ -207,11 +208,6 @@ def _tell(data: training_data.TrainingData, lengths: Any) -> None:
       f"`instructrec cache --epochs={math.ceil(epochs)}` makes enough",
       file=sys.stderr,
     )
-
-
-def _macro(name: str) -> Any:
-  """Returns the value of a gin macro, with what it refers to called."""
-  return gin.get_configurable(f"{name}/gin.macro")()
 
 
 def _check_rows(model: Any, vocabulary: Mapping[str, Any]) -> None:

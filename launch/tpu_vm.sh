@@ -62,14 +62,22 @@ on_all() {
 
 create() {
   split_topology
-  # What gcloud calls it, and the system that Google advises.
-  declare -A types=([v4]=v4 [v5e]=v5litepod [v5p]=v5p [v6e]=v6e)
+  # What gcloud calls it: of v5e and v6e so many chips, of v5p so many cores, which
+  # a chip has two of. Only of v4 it takes shapes.
+  declare -A types=(
+    [v4]="--type=v4 --topology=$topology"
+    [v5e]=--accelerator-type=v5litepod-$chips
+    [v5p]=--accelerator-type=v5p-$((2 * chips))
+    [v6e]=--accelerator-type=v6e-$chips
+  )
+  # The systems that Google advises.
   declare -A systems=(
     [v4]=tpu-ubuntu2204-base [v5e]=v2-alpha-tpuv5-lite
     [v5p]=v2-alpha-tpuv5 [v6e]=v2-alpha-tpuv6e
   )
   local system=${flags[runtime-version]:-${systems[$generation]}}
-  local options=(--type="${types[$generation]}" --topology="$topology")
+  local options
+  read -ra options <<<"${types[$generation]}"
   [[ ${flags[spot]} == no ]] || options+=(--spot)
   if [[ ${flags[queued]} == yes ]]; then
     tpus queued-resources create --node-id="${flags[name]}" \
@@ -108,6 +116,18 @@ state() {
   now=$(describe tpu-vm state)
   # A request without its TPU is of no use.
   [[ ${flags[queued]} == no || $now != ABSENT ]] || now=PREEMPTED
+  echo "$now"
+}
+
+# Prints the state once gcloud has had the time to learn of a preemption, which
+# workers feel before.
+later_state() {
+  local now look
+  for look in 1 2 3 4; do
+    sleep 30
+    now=$(state)
+    [[ $now == READY && $look != 4 ]] || break
+  done
   echo "$now"
 }
 
@@ -170,7 +190,7 @@ train() {
     fi
     ssh=0
     on_all "$command" 2>&1 | tee "$log" || ssh=$?
-    # gcloud's own exit status does not say what the workers' were.
+    # gcloud's exit status is only that of the first worker that failed.
     statuses=$(sed -n 's/.*instructrec worker [^ ]*: //p' "$log" | sort -u)
     if ((ssh == 0)) && [[ $statuses == "exit status 0" ]]; then
       say "finished"
@@ -179,10 +199,8 @@ train() {
       say "stopped; the same command goes on from the newest checkpoint"
       exit "$UNFINISHED"
     fi
-    # gcloud may learn of a preemption after we do.
-    sleep 30
     ((try <= flags[max-restarts])) || die "not finished after $try starts"
-    if [[ $(state) != READY ]]; then
+    if [[ $(later_state) != READY ]]; then
       up
       install
     elif [[ -n $statuses ]] && grep -qv "exit status \(0\|$UNFINISHED\)$" \

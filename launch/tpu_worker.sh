@@ -73,18 +73,14 @@ run() {
 }
 
 supervise() {
-  local child status=0
+  local status=0
   cd "$checkout"
   PATH=$checkout/.venv/bin:$PATH
-  # A VM that is taken away sends SIGTERM to everything; the job saves then.
+  # A VM that is taken away sends SIGTERM to everything. The job saves then, and
+  # the trap waits for it.
   trap ':' TERM
-  "$@" &
-  child=$!
   echo $$ >"$state/pid"
-  while kill -0 "$child" 2>/dev/null; do
-    wait "$child" || true
-  done
-  wait "$child" || status=$?
+  "$@" || status=$?
   echo "$status" >"$state/status"
 }
 

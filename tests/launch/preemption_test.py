@@ -1,0 +1,48 @@
+"""What every launcher relies on: SIGTERM saves, and says so."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import launch_world
+import runs_test
+
+
+def test_training_saves_on_sigterm_and_the_same_command_goes_on(
+  small_data, tmp_path
+):
+  def train(steps):
+    return subprocess.Popen(
+      [
+        sys.executable, "-m", "instructrec_jax.cli", "train",
+        f"--tfds_data_dir={small_data / 'records'}",
+        *(f"--gin_file={file}" for file in runs_test._FILES),
+        *(f"--gin.{binding}" for binding in runs_test._TINY),
+        f"--gin.MODEL_DIR='{tmp_path}'", f"--gin.TRAIN_STEPS={steps}",
+        "--gin.CHECKPOINT_PERIOD=1000000",
+      ],
+      cwd=launch_world.ROOT,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )  # fmt: skip
+
+  def steps():
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line)["step"] for line in lines]
+
+  run = train(10**6)
+  launch_world.wait_for(tmp_path / "metrics.jsonl", "\n", seconds=120)
+  run.send_signal(signal.SIGTERM)
+  _, err = run.communicate(timeout=120)
+  assert run.returncode == 143, err
+  assert "instructrec train: terminated" in err
+  [saved] = [int(p.name) for p in (tmp_path / "checkpoints").iterdir()]
+  assert steps() == list(range(1, saved + 1))
+
+  run = train(saved + 2)
+  out, err = run.communicate(timeout=120)
+  assert run.returncode == 0, err
+  assert f"{saved + 2} steps are trained" in out
+  assert steps() == list(range(1, saved + 3))

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   args = parser.parse_args(rest)
   if bindings and "gin_bindings" not in vars(args):
     parser.error(
-      f"--gin.… is for cache, train and evaluate, not {args.command}"
+      f"--gin.… is for cache, train, evaluate and plan, not {args.command}"
     )
   if bindings:
     args.gin_bindings = bindings
@@ -185,6 +185,12 @@ def _demo(**options) -> None:
   demo.demo(**options)
 
 
+def _plan(**options) -> None:
+  from instructrec_jax.plan import command
+
+  command.plan(**options)
+
+
 def _convert(**options) -> None:
   from instructrec_jax.weights import convert
 
@@ -272,6 +278,17 @@ _COMMANDS = {
     """
   instructrec demo --out demo""",
   ),
+  "plan": (
+    _plan,
+    "what a run needs on a TPU topology, compiled without one (extra [tpu])",
+    """
+  instructrec plan --topology=v5e:4x4 --gin_file=runs/native_finetune.gin \\
+    --gin_file=experiments/games_flan_t5_xl.gin
+  instructrec plan --topology=v4:2x2x4 --scoring --sweep …
+
+A step that does not fit is an answer, and exits with 0. To compile takes a
+minute or more each time; the largest batch up to three times more.""",
+  ),
   "convert": (
     _convert,
     "weights to another format: ours, T5X's or Hugging Face's",
@@ -313,6 +330,7 @@ def _parser() -> argparse.ArgumentParser:
     )
   _data_flags(added)
   _run_flags(added)
+  _plan_flags(added["plan"].add_argument)
   _convert_flags(added["convert"].add_argument)
   _result_flags(added)
   return parser
@@ -361,7 +379,7 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
 
 
 def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
-  for name in ("cache", "train", "evaluate"):
+  for name in ("cache", "train", "evaluate", "plan"):
     add = added[name].add_argument
     add(
       "--gin_file",
@@ -402,6 +420,34 @@ def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add("--system", help="name in tables (that of MODEL_DIR)")
   add("--seed", type=int, help="of the bootstrap intervals (0)")
   add("--out", help="folder for results (MODEL_DIR/evaluation)")
+
+
+def _plan_flags(add: Callable[..., argparse.Action]) -> None:
+  add(
+    "--topology",
+    required=True,
+    help="chip (v4, v5e, v5p or v6e) and shape, e.g. v5e:4x4 or v4:2x2x4",
+  )
+  add(
+    "--scoring",
+    action="store_true",
+    help="plan the scoring of candidates instead of training",
+  )
+  add("--num_candidates", type=int, default=10, help="of a request (10)")
+  add("--batch_size", type=int, help="rows over all chips (BATCH_SIZE)")
+  add(
+    "--largest_batch",
+    action=argparse.BooleanOptionalAction,
+    default=True,
+    help="look for the largest batch that fits",
+  )
+  add(
+    "--sweep",
+    action="store_true",
+    help="a table of every mesh of the chips: NUM_PARTITIONS by "
+    "PARAMETER_PARTITIONING_DIMS",
+  )
+  add("--json", dest="as_json", action="store_true", help="print JSON")
 
 
 def _convert_flags(add: Callable[..., argparse.Action]) -> None:

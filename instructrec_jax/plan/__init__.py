@@ -1,0 +1,1 @@
+"""A pod without a pod: what a step needs on a TPU, compiled on a CPU."""

@@ -1,0 +1,203 @@
+"""What a plan says: a report to read, a table of meshes, and JSON."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from instructrec_jax.plan import steps
+from instructrec_jax.plan.compile import Figures
+from instructrec_jax.plan.search import Largest
+
+_GB = 1e9
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """A step, compiled for a topology.
+
+  Attributes:
+    what: "training step" or "scoring step".
+    topology: its name.
+    mesh: chips over each axis.
+    layout: how the step is spread over them.
+    batch_size: rows over all chips.
+    tokens: positions of a row, inputs and targets, padding included.
+    bytes_a_chip: of each part of what the step is given.
+    useful_flops: a chip's share, without what is computed again.
+    figures: the compiler's.
+  """
+
+  what: str
+  topology: str
+  mesh: dict[str, int]
+  layout: steps.Layout
+  batch_size: int
+  tokens: int
+  bytes_a_chip: dict[str, int]
+  useful_flops: float
+  figures: Figures
+
+  @property
+  def seconds(self) -> float | None:
+    """The estimated time of a step, None if it does not fit."""
+    parts = self.figures.seconds
+    return max(parts.values()) if parts else None
+
+  @property
+  def utilisation(self) -> float | None:
+    """The share of the chip's peak that useful flops get, by the estimate."""
+    if not self.seconds:
+      return None
+    return self.useful_flops / self.seconds / self.figures.chip.peak
+
+
+def text(plan: Plan) -> str:
+  """Returns the report of one plan."""
+  figures, chip, layout = plan.figures, plan.figures.chip, plan.layout
+  chips = plan.mesh["data"] * plan.mesh["model"]
+  over = (
+    "data and model" if layout.parameter_partitioning_dims == 2 else "model"
+  )
+  parts = layout.num_microbatches or 1
+  rows = [
+    (name, _gb(size), f"split over {over}" if name != "batch" else "")
+    for name, size in plan.bytes_a_chip.items()
+  ]
+  if figures.fits:
+    rows += [
+      (
+        "arguments",
+        _gb(figures.arguments),
+        "the above, as laid out on the chip",
+      ),
+      ("temporaries", _gb(figures.temporaries), "activations, gradients, …"),
+      ("program, results", _gb(figures.code + figures.results), ""),
+    ]
+  rows.append(
+    ("peak", _gb(figures.peak), f"of {_gb(chip.memory)}: {_verdict(figures)}")
+  )
+  again = 1 - plan.useful_flops / figures.flops if figures.flops else 0.0
+  rows.append(
+    (
+      "matrix products",
+      f"{figures.flops / 1e12:.2f} Tflop",
+      f"{again:.0%} of them computed again to save memory",
+    )
+  )
+  if figures.fits:
+    busy = figures.seconds
+    rows += [
+      ("moved to and from HBM", _gb(figures.hbm_bytes), ""),
+      ("sent to other chips", _gb(figures.ici_bytes), ""),
+      (
+        "step",
+        f"{plan.seconds:.3g} s",
+        "estimated: the longest of "
+        + ", ".join(f"{part} {time:.3g} s" for part, time in busy.items()),
+      ),
+      (
+        "",
+        f"{plan.utilisation:.0%}",
+        f"of the peak of {chip.peak / 1e12:.0f} Tflop/s, by this estimate",
+      ),
+      (
+        "",
+        f"{plan.batch_size * plan.tokens / plan.seconds:,.0f}",
+        "positions a second on all chips",
+      ),
+    ]
+  rows.append(("compilation", f"{figures.compile_seconds:.0f} s", ""))
+  return "\n".join(
+    [
+      f"{plan.what} on {plan.topology}: {chips} chips, data "
+      f"{plan.mesh['data']}, model {plan.mesh['model']}, batch "
+      f"{plan.batch_size}" + (f" in {parts} parts" if parts > 1 else ""),
+      "",
+      "per chip",
+      *(
+        f"  {name:<22}{value:>13}  {note}".rstrip()
+        for name, value, note in rows
+      ),
+    ]
+  )
+
+
+def largest_text(largest: Largest) -> str:
+  """Returns a line on the largest batch."""
+  if not largest.fits:
+    return f"no batch fits: not even {largest.fails} rows"
+  if largest.fails is None:
+    return f"largest batch: {largest.fits} rows fit; larger ones were not tried"
+  if largest.is_exact:
+    return f"largest batch that fits: {largest.fits} rows"
+  return (
+    f"largest batch: {largest.fits} rows fit, {largest.fails} do not; between "
+    "them nothing was compiled"
+  )
+
+
+def table(plans: Sequence[Plan], skipped: Sequence[tuple[str, str]]) -> str:
+  """Returns a table of meshes, the fastest that fit first.
+
+  Args:
+    plans: of the same step.
+    skipped: other meshes, and why they cannot be used.
+  """
+  lines = [
+    f"{plans[0].what} on {plans[0].topology}, batch {plans[0].batch_size}"
+    if plans
+    else "no mesh can be used",
+    "",
+    f"{'data, model':>12} {'dims':>4} {'peak GB':>8} {'of':>6} {'step s':>8} "
+    f"{'of peak':>7} {'compiled':>8}",
+  ]
+  for plan in sorted(plans, key=lambda p: p.seconds or float("inf")):
+    figures = plan.figures
+    mesh = f"{plan.mesh['data']}, {plan.mesh['model']}"
+    speed = (
+      f"{plan.seconds:8.3g} {plan.utilisation:7.0%}"
+      if figures.fits
+      else f"{'-':>8} {'-':>7}"
+    )
+    lines.append(
+      f"{mesh:>12} {plan.layout.parameter_partitioning_dims:>4} "
+      f"{figures.peak / _GB:8.2f} {figures.chip.memory / _GB:6.1f} {speed} "
+      f"{figures.compile_seconds:6.0f} s"
+      + ("" if figures.fits else f"  {_verdict(figures)}")
+    )
+  lines += [f"{mesh:>12}  cannot be used: {why}" for mesh, why in skipped]
+  return "\n".join(lines)
+
+
+def as_json(plan: Plan, largest: Largest | None = None) -> dict[str, Any]:
+  """Returns a plan's figures by name; bytes, flops and seconds."""
+  figures = dataclasses.asdict(plan.figures)
+  chip = figures.pop("chip")
+  return {
+    "what": plan.what,
+    "topology": plan.topology,
+    "mesh": plan.mesh,
+    **dataclasses.asdict(plan.layout),
+    "batch_size": plan.batch_size,
+    "fits": plan.figures.fits,
+    "chip_memory": chip["memory"],
+    "chip_peak_flops": chip["peak"],
+    "bytes_a_chip": plan.bytes_a_chip,
+    **figures,
+    "useful_flops": plan.useful_flops,
+    "seconds": plan.figures.seconds,
+    "step_seconds": plan.seconds,
+    "utilisation": plan.utilisation,
+    "largest_batch": dataclasses.asdict(largest) if largest else None,
+  }
+
+
+def _verdict(figures: Figures) -> str:
+  left = figures.chip.memory - figures.peak
+  if figures.fits:
+    return f"fits, {_gb(left)} left"
+  return f"does not fit, short by {_gb(-left)}"
+
+
+def _gb(size: float) -> str:
+  return f"{size / _GB:.2f} GB"

@@ -1,0 +1,186 @@
+"""The steps that can be planned: training, and scoring candidates."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from instructrec_jax.model import ranking_model, sharding
+from instructrec_jax.plan import chips, counting
+from instructrec_jax.train import step as step_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+  """How a step is spread over chips.
+
+  Attributes:
+    num_partitions: chips that one copy of the parameters is split over.
+    parameter_partitioning_dims: see `sharding.rules`.
+    num_microbatches: parts that a training batch is taken in, or None.
+  """
+
+  num_partitions: int = 1
+  parameter_partitioning_dims: int = 1
+  num_microbatches: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+  """A step that can be compiled.
+
+  Attributes:
+    function: jitted, with its shardings.
+    arguments: what it takes, shapes only.
+    bytes_a_chip: of each part of the arguments.
+    useful_flops: of its matrix products over all chips, without what is
+      computed again to save memory.
+  """
+
+  function: Any
+  arguments: tuple[Any, ...]
+  bytes_a_chip: Mapping[str, int]
+  useful_flops: int
+
+
+def layouts(
+  num_chips: int, num_microbatches: int | None = None
+) -> list[Layout]:
+  """Returns every way to spread a step over chips."""
+  return [
+    Layout(partitions, dims, num_microbatches)
+    for partitions in range(1, num_chips + 1)
+    for dims in sharding.RULES
+    # With nothing over the data axis, both rules are the same.
+    if num_chips % partitions == 0 and (dims == 1 or partitions < num_chips)
+  ]
+
+
+def training_step(
+  model: ranking_model.RankingModel,
+  optimizer: optax.GradientTransformation,
+  topology: chips.Topology,
+  layout: Layout,
+  task_feature_lengths: Mapping[str, int],
+  batch_size: int,
+) -> Step:
+  """Returns the step that the runner takes, of packed rows.
+
+  Args:
+    model: what to train.
+    optimizer: what to update it with.
+    topology: the chips.
+    layout: how they share the work.
+    task_feature_lengths: tokens of "inputs" and "targets" in a row.
+    batch_size: rows over all chips.
+
+  Raises:
+    InputError: if the model or the batch does not divide over the chips.
+  """
+  mesh = sharding.make_mesh(layout.num_partitions, topology.devices)
+  dims = layout.parameter_partitioning_dims
+  shapes = step_lib.state_shapes(model, optimizer)
+  shardings = sharding.tree_shardings(mesh, shapes.params, shapes, dims)
+  state = sharding.placed(shapes, shardings)
+  L, T = (task_feature_lengths[name] for name in ("inputs", "targets"))
+  batch = _batch(
+    mesh,
+    {
+      "encoder_input_tokens": (batch_size, L),
+      "encoder_segment_ids": (batch_size, L),
+      "decoder_input_tokens": (batch_size, T),
+      "decoder_target_tokens": (batch_size, T),
+      "decoder_loss_weights": (batch_size, T),
+      "decoder_segment_ids": (batch_size, T),
+    },
+  )
+  function = step_lib.make_train_step(
+    model,
+    optimizer,
+    0,
+    mesh,
+    shardings,
+    num_microbatches=layout.num_microbatches,
+    parameter_partitioning_dims=dims,
+  )
+  forward = jax.make_jaxpr(model.loss_fn)(
+    state.params, batch, jax.eval_shape(lambda: jax.random.key(0))
+  )
+  return Step(
+    function,
+    (state, batch),
+    {
+      "parameters": _bytes_a_chip(state.params),
+      "optimizer": _bytes_a_chip((state.step, state.opt_state)),
+      "batch": _bytes_a_chip(batch),
+    },
+    # A product's gradient takes one more for each of its two factors.
+    3 * counting.product_flops(forward),
+  )
+
+
+def scoring_step(
+  model: ranking_model.RankingModel,
+  topology: chips.Topology,
+  layout: Layout,
+  task_feature_lengths: Mapping[str, int],
+  batch_size: int,
+  num_candidates: int,
+) -> Step:
+  """Returns the step that the evaluation takes.
+
+  Args:
+    model: what scores.
+    topology: the chips.
+    layout: how they share the work.
+    task_feature_lengths: tokens of "inputs", and of a candidate ("targets").
+    batch_size: requests over all chips.
+    num_candidates: of a request.
+
+  Raises:
+    InputError: if the model or the batch does not divide over the chips.
+  """
+  mesh = sharding.make_mesh(layout.num_partitions, topology.devices)
+  shapes = model.parameter_shapes()
+  params = sharding.placed(
+    shapes,
+    sharding.tree_shardings(
+      mesh, shapes, shapes, layout.parameter_partitioning_dims
+    ),
+  )
+  L, T = (task_feature_lengths[name] for name in ("inputs", "targets"))
+  batch = _batch(
+    mesh,
+    {
+      "encoder_input_tokens": (batch_size, L),
+      "candidate_tokens": (batch_size, num_candidates, T),
+    },
+  )
+  return Step(
+    jax.jit(model.score_batch),
+    (params, batch),
+    {"parameters": _bytes_a_chip(params), "batch": _bytes_a_chip(batch)},
+    counting.product_flops(jax.make_jaxpr(model.score_batch)(params, batch)),
+  )
+
+
+def _batch(
+  mesh: jax.sharding.Mesh, shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, jax.ShapeDtypeStruct]:
+  sharding.check_rows(mesh, next(iter(shapes.values()))[0])
+  place = sharding.batch_sharding(mesh)
+  return {
+    name: jax.ShapeDtypeStruct(shape, jnp.int32, sharding=place)
+    for name, shape in shapes.items()
+  }
+
+
+def _bytes_a_chip(tree: Any) -> int:
+  return sum(
+    math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
+    for leaf in jax.tree.leaves(tree)
+  )

@@ -133,9 +133,8 @@ class CachedBatches:
 
   def get_state(self) -> bytes:
     """Returns the place of the next batch."""
-    return json.dumps(
-      self._made_of() | dataclasses.asdict(self._place)
-    ).encode()
+    state = {"of": self._made_of(), "place": dataclasses.asdict(self._place)}
+    return json.dumps(state).encode()
 
   def set_state(self, state: bytes) -> None:
     """Goes to a place, at once.
@@ -145,20 +144,18 @@ class CachedBatches:
     """
     try:
       saved = json.loads(state)
-      place = _Place(
-        **{f.name: saved.pop(f.name) for f in dataclasses.fields(_Place)}
-      )
-    except (ValueError, AttributeError, KeyError):
+      made_of, place = saved["of"], _Place(**saved["place"])
+    except (ValueError, TypeError, KeyError):
       raise InputError(
         "the position saved with the checkpoint is none in cached tokens: the "
         "run was begun without CACHED_TOKENS; go on without, or choose another "
         "MODEL_DIR"
       ) from None
     for name, now in self._made_of().items():
-      if saved.get(name) != now:
+      if made_of.get(name) != now:
         raise InputError(
           f"the position saved with the checkpoint is one in batches of {name} "
-          f"{saved.get(name)}, but now it is {now}: choose what the run was "
+          f"{made_of.get(name)}, but now it is {now}: choose what the run was "
           "begun with, or another MODEL_DIR"
         )
     self._place = place

@@ -55,7 +55,7 @@ class Rows:
     )
     batch = {
       "encoder_input_tokens": inputs.tokens,
-      "decoder_input_tokens": _shifted(targets),
+      "decoder_input_tokens": _shifted(targets, pack),
       "decoder_target_tokens": targets.tokens,
       "decoder_loss_weights": (targets.tokens != 0).astype(np.int32),
     }
@@ -120,8 +120,13 @@ class _Feature:
     self.segment_ids = padded(spread(nth_E + 1))
 
 
-def _shifted(targets: _Feature) -> np.ndarray:
-  """Returns what stands before each target token, 0 at an example's start."""
+def _shifted(targets: _Feature, pack: bool) -> np.ndarray:
+  """Returns what stands before each target token.
+
+  It is 0 at an example's start; and at its end as well if rows are packed, so
+  that padding begins like a next example. Without packing SeqIO has the last
+  token there, on which nothing depends.
+  """
   shifted = np.zeros_like(targets.tokens)
   shifted[:, 1:] = targets.tokens[:, :-1]
-  return np.where(targets.positions > 0, shifted, 0)
+  return np.where(targets.positions > 0, shifted, 0) if pack else shifted

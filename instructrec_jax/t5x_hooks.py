@@ -4,7 +4,7 @@ T5X is not imported here: it calls these functions, by contracts of its own.
 """
 
 from collections.abc import Callable, Mapping
-from os import PathLike
+from os import PathLike, fspath
 from typing import Any
 
 import gin
@@ -14,10 +14,14 @@ from clu.data import dataset_iterator
 from etils import epath
 from flax import traverse_util
 
-from instructrec_jax import pipeline, tasks
+from instructrec_jax import pipeline, tasks, training_data
 from instructrec_jax.data.names import PREFIX, RECORDS_VERSION
 from instructrec_jax.errors import InputError
 from instructrec_jax.train import checkpoint
+from instructrec_jax.weights import formats, t5x
+
+# The item of T5X's checkpoints that holds the position in the data.
+_POSITION = "dataset"
 
 
 @gin.configurable
@@ -30,12 +34,44 @@ def registered(mixture_or_task_name: str = gin.REQUIRED) -> str:
   Raises:
     InputError: if there is none of that name; near names are given.
   """
-  # Any name will do: all datasets are in the folder that T5X was given.
-  folder = seqio.utils.LazyTfdsLoader(f"{PREFIX}:{RECORDS_VERSION}").data_dir
+  folder = _tfds_data_dir()
   if folder is not None:
     tasks.register_found(folder)
   pipeline.task_or_mixture(mixture_or_task_name)
   return mixture_or_task_name
+
+
+def _tfds_data_dir() -> str | None:
+  """Returns what T5X was given with --tfds_data_dir, which SeqIO knows."""
+  # Any name will do: all datasets are in that folder.
+  return seqio.utils.LazyTfdsLoader(f"{PREFIX}:{RECORDS_VERSION}").data_dir
+
+
+@gin.configurable
+def absolute(path: str | PathLike[str] = gin.REQUIRED) -> str:
+  """Returns a folder's whole name: T5X takes no other."""
+  return fspath(path if "://" in fspath(path) else epath.Path(path).resolve())
+
+
+@gin.configurable
+def find_checkpoint(path: str | PathLike[str] | None = gin.REQUIRED) -> Any:
+  """Returns the whole name of a checkpoint of T5X's; None for None.
+
+  Args:
+    path: of a checkpoint, or of a run, for its newest one.
+
+  Raises:
+    InputError: if there is none, or it is none of T5X's.
+  """
+  if path is None:
+    return None
+  found = formats.find(path)
+  if found.format != "t5x":
+    raise InputError(
+      f"T5X reads its own checkpoints only, and {found.folder} is none. Make "
+      f"one of it with `instructrec convert {path} OUT --to t5x`"
+    )
+  return fspath(found.folder)
 
 
 @gin.configurable
@@ -46,6 +82,9 @@ def train_iterator(
   feature_converter_cls: Callable[..., seqio.FeatureConverter],
   num_epochs: int | None = None,
   continue_from_last_checkpoint: bool = False,
+  *,
+  model_dir: str | PathLike[str] = gin.REQUIRED,
+  cached_tokens: str | PathLike[str] | None = None,
 ) -> "TrainIterator":
   """Returns the batches that our own runner would train on: a get_dataset_fn.
 
@@ -56,30 +95,56 @@ def train_iterator(
     feature_converter_cls: of the model; training examples look the same by it.
     num_epochs: of no use, as training repeats its data.
     continue_from_last_checkpoint: of no use: T5X restores the position.
+    model_dir: the run's folder.
+    cached_tokens: a folder that `instructrec cache` has written.
+
+  Raises:
+    InputError: for cached tokens that are not of this run.
   """
   del feature_converter_cls, num_epochs, continue_from_last_checkpoint
-  return TrainIterator(
-    pipeline.train_batches(
-      cfg.mixture_or_task_name,
-      cfg.task_feature_lengths,
-      cfg.batch_size,
-      cfg.seed,
-      cfg.pack,
-      shard=(shard_id, num_shards),
+  lengths = cfg.task_feature_lengths
+  if cached_tokens:
+    training_data.of_tokens(
+      cached_tokens, cfg.mixture_or_task_name, lengths, _tfds_data_dir() or ""
     )
+  batches = training_data.train_batches(
+    cfg.mixture_or_task_name,
+    lengths,
+    cfg.batch_size,
+    cfg.seed,
+    cfg.pack,
+    cached_tokens=cached_tokens,
+    shard=(shard_id, num_shards),
   )
+  for _ in range(_steps_without_position(model_dir)):
+    next(batches)
+  return TrainIterator(batches, model_dir)
+
+
+def _steps_without_position(model_dir: str | PathLike[str]) -> int:
+  """Returns how many batches a run has used that T5X cannot tell.
+
+  Those of a converted checkpoint, as long as it is the run's newest one.
+  """
+  steps = t5x.steps(epath.Path(model_dir))
+  newest = max(steps, default=0)
+  return 0 if (steps.get(newest, epath.Path()) / _POSITION).is_dir() else newest
 
 
 class TrainIterator(dataset_iterator.DatasetIterator):
   """Batches as T5X iterates over them, saves their position and restores it."""
 
-  def __init__(self, batches: checkpoint.Batches):
+  def __init__(
+    self, batches: checkpoint.Batches, model_dir: str | PathLike[str]
+  ):
     """Reads the first batch, to know what all look like.
 
     Args:
-      batches: at their start.
+      batches: where the next one is the run's next.
+      model_dir: the run's folder.
     """
     self._batches = batches
+    self._model_dir = epath.Path(model_dir).resolve()
     self._start = batches.get_state()
     self._first = next(batches)
     self._element_spec = {
@@ -97,11 +162,6 @@ class TrainIterator(dataset_iterator.DatasetIterator):
     first, self._first = self._first, None
     return next(self._batches) if first is None else first
 
-  def reset(self) -> None:
-    """Goes back to the start."""
-    self._batches.set_state(self._start)
-    self._first = None
-
   def save(self, filename: str | PathLike[str]) -> None:
     """Writes the position of the batch that comes next."""
     at_start = self._first is not None
@@ -109,11 +169,15 @@ class TrainIterator(dataset_iterator.DatasetIterator):
     epath.Path(filename).write_bytes(state)
 
   def restore(self, filename: str | PathLike[str]) -> None:
-    """Goes to the position that `save` wrote."""
-    self._batches.set_state(epath.Path(filename).read_bytes())
-    self._first = None
+    """Goes to the position that `save` wrote, if it is this run's own.
 
-  load = restore  # Orbax's handler in T5X calls it so.
+    T5X restores the position of an initial checkpoint as well, which has no
+    meaning in this run's data.
+    """
+    path = epath.Path(filename).resolve()
+    if self._model_dir in path.parents:
+      self._batches.set_state(path.read_bytes())
+      self._first = None
 
 
 @gin.configurable

@@ -53,6 +53,7 @@ def train_batches(
   pack: bool = True,
   num_partitions: int = 1,
   cached_tokens: str | os.PathLike[str] | None = None,
+  shard: tuple[int, int] | None = None,
 ) -> checkpoint.Batches:
   """Returns the training batches of this process.
 
@@ -65,11 +66,13 @@ def train_batches(
     num_partitions: devices that one copy of the parameters is split over, and
       that therefore are fed the same rows.
     cached_tokens: a folder that `instructrec cache` has written.
+    shard: which part of each batch to return, and of how many; None for this
+      process's on our own mesh.
 
   Raises:
     InputError: for an unknown name, or a batch the processes cannot share.
   """
-  shard = sharding.data_shard(sharding.make_mesh(num_partitions))
+  shard = shard or sharding.data_shard(sharding.make_mesh(num_partitions))
   if cached_tokens:
     return loader.CachedBatches(
       TokenCache(cached_tokens), batch_size, seed, pack, shard

@@ -111,10 +111,9 @@ class Checkpoints:
     if (folder / native.DATA).is_dir():
       batches.set_state(_BytesHandler().restore(folder / native.DATA))
     else:
-      logging.warning(
-        "%s was converted, it has no position of the data: they begin anew.",
-        folder,
-      )
+      logging.info("%s was converted: reading %d batches again.", folder, step)
+      for _ in range(step):
+        next(batches)
     return TrainState(rest["step"], params, rest["opt_state"])
 
 

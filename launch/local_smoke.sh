@@ -60,13 +60,15 @@ train=(
   instructrec train --gin_file=runs/native_finetune.gin
   --gin_file=experiments/demo.gin --tfds_data_dir="$data/records"
   --gin.MODEL_DIR="'${flags[model-dir]}'" --gin.TRAIN_STEPS=20
-  --gin.WARMUP_STEPS=5
+  --gin.WARMUP_STEPS=5 --gin.CACHED_TOKENS="'$work/tokens'"
 )
 
 run instructrec simulate "$work/raw" --num_users 300 --num_items 120
 run instructrec normalize table --raw "$work/raw/board_games" --dataset demo \
   --data_dir "$data"
 run instructrec build demo --data_dir "$data" --vocabulary_size 512
+run instructrec cache --gin_file=experiments/demo.gin \
+  --tfds_data_dir="$data/records" --out="$work/tokens"
 interrupt "${train[@]}"
 run "${train[@]}"
 run instructrec evaluate --model_dir "${flags[model-dir]}" --split validation \

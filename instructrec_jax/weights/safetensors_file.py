@@ -63,8 +63,8 @@ def _tensor(
     )
 
   def slices(index: tensor.Index) -> np.ndarray:
-    # Mapped anew each time: what was read before is not kept in memory.
-    return np.memmap(path, dtype, "r", begin, shape)[index]
+    # Mapped anew each time, and copied: nothing stays in memory by itself.
+    return np.array(np.memmap(path, dtype, "r", begin, shape)[index])
 
   return tensor.Tensor(shape, dtype, slices)
 

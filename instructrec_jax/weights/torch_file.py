@@ -110,12 +110,13 @@ def _tensor(
     raise InputError(f"{path} is cut off: {name} is not whole")
 
   def slices(index: tensor.Index) -> np.ndarray:
-    # Mapped anew each time: what was read before is not kept in memory.
+    # Mapped anew each time, and copied: nothing stays in memory by itself.
     flat = np.memmap(path, storage.dtype, "r", start, (storage.elements,))
     strides = [stride * itemsize for stride in view.strides]
-    return np.lib.stride_tricks.as_strided(
+    array = np.lib.stride_tricks.as_strided(
       flat[view.offset :], view.shape, strides, writeable=False
-    )[index]
+    )
+    return np.array(array[index], order="C")
 
   return tensor.Tensor(view.shape, storage.dtype, slices)
 

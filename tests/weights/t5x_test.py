@@ -1,8 +1,6 @@
 """T5X's checkpoints, in both of its formats, as T5X itself wrote them."""
 
 import shutil
-import tarfile
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -16,17 +14,8 @@ from instructrec_jax.train import checkpoint
 from instructrec_jax.weights import convert, formats, shapes, t5x, zarr_array
 from tests.testdata import make_t5x_checkpoints as made
 
-ARCHIVE = Path(made.__file__).with_name("t5x_tiny.tar.xz")
 CONFIG = network.T5Config(**made.CONFIG)
 FORMATS = ("old", "orbax")
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-  folder = tmp_path_factory.mktemp("t5x")
-  with tarfile.open(ARCHIVE) as archive:
-    archive.extractall(folder, filter="data")
-  return folder
 
 
 def assert_made(params):
@@ -51,8 +40,8 @@ def assert_made_state(state):
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_both_formats_are_read_to_the_bit(written, kind):
-  found = formats.find(written / kind)
+def test_both_formats_are_read_to_the_bit(t5x_tiny, kind):
+  found = formats.find(t5x_tiny / kind)
   assert (found.format, found.step) == ("t5x", made.STEP)
   params = found.params()
   assert_made({name: value.read() for name, value in params.items()})
@@ -60,13 +49,13 @@ def test_both_formats_are_read_to_the_bit(written, kind):
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_they_load_where_each_array_belongs(written, kind):
+def test_they_load_where_each_array_belongs(t5x_tiny, kind):
   mesh = sharding.make_mesh(2)
   expected = ranking_model.RankingModel(CONFIG).parameter_shapes()
   places = sharding.tree_shardings(mesh, expected, expected)
   like = sharding.placed(expected, places)
   params = checkpoint.load_params(
-    written / kind / f"checkpoint_{made.STEP}", like
+    t5x_tiny / kind / f"checkpoint_{made.STEP}", like
   )
   jax.tree.map(lambda x, place: x.sharding == place or 1 / 0, params, places)
   flat = {
@@ -77,8 +66,8 @@ def test_they_load_where_each_array_belongs(written, kind):
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_round_trip_by_our_format_keeps_every_bit(written, kind, tmp_path):
-  convert.convert(written / kind, tmp_path / "a", "native", optimizer="carry")
+def test_round_trip_by_our_format_keeps_every_bit(t5x_tiny, kind, tmp_path):
+  convert.convert(t5x_tiny / kind, tmp_path / "a", "native", optimizer="carry")
   convert.convert(tmp_path / "a", tmp_path / "b", "t5x", optimizer="carry")
   found = formats.find(tmp_path / "b")
   assert found.folder.name == f"checkpoint_{made.STEP}"
@@ -87,8 +76,8 @@ def test_round_trip_by_our_format_keeps_every_bit(written, kind, tmp_path):
   assert_made_state(t5x.optimizer(found.folder, params))
 
 
-def test_reset_starts_at_step_0(written, tmp_path):
-  convert.convert(written / "old", tmp_path / "out", "t5x")
+def test_reset_starts_at_step_0(t5x_tiny, tmp_path):
+  convert.convert(t5x_tiny / "old", tmp_path / "out", "t5x")
   found = formats.find(tmp_path / "out")
   assert found.folder.name == "checkpoint_0"
   state = t5x.optimizer(found.folder, found.params())
@@ -97,10 +86,10 @@ def test_reset_starts_at_step_0(written, tmp_path):
 
 
 @pytest.fixture
-def old(written, tmp_path):
+def old(t5x_tiny, tmp_path):
   """A copy that a test may break."""
   folder = tmp_path / "old" / f"checkpoint_{made.STEP}"
-  shutil.copytree(written / "old" / folder.name, folder)
+  shutil.copytree(t5x_tiny / "old" / folder.name, folder)
   return folder
 
 
@@ -111,7 +100,7 @@ def rewrite(folder, change):
   path.write_bytes(serialization.msgpack_serialize(tree))
 
 
-def test_arrays_may_stand_in_the_file_itself(old, written):
+def test_arrays_may_stand_in_the_file_itself(old):
   def inline(tree):
     tree["target"]["encoder"]["encoder_norm"]["scale"] = np.full(
       (128,), 5, np.float32
@@ -198,13 +187,13 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("use_orbax", [False, True])
-def test_t5x_restores_what_we_write(written, tmp_path, use_orbax):
+def test_t5x_restores_what_we_write(t5x_tiny, tmp_path, use_orbax):
   checkpoints = pytest.importorskip(
     "t5x.checkpoints", reason="T5X is not installed"
   )
   from t5x import partitioning
 
-  convert.convert(written / "orbax", tmp_path / "a", "native",
+  convert.convert(t5x_tiny / "orbax", tmp_path / "a", "native",
                   optimizer="carry")  # fmt: skip
   convert.convert(tmp_path / "a", tmp_path / "b", "t5x", optimizer="carry")
   partitioner = partitioning.PjitPartitioner(num_partitions=1)

@@ -1,0 +1,27 @@
+"""Checkpoints that T5X, PyTorch and Hugging Face themselves wrote."""
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+TESTDATA = Path(__file__).parents[1] / "testdata"
+
+
+def unpacked(name, tmp_path_factory):
+  folder = tmp_path_factory.mktemp(name)
+  with tarfile.open(TESTDATA / f"{name}.tar.xz") as archive:
+    archive.extractall(folder, filter="data")
+  return folder
+
+
+@pytest.fixture(scope="session")
+def hf_tiny(tmp_path_factory):
+  """See testdata/make_hf_checkpoints.py."""
+  return unpacked("hf_tiny", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def t5x_tiny(tmp_path_factory):
+  """See testdata/make_t5x_checkpoints.py."""
+  return unpacked("t5x_tiny", tmp_path_factory)

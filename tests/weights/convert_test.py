@@ -1,0 +1,260 @@
+"""`instructrec convert`: its output, its refusals, its memory."""
+
+import dataclasses
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import tracemalloc
+
+import jax
+import numpy as np
+import pytest
+
+from instructrec_jax import cli
+from instructrec_jax.errors import InputError
+from instructrec_jax.model import network, sharding
+from instructrec_jax.train import checkpoint, optimizer, runner, step
+from instructrec_jax.weights import (
+  adafactor,
+  convert,
+  formats,
+  native,
+  shapes,
+  tensor,
+)
+from tests.train import toy
+
+# Some axes have at least 128, so that Adafactor factors some of its statistics.
+CONFIG = dataclasses.replace(toy.CONFIG, emb_dim=128, mlp_dim=136)
+
+
+def train(folder, steps, make=toy.adafactor, config=CONFIG, **options):
+  writer = toy.Writer()
+  state = runner.train(
+    toy.model(config), make(), toy.Batches(), writer, folder, steps,
+    log_period=1, **options,
+  )  # fmt: skip
+  return state, {n: scalars["loss"] for n, scalars in writer.scalars.items()}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+  """A run with checkpoints of steps 2, 4 and 6, and the losses of its steps."""
+  folder = tmp_path_factory.mktemp("trained") / "run"
+  return folder, *train(folder, 6, checkpoint_period=2)
+
+
+@pytest.fixture(scope="module")
+def trained_adamw(tmp_path_factory):
+  """The same of another optimizer."""
+  folder = tmp_path_factory.mktemp("adamw") / "run"
+  return folder, *train(folder, 4, optimizer.adamw, checkpoint_period=2)
+
+
+def test_state_comes_back_from_t5x_to_the_bit(trained, tmp_path):
+  run, state, _ = trained
+  carry = {"optimizer": "carry"}
+  convert.convert(run, tmp_path / "t5x", "t5x", **carry)
+  convert.convert(tmp_path / "t5x", tmp_path / "back", "native", **carry)
+  like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), state)
+  with checkpoint.Checkpoints(tmp_path / "back", keep=1) as checkpoints:
+    again = checkpoints.restore(6, like, toy.Batches())
+  # The last learning rate is only shown; T5X does not keep it.
+  rate = state.opt_state.hyperparams
+  opt_state = again.opt_state._replace(hyperparams=rate)
+  again = dataclasses.replace(again, opt_state=opt_state)
+  jax.tree.map(np.testing.assert_array_equal, again, state)
+
+
+def test_a_run_goes_on_after_it_was_to_t5x_and_back(trained, tmp_path):
+  run, _, losses = trained
+  carry = {"optimizer": "carry"}
+  convert.convert(run, tmp_path / "t5x", "t5x", step=2, **carry)
+  convert.convert(tmp_path / "t5x", tmp_path / "back", "native", **carry)
+  _, found = train(tmp_path / "back", 6)
+  assert found == {n: losses[n] for n in (3, 4, 5, 6)}
+
+
+def test_ours_to_ours_carries_whatever_the_optimizer_is(
+  trained_adamw, tmp_path
+):
+  run, _, losses = trained_adamw
+  convert.convert(run, tmp_path / "b", "native", optimizer="carry", step=2)
+  _, found = train(tmp_path / "b", 4, optimizer.adamw)
+  assert found == {n: losses[n] for n in (3, 4)}
+
+
+def test_only_adafactor_can_be_carried_to_t5x(trained_adamw, tmp_path):
+  run, _, _ = trained_adamw
+  with pytest.raises(InputError, match=r"state of Adafactor.*/mu/.*reset"):
+    convert.convert(run, tmp_path / "b", "t5x", optimizer="carry")
+  convert.convert(run, tmp_path / "b", "t5x")
+
+
+def test_fresh_state_is_that_of_the_optimizer(trained):
+  _, state, _ = trained
+  params = {
+    sharding.path_name(path): tensor.Tensor.of(np.asarray(leaf))
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state.params)
+  }
+  first = step.make_state(
+    toy.model(CONFIG), toy.adafactor(), 0,
+    jax.tree.map(lambda x: x.sharding, state),
+  )  # fmt: skip
+  ours = adafactor.to_native(adafactor.fresh(params), params)
+  expected = {"step": first.step, "opt_state": first.opt_state}
+  rate = ("opt_state", "hyperparams", "learning_rate")
+  for path, value in jax.tree_util.tree_leaves_with_path(ours):
+    name = sharding.path_name(path)
+    if name != "/".join(rate):
+      theirs = shapes.table(expected)[name]
+      assert value.shape == theirs
+      assert not value.read().any()
+
+
+def test_parameters_only_are_to_start_from_not_to_go_on_with(trained, tmp_path):
+  run, state, _ = trained
+  convert.convert(run, tmp_path / "a", "native")
+  with pytest.raises(InputError, match=r"INITIAL_CHECKPOINT_PATH"):
+    train(tmp_path / "a", 4)
+  begun, _ = train(
+    tmp_path / "b", 0, initial_checkpoint_path=tmp_path / "a"
+  )  # fmt: skip
+  jax.tree.map(np.testing.assert_array_equal, begun.params, state.params)
+
+
+def test_any_step_of_a_run(trained, tmp_path):
+  run, _, _ = trained
+  convert.convert(run, tmp_path / "b", "t5x", optimizer="carry", step=4)
+  assert formats.find(tmp_path / "b").step == 4
+  with pytest.raises(InputError, match=r"no checkpoint of step 9.*2, 4, 6"):
+    convert.convert(run, tmp_path / "c", "t5x", step=9)
+
+
+def test_the_command_says_what_it_did(hf_tiny, tmp_path, capsys):
+  out = tmp_path / "out"
+  command = ["convert", str(hf_tiny / "bin"), str(out), "--to", "t5x"]
+  assert cli.main(command) == 0
+  printed = capsys.readouterr()
+  assert "hf to t5x: done: 38 tensors, 2,152 parameters, 8,608 bytes of fl" in (
+    printed.out
+  )
+  assert f"written  {out}/checkpoint_0\n" in printed.out
+  assert "head_dim = 3" in printed.out
+  assert not printed.err  # No progress bar outside a terminal.
+  assert cli.main(command) == 0
+  assert "is there already" in capsys.readouterr().out
+  assert cli.main([*command, "--dtype", "bfloat16"]) == 1
+  assert 'dtype: null there, "bfloat16" now' in capsys.readouterr().err
+  assert cli.main([*command, "--dtype", "bfloat16", "--overwrite"]) == 0
+  assert "4,304 bytes of bfloat16" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    ({"to": "tx5"}, r"unknown format 'tx5'. Did you mean 't5x'"),
+    ({"optimizer": "cary"}, r"unknown optimizer 'cary'. Did you mean 'carry'"),
+    ({"dtype": "bf16"}, r"unknown dtype 'bf16'.*known: bfloat16, float16, fl"),
+    ({"vocabulary": "none.model"}, r"goes with Hugging Face's weights, not t5"),
+    ({"vocabulary": "none.model", "to": "hf"}, r"no vocabulary at none.model"),
+    ({"src": "nowhere"}, r"no checkpoint at .*nowhere: expected .*config.json"),
+    ({"out": "gs://bucket/x"}, r"gs:/.*is not a local folder"),
+  ],
+)
+def test_what_cannot_be_done_is_named(hf_tiny, tmp_path, options, message):
+  given = {"src": hf_tiny / "bin", "out": tmp_path / "out", "to": "t5x"}
+  with pytest.raises(InputError, match=message):
+    convert.convert(**given | options)
+  assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(hf_tiny, tmp_path):
+  (tmp_path / "notes.txt").write_text("mine")
+  with pytest.raises(InputError, match="was not written by this program"):
+    convert.convert(hf_tiny / "bin", tmp_path, "t5x")
+  assert [child.name for child in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_two_checkpoints_of_a_step_must_be_told_apart(hf_tiny, tmp_path):
+  for to in ("t5x", "native"):
+    convert.convert(hf_tiny / "bin", tmp_path / to, to)
+  (tmp_path / "t5x" / "checkpoint_0").rename(
+    tmp_path / "native" / "checkpoint_0"
+  )
+  with pytest.raises(InputError, match=r"several checkpoints of step 0: name"):
+    formats.find(tmp_path / "native")
+
+
+KILLED = """
+import sys
+from instructrec_jax.weights import convert, tensor
+
+read = tensor.Tensor.read
+count = [0]
+
+def slow(self):
+  count[0] += 1
+  if count[0] == 20:
+    print("half", flush=True)
+    sys.stdin.read()
+  return read(self)
+
+tensor.Tensor.read = slow
+convert.convert(*sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("to", formats.FORMATS)
+def test_a_kill_half_way_leaves_nothing_that_looks_finished(
+  hf_tiny, tmp_path, to
+):
+  process = subprocess.Popen(
+    [sys.executable, "-c", KILLED, hf_tiny / "bin", tmp_path / "out", to],
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+  )
+  assert process.stdout.readline() == b"half\n"
+  process.send_signal(signal.SIGKILL)
+  process.communicate()
+  assert [path.name for path in tmp_path.iterdir()] == [".out.partial"]
+  convert.convert(hf_tiny / "bin", tmp_path / "out", to)
+  assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory):
+  """A folder of each format, of 36 MB, the largest tensor of 2 MB."""
+  folder = tmp_path_factory.mktemp("larger")
+  config = network.T5Config(1024, 512, 8, 3, 3, 64, 512)
+  rng = np.random.default_rng(0)
+  params = {
+    name: tensor.Tensor.of(rng.random(shape, np.float32))
+    for name, shape in shapes.parameters_of(config).items()
+  }
+  (folder / "native").mkdir()
+  native.write(folder / "native", params, lambda _: None)
+  for to in ("t5x", "hf"):
+    convert.convert(folder / "native", folder / to, to)
+  return folder
+
+
+@pytest.mark.parametrize(
+  ("source", "to"), itertools.permutations(formats.FORMATS, 2)
+)
+def test_a_few_tensors_at_most_are_held(larger, tmp_path, source, to):
+  params = formats.find(larger / source).params()
+  total = sum(value.nbytes for value in params.values())
+  largest = max(value.nbytes for value in params.values())
+  assert total > 14 * largest
+  tracemalloc.start()
+  convert.convert(larger / source, tmp_path / "out", to)
+  _, peak = tracemalloc.get_traced_memory()
+  tracemalloc.stop()
+  assert peak < 4 * largest
+  written = formats.find(tmp_path / "out").params()
+  for name in ("token_embedder/embedding", "decoder/layers_2/mlp/wo/kernel"):
+    np.testing.assert_array_equal(written[name].read(), params[name].read())

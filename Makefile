@@ -37,9 +37,9 @@ format: install
 
 # GAMES is the folder of InstructRec's Games, see README.md.
 benchmark: install
-	@test -n '$(GAMES)' || { \
-	  echo 'say where Games is: make benchmark GAMES=~/llmrank/games' >&2; exit 2; }
-	$(BIN)/python benchmarks/prepare_games.py --raw $(GAMES)
+	$(BIN)/python benchmarks/packing.py
+	$(if $(GAMES),$(BIN)/python benchmarks/prepare_games.py --raw $(GAMES),@echo \
+	  'benchmarks/prepare_games.py is left out: it takes GAMES=~/llmrank/games')
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info

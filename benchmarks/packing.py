@@ -1,0 +1,283 @@
+"""Packing tokens into batches: ours from a cache against SeqIO's packer.
+
+    python benchmarks/packing.py
+
+Lengths are those of InstructRec's examples: inputs log-normal with median 180
+and sigma 0.8, cut at 512; targets with median 12 and sigma 0.7, cut at 128.
+Tokens are random. Both sides make the same features, int32 and in batches of
+as many rows, in turns, in one process pinned to one core; seconds are the
+process's own, so that what else the machine does counts less.
+
+  ours    a cache on disk, as `instructrec cache` writes it: a shuffled epoch
+          out of `tokens.loader`, packing and all
+  SeqIO   the same tokens in memory: `seqio.EncDecFeatureConverter`, which
+          packs by `trim_and_pack_dataset`, then `batch`
+
+The second table is the way from records to batches, with the demo world's
+text and vocabulary at 192/24 tokens: SeqIO's pipeline, which renders,
+tokenizes, packs; writing it to a cache once; and reading it from there. All
+of it on one core as well, of the many that SeqIO could use.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+CORE = min(os.sched_getaffinity(0))
+os.sched_setaffinity(0, {CORE})  # Before libraries count the cores.
+
+import gin  # noqa: E402
+import numpy as np  # noqa: E402
+import seqio  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from instructrec_jax import (  # noqa: E402
+  artifacts,
+  pipeline,
+  tasks,
+  vocabulary,
+)
+from instructrec_jax.data import normalize, records, simulate  # noqa: E402
+from instructrec_jax.tokens import build, cache, loader  # noqa: E402
+
+ROW = (512, 128)
+MEDIANS, SIGMAS = (180, 12), (0.8, 0.7)
+PIECES = 32128
+WORLD_ROW = {"inputs": 192, "targets": 24}
+
+Batches = Iterator[dict[str, np.ndarray]]
+
+
+def draw(examples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+  """Returns tokens and lengths, as `cache.Writer.add` takes them."""
+  rng = np.random.default_rng(seed)
+  columns = rng.lognormal(np.log(MEDIANS), SIGMAS, (examples, 2))
+  lengths_Ex2 = np.clip(columns.round().astype(np.int64), 1, ROW)
+  return rng.integers(3, PIECES, lengths_Ex2.sum()), lengths_Ex2
+
+
+def write(
+  folder: Path, tokens: np.ndarray, lengths_Ex2: np.ndarray
+) -> cache.TokenCache:
+  """Writes a cache of one task."""
+  task = {"records": len(lengths_Ex2), "examples": len(lengths_Ex2)}
+
+  def fill(staging: Path) -> dict:
+    with cache.Writer(staging, ROW, PIECES) as writer:
+      writer.add(tokens, lengths_Ex2)
+    return {
+      "examples": writer.examples,
+      "tokens": writer.tokens,
+      "tasks": {"drawn": task},
+    }
+
+  artifacts.run_stage(
+    cache.STAGE,
+    folder,
+    fill,
+    inputs={},
+    options={
+      "task_feature_lengths": dict(zip(cache.FEATURES, ROW, strict=True)),
+      "epochs": 1,
+      "rates": {"drawn": 1.0},
+      "pieces": PIECES,
+    },
+  )
+  return cache.TokenCache(folder)
+
+
+def seqio_batches(
+  tokens: np.ndarray, lengths_Ex2: np.ndarray, batch_size: int
+) -> Batches:
+  """Yields SeqIO's batches of the same examples."""
+  sides = tf.RaggedTensor.from_row_lengths(
+    tf.constant(tokens, tf.int32), lengths_Ex2.reshape(-1)
+  )
+  ds = tf.data.Dataset.from_tensor_slices(
+    {"inputs": sides[::2], "targets": sides[1::2]}
+  )
+  ds = ds.map(lambda example: {k: v[:] for k, v in example.items()})
+  lengths = dict(zip(cache.FEATURES, ROW, strict=True))
+  ds = seqio.EncDecFeatureConverter(pack=True)(ds, lengths)
+  return ds.batch(batch_size).as_numpy_iterator()
+
+
+def measure(
+  batches: Batches, examples: int, uncounted: int = 0
+) -> tuple[float, float]:
+  """Takes batches until they held so many examples.
+
+  Args:
+    batches: at their start.
+    examples: how many to take, if there are.
+    uncounted: batches to take before.
+
+  Returns:
+    Examples a second, and the share of real tokens.
+  """
+  for _ in range(uncounted):
+    next(batches)
+  seen = tokens = positions = 0
+  spent = 0.0
+  while seen < examples:
+    start = time.process_time()
+    batch = next(batches, None)
+    spent += time.process_time() - start
+    if batch is None:
+      break
+    seen += int(batch["encoder_segment_ids"].max(axis=1).sum())
+    for name in ("encoder_segment_ids", "decoder_segment_ids"):
+      tokens += np.count_nonzero(batch[name])
+      positions += batch[name].size
+  return seen / spent, tokens / positions
+
+
+def make_world(folder: Path, users: int) -> None:
+  """Builds the demo world's records, and registers their tasks."""
+  simulate.write(folder / "raw", num_users=users)
+  normalize.normalize("table", folder / "raw" / "board_games", folder, "demo")
+  records.build(folder, "demo", **vocabulary.build_extras(512))
+  seqio.set_tfds_data_dir_override(str(folder / "records"))
+  tasks.register_found(folder / "records")
+  gin.bind_parameter("vocabulary.location", "demo")
+
+
+def cache_world(folder: Path) -> float:
+  """Caches the world's tokens; returns examples/s."""
+  start = time.process_time()
+  manifest = build.cache_tokens(folder, "instructrec_demo", WORLD_ROW)
+  return manifest["counts"]["examples"] / (time.process_time() - start)
+
+
+def table(title: str, runs: dict[str, list[float]], base: str) -> None:
+  """Prints medians with minimum and maximum, and ratios to one side."""
+  print(f"\n{title:<28} {'examples/s':>11} {'min':>9} {'max':>9} {'ratio':>7}")
+  of = statistics.median(runs[base])
+  for side, rates in runs.items():
+    median = statistics.median(rates)
+    print(
+      f"{side:<28} {median:11,.0f} {min(rates):9,.0f} {max(rates):9,.0f} "
+      f"{median / of:7.1f}"
+    )
+
+
+def run_packing(
+  folder: Path, args: argparse.Namespace
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+  """Measures both packers; returns examples/s and fill by side."""
+  tokens, lengths_Ex2 = draw(args.examples, seed=0)
+  cached = write(folder / "cache", tokens, lengths_Ex2)
+  means = lengths_Ex2.mean(axis=0)
+  none, bound = (
+    means.sum() / sum(ROW) * rate for rate in (1, ROW[0] / means[0])
+  )
+  print(
+    f"{args.examples:,} examples, rows of {ROW[0]}/{ROW[1]}, batches of "
+    f"{args.batch_size}; without packing {none:.1%} of tokens are real, and "
+    f"with none whatever more than {bound:.1%}"
+  )
+  few = args.seqio_examples
+  sides: dict[str, tuple[Callable[[int], Batches], int]] = {
+    "SeqIO trim_and_pack": (
+      lambda _: seqio_batches(
+        tokens[: lengths_Ex2[:few].sum()], lengths_Ex2[:few], args.batch_size
+      ),
+      few,
+    ),
+    "ours, from cached tokens": (
+      lambda seed: loader.CachedBatches(cached, args.batch_size, seed),
+      args.examples,
+    ),
+  }
+  runs = {side: [] for side in sides}
+  fills = {}
+  for seed in range(-1, args.rounds):
+    for side, (batches, examples) in sides.items():
+      rate, fills[side] = measure(batches(seed + 1), examples)
+      if seed >= 0:  # A round before, to warm up.
+        runs[side].append(rate)
+  return runs, fills
+
+
+def run_pipeline(
+  folder: Path, args: argparse.Namespace
+) -> dict[str, list[float]]:
+  """Measures the way from records to batches; returns examples/s by side."""
+  make_world(folder, args.users)
+  runs = {"SeqIO, records to batches": [], "instructrec cache": [],
+          "cached tokens to batches": []}  # fmt: skip
+  for seed in range(args.rounds):
+    slow = pipeline.train_batches(
+      "instructrec_demo", WORLD_ROW, args.batch_size, seed
+    )
+    writing = cache_world(folder / f"tokens_{seed}")
+    cached = cache.TokenCache(folder / f"tokens_{seed}")
+    fast = loader.CachedBatches(cached, args.batch_size, seed)
+    rates = (
+      # Filling the shuffle buffers is not counted.
+      measure(slow, args.pipeline_examples, uncounted=1)[0],
+      writing,
+      measure(fast, 20 * args.pipeline_examples)[0],
+    )
+    for side, rate in zip(runs, rates, strict=True):
+      runs[side].append(rate)
+  return runs
+
+
+def main() -> None:
+  """Runs the rounds and prints the tables and the line of figures."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--examples", type=int, default=200_000)
+  parser.add_argument("--seqio_examples", type=int, default=20_000)
+  parser.add_argument("--pipeline_examples", type=int, default=5_000)
+  parser.add_argument("--users", type=int, default=400)
+  parser.add_argument("--batch_size", type=int, default=128)
+  parser.add_argument("--rounds", type=int, default=5)
+  args = parser.parse_args()
+
+  versions = [
+    f"{name} {importlib.metadata.version(name)}"
+    for name in ("numpy", "seqio", "tensorflow")
+  ]
+  print(
+    f"core {CORE} of {os.cpu_count()}, Python {platform.python_version()}, "
+    f"{', '.join(versions)}; {args.rounds} rounds, each side once a round"
+  )
+  with tempfile.TemporaryDirectory() as folder:
+    packing, fills = run_packing(Path(folder), args)
+    table("packing", packing, "SeqIO trim_and_pack")
+    for side, fill in fills.items():
+      print(f"  {side}: {fill:.1%} of tokens are real")
+    ways = run_pipeline(Path(folder), args)
+    table("records to batches", ways, "SeqIO, records to batches")
+
+  medians = {s: statistics.median(r) for s, r in (packing | ways).items()}
+  theirs, ours = fills
+  print(
+    json.dumps(
+      {
+        "real_token_share": round(fills[ours], 4),
+        "examples_per_s": round(medians[ours]),
+        "seqio_real_token_share": round(fills[theirs], 4),
+        "seqio_examples_per_s": round(medians[theirs]),
+        "pipeline_examples_per_s": round(medians["cached tokens to batches"]),
+        "seqio_pipeline_examples_per_s": round(
+          medians["SeqIO, records to batches"]
+        ),
+        "cache_examples_per_s": round(medians["instructrec cache"]),
+      }
+    )
+  )
+
+
+if __name__ == "__main__":
+  main()

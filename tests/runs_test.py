@@ -210,14 +210,6 @@ def test_a_run_does_not_go_on_as_another(
   assert (trained / "config.gin").read_text() == before
 
 
-@pytest.mark.parametrize(
-  "file", sorted(p.name for p in gin_files.path().glob("experiments/*.gin"))
-)
-def test_every_experiment_binds_all_that_a_run_needs(file):
-  gin_files.parse(["runs/native_finetune.gin", f"experiments/{file}"], [])
-  gin.clear_config()
-
-
 def test_a_folder_of_a_packages_name_does_not_hide_gin_files(
   tmp_path, monkeypatch
 ):

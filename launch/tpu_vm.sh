@@ -18,7 +18,7 @@ Trains on a TPU VM, or on all the VMs of a pod slice.
 `run` follows the job until it is finished. A TPU that is preempted is made again
 and the job started again, and so is a job that saved on SIGTERM; then it goes on
 from its newest checkpoint. So MODEL_DIR must be where all workers see it and
-where it outlives them: a bucket, or a disk that --setup mounts. Ctrl-C leaves the
+where it outlives them: a bucket or disk that --setup mounts. Ctrl-C leaves the
 job alone: the same `run` again follows it.
 
 flags:

@@ -141,6 +141,8 @@ class Batches:
     ds: yields batches.
   """
 
+  shares_position = False
+
   def __init__(self, ds: tf.data.Dataset):
     self._iterator = iter(ds)
     self._checkpoint = tf.train.Checkpoint(iterator=self._iterator)

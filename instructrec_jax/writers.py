@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gin
+import jax
 import tensorboard.summary
 import tqdm
 
@@ -113,9 +114,13 @@ class Writers:
 def default_writer(model_dir: str | os.PathLike = gin.REQUIRED) -> Writers:
   """Returns a writer to the terminal, TensorBoard and metrics.jsonl.
 
+  On all processes but the first it writes nothing.
+
   Args:
     model_dir: the run's folder, which gets the two files.
   """
+  if jax.process_index():
+    return Writers([])
   model_dir = Path(model_dir)
   return Writers(
     [

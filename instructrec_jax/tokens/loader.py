@@ -61,6 +61,8 @@ class CachedBatches:
   {segment_ids,positions}.
   """
 
+  shares_position = True
+
   def __init__(
     self,
     cache: TokenCache,

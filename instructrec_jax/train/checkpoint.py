@@ -3,8 +3,9 @@
 A checkpoint is the folder <model_dir>/checkpoints/<step> with three items:
   params     the parameters, under T5X's names
   optimizer  the optimizer's state and the step
-  data       what each process's batch iterator says of its position; not there
-             if the checkpoint was converted from another runner's
+  data       what the batch iterators say of their position, one for all
+             processes or each; not there if the checkpoint was converted from
+             another runner's
 Orbax writes it under a temporary name and renames it when complete, so a folder
 with a number for a name is whole.
 """
@@ -24,9 +25,18 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.train.step import TrainState
 from instructrec_jax.weights import formats, native, orbax_item, shapes
 
+_ALL_PROCESSES = "all_processes"
+
 
 class Batches(Protocol):
-  """An iterator over this process's batches that can go back to a position."""
+  """An iterator over this process's batches that can go back to a position.
+
+  Attributes:
+    shares_position: whether the position is the same in all processes, so that
+      any number of them can take it up.
+  """
+
+  shares_position: bool
 
   def __next__(self) -> Mapping[str, np.ndarray]:
     """Returns the next batch."""
@@ -79,7 +89,7 @@ class Checkpoints:
       args=ocp.args.Composite(
         params=ocp.args.StandardSave(state.params),
         optimizer=ocp.args.StandardSave(optimizer),
-        data=_ProcessBytes(batches.get_state()),
+        data=_Position(batches.get_state(), batches.shares_position),
       ),
     )
 
@@ -109,7 +119,7 @@ class Checkpoints:
       "optimizer array",
     )
     if (folder / native.DATA).is_dir():
-      batches.set_state(_BytesHandler().restore(folder / native.DATA))
+      batches.set_state(_PositionHandler().restore(folder / native.DATA))
     else:
       logging.info("%s was converted: reading %d batches again.", folder, step)
       for _ in range(step):
@@ -157,30 +167,37 @@ def _restore(item: epath.Path, expected: Any, kind: str) -> Any:
   return orbax_item.load(item, expected)
 
 
-class _BytesHandler(ocp.CheckpointHandler):
-  """Keeps one file a process, named by its index and their count."""
+class _PositionHandler(ocp.CheckpointHandler):
+  """Keeps one file for all processes, or one a process, named by its index."""
 
-  def save(self, directory: epath.Path, args: "_ProcessBytes") -> None:
-    (directory / self._name()).write_bytes(args.data)
+  def save(self, directory: epath.Path, args: "_Position") -> None:
+    if not args.is_shared:
+      (directory / self._name()).write_bytes(args.data)
+    elif jax.process_index() == 0:
+      (directory / _ALL_PROCESSES).write_bytes(args.data)
 
   def restore(
-    self, directory: epath.Path, args: "_ProcessBytes | None" = None
+    self, directory: epath.Path, args: "_Position | None" = None
   ) -> bytes:
     del args
-    path = directory / self._name()
-    if not path.exists():
-      there = sorted(child.name for child in directory.iterdir())
-      raise InputError(
-        f"no data position at {path}: a run resumes on as many processes as "
-        f"it was saved by; found {', '.join(there)}"
-      )
-    return path.read_bytes()
+    for name in (_ALL_PROCESSES, self._name()):
+      if (directory / name).exists():
+        return (directory / name).read_bytes()
+    there = sorted(child.name for child in directory.iterdir())
+    raise InputError(
+      f"no data position at {directory / self._name()}: a run on records "
+      f"resumes on as many processes as it was saved by; found "
+      f"{', '.join(there)}. One on cached tokens resumes on any number"
+    )
 
   def _name(self) -> str:
     return f"process_{jax.process_index()}-of-{jax.process_count()}"
 
 
-@ocp.args.register_with_handler(_BytesHandler, for_save=True, for_restore=True)
+@ocp.args.register_with_handler(
+  _PositionHandler, for_save=True, for_restore=True
+)
 @dataclasses.dataclass
-class _ProcessBytes(ocp.args.CheckpointArgs):
+class _Position(ocp.args.CheckpointArgs):
   data: bytes = b""
+  is_shared: bool = False

@@ -107,11 +107,16 @@ def test_another_optimizer_is_named(saved):
     checkpoints.restore(7, like, toy.Batches())
 
 
-def test_data_of_another_number_of_processes_is_an_error(saved, monkeypatch):
+def test_position_of_each_process_is_an_error_for_another_number(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(toy.Batches, "shares_position", False)
+  with checkpoint.Checkpoints(tmp_path, keep=None) as checkpoints:
+    checkpoints.save(state_of(), toy.Batches())
   monkeypatch.setattr(jax, "process_count", lambda: 3)
-  folder = checkpoint.find(saved[0]) / "data"
-  with pytest.raises(InputError, match=r"process_0-of-3.*process_0-of-1$"):
-    checkpoint._BytesHandler().restore(folder)
+  folder = checkpoint.find(tmp_path) / "data"
+  with pytest.raises(InputError, match=r"process_0-of-3.*process_0-of-1\."):
+    checkpoint._PositionHandler().restore(folder)
 
 
 def test_only_the_newest_are_kept(tmp_path):

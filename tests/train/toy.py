@@ -2,7 +2,8 @@
 
   python tests/train/toy.py MODEL_DIR TRAIN_STEPS [NAME=NUMBER ...]
 
-trains and prints one JSON line a step: {"step", "loss", "grad_norm", ...}.
+trains and prints one JSON line a step: {"step", "loss", "grad_norm", ...}. Of
+several processes, each is told port, num_processes and process_id.
 """
 
 import json
@@ -10,8 +11,8 @@ import sys
 
 import numpy as np
 
-from instructrec_jax.model import network, ranking_model
-from instructrec_jax.train import optimizer, runner
+from instructrec_jax.model import network, ranking_model, sharding
+from instructrec_jax.train import distributed, optimizer, runner
 
 CONFIG = network.T5Config(
   vocab_size=64,
@@ -25,11 +26,15 @@ CONFIG = network.T5Config(
 
 
 class Batches:
-  """Random tokens; the n-th batch depends on n only."""
+  """Random tokens; the n-th batch depends on n only, and is shared out."""
 
-  def __init__(self, rows=8, fixed=False, end=None):
+  shares_position = True
+
+  def __init__(self, rows=8, fixed=False, end=None, shard=(0, 1)):
     self.position = 0
     self._rows = rows
+    index, count = shard
+    self._shard = slice(rows // count * index, rows // count * (index + 1))
     self._fixed = fixed
     self._end = end
 
@@ -39,13 +44,14 @@ class Batches:
     rng = np.random.default_rng(0 if self._fixed else self.position)
     self.position += 1
     targets = rng.integers(2, 64, (self._rows, 4)).astype(np.int32)
-    return {
+    batch = {
       "encoder_input_tokens": rng.integers(2, 64, (self._rows, 8)).astype(
         np.int32
       ),
       "decoder_target_tokens": targets,
       "decoder_input_tokens": np.pad(targets[:, :-1], ((0, 0), (1, 0))),
     }
+    return {name: array[self._shard] for name, array in batch.items()}
 
   def get_state(self):
     return str(self.position).encode()
@@ -80,17 +86,25 @@ def adafactor():
 
 
 def main(model_dir, train_steps, *settings):
-  named = dict(setting.split("=") for setting in settings)
-  runner.train(
-    model(),
-    adafactor(),
-    Batches(),
-    Writer(echo=True),
-    model_dir,
-    int(train_steps),
-    log_period=1,
-    **{name: int(value) for name, value in named.items()},
-  )
+  named = {k: int(v) for k, v in (s.split("=") for s in settings)}
+  end = named.pop("end", None)
+  port = named.pop("port", None)
+  with distributed.processes(
+    f"localhost:{port}" if port else None,
+    named.pop("num_processes", None),
+    named.pop("process_id", None),
+  ):
+    mesh = sharding.make_mesh(named.get("num_partitions", 1))
+    runner.train(
+      model(),
+      adafactor(),
+      Batches(end=end, shard=sharding.data_shard(mesh)),
+      Writer(echo=True),
+      model_dir,
+      int(train_steps),
+      log_period=1,
+      **named,
+    )
 
 
 if __name__ == "__main__":

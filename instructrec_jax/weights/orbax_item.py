@@ -114,7 +114,7 @@ def save(
     for name, tree in items.items()
   }
   with ocp.Checkpointer(handler) as checkpointer:
-    checkpointer.save(folder, args=ocp.args.Composite(**args))
+    checkpointer.save(folder.resolve(), args=ocp.args.Composite(**args))
 
 
 class _TensorHandler(ocp.type_handlers.NumpyHandler):

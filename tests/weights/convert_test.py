@@ -178,6 +178,15 @@ def test_a_folder_of_something_else_is_left_alone(hf_tiny, tmp_path):
   assert [child.name for child in tmp_path.iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.parametrize("to", formats.FORMATS)
+def test_paths_may_be_relative(hf_tiny, tmp_path, monkeypatch, to):
+  monkeypatch.chdir(tmp_path)
+  os.symlink(hf_tiny / "bin", "source")
+  convert.convert("source", "out", to)
+  convert.convert("out", "again", "hf")
+  assert formats.find("again").params()
+
+
 def test_two_checkpoints_of_a_step_must_be_told_apart(hf_tiny, tmp_path):
   for to in ("t5x", "native"):
     convert.convert(hf_tiny / "bin", tmp_path / to, to)
@@ -243,7 +252,7 @@ def larger(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-  ("source", "to"), itertools.permutations(formats.FORMATS, 2)
+  ("source", "to"), list(itertools.permutations(formats.FORMATS, 2))
 )
 def test_a_few_tensors_at_most_are_held(larger, tmp_path, source, to):
   params = formats.find(larger / source).params()

@@ -32,6 +32,7 @@ setuptools.setup(
     "jinja2",
     "markupsafe",
     "matplotlib",
+    "ml_dtypes",
     "numpy",
     "optax>=0.2.8",
     "orbax-checkpoint>=0.12",
@@ -40,6 +41,7 @@ setuptools.setup(
     "seqio>=0.0.20",  # Brings TensorFlow, and TensorFlow Text.
     "tensorboard",  # What clu writes summaries with.
     "tensorflow-datasets>=4.9.10",
+    "tensorstore",
     "tqdm",
   ],
   extras_require={

@@ -77,9 +77,11 @@ def params(folder: epath.Path) -> dict[str, tensor.Tensor]:
   """Returns the weights of a folder, unread, under T5X's names.
 
   Raises:
-    InputError: if it is another architecture, or a file or a weight is missing,
-      too much, or of another shape.
+    InputError: if it is not local, of another architecture, or a file or a
+      weight is missing, too much, or of another shape.
   """
+  if "://" in str(folder):
+    raise InputError(f"{folder} is not a local folder: copy it to one first")
   config = _config(folder)
   expected = shapes.parameters_of(config)
   found = _tensors(folder)

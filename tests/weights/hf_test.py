@@ -331,9 +331,30 @@ def test_the_packages_reader_agrees_with_ours(hf_tiny, tmp_path):
     np.testing.assert_array_equal(ours[name].read(), value)
 
 
-def test_sizes_tell_the_gin_file_or_are_listed():
-  config = network.T5Config(20, 8, 2, 2, 1, 3, 12)
-  assert "head_dim = 3" in shapes.gin_model(config)
+# Width, heads, width in the feed-forward block, layers of each stack: as the
+# public Flan-T5 folders' config.json have them; heads are 64 wide in all.
+FLAN_T5 = {
+  "small": (512, 6, 1024, 8),
+  "base": (768, 12, 2048, 12),
+  "large": (1024, 16, 2816, 24),
+  "xl": (2048, 32, 5120, 24),
+  "xxl": (4096, 64, 10240, 24),
+}
+
+
+@pytest.mark.parametrize("size", FLAN_T5)
+def test_sizes_tell_the_gin_file(size):
+  emb_dim, num_heads, mlp_dim, layers = FLAN_T5[size]
+  config = network.T5Config(
+    vocab_size=32128,
+    emb_dim=emb_dim,
+    num_heads=num_heads,
+    num_encoder_layers=layers,
+    num_decoder_layers=layers,
+    head_dim=64,
+    mlp_dim=mlp_dim,
+  )
+  assert shapes.gin_model(config) == f"gin/models/flan_t5_{size}.gin"
 
 
 def test_there_is_no_optimizer_to_carry(hf_tiny, tmp_path):

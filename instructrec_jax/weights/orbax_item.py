@@ -100,7 +100,10 @@ def save(
   )
   handler = ocp.CompositeCheckpointHandler(
     **{
-      name: ocp.PyTreeCheckpointHandler(type_handler_registry=registry)
+      # Weights are noise: to pack them takes longer than to write them.
+      name: ocp.PyTreeCheckpointHandler(
+        type_handler_registry=registry, use_compression=False
+      )
       for name in items
     }
   )

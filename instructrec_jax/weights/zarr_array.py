@@ -70,7 +70,7 @@ def write(spec: Spec, value: tensor.Tensor, chunk_bytes: int) -> dict[str, Any]:
   metadata = {
     "shape": list(value.shape),
     "chunks": [min(rows, value.shape[0]), *value.shape[1:]],
-    "compressor": None,  # Weights are noise; packing them takes minutes.
+    "compressor": None,  # As in `orbax_item.save`.
   }
   dtype = {"dtype": value.dtype.name}
   array = ts.open(spec | dtype | {"metadata": metadata}, create=True).result()

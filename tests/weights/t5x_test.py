@@ -1,17 +1,19 @@
 """T5X's checkpoints, in both of its formats, as T5X itself wrote them."""
 
+import http.server
 import shutil
+import threading
+import urllib.parse
 
 import jax
 import numpy as np
 import pytest
-from etils import epath
 from flax import serialization
 
 from instructrec_jax.errors import InputError
 from instructrec_jax.model import network, ranking_model, sharding
 from instructrec_jax.train import checkpoint
-from instructrec_jax.weights import convert, formats, shapes, t5x, zarr_array
+from instructrec_jax.weights import convert, formats, shapes, t5x
 from tests.testdata import make_t5x_checkpoints as made
 
 CONFIG = network.T5Config(**made.CONFIG)
@@ -123,13 +125,60 @@ def test_specs_of_other_times_and_places_are_understood(old):
   assert_made({name: value.read() for name, value in params.items()})
 
 
-def test_arrays_of_a_bucket_are_looked_for_there():
-  store = zarr_array.folder(epath.Path("gs://t5-data/checkpoint_1/target.x"))
-  assert store == {
-    "driver": "gcs",
-    "bucket": "t5-data",
-    "path": "checkpoint_1/target.x/",
-  }
+@pytest.fixture
+def storage(t5x_tiny, monkeypatch):
+  """Google's storage service, reduced to reading the objects of one bucket."""
+  asked = []
+
+  class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+      path = urllib.parse.urlparse(self.path).path
+      before, _, name = path.partition("/o/")
+      assert before == "/storage/v1/b/bucket"
+      file = t5x_tiny / urllib.parse.unquote(name)
+      asked.append(file)
+      data = file.read_bytes() if file.is_file() else b""
+      self.send_response(200 if file.is_file() else 404)
+      self.send_header("Content-Length", str(len(data)))
+      self.send_header("x-goog-generation", "1")
+      self.end_headers()
+      self.wfile.write(data)
+
+    def log_message(self, *_):
+      pass
+
+  server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+  threading.Thread(target=server.serve_forever, daemon=True).start()
+  url = f"http://127.0.0.1:{server.server_port}"
+  monkeypatch.setenv("TENSORSTORE_GCS_HTTP_URL", url)
+  monkeypatch.setenv("GCE_METADATA_ROOT", "127.0.0.1:1")  # No credentials.
+  yield asked
+  server.shutdown()
+  server.server_close()
+
+
+class InBucket:
+  """A local folder under the name that it has in the bucket."""
+
+  def __init__(self, local, root):
+    self._local, self._root = local, root
+
+  def __truediv__(self, name):
+    return InBucket(self._local / name, self._root)
+
+  def __str__(self):
+    return f"gs://bucket/{self._local.relative_to(self._root)}"
+
+  def __getattr__(self, name):
+    return getattr(self._local, name)
+
+
+def test_arrays_are_read_from_a_bucket(t5x_tiny, storage):
+  folder = InBucket(t5x_tiny / "old" / f"checkpoint_{made.STEP}", t5x_tiny)
+  params = t5x.params(folder)
+  assert not storage  # Nothing is read before it is wanted.
+  assert_made({name: value.read() for name, value in params.items()})
+  assert len(storage) == 2 * len(params)
 
 
 def test_a_parameter_too_few_is_named(old, tmp_path):

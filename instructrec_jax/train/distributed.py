@@ -12,7 +12,7 @@ from instructrec_jax.errors import InputError
 
 # Seconds without a sign of life after which a process counts as dead, and all
 # of them end.
-_DEAD_AFTER = 60
+DEAD_AFTER = 60
 _FLAGS = {
   "coordinator_address": "JAX_COORDINATOR_ADDRESS",
   "num_processes": "JAX_NUM_PROCESSES",
@@ -85,7 +85,7 @@ def _start(given: dict[str, str | int]) -> bool:
   # JAX's own service would take SIGTERM from the runner, which saves on it.
   jax.config.update("jax_enable_preemption_service", False)
   try:
-    jax.distributed.initialize(**given, heartbeat_timeout_seconds=_DEAD_AFTER)
+    jax.distributed.initialize(**given, heartbeat_timeout_seconds=DEAD_AFTER)
   except ValueError:
     if given:
       raise

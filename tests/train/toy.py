@@ -89,6 +89,7 @@ def main(model_dir, train_steps, *settings):
   named = {k: int(v) for k, v in (s.split("=") for s in settings)}
   end = named.pop("end", None)
   port = named.pop("port", None)
+  distributed.DEAD_AFTER = named.pop("dead_after", distributed.DEAD_AFTER)
   with distributed.processes(
     f"localhost:{port}" if port else None,
     named.pop("num_processes", None),

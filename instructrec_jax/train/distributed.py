@@ -86,10 +86,11 @@ def _start(given: dict[str, str | int]) -> bool:
   jax.config.update("jax_enable_preemption_service", False)
   try:
     jax.distributed.initialize(**given, heartbeat_timeout_seconds=DEAD_AFTER)
-  except ValueError:
+  except (ValueError, RuntimeError):
     if given:
       raise
-    return False  # No cluster.
+    # No cluster, or a program that has used JAX before it trains.
+    return False
   return True
 
 

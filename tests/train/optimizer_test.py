@@ -28,15 +28,17 @@ def run(transform, steps=4):
   return params, state
 
 
-def test_adafactor_equals_t5x():
+@pytest.mark.parametrize("weight_decay_rate", [None, 0.02])
+def test_adafactor_equals_t5x(weight_decay_rate):
   theirs = pytest.importorskip("t5x.adafactor", reason="T5X is not installed")
-  optimizer_def = theirs.Adafactor(
-    learning_rate=1e-3, decay_rate=0.8, step_offset=0
-  )
-  expected = optimizer_def.create(jax.tree.map(jnp.float32, tree(0)))
+  settings = {"weight_decay_rate": weight_decay_rate}
+  definition = optimizer.adafactor(t5x_adafactor=theirs.Adafactor, **settings)
+  expected = definition.create(jax.tree.map(jnp.float32, tree(0)))
   for n in range(1, 5):
-    expected = expected.apply_gradient(jax.tree.map(jnp.float32, tree(n)))
-  params, _ = run(optimizer.adafactor())
+    expected = expected.apply_gradient(
+      jax.tree.map(jnp.float32, tree(n)), learning_rate=1e-3
+    )
+  params, _ = run(optimizer.adafactor(**settings))
   for name, value in params.items():
     np.testing.assert_allclose(
       value, expected.target[name], rtol=1e-5, atol=1e-9, err_msg=name

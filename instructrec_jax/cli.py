@@ -139,10 +139,17 @@ def _cache(**options) -> None:
   _print_manifest(runs.cache(**options), "mixture")
 
 
-def _train(**options) -> None:
+def _train(
+  coordinator_address: str | None,
+  num_processes: int | None,
+  process_id: int | None,
+  **options,
+) -> None:
   from instructrec_jax import runs
+  from instructrec_jax.train import distributed
 
-  manifest = runs.train(**options)
+  with distributed.processes(coordinator_address, num_processes, process_id):
+    manifest = runs.train(**options)
   print(f"{manifest['mixture']}: {manifest['step']} steps are trained")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from instructrec_jax import artifacts, gin_files, training_data
 from instructrec_jax.errors import InputError
 from instructrec_jax.gin_files import macro
-from instructrec_jax.train import checkpoint, distributed
+from instructrec_jax.train import checkpoint
 
 CONFIG_FILE = "config.gin"
 
@@ -54,7 +54,6 @@ def train(
   gin_bindings: Sequence[str] = (),
   gin_search_paths: Sequence[str] = (),
   tfds_data_dir: str = "data/records",
-  **cluster: Any,
 ) -> dict[str, Any]:
   """Trains what gin files say, or goes on with it.
 
@@ -67,7 +66,6 @@ def train(
     gin_search_paths: where else to look for gin files.
     tfds_data_dir: the folder of the records; not read if CACHED_TOKENS is
       bound.
-    **cluster: of `distributed.processes`.
 
   Returns:
     The manifest, with "step": how far training has come.
@@ -75,13 +73,7 @@ def train(
   Raises:
     InputError: if something of this cannot be used.
   """
-  with distributed.processes(**cluster):
-    gin_files.parse(gin_file, gin_bindings, gin_search_paths)
-    return _train(tfds_data_dir)
-
-
-def _train(tfds_data_dir: str) -> dict[str, Any]:
-  """Trains, once gin files are read and the processes connected."""
+  gin_files.parse(gin_file, gin_bindings, gin_search_paths)
   runner = gin.get_configurable("runner.train")
   name, lengths, model_dir, model, tokens = map(
     macro, ("MIXTURE_OR_TASK_NAME", "TASK_FEATURE_LENGTHS", "MODEL_DIR",

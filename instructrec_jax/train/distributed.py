@@ -86,11 +86,15 @@ def _start(given: dict[str, str | int]) -> bool:
   jax.config.update("jax_enable_preemption_service", False)
   try:
     jax.distributed.initialize(**given, heartbeat_timeout_seconds=DEAD_AFTER)
-  except (ValueError, RuntimeError):
+  except ValueError:
     if given:
       raise
-    # No cluster, or a program that has used JAX before it trains.
-    return False
+    return False  # No cluster.
+  except RuntimeError as error:
+    # A cluster that does not answer must not leave each to train by itself.
+    if given or "must be called before" not in str(error):
+      raise
+    return False  # A program that has used JAX before it trains.
   return True
 
 

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import seqio
 
-from instructrec_jax import pipeline, t5x_hooks
+from instructrec_jax import pipeline, runs, t5x_hooks
 from instructrec_jax.errors import InputError
+from instructrec_jax.tokens import loader
+from instructrec_jax.tokens.cache import TokenCache
 
 _LENGTHS = {"inputs": 160, "targets": 16}
 _TASK = "instructrec_small_p1_i0_t2"
@@ -94,6 +96,40 @@ def test_batches_are_our_runner_s(small, tmp_path, converted):
     assert one.keys() == other.keys() == theirs.element_spec.keys()
     for name in one:
       np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_cached_tokens_are_taken_instead(small_data, small, tmp_path):
+  folder = tmp_path / "tokens"
+  bindings = {
+    "VOCABULARY": "small",
+    "VOCAB_SIZE": 320,
+    "TASK_FEATURE_LENGTHS": _LENGTHS,
+    "MIXTURE_OR_TASK_NAME": _TASK,
+  }
+  runs.cache(
+    ["models/tiny.gin"],
+    [f"{name} = {value!r}" for name, value in bindings.items()],
+    tfds_data_dir=str(small_data / "records"),
+    out=str(folder),
+    epochs=1,
+  )
+  theirs = t5x_hooks.train_iterator(
+    _Config, 1, 2, None, model_dir=tmp_path, cached_tokens=folder
+  )
+  ours = loader.CachedBatches(TokenCache(folder), 8, _Config.seed, shard=(1, 2))
+  for _ in range(2):
+    one, other = next(ours), next(theirs)
+    assert one.keys() == other.keys() == theirs.element_spec.keys()
+    for name in one:
+      np.testing.assert_array_equal(one[name], other[name])
+
+  class Longer(_Config):
+    task_feature_lengths = _LENGTHS | {"inputs": 200}
+
+  with pytest.raises(InputError, match="bind TASK_FEATURE_LENGTHS as it was"):
+    t5x_hooks.train_iterator(
+      Longer, 1, 2, None, model_dir=tmp_path, cached_tokens=folder
+    )
 
 
 def test_names_are_registered_before_they_are_looked_up(small):

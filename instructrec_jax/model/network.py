@@ -16,304 +16,89 @@ Every axis that a request shares is computed once a request: the decoder's
 tokens are [B, C, T], its cross-attention sees them as C * T queries against one
 set of keys and values, and nothing of shape [B, C, L, ...] exists. Training is
 the case C = 1.
+
+The layers of a stack are separate in the parameters, as T5X names them, and run
+one after the other or as one scan over them all, see `run_layers`. Decoding
+token by token, `start` and `step` keep the keys and values of what was decided.
 """
 
-import dataclasses
+from typing import Any
 
-import gin
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 
-RELPOS_BUCKETS = 32
-RELPOS_MAX_DISTANCE = 128
-MASKED = -1e10  # As in T5X: finite, so that a wholly masked row is no NaN.
-
-_scaled = nn.initializers.variance_scaling
-
-
-@gin.configurable
-@dataclasses.dataclass(frozen=True)
-class T5Config:
-  """The sizes of a T5.1.1 network.
-
-  Attributes:
-    vocab_size: rows of the embedding, at least the tokenizer's pieces.
-    emb_dim: width of the residual stream.
-    num_heads: attention heads.
-    num_encoder_layers: layers of the encoder.
-    num_decoder_layers: layers of the decoder.
-    head_dim: width of a head; heads × head_dim need not equal emb_dim.
-    mlp_dim: width inside the gated feed-forward block.
-    dropout_rate: share of activations dropped in training.
-    dtype: of activations, "float32" or "bfloat16". Parameters, norms, softmax
-      and logits are float32 always.
-  """
-
-  vocab_size: int
-  emb_dim: int
-  num_heads: int
-  num_encoder_layers: int
-  num_decoder_layers: int
-  head_dim: int
-  mlp_dim: int
-  dropout_rate: float = 0.1
-  dtype: str = "float32"
+from instructrec_jax.model.blocks import (
+  REMAT,
+  Cache,
+  DecoderLayer,
+  Dense,
+  Dropout,
+  Embedding,
+  EncoderLayer,
+  RelativePositionBias,
+  RMSNorm,
+  T5Config,
+  residual,
+)
+from instructrec_jax.model.sharding import constrain
 
 
-class Dense(nn.Module):
-  """A matrix product on the last axis, without bias."""
-
-  features: int
-  dtype: str
-  kernel_init: nn.initializers.Initializer = _scaled(
-    1.0, "fan_in", "truncated_normal"
-  )
-
-  @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """Returns x [..., D] times the kernel, [..., features]."""
-    shape = (x.shape[-1], self.features)
-    kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
-    # As one matrix product: that of more axes has a gradient with copies that
-    # make it half as fast on CPU.
-    rows = x.reshape(-1, x.shape[-1]).astype(self.dtype)
-    out = rows @ kernel.astype(self.dtype)
-    return out.reshape(*x.shape[:-1], self.features)
-
-
-class RMSNorm(nn.Module):
-  """Root-mean-square norm on the last axis, in float32, without bias."""
-
-  dtype: str
-
-  @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """Returns x [..., D] scaled to a root mean square of `scale`."""
-    scale_D = self.param(
-      "scale", nn.initializers.ones, (x.shape[-1],), jnp.float32
-    )
-    x = x.astype(jnp.float32)
-    mean_square = jnp.mean(jnp.square(x), axis=-1, keepdims=True)
-    scale = jnp.expand_dims(scale_D, tuple(range(x.ndim - 1)))
-    return (x * jax.lax.rsqrt(mean_square + 1e-6) * scale).astype(self.dtype)
-
-
-class Dropout(nn.Module):
-  """Dropout whose mask is shared along the length, as in T5X.
-
-  The axis before the last is the length of activations [..., length, D] and the
-  query axis of attention weights [..., Q, M].
-  """
-
-  rate: float
-
-  @nn.compact
-  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    """Returns x, in training with a share of its values dropped."""
-    drop = nn.Dropout(self.rate, broadcast_dims=(-2,))
-    return drop(x, deterministic=not train)
-
-
-class Embedding(nn.Module):
-  """Rows of the token table."""
-
-  config: T5Config
-
-  @nn.compact
-  def __call__(self, tokens: jax.Array) -> jax.Array:
-    """Returns the vectors [..., D] of int32 tokens [...]."""
-    cfg = self.config
-    table_VxD = self.param(
-      "embedding",
-      nn.initializers.normal(1.0),
-      (cfg.vocab_size, cfg.emb_dim),
-      jnp.float32,
-    )
-    return table_VxD[tokens].astype(cfg.dtype)
-
-
-def relative_position_bucket(
-  distance: np.ndarray, bidirectional: bool
-) -> np.ndarray:
-  """Returns the bucket of each key position relative to its query.
-
-  Half of the buckets hold one distance each, the other half distances that grow
-  logarithmically up to `RELPOS_MAX_DISTANCE`, beyond which all share the last
-  (Raffel et al. 2020, section 2.1).
+def run_layers(
+  stack: nn.Module, x: jax.Array, *context: jax.Array, train: bool
+) -> jax.Array:
+  """Returns the output of a stack's layers, each on that of the one before.
 
   Args:
-    distance: int array, key position minus query position.
-    bidirectional: whether keys after the query have buckets of their own (half
-      of all); else they share bucket 0.
+    stack: whose list `layers` is, and whose parameters layers_0, layers_1, ….
+    x: [..., D], the first one's input.
+    *context: what all of them take beside it.
+    train: whether to drop out, by the rng "dropout" of the stack.
   """
-  buckets = RELPOS_BUCKETS // 2 if bidirectional else RELPOS_BUCKETS
-  offset = buckets * (distance > 0) if bidirectional else 0
-  distance = np.abs(distance) if bidirectional else np.maximum(-distance, 0)
-  exact = buckets // 2
-  # In float32 as T5X computes it: the buckets' edges depend on the rounding.
-  ratio = distance.astype(np.float32) / exact + np.finfo(np.float32).eps
-  growth = np.log(ratio) / np.log(RELPOS_MAX_DISTANCE / exact)
-  large = exact + (growth * (buckets - exact)).astype(np.int32)
-  large = np.minimum(large, buckets - 1)
-  return offset + np.where(distance < exact, distance, large)
+  cfg = stack.config
+  if stack.is_initializing():
+    for layer in stack.layers:
+      x = layer(x, *context, train)
+    return x
 
+  def step(x: jax.Array, inputs: tuple) -> tuple[jax.Array, None]:
+    params, key = inputs
+    rngs = None if key is None else {"dropout": key}
+    layer = _unbound(stack)
+    return layer.apply({"params": params}, x, *context, train, rngs=rngs), None
 
-class RelativePositionBias(nn.Module):
-  """A bias for each head and pair of positions, learned per bucket."""
-
-  num_heads: int
-  bidirectional: bool
-
-  @nn.compact
-  def __call__(self, length: int) -> jax.Array:
-    """Returns the bias [H, length, length], query before key."""
-    table_HxR = self.param(
-      "rel_embedding",
-      _scaled(1.0, "fan_avg", "uniform"),
-      (self.num_heads, RELPOS_BUCKETS),
-      jnp.float32,
+  if REMAT[cfg.remat] is not None:
+    # Inside a scan nothing can be merged with what was computed before.
+    step = jax.checkpoint(
+      step, policy=REMAT[cfg.remat], prevent_cse=not cfg.scan_layers
     )
-    # The bias of a pair depends on its distance only. So look up the distances
-    # once and lay the row of values out along the diagonals: repeat it, and
-    # reshape with rows one shorter than its period, so that each row starts one
-    # later. The gradient is a sum, not a scatter of length**2 entries.
-    distances = np.arange(1 - length, length)
-    buckets = relative_position_bucket(distances, self.bidirectional)
-    values = jnp.pad(table_HxR[:, buckets], ((0, 0), (0, 1)))
-    rows = jnp.tile(values, (1, length))[:, : length * (2 * length - 1)]
-    rows = rows.reshape(self.num_heads, length, 2 * length - 1)
-    return rows[:, :, length - 1 :]
-
-
-class Attention(nn.Module):
-  """Multi-head attention; leading axes of queries and keys must agree."""
-
-  config: T5Config
-
-  @nn.compact
-  def __call__(
-    self,
-    queries: jax.Array,
-    keys: jax.Array,
-    mask: jax.Array,
-    bias_HxQxM: jax.Array | None,
-    train: bool,
-  ) -> jax.Array:
-    """Returns what each query position gathers.
-
-    Args:
-      queries: [..., Q, D].
-      keys: [..., M, D], what is attended to.
-      mask: bool [..., Q, M], true where the query may see the key.
-      bias_HxQxM: float32 added to the attention logits, or None.
-      train: whether to drop attention weights.
-
-    Returns:
-      [..., Q, D] of the config's dtype.
-    """
-    cfg = self.config
-
-    def heads(name: str, x: jax.Array, scale: float = 1.0) -> jax.Array:
-      init = _scaled(scale, "fan_in", "normal")
-      features = cfg.num_heads * cfg.head_dim
-      x = Dense(features, cfg.dtype, init, name=name)(x)
-      x = x.reshape(*x.shape[:-1], cfg.num_heads, cfg.head_dim)
-      # Heads first, so that each head's products are plain matrix products.
-      return jnp.swapaxes(x, -3, -2)
-
-    # variance_scaling takes the variance: 1 / K of it is 1 / sqrt(K) of values.
-    query = heads("query", queries, scale=1.0 / cfg.head_dim)
-    key, value = heads("key", keys), heads("value", keys)
-    logits = jnp.einsum(
-      "...qk,...mk->...qm", query, key, preferred_element_type=jnp.float32
+  params = _layer_params(stack)
+  keys = [None] * len(params)
+  if train and cfg.dropout_rate:
+    keys = jax.random.split(stack.make_rng("dropout"), len(params))
+  if cfg.scan_layers:
+    # Kernels are copied as they are used: half as much in bfloat16.
+    stacked = jax.tree.map(
+      lambda *layers: jnp.stack(
+        [x.astype(cfg.dtype) if x.ndim == 2 else x for x in layers]
+      ),
+      *params,
     )
-    if bias_HxQxM is not None:
-      leading = tuple(range(logits.ndim - bias_HxQxM.ndim))
-      logits += jnp.expand_dims(bias_HxQxM, leading)
-    logits = jnp.where(jnp.expand_dims(mask, -3), logits, MASKED)
-    weights = jax.nn.softmax(logits).astype(cfg.dtype)
-    weights = Dropout(cfg.dropout_rate)(weights, train)
-    out = jnp.swapaxes(weights @ value, -3, -2)
-    out = out.reshape(*out.shape[:-2], -1)
-    init = _scaled(1.0, "fan_in", "normal")
-    return Dense(cfg.emb_dim, cfg.dtype, init, name="out")(out)
+    keys = None if keys[0] is None else keys
+    return jax.lax.scan(step, x, (stacked, keys))[0]
+  for inputs in zip(params, keys, strict=True):
+    x, _ = step(x, inputs)
+  return x
 
 
-class MLP(nn.Module):
-  """Feed-forward block with a gate of tanh-approximated GELU."""
-
-  config: T5Config
-
-  @nn.compact
-  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    """Returns what the block adds to x, [..., D]."""
-    cfg = self.config
-    gate = nn.gelu(Dense(cfg.mlp_dim, cfg.dtype, name="wi_0")(x))
-    hidden = gate * Dense(cfg.mlp_dim, cfg.dtype, name="wi_1")(x)
-    hidden = Dropout(cfg.dropout_rate)(hidden, train)
-    return Dense(cfg.emb_dim, cfg.dtype, name="wo")(hidden)
+def _unbound(stack: nn.Module) -> nn.Module:
+  """Returns a layer like the stack's, to be applied to any one's parameters."""
+  return type(stack.layers[0])(stack.config, parent=None)
 
 
-class EncoderLayer(nn.Module):
-  """Self-attention, then the feed-forward block."""
-
-  config: T5Config
-
-  @nn.compact
-  def __call__(
-    self,
-    x_BxLxD: jax.Array,
-    mask_BxLxL: jax.Array,
-    bias_HxLxL: jax.Array,
-    train: bool,
-  ) -> jax.Array:
-    """Returns the layer's output [B, L, D]."""
-    cfg = self.config
-    drop = Dropout(cfg.dropout_rate)
-    x = x_BxLxD
-    y = RMSNorm(cfg.dtype, name="pre_attention_layer_norm")(x)
-    y = Attention(cfg, name="attention")(y, y, mask_BxLxL, bias_HxLxL, train)
-    x += drop(y, train)
-    y = RMSNorm(cfg.dtype, name="pre_mlp_layer_norm")(x)
-    return x + drop(MLP(cfg, name="mlp")(y, train), train)
-
-
-class DecoderLayer(nn.Module):
-  """Self-attention in a candidate, attention to the input, feed-forward."""
-
-  config: T5Config
-
-  @nn.compact
-  def __call__(
-    self,
-    x_BxCxTxD: jax.Array,
-    encoded_BxLxD: jax.Array,
-    self_mask_BxCxTxT: jax.Array,
-    cross_mask_BxQxL: jax.Array,
-    bias_HxTxT: jax.Array,
-    train: bool,
-  ) -> jax.Array:
-    """Returns the layer's output [B, C, T, D]; Q is C * T."""
-    cfg = self.config
-    drop = Dropout(cfg.dropout_rate)
-    x = x_BxCxTxD
-    y = RMSNorm(cfg.dtype, name="pre_self_attention_layer_norm")(x)
-    y = Attention(cfg, name="self_attention")(
-      y, y, self_mask_BxCxTxT, bias_HxTxT, train
-    )
-    x += drop(y, train)
-    y = RMSNorm(cfg.dtype, name="pre_cross_attention_layer_norm")(x)
-    # All candidates are queries of one attention, so its keys and values are
-    # projected once a request.
-    y = y.reshape(y.shape[0], -1, y.shape[-1])
-    y = Attention(cfg, name="encoder_decoder_attention")(
-      y, encoded_BxLxD, cross_mask_BxQxL, None, train
-    )
-    x += drop(y.reshape(x.shape), train)
-    y = RMSNorm(cfg.dtype, name="pre_mlp_layer_norm")(x)
-    return x + drop(MLP(cfg, name="mlp")(y, train), train)
+def _layer_params(stack: nn.Module) -> list[dict[str, Any]]:
+  params = stack.variables["params"]
+  return [params[f"layers_{n}"] for n in range(len(stack.layers))]
 
 
 class Encoder(nn.Module):
@@ -321,21 +106,26 @@ class Encoder(nn.Module):
 
   config: T5Config
 
-  @nn.compact
+  def setup(self):
+    """Declares the parts, named as T5X does."""
+    cfg = self.config
+    self.relpos_bias = RelativePositionBias(cfg.num_heads, True)
+    self.layers = [EncoderLayer(cfg) for _ in range(cfg.num_encoder_layers)]
+    self.encoder_norm = RMSNorm(cfg.dtype)
+    self.drop = Dropout(cfg.dropout_rate)
+
   def __call__(
     self, x_BxLxD: jax.Array, segments_BxL: jax.Array, train: bool
   ) -> jax.Array:
     """Returns the encoded input [B, L, D], normed."""
-    cfg = self.config
-    drop = Dropout(cfg.dropout_rate)
-    mask_BxLxL = segments_BxL[:, :, None] == segments_BxL[:, None, :]
-    bias = RelativePositionBias(cfg.num_heads, True, name="relpos_bias")
-    bias_HxLxL = bias(x_BxLxD.shape[1])
-    x = drop(x_BxLxD, train)
-    for n in range(cfg.num_encoder_layers):
-      layer = EncoderLayer(cfg, name=f"layers_{n}")
-      x = layer(x, mask_BxLxL, bias_HxLxL, train)
-    return drop(RMSNorm(cfg.dtype, name="encoder_norm")(x), train)
+    x = run_layers(
+      self,
+      residual(self.drop(x_BxLxD, train)),
+      segments_BxL,
+      self.relpos_bias(x_BxLxD.shape[1]),
+      train=train,
+    )
+    return self.drop(self.encoder_norm(x), train)
 
 
 class Decoder(nn.Module):
@@ -343,7 +133,16 @@ class Decoder(nn.Module):
 
   config: T5Config
 
-  @nn.compact
+  def setup(self):
+    """Declares the parts, named as T5X does."""
+    cfg = self.config
+    self.relpos_bias = RelativePositionBias(cfg.num_heads, False)
+    self.layers = [DecoderLayer(cfg) for _ in range(cfg.num_decoder_layers)]
+    self.decoder_norm = RMSNorm(cfg.dtype)
+    self.drop = Dropout(cfg.dropout_rate)
+    # In float32 whatever the dtype: the loss needs the precision.
+    self.logits_dense = Dense(cfg.vocab_size, "float32")
+
   def __call__(
     self,
     x_BxCxTxD: jax.Array,
@@ -353,30 +152,50 @@ class Decoder(nn.Module):
     train: bool,
   ) -> jax.Array:
     """Returns the logits, float32 [B, C, T, V]."""
-    cfg = self.config
-    drop = Dropout(cfg.dropout_rate)
-    B, C, T, _ = x_BxCxTxD.shape
-    causal_TxT = np.tri(T, dtype=bool)[None, None]
-    same = segments_BxCxT[:, :, :, None] == segments_BxCxT[:, :, None, :]
-    cross_mask_BxQxL = (
-      segments_BxCxT.reshape(B, C * T, 1) == encoder_segments_BxL[:, None, :]
+    x = run_layers(
+      self,
+      residual(self.drop(x_BxCxTxD, train)),
+      encoded_BxLxD,
+      segments_BxCxT,
+      encoder_segments_BxL,
+      self.relpos_bias(x_BxCxTxD.shape[2]),
+      train=train,
     )
-    bias = RelativePositionBias(cfg.num_heads, False, name="relpos_bias")
-    bias_HxTxT = bias(T)
-    x = drop(x_BxCxTxD, train)
-    for n in range(cfg.num_decoder_layers):
-      layer = DecoderLayer(cfg, name=f"layers_{n}")
-      x = layer(
+    logits = self.logits_dense(self.drop(self.decoder_norm(x), train))
+    return constrain(logits, "batch", None, "length", "vocab")
+
+  def start(self, encoded_BxLxD: jax.Array, length: int) -> list[Cache]:
+    """Returns each layer's cache before the first of `length` steps."""
+    layer = _unbound(self)
+    return [
+      layer.apply({"params": params}, encoded_BxLxD, length, method="start")
+      for params in _layer_params(self)
+    ]
+
+  def step(
+    self,
+    x_BxD: jax.Array,
+    caches: list[Cache],
+    position: jax.Array,
+    encoder_segments_BxL: jax.Array,
+  ) -> tuple[jax.Array, list[Cache]]:
+    """Returns the logits after one more token, [B, V], and the caches."""
+    length = caches[0]["self"][0].shape[2]
+    bias_HxTxT = self.relpos_bias(length)
+    bias_Hx_xT = jax.lax.dynamic_slice_in_dim(bias_HxTxT, position, 1, axis=1)
+    layer, x, after = _unbound(self), x_BxD[:, None], []
+    for params, cache in zip(_layer_params(self), caches, strict=True):
+      x, cache = layer.apply(
+        {"params": params},
         x,
-        encoded_BxLxD,
-        causal_TxT & same,
-        cross_mask_BxQxL,
-        bias_HxTxT,
-        train,
+        cache,
+        position,
+        encoder_segments_BxL,
+        bias_Hx_xT,
+        method="step",
       )
-    x = drop(RMSNorm(cfg.dtype, name="decoder_norm")(x), train)
-    # In float32 whatever the dtype: the loss needs the precision.
-    return Dense(cfg.vocab_size, "float32", name="logits_dense")(x)
+      after.append(cache)
+    return self.logits_dense(self.decoder_norm(x))[:, 0], after
 
 
 class Transformer(nn.Module):
@@ -419,7 +238,7 @@ class Transformer(nn.Module):
       float32 [B, C, T, V].
     """
     if encoder_segment_ids_BxL is None:
-      encoder_segment_ids_BxL = (encoder_input_tokens_BxL > 0).astype(jnp.int32)
+      encoder_segment_ids_BxL = _one_segment(encoder_input_tokens_BxL)
       decoder_segment_ids_BxCxT = jnp.ones_like(decoder_input_tokens_BxCxT)
     encoded_BxLxD = self.encoder(
       self.token_embedder(encoder_input_tokens_BxL),
@@ -433,3 +252,43 @@ class Transformer(nn.Module):
       encoder_segment_ids_BxL,
       train,
     )
+
+  def start(
+    self, encoder_input_tokens_BxL: jax.Array, length: int
+  ) -> list[Cache]:
+    """Encodes the input, and returns what `step` needs for `length` steps."""
+    encoded_BxLxD = self.encoder(
+      self.token_embedder(encoder_input_tokens_BxL),
+      _one_segment(encoder_input_tokens_BxL),
+      False,
+    )
+    return self.decoder.start(encoded_BxLxD, length)
+
+  def step(
+    self,
+    tokens_B: jax.Array,
+    caches: list[Cache],
+    position: jax.Array,
+    encoder_input_tokens_BxL: jax.Array,
+  ) -> tuple[jax.Array, list[Cache]]:
+    """Returns the logits after one more token of each row.
+
+    Args:
+      tokens_B: int32, 0 at the first position, then what was decided.
+      caches: from `start`, or the step before.
+      position: int32, from 0.
+      encoder_input_tokens_BxL: int32, as given to `start`.
+
+    Returns:
+      float32 [B, V], and the caches for the next step.
+    """
+    return self.decoder.step(
+      self.token_embedder(tokens_B),
+      caches,
+      position,
+      _one_segment(encoder_input_tokens_BxL),
+    )
+
+
+def _one_segment(tokens: jax.Array) -> jax.Array:
+  return (tokens > 0).astype(jnp.int32)

@@ -17,7 +17,8 @@ from flax import traverse_util
 from flax.linen import partitioning
 
 from instructrec_jax import errors
-from instructrec_jax.model import network, sharding
+from instructrec_jax.model import decoding, network, sharding
+from instructrec_jax.model.likelihood import target_logit, token_log_likelihood
 
 Batch = Mapping[str, jax.Array]
 Params = Mapping[str, Any]
@@ -28,29 +29,6 @@ LOSS_NORMALIZERS: dict[str, Callable[[jax.Array], jax.Array | int]] = {
   "NUM_REAL_TARGET_TOKENS": jnp.sum,
   "NUM_TOTAL_TARGET_TOKENS": lambda weights: weights.size,
 }
-
-
-def token_log_likelihood(
-  logits: jax.Array, targets: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-  """Returns the log-likelihood of each target and the log of its normalizer.
-
-  The target's logit minus the log-sum-exp, so that no second array of the
-  logits' size, a log-softmax, is kept.
-
-  Args:
-    logits: float32 [..., V].
-    targets: int32 [...].
-
-  Returns:
-    Log-likelihoods and log-sum-exps, both float32 [...].
-  """
-  log_z = jax.nn.logsumexp(logits, axis=-1)
-  # A comparison and a sum fuse into one pass, also where V is sharded; taking
-  # along the axis would gather V, and scatter into it in the gradient.
-  at_target = jax.nn.one_hot(targets, logits.shape[-1], dtype=bool)
-  target_logit = jnp.sum(jnp.where(at_target, logits, 0.0), axis=-1)
-  return target_logit - log_z, log_z
 
 
 @gin.configurable
@@ -177,7 +155,10 @@ class RankingModel:
     loss = jnp.sum(loss_BxT * weights_BxT) / self._normalizer(weights_BxT)
 
     count = jnp.sum(weights_BxT)
-    correct_BxT = jnp.argmax(logits_BxTxV, axis=-1) == targets_BxT
+    # Cheaper than argmax; it differs where two logits tie only.
+    correct_BxT = target_logit(logits_BxTxV, targets_BxT) >= jnp.max(
+      logits_BxTxV, axis=-1
+    )
 
     def per_target(value_BxT: jax.Array) -> clu_metrics.Average:
       return clu_metrics.Average(jnp.sum(value_BxT * weights_BxT), count)
@@ -222,6 +203,34 @@ class RankingModel:
     real_BxCxT = candidates_BxCxT > 0
     scores_BxC = jnp.sum(jnp.where(real_BxCxT, logp_BxCxT, 0.0), axis=-1)
     return jnp.where(jnp.any(real_BxCxT, axis=-1), scores_BxC, -jnp.inf)
+
+  def predict_batch(
+    self, params: Params, batch: Batch, rng: jax.Array | None = None
+  ) -> jax.Array:
+    """Returns the tokens that `predict_batch_with_aux` decodes."""
+    return self.predict_batch_with_aux(params, batch, rng)[0]
+
+  def predict_batch_with_aux(
+    self, params: Params, batch: Batch, rng: jax.Array | None = None
+  ) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Decodes the likeliest token at each position.
+
+    Args:
+      params: the network's parameters.
+      batch: int32 encoder_input_tokens [B, L], and decoder_input_tokens [B, T]
+        or candidate_tokens [B, C, T], which give the length T.
+      rng: not needed; T5X passes one.
+
+    Returns:
+      int32 [B, T], with EOS at the end and padded with 0; and "scores", float32
+      [B], the log-likelihood of each in nats.
+    """
+    del rng
+    given = batch.get("decoder_input_tokens", batch.get("candidate_tokens"))
+    tokens_BxT, scores_B = decoding.greedy(
+      self.module, params, batch["encoder_input_tokens"], given.shape[-1]
+    )
+    return tokens_BxT, {"scores": scores_B}
 
   def _logits(
     self, params: Params, batch: Batch, dropout_rng: jax.Array | None

@@ -142,6 +142,13 @@ def constrain(x: jax.Array, *axes: str | None) -> jax.Array:
   return nn.with_logical_constraint(x, axes, mesh=_MESH.get())
 
 
+def on_one_cpu() -> bool:
+  """Returns whether what is traced runs on a single CPU device."""
+  mesh = _MESH.get()
+  devices = jax.devices() if mesh is None else list(mesh.devices.flat)
+  return len(devices) == 1 and devices[0].platform == "cpu"
+
+
 def tree_shardings(
   mesh: Mesh, params: Any, tree: Any, parameter_partitioning_dims: int = 1
 ) -> Any:

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import traverse_util
+from jax.extend import core
 
-from instructrec_jax.model import network
+from instructrec_jax.model import attention, blocks, network
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "testdata/hf_t5_tiny.npz"
 CONFIG = network.T5Config(
@@ -159,14 +160,21 @@ def test_t5x_network_agrees(golden):
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_relative_position_bias_is_the_bucket_of_each_pair(bidirectional):
   length = 300
-  bias = network.RelativePositionBias(num_heads=2, bidirectional=bidirectional)
+  bias = blocks.RelativePositionBias(num_heads=2, bidirectional=bidirectional)
   params = bias.init(jax.random.key(0), length)
   table = np.asarray(params["params"]["rel_embedding"])
   pairs = np.arange(length)[None, :] - np.arange(length)[:, None]
-  buckets = network.relative_position_bucket(pairs, bidirectional)
+  buckets = attention.relative_position_bucket(pairs, bidirectional)
   assert buckets.min() == 0
-  assert buckets.max() == network.RELPOS_BUCKETS - 1
+  assert buckets.max() == attention.RELPOS_BUCKETS - 1
   np.testing.assert_array_equal(bias.apply(params, length), table[:, buckets])
+
+
+def programs_in(jaxpr):
+  """Yields a program, and those inside it: loops, checkpoints, calls."""
+  yield jaxpr
+  for inner in core.subjaxprs(jaxpr):
+    yield from programs_in(inner)
 
 
 def test_no_temporary_holds_the_input_once_per_candidate():
@@ -176,8 +184,13 @@ def test_no_temporary_holds_the_input_once_per_candidate():
   candidates = jnp.ones((B, C, T), jnp.int32)
   model = network.Transformer(CONFIG)
   params = jax.eval_shape(model.init, jax.random.key(0), tokens, candidates)
-  jaxpr = jax.make_jaxpr(model.apply)(params, tokens, candidates)
-  shapes = {var.aval.shape for eqn in jaxpr.jaxpr.eqns for var in eqn.outvars}
+  program = jax.make_jaxpr(model.apply)(params, tokens, candidates)
+  shapes = {
+    var.aval.shape
+    for jaxpr in programs_in(program.jaxpr)
+    for eqn in jaxpr.eqns
+    for var in eqn.outvars
+  }
   weights = {(B, CONFIG.num_heads, C * T, L), (B, 1, C * T, L), (B, C * T, L)}
   both = {s for s in shapes if L in s and (C in s or C * T in s)}
   assert (B, CONFIG.num_heads, C * T, L) in both

@@ -1,0 +1,407 @@
+"""The blocks and layers that T5.1.1 is made of, named as T5X names them.
+
+Shapes are suffixes of the letters that network.py lists; in attention, N is
+rows: requests, or the candidates of all of them.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import gin
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax.ad_checkpoint import checkpoint_name
+
+from instructrec_jax.errors import unknown
+from instructrec_jax.model import attention
+from instructrec_jax.model.sharding import constrain
+
+# What a layer keeps for its gradient; the rest is computed again. The names are
+# scalable T5X's. "none" keeps all that the gradient reads, "minimal" what
+# matrix products and attention gave, "full" the layer's input alone.
+REMAT: dict[str, Callable | None] = {
+  "none": None,
+  "minimal": jax.checkpoint_policies.save_only_these_names(
+    "heads", "attended", "residual", "hidden"
+  ),
+  "full": jax.checkpoint_policies.nothing_saveable,
+}
+
+# A decoder layer's keys and values: of its own positions, and of the input's.
+Cache = dict[str, tuple[jax.Array, jax.Array]]
+
+_scaled = nn.initializers.variance_scaling
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class T5Config:
+  """The sizes of a T5.1.1 network.
+
+  Attributes:
+    vocab_size: rows of the embedding, at least the tokenizer's pieces.
+    emb_dim: width of the residual stream.
+    num_heads: attention heads.
+    num_encoder_layers: layers of the encoder.
+    num_decoder_layers: layers of the decoder.
+    head_dim: width of a head; heads × head_dim need not equal emb_dim.
+    mlp_dim: width inside the gated feed-forward block.
+    dropout_rate: share of activations dropped in training.
+    dtype: of activations, "float32" or "bfloat16". Parameters, norms, softmax
+      and logits are float32 always.
+    scan_layers: whether a stack's layers are one scan, which copies their
+      kernels into one array, but is compiled once and needs less memory.
+    remat: what is computed again in the gradient, a name out of `REMAT`.
+
+  Raises:
+    InputError: for an unknown `remat`.
+  """
+
+  vocab_size: int
+  emb_dim: int
+  num_heads: int
+  num_encoder_layers: int
+  num_decoder_layers: int
+  head_dim: int
+  mlp_dim: int
+  dropout_rate: float = 0.1
+  dtype: str = "float32"
+  scan_layers: bool = True
+  remat: str = "minimal"
+
+  def __post_init__(self):
+    if self.remat not in REMAT:
+      raise unknown("remat (REMAT)", self.remat, REMAT)
+
+
+class Dense(nn.Module):
+  """A matrix product on the last axis, without bias."""
+
+  features: int
+  dtype: str
+  kernel_init: nn.initializers.Initializer = _scaled(
+    1.0, "fan_in", "truncated_normal"
+  )
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Returns x [..., D] times the kernel, [..., features]."""
+    shape = (x.shape[-1], self.features)
+    kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
+    # As one matrix product: that of more axes has a gradient with copies that
+    # make it half as fast on CPU.
+    rows = x.reshape(-1, x.shape[-1]).astype(self.dtype)
+    out = rows @ kernel.astype(self.dtype)
+    return out.reshape(*x.shape[:-1], self.features)
+
+
+class RMSNorm(nn.Module):
+  """Root-mean-square norm on the last axis, in float32, without bias."""
+
+  dtype: str
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Returns x [..., D] scaled to a root mean square of `scale`."""
+    scale_D = self.param(
+      "scale", nn.initializers.ones, (x.shape[-1],), jnp.float32
+    )
+    x = x.astype(jnp.float32)
+    mean_square = jnp.mean(jnp.square(x), axis=-1, keepdims=True)
+    scale = jnp.expand_dims(scale_D, tuple(range(x.ndim - 1)))
+    return (x * jax.lax.rsqrt(mean_square + 1e-6) * scale).astype(self.dtype)
+
+
+class Dropout(nn.Module):
+  """Dropout whose mask is shared along the length, as in T5X.
+
+  The axis before the last is the length of activations [..., length, D] and the
+  query axis of attention weights [..., Q, M].
+  """
+
+  rate: float
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    """Returns x, in training with a share of its values dropped."""
+    drop = nn.Dropout(self.rate, broadcast_dims=(-2,))
+    return drop(x, deterministic=not train)
+
+
+class Embedding(nn.Module):
+  """Rows of the token table."""
+
+  config: T5Config
+
+  @nn.compact
+  def __call__(self, tokens: jax.Array) -> jax.Array:
+    """Returns the vectors [..., D] of int32 tokens [...]."""
+    cfg = self.config
+    table_VxD = self.param(
+      "embedding",
+      nn.initializers.normal(1.0),
+      (cfg.vocab_size, cfg.emb_dim),
+      jnp.float32,
+    )
+    return table_VxD[tokens].astype(cfg.dtype)
+
+
+class RelativePositionBias(nn.Module):
+  """A bias for each head and pair of positions, learned per bucket."""
+
+  num_heads: int
+  bidirectional: bool
+
+  @nn.compact
+  def __call__(self, length: int) -> jax.Array:
+    """Returns the bias [H, length, length], query before key."""
+    table_HxR = self.param(
+      "rel_embedding",
+      _scaled(1.0, "fan_avg", "uniform"),
+      (self.num_heads, attention.RELPOS_BUCKETS),
+      jnp.float32,
+    )
+    # The bias of a pair depends on its distance only. So look up the distances
+    # once and lay the row of values out along the diagonals: repeat it, and
+    # reshape with rows one shorter than its period, so that each row starts one
+    # later. The gradient is a sum, not a scatter of length**2 entries.
+    distances = np.arange(1 - length, length)
+    buckets = attention.relative_position_bucket(distances, self.bidirectional)
+    values = jnp.pad(table_HxR[:, buckets], ((0, 0), (0, 1)))
+    rows = jnp.tile(values, (1, length))[:, : length * (2 * length - 1)]
+    rows = rows.reshape(self.num_heads, length, 2 * length - 1)
+    return rows[:, :, length - 1 :]
+
+
+class Attention(nn.Module):
+  """Multi-head attention."""
+
+  config: T5Config
+
+  def setup(self):
+    """Declares the four projections."""
+    cfg = self.config
+    features = cfg.num_heads * cfg.head_dim
+    init = _scaled(1.0, "fan_in", "normal")
+    # variance_scaling takes the variance: 1 / K of it is 1 / sqrt(K) of values.
+    smaller = _scaled(1.0 / cfg.head_dim, "fan_in", "normal")
+    self.query = Dense(features, cfg.dtype, smaller)
+    self.key = Dense(features, cfg.dtype, init)
+    self.value = Dense(features, cfg.dtype, init)
+    self.out = Dense(cfg.emb_dim, cfg.dtype, init)
+    # T5X drops the weights of a key for all queries alike, which is the same as
+    # to drop its value.
+    self.drop = nn.Dropout(cfg.dropout_rate, broadcast_dims=(-1,))
+
+  def __call__(
+    self,
+    x_NxQxD: jax.Array,
+    y_NxMxD: jax.Array,
+    bias_HxQxM: jax.Array | None,
+    x_segments_NxQ: jax.Array,
+    y_segments_NxM: jax.Array,
+    *,
+    causal: bool = False,
+    train: bool = False,
+  ) -> jax.Array:
+    """Returns what each position of x gathers from those of y, [N, Q, D].
+
+    Args:
+      x_NxQxD: what asks.
+      y_NxMxD: what is attended to.
+      bias_HxQxM: float32 added to the attention logits, or None.
+      x_segments_NxQ: int32; a position sees those of its own segment.
+      y_segments_NxM: int32.
+      causal: whether later positions are hidden.
+      train: whether to drop attention weights.
+    """
+    key, value = self.keys_values(y_NxMxD)
+    value = self.drop(value, deterministic=not train)
+    return self.gather(
+      x_NxQxD, key, value, bias_HxQxM, x_segments_NxQ, y_segments_NxM, causal
+    )
+
+  def keys_values(self, y_NxMxD: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns the keys and the values of positions, each [N, H, M, K]."""
+    return self._heads(self.key(y_NxMxD)), self._heads(self.value(y_NxMxD))
+
+  def gather(
+    self,
+    x_NxQxD: jax.Array,
+    key_NxHxMxK: jax.Array,
+    value_NxHxMxK: jax.Array,
+    bias_HxQxM: jax.Array | None,
+    x_segments_NxQ: jax.Array,
+    y_segments_NxM: jax.Array,
+    causal: bool = False,
+  ) -> jax.Array:
+    """Returns what `__call__` does, of keys and values that are there."""
+    out = attention.attend(
+      self._heads(self.query(x_NxQxD)),
+      key_NxHxMxK,
+      value_NxHxMxK,
+      bias_HxQxM,
+      x_segments_NxQ,
+      y_segments_NxM,
+      causal,
+    )
+    return self.out(out.swapaxes(-3, -2).reshape(*x_NxQxD.shape[:-1], -1))
+
+  def _heads(self, x: jax.Array) -> jax.Array:
+    """Returns [N, M, H * K] as [N, H, M, K].
+
+    Heads first, so that each head's products are plain matrix products.
+    """
+    x = x.reshape(*x.shape[:-1], self.config.num_heads, self.config.head_dim)
+    x = constrain(x, "batch", "length", "heads", None).swapaxes(-3, -2)
+    return checkpoint_name(x, "heads")
+
+
+class MLP(nn.Module):
+  """Feed-forward block with a gate of tanh-approximated GELU."""
+
+  config: T5Config
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    """Returns what the block adds to x, [..., D]."""
+    cfg = self.config
+
+    def inner(name: str) -> jax.Array:
+      hidden = Dense(cfg.mlp_dim, cfg.dtype, name=name)(x)
+      return checkpoint_name(hidden, "hidden")
+
+    hidden = nn.gelu(inner("wi_0")) * inner("wi_1")
+    hidden = Dropout(cfg.dropout_rate)(hidden, train)
+    return Dense(cfg.emb_dim, cfg.dtype, name="wo")(hidden)
+
+
+class EncoderLayer(nn.Module):
+  """Self-attention, then the feed-forward block."""
+
+  config: T5Config
+
+  @nn.compact
+  def __call__(
+    self,
+    x_BxLxD: jax.Array,
+    segments_BxL: jax.Array,
+    bias_HxLxL: jax.Array,
+    train: bool,
+  ) -> jax.Array:
+    """Returns the layer's output [B, L, D]."""
+    cfg = self.config
+    drop = Dropout(cfg.dropout_rate)
+    x = x_BxLxD
+    y = RMSNorm(cfg.dtype, name="pre_attention_layer_norm")(x)
+    y = Attention(cfg, name="attention")(
+      y, y, bias_HxLxL, segments_BxL, segments_BxL, train=train
+    )
+    x = residual(x + drop(y, train))
+    y = RMSNorm(cfg.dtype, name="pre_mlp_layer_norm")(x)
+    return residual(x + drop(MLP(cfg, name="mlp")(y, train), train))
+
+
+class DecoderLayer(nn.Module):
+  """Self-attention in a candidate, attention to the input, feed-forward."""
+
+  config: T5Config
+
+  def setup(self):
+    """Declares the blocks and their norms, named as T5X does."""
+    cfg = self.config
+    self.pre_self_attention_layer_norm = RMSNorm(cfg.dtype)
+    self.self_attention = Attention(cfg)
+    self.pre_cross_attention_layer_norm = RMSNorm(cfg.dtype)
+    self.encoder_decoder_attention = Attention(cfg)
+    self.pre_mlp_layer_norm = RMSNorm(cfg.dtype)
+    self.mlp = MLP(cfg)
+    self.drop = Dropout(cfg.dropout_rate)
+
+  def __call__(
+    self,
+    x_BxCxTxD: jax.Array,
+    encoded_BxLxD: jax.Array,
+    segments_BxCxT: jax.Array,
+    encoder_segments_BxL: jax.Array,
+    bias_HxTxT: jax.Array,
+    train: bool,
+  ) -> jax.Array:
+    """Returns the layer's output [B, C, T, D]."""
+    B, C, T, D = x_BxCxTxD.shape
+    x = x_BxCxTxD
+    # Candidates are rows of their own.
+    y = self.pre_self_attention_layer_norm(x).reshape(B * C, T, D)
+    segments_NxT = segments_BxCxT.reshape(B * C, T)
+    y = self.self_attention(
+      y, y, bias_HxTxT, segments_NxT, segments_NxT, causal=True, train=train
+    )
+    x = residual(x + self.drop(y.reshape(x.shape), train))
+    # All candidates are queries of one attention, so its keys and values are
+    # projected once a request.
+    y = self.encoder_decoder_attention(
+      self.pre_cross_attention_layer_norm(x).reshape(B, C * T, D),
+      encoded_BxLxD,
+      None,
+      segments_BxCxT.reshape(B, C * T),
+      encoder_segments_BxL,
+      train=train,
+    )
+    x = residual(x + self.drop(y.reshape(x.shape), train))
+    y = self.mlp(self.pre_mlp_layer_norm(x), train)
+    return residual(x + self.drop(y, train))
+
+  def start(self, encoded_BxLxD: jax.Array, length: int) -> Cache:
+    """Returns the cache before the first of `length` steps."""
+    B, _, _ = encoded_BxLxD.shape
+    cfg = self.config
+    shape = (B, cfg.num_heads, length, cfg.head_dim)
+    empty = jnp.zeros(shape, cfg.dtype)
+    cross = self.encoder_decoder_attention.keys_values(encoded_BxLxD)
+    return {"self": (empty, empty), "cross": cross}
+
+  def step(
+    self,
+    x_Bx_xD: jax.Array,
+    cache: Cache,
+    position: jax.Array,
+    encoder_segments_BxL: jax.Array,
+    bias_Hx_xT: jax.Array,
+  ) -> tuple[jax.Array, Cache]:
+    """Returns the layer's output at one position, [B, 1, D], and the cache.
+
+    Args:
+      x_Bx_xD: the layer's input at that position.
+      cache: of the positions before it.
+      position: int32, from 0.
+      encoder_segments_BxL: int32, 1 where there is input.
+      bias_Hx_xT: the position's biases.
+    """
+    x = x_Bx_xD
+    y = self.pre_self_attention_layer_norm(x)
+    keys, values = (
+      jax.lax.dynamic_update_slice_in_dim(old, new, position, axis=2)
+      for old, new in zip(
+        cache["self"], self.self_attention.keys_values(y), strict=True
+      )
+    )
+    here_Bx_ = jnp.ones(x.shape[:2], jnp.int32)
+    T = keys.shape[2]
+    filled_BxT = jnp.tile(jnp.arange(T)[None] <= position, (len(x), 1))
+    x += self.self_attention.gather(
+      y, keys, values, bias_Hx_xT, here_Bx_, filled_BxT.astype(jnp.int32)
+    )
+    y = self.pre_cross_attention_layer_norm(x)
+    x += self.encoder_decoder_attention.gather(
+      y, *cache["cross"], None, here_Bx_, encoder_segments_BxL
+    )
+    x += self.mlp(self.pre_mlp_layer_norm(x), train=False)
+    return x, cache | {"self": (keys, values)}
+
+
+def residual(x: jax.Array) -> jax.Array:
+  """Returns the residual stream [B, ..., D], split by rows."""
+  x = constrain(x, "batch", *[None] * (x.ndim - 2), "embed")
+  return checkpoint_name(x, "residual")

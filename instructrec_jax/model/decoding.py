@@ -1,0 +1,69 @@
+"""Decoding token by token."""
+
+import jax
+import jax.numpy as jnp
+
+from instructrec_jax.model import network
+
+EOS = 1
+
+
+def greedy(
+  module: network.Transformer,
+  params: dict,
+  encoder_input_tokens_BxL: jax.Array,
+  length: int,
+) -> tuple[jax.Array, jax.Array]:
+  """Takes the likeliest token at each position, until all rows have ended.
+
+  Args:
+    module: the network.
+    params: its parameters.
+    encoder_input_tokens_BxL: int32, padded with 0.
+    length: tokens at most, with the end.
+
+  Returns:
+    int32 [B, length], each row with EOS at its end if it came to one, padded
+    with 0; and float32 [B], its log-likelihood in nats.
+  """
+  B = len(encoder_input_tokens_BxL)
+  variables = {"params": params}
+  caches = module.apply(
+    variables, encoder_input_tokens_BxL, length, method="start"
+  )
+  state = (
+    jnp.int32(0),
+    jnp.zeros((B, length), jnp.int32),
+    jnp.zeros(B, bool),
+    jnp.zeros(B, jnp.float32),
+    caches,
+  )
+
+  def goes_on(state: tuple) -> jax.Array:
+    position, _, ended_B, _, _ = state
+    return (position < length) & ~jnp.all(ended_B)
+
+  def step(state: tuple) -> tuple:
+    position, tokens_BxT, ended_B, scores_B, caches = state
+    before = jax.lax.dynamic_index_in_dim(
+      tokens_BxT, jnp.maximum(position - 1, 0), axis=1, keepdims=False
+    )
+    logits_BxV, caches = module.apply(
+      variables,
+      jnp.where(position > 0, before, 0),
+      caches,
+      position,
+      encoder_input_tokens_BxL,
+      method="step",
+    )
+    logp_BxV = jax.nn.log_softmax(logits_BxV)
+    best_B = jnp.argmax(logp_BxV, axis=-1).astype(jnp.int32)
+    scores_B += jnp.where(ended_B, 0.0, jnp.max(logp_BxV, axis=-1))
+    best_B = jnp.where(ended_B, 0, best_B)
+    tokens_BxT = jax.lax.dynamic_update_index_in_dim(
+      tokens_BxT, best_B, position, axis=1
+    )
+    return position + 1, tokens_BxT, ended_B | (best_B == EOS), scores_B, caches
+
+  _, tokens_BxT, _, scores_B, _ = jax.lax.while_loop(goes_on, step, state)
+  return tokens_BxT, scores_B

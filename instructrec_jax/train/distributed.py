@@ -68,9 +68,14 @@ def _end_at_once() -> None:
 
 def _start(given: dict[str, str | int]) -> bool:
   """Returns whether there are several processes, which then are connected."""
-  for flag, variable in _FLAGS.items():
-    if flag not in given and variable in os.environ:
-      given[flag] = _value(flag, os.environ[variable])
+  found = {
+    flag: _value(flag, os.environ[variable])
+    for flag, variable in _FLAGS.items()
+    if variable in os.environ
+  }
+  if given or found.keys() > {"coordinator_address"}:
+    given = found | given
+  # The address alone may complete what a cluster says, JAX reads it itself.
   if given and len(given) < len(_FLAGS):
     missing = [f"--{flag}" for flag in _FLAGS if flag not in given]
     raise InputError(
@@ -86,9 +91,9 @@ def _start(given: dict[str, str | int]) -> bool:
   jax.config.update("jax_enable_preemption_service", False)
   try:
     jax.distributed.initialize(**given, heartbeat_timeout_seconds=DEAD_AFTER)
-  except ValueError:
-    if given:
-      raise
+  except ValueError as error:
+    if given or found:
+      raise InputError(f"several processes: {error}") from error
     return False  # No cluster.
   except RuntimeError as error:
     # A cluster that does not answer must not leave each to train by itself.

@@ -190,6 +190,13 @@ def test_half_a_cluster_is_an_error(given, expected):
     pass
 
 
+def test_half_a_cluster_in_the_environment_is_an_error(monkeypatch):
+  monkeypatch.setenv("JAX_COORDINATOR_ADDRESS", "x:1")
+  monkeypatch.setenv("JAX_PROCESS_ID", "1")
+  with pytest.raises(InputError, match="given, but not --num_processes"):
+    distributed.processes().__enter__()
+
+
 def test_environment_that_is_no_number(monkeypatch):
   monkeypatch.setenv("JAX_NUM_PROCESSES", "two")
   with pytest.raises(InputError, match="JAX_NUM_PROCESSES is 'two'"):

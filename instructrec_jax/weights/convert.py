@@ -4,7 +4,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from instructrec_jax.weights import (
   tensor,
 )
 
-OPTIMIZER = ("reset", "carry")
-_STAGE = "convert"
+_OPTIMIZER = ("reset", "carry")
+_DTYPES = ("float32", "bfloat16")
 
 
 def convert(
@@ -64,30 +64,28 @@ def convert(
   Raises:
     InputError: if something of this cannot be used.
   """
-  if to not in formats.FORMATS:
-    raise unknown("format", to, formats.FORMATS)
-  if optimizer not in OPTIMIZER:
-    raise unknown("optimizer", optimizer, OPTIMIZER)
-  if dtype is not None and dtype not in tensor.DTYPES:
-    raise unknown("dtype", dtype, tensor.DTYPES)
+  for kind, name, choices in (
+    ("format", to, formats.FORMATS),
+    ("optimizer", optimizer, _OPTIMIZER),
+    ("dtype", dtype or _DTYPES[0], _DTYPES),
+  ):
+    if name not in choices:
+      raise unknown(kind, name, choices)
+  if vocabulary is not None and to != "hf":
+    raise InputError(f"a vocabulary goes with Hugging Face's weights, not {to}")
   found = formats.find(src, step)
   params = found.params()
   config = shapes.config_of(shapes.table(params), found.folder)
   _check_dtypes(params, found.folder)
   if dtype is not None:
     params = {n: x.astype(tensor.DTYPES[dtype]) for n, x in params.items()}
-  write = _writer(found, to, params, carry=optimizer == "carry")
-  if to == "hf":
-    vocabulary = _vocabulary(found, vocabulary)
-    write = functools.partial(
-      hf.write,
-      params=params,
-      config=config,
-      vocabulary=vocabulary,
-      max_shard_bytes=int(max_shard_gb * 1e9),
-    )
-  elif vocabulary is not None:
-    raise InputError(f"a vocabulary goes with Hugging Face's weights, not {to}")
+  hf_options = {
+    "config": config,
+    "vocabulary": _vocabulary(found, vocabulary),
+    "max_shard_bytes": int(max_shard_gb * 1e9),
+  }
+  carry = optimizer == "carry"
+  write = _writer(found, to, params, carry, hf_options)
 
   def fill(folder: Path) -> dict[str, Any]:
     nbytes = sum(value.nbytes for value in params.values())
@@ -107,7 +105,7 @@ def convert(
     }
 
   return artifacts.run_stage(
-    _STAGE,
+    "convert",
     out,
     fill,
     inputs={"checkpoint": _fingerprint(found)},
@@ -115,9 +113,7 @@ def convert(
       "to": to,
       "optimizer": optimizer,
       "dtype": dtype,
-      "vocabulary": None
-      if vocabulary is None
-      else artifacts.file_fingerprint(vocabulary),
+      "vocabulary": vocabulary and artifacts.file_fingerprint(vocabulary),
       "max_shard_gb": max_shard_gb if to == "hf" else None,
     },
     libraries=("jax", "orbax-checkpoint", "tensorstore"),
@@ -130,6 +126,7 @@ def _writer(
   to: str,
   params: dict[str, tensor.Tensor],
   carry: bool,
+  hf_options: Mapping[str, Any],
 ) -> Callable[..., str]:
   """Returns what writes a folder, given that and `written`.
 
@@ -142,12 +139,14 @@ def _writer(
       "a folder of Hugging Face's holds no optimizer state, it cannot be "
       "carried: use --optimizer reset"
     )
+  if to == "hf":
+    return functools.partial(hf.write, params=params, **hf_options)
   if carry and found.format == to == "native":
     # The state need not be understood: it stays as it is.
     return functools.partial(native.write, params=params, rest=found.folder)
   state = read_state(found.folder, params) if carry else None
-  write = {"native": native.write, "t5x": t5x.write}.get(to)
-  return functools.partial(write, params=params, state=state) if write else None
+  write = {"native": native.write, "t5x": t5x.write}[to]
+  return functools.partial(write, params=params, state=state)
 
 
 def _check_dtypes(params: dict[str, tensor.Tensor], where: epath.Path) -> None:

@@ -183,6 +183,7 @@ def test_no_tensorflow():
       "train.optimizer",
       "train.runner",
       "train.step",
+      "weights.convert",
     )
   ]
   code = (

@@ -138,7 +138,7 @@ def _scorer(
   places = sharding.tree_shardings(mesh, shapes, shapes)
   like = sharding.placed(shapes, places)
   params = checkpoint_lib.load_params(path, like)
-  return params, jax.jit(model.score_batch), mesh
+  return params, sharding.jit_on_mesh(mesh, model.score_batch), mesh
 
 
 def _score_all(

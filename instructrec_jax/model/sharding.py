@@ -2,8 +2,9 @@
 
 import contextlib
 import contextvars
+import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -135,6 +136,21 @@ def on_mesh(mesh: Mesh, parameter_partitioning_dims: int = 1) -> Iterator[None]:
       yield
   finally:
     _MESH.reset(before)
+
+
+def jit_on_mesh(
+  mesh: Mesh,
+  function: Callable[..., Any],
+  parameter_partitioning_dims: int = 1,
+) -> Any:
+  """Returns `jax.jit(function)`, traced `on_mesh`."""
+
+  @functools.wraps(function)
+  def traced(*args: Any) -> Any:
+    with on_mesh(mesh, parameter_partitioning_dims):
+      return function(*args)
+
+  return jax.jit(traced)
 
 
 def constrain(x: jax.Array, *axes: str | None) -> jax.Array:

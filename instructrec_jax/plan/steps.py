@@ -107,7 +107,7 @@ def training_step(
     num_microbatches=layout.num_microbatches,
     parameter_partitioning_dims=dims,
   )
-  forward = jax.make_jaxpr(model.loss_fn)(
+  forward = sharding.jit_on_mesh(mesh, model.loss_fn, dims).trace(
     state.params, batch, jax.eval_shape(lambda: jax.random.key(0))
   )
   return Step(
@@ -119,7 +119,7 @@ def training_step(
       "batch": _bytes_a_chip(batch),
     },
     # A product's gradient takes one more for each of its two factors.
-    3 * counting.product_flops(forward),
+    3 * counting.product_flops(forward.jaxpr),
   )
 
 
@@ -160,11 +160,14 @@ def scoring_step(
       "candidate_tokens": (batch_size, num_candidates, T),
     },
   )
+  function = sharding.jit_on_mesh(
+    mesh, model.score_batch, layout.parameter_partitioning_dims
+  )
   return Step(
-    jax.jit(model.score_batch),
+    function,
     (params, batch),
     {"parameters": _bytes_a_chip(params), "batch": _bytes_a_chip(batch)},
-    counting.product_flops(jax.make_jaxpr(model.score_batch)(params, batch)),
+    counting.product_flops(function.trace(params, batch).jaxpr),
   )
 
 

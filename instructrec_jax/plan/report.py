@@ -76,12 +76,12 @@ def text(plan: Plan) -> str:
   rows.append(
     ("peak", _gb(figures.peak), f"of {_gb(chip.memory)}: {_verdict(figures)}")
   )
-  again = 1 - plan.useful_flops / figures.flops if figures.flops else 0.0
+  again = 1 - plan.useful_flops / figures.flops
   rows.append(
     (
       "matrix products",
-      f"{figures.flops / 1e12:.2f} Tflop",
-      f"{again:.0%} of them computed again to save memory",
+      f"{figures.flops / 1e12:.3g} Tflop",
+      f"{again:.0%} of them computed again to save memory" if again else "",
     )
   )
   if figures.fits:
@@ -200,4 +200,4 @@ def _verdict(figures: Figures) -> str:
 
 
 def _gb(size: float) -> str:
-  return f"{size / _GB:.2f} GB"
+  return f"{size / _GB:.2f} GB" if size >= 1e8 else f"{size / 1e6:.2f} MB"

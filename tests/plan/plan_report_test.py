@@ -53,6 +53,7 @@ def test_the_report_says_everything():
   for expected in (
     "v5e:4x4: 16 chips, data 4, model 4, batch 64",
     "parameters                  0.71 GB  split over data and model",
+    "optimizer                   5.00 MB",
     "temporaries                 4.00 GB",
     "peak                        6.00 GB  of 16.91 GB: fits, 10.91 GB left",
     "25% of them computed again",

@@ -195,6 +195,9 @@ def _demo(**options) -> None:
 def _plan(**options) -> None:
   from instructrec_jax.plan import command
 
+  # There is nothing to save, and the compiler heeds no handler of Python's.
+  signal.signal(signal.SIGINT, signal.SIG_DFL)
+  signal.signal(signal.SIGTERM, signal.SIG_DFL)
   command.plan(**options)
 
 

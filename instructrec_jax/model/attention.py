@@ -128,7 +128,7 @@ def _backward(
 ):
   """Returns the gradients of q, k, v and the bias for one block."""
   logits = _logits(causal, q, k, bias, q_segments, k_segments)
-  weights = jnp.exp(logits - largest) / total
+  weights = jnp.exp(logits - largest) * (1.0 / total)
   into = functools.partial(jnp.einsum, preferred_element_type="float32")
   grad_v = into("nhqm,nhqk->nhmk", weights.astype(v.dtype), grad)
   grad_weights = into("nhqk,nhmk->nhqm", grad, v)

@@ -1,7 +1,6 @@
 """Losses, metrics and scores of the model, against optax, T5X and HF."""
 
 import dataclasses
-import pathlib
 
 import clu.metrics
 import flax.linen
@@ -15,18 +14,11 @@ import pytest
 from flax import traverse_util
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.model import network, ranking_model
+from instructrec_jax.model import ranking_model
+from tests.model import golden as golden_file
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "testdata/hf_t5_tiny.npz"
-CONFIG = network.T5Config(
-  vocab_size=60,
-  emb_dim=24,
-  num_heads=3,
-  num_encoder_layers=2,
-  num_decoder_layers=2,
-  head_dim=6,
-  mlp_dim=40,
-)
+GOLDEN = golden_file.load("tiny")
+CONFIG = GOLDEN["config"]
 MODEL = ranking_model.RankingModel(CONFIG)
 SCORE = jax.jit(MODEL.score_batch)
 EVAL = jax.jit(MODEL.eval_fn)
@@ -46,15 +38,7 @@ def logits_of(params, batch):
 
 @pytest.fixture(scope="module")
 def golden():
-  with np.load(GOLDEN) as file:
-    arrays = dict(file)
-  flat = {
-    name.removeprefix("params/"): arrays.pop(name)
-    for name in list(arrays)
-    if name.startswith("params/")
-  }
-  arrays["params"] = traverse_util.unflatten_dict(flat, sep="/")
-  return arrays
+  return GOLDEN
 
 
 def random_batch(seed=0, packed=False):
@@ -90,26 +74,15 @@ def test_scores_equal_hugging_face(golden):
 @hypothesis.settings(deadline=None, max_examples=15)
 @hypothesis.given(st.permutations(range(4)), st.permutations(range(3)))
 def test_scores_follow_their_candidate_and_request(candidates, requests):
-  with np.load(GOLDEN) as file:
-    inputs, tokens, expected = (
-      file[name] for name in ("inputs", "candidates", "scores")
-    )
-    params = traverse_util.unflatten_dict(
-      {
-        name.removeprefix("params/"): file[name]
-        for name in file.files
-        if name.startswith("params/")
-      },
-      sep="/",
-    )
+  inputs, tokens = GOLDEN["inputs"], GOLDEN["candidates"]
   scores = SCORE(
-    params,
+    GOLDEN["params"],
     {
       "encoder_input_tokens": inputs[requests],
       "candidate_tokens": tokens[requests][:, candidates],
     },
   )
-  expected = expected[requests][:, candidates]
+  expected = GOLDEN["scores"][requests][:, candidates]
   np.testing.assert_allclose(scores, expected, rtol=2e-5)
 
 
@@ -223,6 +196,23 @@ def test_loss_is_divided_by_the_normalizing_factor(golden, factor, divisor):
   model = ranking_model.RankingModel(CONFIG, loss_normalizing_factor=factor)
   loss, _ = jax.jit(model.eval_fn)(golden["params"], batch)
   assert float(loss) == pytest.approx(float(plain) / divisor, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", golden_file.NAMES)
+def test_loss_equals_hugging_face(name):
+  golden = golden_file.load(name)
+  targets = golden["candidates"][:, 0]
+  model = ranking_model.RankingModel(golden["config"])
+  _, metrics = jax.jit(model.eval_fn)(
+    golden["params"],
+    {
+      "encoder_input_tokens": golden["inputs"],
+      "decoder_input_tokens": golden_file.shifted(targets),
+      "decoder_target_tokens": targets,
+    },
+  )
+  loss = float(metrics["loss"].compute())
+  assert loss == pytest.approx(float(golden["loss"]), rel=1e-5)
 
 
 def test_unknown_normalizing_factor_lists_the_choices():

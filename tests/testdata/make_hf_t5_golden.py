@@ -1,9 +1,9 @@
-"""Makes hf_t5_tiny.npz: what Hugging Face's T5 computes from random weights.
+"""Makes hf_t5_*.npz: what Hugging Face's T5 computes from random weights.
 
-The file holds a tiny T5.1.1 under T5X's parameter names, inputs, and the logits
-and log-likelihoods that Hugging Face's PyTorch implementation gives for them,
-so that the network is proved right where PyTorch is not installed. Needs torch
-and transformers:
+Each file holds a tiny T5.1.1 under T5X's parameter names, inputs, and the
+logits, log-likelihoods, losses and greedy decodes that Hugging Face's PyTorch
+implementation gives for them, so that the network is proved right where PyTorch
+is not installed. Needs torch and transformers:
 
   python tests/testdata/make_hf_t5_golden.py
 """
@@ -14,15 +14,28 @@ import numpy as np
 import torch
 import transformers
 
-CONFIG = {
-  "vocab_size": 60,
-  "emb_dim": 24,
-  "num_heads": 3,
-  "num_encoder_layers": 2,
-  "num_decoder_layers": 2,
-  "head_dim": 6,
-  "mlp_dim": 40,
+CONFIGS = {
+  "tiny": {
+    "vocab_size": 60,
+    "emb_dim": 24,
+    "num_heads": 3,
+    "num_encoder_layers": 2,
+    "num_decoder_layers": 2,
+    "head_dim": 6,
+    "mlp_dim": 40,
+  },
+  # Heads together wider than the residual stream, stacks of other depths.
+  "uneven": {
+    "vocab_size": 44,
+    "emb_dim": 16,
+    "num_heads": 4,
+    "num_encoder_layers": 3,
+    "num_decoder_layers": 1,
+    "head_dim": 8,
+    "mlp_dim": 20,
+  },
 }
+DECODED = 12  # Tokens at most.
 # Hugging Face's name, ours. Matrices of torch.nn.Linear are transposed.
 ATTENTION = {"q": "query", "k": "key", "v": "value", "o": "out"}
 
@@ -151,6 +164,31 @@ def hf_logits(model, inputs_BxL, targets_BxT) -> np.ndarray:
   return out.logits.float().numpy()
 
 
+@torch.no_grad()
+def hf_greedy(model, inputs_BxL) -> np.ndarray:
+  """Returns the likeliest tokens [B, DECODED], padded after the end."""
+  inputs = torch.from_numpy(inputs_BxL.astype(np.int64))
+  out = model.generate(
+    inputs,
+    attention_mask=(inputs > 0).long(),
+    max_new_tokens=DECODED,
+    do_sample=False,
+    num_beams=1,
+  ).numpy()[:, 1:]
+  return np.pad(out, ((0, 0), (0, DECODED - out.shape[1]))).astype(np.int32)
+
+
+@torch.no_grad()
+def hf_loss(model, inputs_BxL, targets_BxT) -> float:
+  """Returns the loss of training: nats a target token, padding left out."""
+  inputs = torch.from_numpy(inputs_BxL.astype(np.int64))
+  labels = torch.from_numpy(targets_BxT.astype(np.int64))
+  labels = labels.masked_fill(labels == 0, -100)
+  return model(
+    input_ids=inputs, attention_mask=inputs > 0, labels=labels
+  ).loss.item()
+
+
 def log_likelihood(logits_BxTxV, targets_BxT) -> np.ndarray:
   """Returns the log-likelihood [B, T] of each target token, 0 at padding."""
   logp = torch.log_softmax(torch.from_numpy(logits_BxTxV).double(), -1)
@@ -159,12 +197,12 @@ def log_likelihood(logits_BxTxV, targets_BxT) -> np.ndarray:
   return np.where(targets_BxT > 0, logp, 0.0)
 
 
-def main() -> None:
-  """Writes the golden beside this script."""
-  model = hf_model(CONFIG)
-  params = randomize(model, CONFIG, seed=0)
+def make(name: str, config: dict[str, int]) -> None:
+  """Writes the golden of one shape beside this script."""
+  model = hf_model(config)
+  params = randomize(model, config, seed=0)
   rng = np.random.default_rng(1)
-  vocab_size = CONFIG["vocab_size"]
+  vocab_size = config["vocab_size"]
   # Inputs and a target longer than the largest bucket's distance of 128.
   inputs = padded(rng, np.array([150, 77, 5]), 150, vocab_size)
   candidates = padded(rng, rng.integers(2, 9, (3, 4)), 8, vocab_size)
@@ -176,19 +214,29 @@ def main() -> None:
     [log_likelihood(logits[:, c], candidates[:, c]) for c in range(4)], axis=1
   )
   long_logits = hf_logits(model, inputs[:1], long_target)
-  path = pathlib.Path(__file__).with_name("hf_t5_tiny.npz")
+  decoded_inputs = padded(rng, rng.integers(3, 30, 64), 30, vocab_size)
+  decoded = hf_greedy(model, decoded_inputs)
+  ended = (decoded == 1).any(1)
+  assert ended.any(), "no row ends: choose other inputs"
+  assert not ended.all(), "each row ends: choose other inputs"
+  path = pathlib.Path(__file__).with_name(f"hf_t5_{name}.npz")
   np.savez_compressed(
     path,
+    config=np.array([[key, str(value)] for key, value in config.items()]),
     inputs=inputs,
     candidates=candidates,
     logits=logits[:, 0],
+    loss=hf_loss(model, inputs, candidates[:, 0]),
     scores=tokens.sum(-1),
     long_target=long_target,
     long_log_likelihood=log_likelihood(long_logits, long_target)[0],
+    decoded_inputs=decoded_inputs,
+    decoded=decoded,
     **{f"params/{name}": value for name, value in params.items()},
   )
   print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":
-  main()
+  for each, sizes in CONFIGS.items():
+    make(each, sizes)

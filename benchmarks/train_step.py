@@ -257,7 +257,7 @@ def main() -> None:
   print(
     f"{len(os.sched_getaffinity(0))} cores, Python "
     f"{platform.python_version()}, jax {importlib.metadata.version('jax')}; "
-    f"T5.1.1-small, float32, {ROWS} × ({INPUTS}, {TARGETS}), dropout "
+    f"T5.1.1-small, float32, {ROWS} rows of ({INPUTS}, {TARGETS}), dropout "
     f"{args.dropout}; {args.rounds} rounds after two steps of warming up"
   )
   running, temporaries = {}, {}

@@ -163,16 +163,12 @@ class RelativePositionBias(nn.Module):
       (self.num_heads, attention.RELPOS_BUCKETS),
       jnp.float32,
     )
-    # The bias of a pair depends on its distance only. So look up the distances
-    # once and lay the row of values out along the diagonals: repeat it, and
-    # reshape with rows one shorter than its period, so that each row starts one
-    # later. The gradient is a sum, not a scatter of length**2 entries.
-    distances = np.arange(1 - length, length)
-    buckets = attention.relative_position_bucket(distances, self.bidirectional)
-    values = jnp.pad(table_HxR[:, buckets], ((0, 0), (0, 1)))
-    rows = jnp.tile(values, (1, length))[:, : length * (2 * length - 1)]
-    rows = rows.reshape(self.num_heads, length, 2 * length - 1)
-    return rows[:, :, length - 1 :]
+    pairs = np.arange(length)[None, :] - np.arange(length)[:, None]
+    buckets = attention.relative_position_bucket(pairs, self.bidirectional)
+    # A product with ones and zeros: the gradient of a lookup would scatter
+    # length**2 values, and slices of one row per distance compile slowly.
+    chosen = jax.nn.one_hot(buckets, attention.RELPOS_BUCKETS, axis=0)
+    return jnp.einsum("hr,rqm->hqm", table_HxR, chosen, precision="highest")
 
 
 class Attention(nn.Module):

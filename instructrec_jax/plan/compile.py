@@ -66,8 +66,15 @@ class Figures:
     }
 
 
+# Of JAX's range from -1 to 1, where 0 is the default.
+_QUICK = {"exec_time_optimization_effort": -1.0}
+
+
 def figures(
-  function: Any, arguments: tuple[Any, ...], topology: chips.Topology
+  function: Any,
+  arguments: tuple[Any, ...],
+  topology: chips.Topology,
+  thorough: bool = False,
 ) -> Figures:
   """Compiles a function for a topology.
 
@@ -76,6 +83,8 @@ def figures(
       topology's devices.
     arguments: trees of `jax.ShapeDtypeStruct`; nothing is computed.
     topology: where it would run.
+    thorough: whether the compiler looks for the quickest tiling of every
+      product, as it does for a run: most of the time that it takes.
 
   Returns:
     What it would need, also if it does not fit.
@@ -88,7 +97,7 @@ def figures(
   lowered = traced.lower()
   start = time.monotonic()
   try:
-    compiled = lowered.compile()
+    compiled = lowered.compile(None if thorough else _QUICK)
   except jax.errors.JaxRuntimeError as error:
     peak = needed_bytes(str(error))
     if peak is None:

@@ -47,7 +47,7 @@ def test_help_names_the_script_and_flags_that_exist(script):
     assert listed == declared
 
 
-@pytest.mark.parametrize("script", set(_SCRIPTS) - {"local_smoke.sh"})
+@pytest.mark.parametrize("script", sorted({*_SCRIPTS} - {"local_smoke.sh"}))
 def test_without_arguments_it_says_how_it_is_used(script):
   out, err = launch_world.run(script, status=2)
   assert script in out + err

@@ -1,0 +1,185 @@
+"""The flags of each command, without what the commands themselves import."""
+
+import argparse
+from collections.abc import Callable
+
+
+def add(added: dict[str, argparse.ArgumentParser]) -> None:
+  """Gives each command's parser its flags.
+
+  Args:
+    added: the parsers, by command.
+  """
+  _data_flags(added)
+  _run_flags(added)
+  _plan_flags(added["plan"].add_argument)
+  _convert_flags(added["convert"].add_argument)
+  _result_flags(added)
+
+
+def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
+  from instructrec_jax.data.sources import SOURCES
+
+  for name in ("normalize", "build", "baseline"):
+    added[name].add_argument(
+      "--data_dir", default="data", help="folder of all datasets (data)"
+    )
+  add = added["normalize"].add_argument
+  add("source", help="`instructrec sources` lists them")
+  add("--raw", required=True, help="folder of the raw files")
+  add("--dataset", help="short name for what is written (the source's)")
+  add("--k_core", type=int, help="interactions of every user and item")
+  roles = {r.removesuffix("?") for s in SOURCES.values() for r in s.files}
+  for role in sorted(roles):
+    add(f"--{role}_file", help=f"another name of the file of {role}")
+  options = {k: v for s in SOURCES.values() for k, v in s.options.items()}
+  for option, meaning in options.items():
+    add(f"--{option}", help=meaning)
+
+  add = added["build"].add_argument
+  add("dataset", help="short name of normalized tables")
+  add("--seed", type=int, default=0, help="of negatives and orders (0)")
+  add("--num_negatives", type=int, default=9, help="per request (9)")
+  add("--max_history", type=int, default=50, help="newest items (50)")
+  add(
+    "--vocabulary_size",
+    type=int,
+    help="train a vocabulary of so many pieces on the titles",
+  )
+  for name in ("normalize", "build", "cache"):
+    added[name].add_argument(
+      "--overwrite",
+      action="store_true",
+      help="replace what other options have made",
+    )
+  add = added["simulate"].add_argument
+  add("out", help="folder for the files")
+  add("--num_users", type=int, default=2000, help="customers (2000)")
+  add("--num_items", type=int, default=300, help="items a domain (300)")
+  add("--seed", type=int, default=0, help="of the world (0)")
+
+
+def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
+  for name in ("cache", "train", "evaluate", "plan"):
+    add = added[name].add_argument
+    add(
+      "--gin_file",
+      action="append",
+      default=[],
+      required=name != "evaluate",
+      help="a gin file; may be given several times, later ones win",
+    )
+    add(
+      "--gin_search_paths",
+      type=lambda text: text.split(","),
+      default=[],
+      help="folders, with commas between",
+    )
+    add(
+      "--gin.NAME=VALUE",
+      dest="gin_bindings",
+      default=[],
+      nargs="?",
+      help="binds a macro or a parameter, e.g. --gin.TRAIN_STEPS=100",
+    )
+  for name in ("cache", "train"):
+    added[name].add_argument(
+      "--tfds_data_dir",
+      default="data/records",
+      help="folder of the records (data/records)",
+    )
+  add = added["train"].add_argument
+  add("--coordinator_address", help="host:port of the first of many processes")
+  add("--num_processes", type=int, help="how many there are")
+  add("--process_id", type=int, help="which one this is, from 0")
+  add = added["cache"].add_argument
+  add("--out", help="folder for the tokens (CACHED_TOKENS)")
+  add("--epochs", type=int, help="times to draw wordings and negatives (1)")
+  add = added["evaluate"].add_argument
+  add("--model_dir", required=True, help="folder of a training run")
+  add("--tfds_data_dir", help="folder of the records (the run's)")
+  add("--mixture_or_task_name", help="what to evaluate (the run's mixture)")
+  add("--split", help="validation, test, or test_2k for a sample (test)")
+  add("--step", type=int, help="which checkpoint (the newest)")
+  add("--batch_size", type=int, help="requests at a time (32)")
+  add("--system", help="name in tables (that of MODEL_DIR)")
+  add("--seed", type=int, help="of the bootstrap intervals (0)")
+  add("--out", help="folder for results (MODEL_DIR/evaluation)")
+
+
+def _plan_flags(add: Callable[..., argparse.Action]) -> None:
+  add(
+    "--topology",
+    required=True,
+    help="chip (v4, v5e, v5p or v6e) and shape, e.g. v5e:4x4 or v4:2x2x4",
+  )
+  add(
+    "--scoring",
+    action="store_true",
+    help="plan the scoring of candidates instead of training",
+  )
+  add("--num_candidates", type=int, default=10, help="of a request (10)")
+  add("--batch_size", type=int, help="rows over all chips (BATCH_SIZE)")
+  add(
+    "--largest_batch",
+    action=argparse.BooleanOptionalAction,
+    default=True,
+    help="look for the largest batch that fits",
+  )
+  add(
+    "--sweep",
+    action="store_true",
+    help="a table of every mesh of the chips: NUM_PARTITIONS by "
+    "PARAMETER_PARTITIONING_DIMS",
+  )
+  add(
+    "--thorough",
+    action="store_true",
+    help="compile as a run does: minutes more, for a tenth less memory or so",
+  )
+  add("--json", dest="as_json", action="store_true", help="print JSON")
+
+
+def _convert_flags(add: Callable[..., argparse.Action]) -> None:
+  add("src", help="a checkpoint, or a run's folder; its format is found out")
+  add("out", help="folder to make")
+  add("--to", required=True, help="native (ours), t5x or hf")
+  add(
+    "--optimizer",
+    default="reset",
+    help="reset: parameters only, at step 0; carry: with Adafactor's state and "
+    "the step, so that a run can go on with the other runner (reset)",
+  )
+  add("--step", type=int, help="which of the run's checkpoints (the newest)")
+  add("--dtype", help="float32 or bfloat16 (as it is read)")
+  add("--vocabulary", help="with hf: a SentencePiece file to put beside")
+  add(
+    "--max_shard_gb",
+    type=float,
+    default=5.0,
+    help="with hf: largest file of weights, in GB (5)",
+  )
+  add(
+    "--overwrite",
+    action="store_true",
+    help="replace what was converted from something else",
+  )
+
+
+def _result_flags(added: dict[str, argparse.ArgumentParser]) -> None:
+  add = added["baseline"].add_argument
+  add("baseline", help="popularity or random")
+  add("dataset", help="short name of built records")
+  add("--split", default="test", help="validation or test (test)")
+  add("--seed", type=int, default=0, help="of draws and intervals (0)")
+  add("--out", help="folder for results (DATA_DIR/baselines/…)")
+
+  add = added["report"].add_argument
+  add("results", nargs="+", help="result folders, or folders of them")
+  add("--out", help="HTML page to write")
+  add("--data_dir", help="folder of all datasets, for titles in the page")
+  add("--training_log", help="a run's metrics.jsonl, for its curve")
+
+  add = added["demo"].add_argument
+  add("--out", default="demo", help="folder for everything (demo)")
+  add("--seed", type=int, default=0, help="of world, build and training (0)")

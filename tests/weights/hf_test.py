@@ -89,7 +89,7 @@ def test_weights_load_where_each_belongs(hf_tiny, golden, kind):
   assert_same(flat, rounded)
 
 
-@pytest.mark.parametrize(("shard_gb", "shards"), [(5, 1), (3e-6, 5)])
+@pytest.mark.parametrize(("shard_gb", "shards"), [(5, 1), (3e-6, 3)])
 def test_round_trip_keeps_every_bit(
   hf_tiny, golden, tmp_path, shard_gb, shards
 ):

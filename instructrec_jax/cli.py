@@ -296,8 +296,9 @@ _COMMANDS = {
     --gin_file=experiments/games_flan_t5_xl.gin
   instructrec plan --topology=v4:2x2x4 --scoring --sweep …
 
-A step that does not fit is an answer, and exits with 0. To compile takes a
-minute or more each time; the largest batch up to three times more.""",
+A step that does not fit is an answer, and exits with 0. To compile Flan-T5-XL
+takes five minutes or more each time, half of it with --quick; the largest batch
+takes up to three compilations more.""",
   ),
   "convert": (
     _convert,

@@ -133,9 +133,10 @@ def _plan_flags(add: Callable[..., argparse.Action]) -> None:
     "PARAMETER_PARTITIONING_DIMS",
   )
   add(
-    "--thorough",
+    "--quick",
     action="store_true",
-    help="compile as a run does: minutes more, for a tenth less memory or so",
+    help="compile with less effort than a run: about a tenth more memory; time "
+    "and bytes moved are too high then",
   )
   add("--json", dest="as_json", action="store_true", help="print JSON")
 

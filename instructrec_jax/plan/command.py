@@ -24,7 +24,7 @@ def plan(
   num_candidates: int = _CANDIDATES,
   largest_batch: bool = True,
   sweep: bool = False,
-  thorough: bool = False,
+  quick: bool = False,
   as_json: bool = False,
 ) -> None:
   """Compiles a run's step for a TPU topology, and prints what it needs there.
@@ -43,7 +43,7 @@ def plan(
     largest_batch: whether to look for the largest batch that fits, which takes
       up to three more compilations.
     sweep: whether to compile for every mesh of the chips instead.
-    thorough: see `compile.figures`.
+    quick: see `compile.figures`.
     as_json: whether to print JSON.
 
   Raises:
@@ -58,7 +58,7 @@ def plan(
     None if scoring else macro("NUM_MICROBATCHES"),
   )
   make = functools.partial(
-    _plan, where, thorough, scoring, num_candidates, macro("MODEL")
+    _plan, where, quick, scoring, num_candidates, macro("MODEL")
   )
   rows = batch_size or macro("BATCH_SIZE")
   if sweep:
@@ -75,7 +75,7 @@ def plan(
 
 
 def _plan(
-  where, thorough, scoring, num_candidates, model, layout, rows
+  where, quick, scoring, num_candidates, model, layout, rows
 ) -> report.Plan:
   """Compiles one step."""
   lengths = macro("TASK_FEATURE_LENGTHS")
@@ -107,7 +107,7 @@ def _plan(
     lengths["inputs"] + candidates * lengths["targets"],
     dict(step.bytes_a_chip),
     step.useful_flops / count,
-    compile.figures(step.function, step.arguments, where, thorough),
+    compile.figures(step.function, step.arguments, where, quick),
   )
 
 

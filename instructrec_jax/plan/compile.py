@@ -74,7 +74,7 @@ def figures(
   function: Any,
   arguments: tuple[Any, ...],
   topology: chips.Topology,
-  thorough: bool = False,
+  quick: bool = False,
 ) -> Figures:
   """Compiles a function for a topology.
 
@@ -83,8 +83,9 @@ def figures(
       topology's devices.
     arguments: trees of `jax.ShapeDtypeStruct`; nothing is computed.
     topology: where it would run.
-    thorough: whether the compiler looks for the quickest tiling of every
-      product, as it does for a run: most of the time that it takes.
+    quick: whether to spare the compiler the search for the quickest tiling of
+      every product, most of the time that it takes. The program is another
+      then: needs somewhat more memory, and moves much more.
 
   Returns:
     What it would need, also if it does not fit.
@@ -97,7 +98,7 @@ def figures(
   lowered = traced.lower()
   start = time.monotonic()
   try:
-    compiled = lowered.compile(None if thorough else _QUICK)
+    compiled = lowered.compile(_QUICK if quick else None)
   except jax.errors.JaxRuntimeError as error:
     peak = needed_bytes(str(error))
     if peak is None:

@@ -136,7 +136,7 @@ def _plan_flags(add: Callable[..., argparse.Action]) -> None:
     "--quick",
     action="store_true",
     help="compile with less effort than a run: about a tenth more memory; time "
-    "and bytes moved are too high then",
+    "and bytes moved are not a run's then",
   )
   add("--json", dest="as_json", action="store_true", help="print JSON")
 

@@ -85,7 +85,7 @@ def figures(
     topology: where it would run.
     quick: whether to spare the compiler the search for the quickest tiling of
       every product, most of the time that it takes. The program is another
-      then: needs somewhat more memory, and moves much more.
+      then: needs somewhat more memory, and moves other amounts of it.
 
   Returns:
     What it would need, also if it does not fit.

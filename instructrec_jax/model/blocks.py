@@ -16,6 +16,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from instructrec_jax.errors import unknown
 from instructrec_jax.model import attention
+from instructrec_jax.model.rms_norm import rms_norm
 from instructrec_jax.model.sharding import constrain
 
 # What a layer keeps for its gradient; the rest is computed again. The names are
@@ -105,13 +106,10 @@ class RMSNorm(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Returns x [..., D] scaled to a root mean square of `scale`."""
-    scale_D = self.param(
-      "scale", nn.initializers.ones, (x.shape[-1],), jnp.float32
-    )
-    x = x.astype(jnp.float32)
-    mean_square = jnp.mean(jnp.square(x), axis=-1, keepdims=True)
-    scale = jnp.expand_dims(scale_D, tuple(range(x.ndim - 1)))
-    return (x * jax.lax.rsqrt(mean_square + 1e-6) * scale).astype(self.dtype)
+    D = x.shape[-1]
+    scale_D = self.param("scale", nn.initializers.ones, (D,), jnp.float32)
+    x_RxD = x.reshape(-1, D).astype(jnp.float32)
+    return rms_norm(x_RxD, scale_D).astype(self.dtype).reshape(x.shape)
 
 
 class Dropout(nn.Module):

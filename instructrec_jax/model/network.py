@@ -28,6 +28,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from instructrec_jax.model import stacking
 from instructrec_jax.model.blocks import (
   REMAT,
   Cache,
@@ -72,22 +73,13 @@ def run_layers(
     step = jax.checkpoint(
       step, policy=REMAT[cfg.remat], prevent_cse=not cfg.scan_layers
     )
-  params = _layer_params(stack)
-  keys = [None] * len(params)
+  keys = None
   if train and cfg.dropout_rate:
-    keys = jax.random.split(stack.make_rng("dropout"), len(params))
+    keys = jax.random.split(stack.make_rng("dropout"), len(stack.layers))
   if cfg.scan_layers:
-    # Kernels are copied as they are used: half as much in bfloat16.
-    stacked = jax.tree.map(
-      lambda *layers: jnp.stack(
-        [x.astype(cfg.dtype) if x.ndim == 2 else x for x in layers]
-      ),
-      *params,
-    )
-    keys = None if keys[0] is None else keys
-    return jax.lax.scan(step, x, (stacked, keys))[0]
-  for inputs in zip(params, keys, strict=True):
-    x, _ = step(x, inputs)
+    return jax.lax.scan(step, x, (_layers_together(stack), keys))[0]
+  for n, params in enumerate(_layer_params(stack)):
+    x, _ = step(x, (params, None if keys is None else keys[n]))
   return x
 
 
@@ -99,6 +91,23 @@ def _unbound(stack: nn.Module) -> nn.Module:
 def _layer_params(stack: nn.Module) -> list[dict[str, Any]]:
   params = stack.variables["params"]
   return [params[f"layers_{n}"] for n in range(len(stack.layers))]
+
+
+def _layers_together(stack: nn.Module) -> dict[str, Any]:
+  """Returns the layers' parameters as one tree of arrays [N, ...]."""
+  dtype = stack.config.dtype
+  params = stack.variables["params"]
+
+  def cast(x: jax.Array, ndim: int) -> jax.Array:
+    """Kernels are copied as they are used: half as much in bfloat16."""
+    return x.astype(dtype) if x.ndim == ndim else x
+
+  if stacking.is_stacked(params):
+    return jax.tree.map(lambda x: cast(x, 3), params[stacking.TOGETHER])
+  return jax.tree.map(
+    lambda *layers: jnp.stack([cast(x, 2) for x in layers]),
+    *_layer_params(stack),
+  )
 
 
 class Encoder(nn.Module):

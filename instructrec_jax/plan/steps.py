@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from instructrec_jax.model import ranking_model, sharding
+from instructrec_jax.model import ranking_model, sharding, stacking
 from instructrec_jax.plan import chips, counting
 from instructrec_jax.train import step as step_lib
 
@@ -85,6 +85,9 @@ def training_step(
   dims = layout.parameter_partitioning_dims
   shapes = step_lib.state_shapes(model, optimizer)
   shardings = sharding.tree_shardings(mesh, shapes.params, shapes, dims)
+  if model.config.scan_layers:  # As the runner has them.
+    shapes = jax.eval_shape(stacking.stack, shapes)
+    shardings = stacking.shardings(shardings)
   state = sharding.placed(shapes, shardings)
   L, T = (task_feature_lengths[name] for name in ("inputs", "targets"))
   batch = _batch(

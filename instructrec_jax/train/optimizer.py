@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import optax
 
 from instructrec_jax.errors import InputError
+from instructrec_jax.model import stacking
 
 Schedule = Callable[[jax.Array], jax.Array]
 
@@ -110,12 +111,14 @@ def adafactor(
     )
 
   def make(learning_rate: jax.Array) -> optax.GradientTransformation:
-    return optax.adafactor(
-      learning_rate,
-      decay_rate=decay_rate,
-      clipping_threshold=clipping_threshold,
-      multiply_by_parameter_scale=multiply_by_parameter_scale,
-      weight_decay_rate=weight_decay_rate,
+    return stacking.per_layer(
+      optax.adafactor(
+        learning_rate,
+        decay_rate=decay_rate,
+        clipping_threshold=clipping_threshold,
+        multiply_by_parameter_scale=multiply_by_parameter_scale,
+        weight_decay_rate=weight_decay_rate,
+      )
     )
 
   return _scheduled(make, schedule)

@@ -18,7 +18,7 @@ from absl import logging
 from jax.experimental import multihost_utils
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.model import ranking_model, sharding
+from instructrec_jax.model import ranking_model, sharding, stacking
 from instructrec_jax.train import checkpoint
 from instructrec_jax.train import step as step_lib
 
@@ -121,6 +121,10 @@ def train(
       )
       return state
 
+    stack, unstack = (lambda tree: tree,) * 2
+    if model.config.scan_layers:
+      stack, unstack, shardings = stacking.converters(shardings)
+    state = stack(state)
     train_step = step_lib.make_train_step(
       model,
       optimizer,
@@ -142,10 +146,10 @@ def train(
         if last or step % checkpoint_period == 0:
           # First see that this step is sound: no checkpoint holds a NaN.
           log.handle_pending()
-          checkpoints.save(state, batches)
+          checkpoints.save(unstack(state), batches)
         if last:
           break
-  return state
+  return unstack(state)
 
 
 def _next(batches: Iterator[Any], step: int) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ rows: requests, or the candidates of all of them.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import gin
 import jax
@@ -17,7 +17,7 @@ from jax.ad_checkpoint import checkpoint_name
 from instructrec_jax.errors import unknown
 from instructrec_jax.model import attention
 from instructrec_jax.model.rms_norm import rms_norm
-from instructrec_jax.model.sharding import constrain
+from instructrec_jax.model.sharding import constrain, on_one_cpu
 
 # What a layer keeps for its gradient; the rest is computed again. The names are
 # scalable T5X's. "none" keeps all that the gradient reads, "minimal" what
@@ -77,25 +77,43 @@ class T5Config:
       raise unknown("remat (REMAT)", self.remat, REMAT)
 
 
-class Dense(nn.Module):
-  """A matrix product on the last axis, without bias."""
+class Kernel(nn.Module):
+  """The matrix of a projection without bias."""
 
-  features: int
-  dtype: str
-  kernel_init: nn.initializers.Initializer = _scaled(
-    1.0, "fan_in", "truncated_normal"
-  )
+  shape: tuple[int, int]
+  init: nn.initializers.Initializer = _scaled(1.0, "fan_in", "truncated_normal")
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """Returns x [..., D] times the kernel, [..., features]."""
-    shape = (x.shape[-1], self.features)
-    kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
-    # As one matrix product: that of more axes has a gradient with copies that
-    # make it half as fast on CPU.
-    rows = x.reshape(-1, x.shape[-1]).astype(self.dtype)
-    out = rows @ kernel.astype(self.dtype)
-    return out.reshape(*x.shape[:-1], self.features)
+  def __call__(self) -> jax.Array:
+    """Returns the matrix, float32."""
+    return self.param("kernel", self.init, self.shape, jnp.float32)
+
+
+def project(x: jax.Array, kernel_DxF: jax.Array, dtype: str) -> jax.Array:
+  """Returns x [..., D] times a kernel, [..., F] of a dtype."""
+  # As one matrix product: that of more axes has a gradient with copies that
+  # make it half as fast on CPU.
+  rows = x.reshape(-1, x.shape[-1]).astype(dtype)
+  return (rows @ kernel_DxF.astype(dtype)).reshape(*x.shape[:-1], -1)
+
+
+def project_all(
+  x: jax.Array, kernels: Sequence[jax.Array], dtype: str
+) -> list[jax.Array]:
+  """Returns x [..., D] times each of P kernels [D, F], P arrays [..., F].
+
+  One product reads x once, and an accelerator has fewer programs to compile. On
+  CPU the gradients would have to be copied into one array first, which takes
+  longer than it saves.
+  """
+  if on_one_cpu():
+    return [project(x, kernel, dtype) for kernel in kernels]
+  rows = x.reshape(-1, x.shape[-1]).astype(dtype)
+  kernel_DxPxF = jnp.stack([k.astype(dtype) for k in kernels], axis=1)
+  out_RxPxF = jnp.einsum("rd,dpf->rpf", rows, kernel_DxPxF)
+  return [
+    out_RxPxF[:, p].reshape(*x.shape[:-1], -1) for p in range(len(kernels))
+  ]
 
 
 class RMSNorm(nn.Module):
@@ -177,14 +195,14 @@ class Attention(nn.Module):
   def setup(self):
     """Declares the four projections."""
     cfg = self.config
-    features = cfg.num_heads * cfg.head_dim
+    inwards = cfg.emb_dim, cfg.num_heads * cfg.head_dim
     init = _scaled(1.0, "fan_in", "normal")
     # variance_scaling takes the variance: 1 / K of it is 1 / sqrt(K) of values.
     smaller = _scaled(1.0 / cfg.head_dim, "fan_in", "normal")
-    self.query = Dense(features, cfg.dtype, smaller)
-    self.key = Dense(features, cfg.dtype, init)
-    self.value = Dense(features, cfg.dtype, init)
-    self.out = Dense(cfg.emb_dim, cfg.dtype, init)
+    self.query = Kernel(inwards, smaller)
+    self.key = Kernel(inwards, init)
+    self.value = Kernel(inwards, init)
+    self.out = Kernel(inwards[::-1], init)
     # T5X drops the weights of a key for all queries alike, which is the same as
     # to drop its value.
     self.drop = nn.Dropout(cfg.dropout_rate, broadcast_dims=(-1,))
@@ -211,15 +229,19 @@ class Attention(nn.Module):
       causal: whether later positions are hidden.
       train: whether to drop attention weights.
     """
-    key, value = self.keys_values(y_NxMxD)
+    if x_NxQxD is y_NxMxD:
+      query, key, value = self._heads(x_NxQxD, self.query, self.key, self.value)
+    else:
+      [query] = self._heads(x_NxQxD, self.query)
+      key, value = self.keys_values(y_NxMxD)
     value = self.drop(value, deterministic=not train)
-    return self.gather(
-      x_NxQxD, key, value, bias_HxQxM, x_segments_NxQ, y_segments_NxM, causal
+    return self._gather(
+      query, key, value, bias_HxQxM, x_segments_NxQ, y_segments_NxM, causal
     )
 
-  def keys_values(self, y_NxMxD: jax.Array) -> tuple[jax.Array, jax.Array]:
+  def keys_values(self, y_NxMxD: jax.Array) -> list[jax.Array]:
     """Returns the keys and the values of positions, each [N, H, M, K]."""
-    return self._heads(self.key(y_NxMxD)), self._heads(self.value(y_NxMxD))
+    return self._heads(y_NxMxD, self.key, self.value)
 
   def gather(
     self,
@@ -229,28 +251,42 @@ class Attention(nn.Module):
     bias_HxQxM: jax.Array | None,
     x_segments_NxQ: jax.Array,
     y_segments_NxM: jax.Array,
-    causal: bool = False,
   ) -> jax.Array:
     """Returns what `__call__` does, of keys and values that are there."""
-    out = attention.attend(
-      self._heads(self.query(x_NxQxD)),
+    [query] = self._heads(x_NxQxD, self.query)
+    return self._gather(
+      query,
       key_NxHxMxK,
       value_NxHxMxK,
       bias_HxQxM,
       x_segments_NxQ,
       y_segments_NxM,
-      causal,
     )
-    return self.out(out.swapaxes(-3, -2).reshape(*x_NxQxD.shape[:-1], -1))
 
-  def _heads(self, x: jax.Array) -> jax.Array:
-    """Returns [N, M, H * K] as [N, H, M, K].
+  def _gather(self, *heads_bias_segments: jax.Array | bool | None) -> jax.Array:
+    """Returns [N, Q, D], the projection of what `attention.attend` returns."""
+    out_NxHxQxK = attention.attend(*heads_bias_segments)
+    N, _, Q, _ = out_NxHxQxK.shape
+    out = out_NxHxQxK.swapaxes(1, 2).reshape(N, Q, -1)
+    return project(out, self.out(), self.config.dtype)
+
+  def _heads(self, x_NxMxD: jax.Array, *kernels: Kernel) -> list[jax.Array]:
+    """Returns projections of x, each [N, H, M, K].
 
     Heads first, so that each head's products are plain matrix products.
     """
-    x = x.reshape(*x.shape[:-1], self.config.num_heads, self.config.head_dim)
-    x = constrain(x, "batch", "length", "heads", None).swapaxes(-3, -2)
-    return checkpoint_name(x, "heads")
+    cfg = self.config
+    N, M, _ = x_NxMxD.shape
+
+    def split(x: jax.Array) -> jax.Array:
+      x_NxMxHxK = x.reshape(N, M, cfg.num_heads, cfg.head_dim)
+      x_NxMxHxK = constrain(x_NxMxHxK, "batch", "length", "heads", None)
+      return checkpoint_name(x_NxMxHxK.swapaxes(1, 2), "heads")
+
+    projected = project_all(
+      x_NxMxD, [kernel() for kernel in kernels], cfg.dtype
+    )
+    return [split(x) for x in projected]
 
 
 class MLP(nn.Module):
@@ -263,13 +299,13 @@ class MLP(nn.Module):
     """Returns what the block adds to x, [..., D]."""
     cfg = self.config
 
-    def inner(name: str) -> jax.Array:
-      hidden = Dense(cfg.mlp_dim, cfg.dtype, name=name)(x)
-      return checkpoint_name(hidden, "hidden")
-
-    hidden = nn.gelu(inner("wi_0")) * inner("wi_1")
-    hidden = Dropout(cfg.dropout_rate)(hidden, train)
-    return Dense(cfg.emb_dim, cfg.dtype, name="wo")(hidden)
+    inwards = cfg.emb_dim, cfg.mlp_dim
+    wi = [Kernel(inwards, name=name)() for name in ("wi_0", "wi_1")]
+    gate, hidden = (
+      checkpoint_name(x, "hidden") for x in project_all(x, wi, cfg.dtype)
+    )
+    hidden = Dropout(cfg.dropout_rate)(nn.gelu(gate) * hidden, train)
+    return project(hidden, Kernel(inwards[::-1], name="wo")(), cfg.dtype)
 
 
 class EncoderLayer(nn.Module):

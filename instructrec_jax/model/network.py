@@ -33,13 +33,14 @@ from instructrec_jax.model.blocks import (
   REMAT,
   Cache,
   DecoderLayer,
-  Dense,
   Dropout,
   Embedding,
   EncoderLayer,
+  Kernel,
   RelativePositionBias,
   RMSNorm,
   T5Config,
+  project,
   residual,
 )
 from instructrec_jax.model.sharding import constrain
@@ -149,8 +150,7 @@ class Decoder(nn.Module):
     self.layers = [DecoderLayer(cfg) for _ in range(cfg.num_decoder_layers)]
     self.decoder_norm = RMSNorm(cfg.dtype)
     self.drop = Dropout(cfg.dropout_rate)
-    # In float32 whatever the dtype: the loss needs the precision.
-    self.logits_dense = Dense(cfg.vocab_size, "float32")
+    self.logits_dense = Kernel((cfg.emb_dim, cfg.vocab_size))
 
   def __call__(
     self,
@@ -170,7 +170,7 @@ class Decoder(nn.Module):
       self.relpos_bias(x_BxCxTxD.shape[2]),
       train=train,
     )
-    logits = self.logits_dense(self.drop(self.decoder_norm(x), train))
+    logits = self._logits(self.drop(self.decoder_norm(x), train))
     return constrain(logits, "batch", None, "length", "vocab")
 
   def start(self, encoded_BxLxD: jax.Array, length: int) -> list[Cache]:
@@ -204,7 +204,11 @@ class Decoder(nn.Module):
         method="step",
       )
       after.append(cache)
-    return self.logits_dense(self.decoder_norm(x))[:, 0], after
+    return self._logits(self.decoder_norm(x))[:, 0], after
+
+  def _logits(self, x: jax.Array) -> jax.Array:
+    """Returns [..., V], in float32 as the loss needs the precision."""
+    return project(x, self.logits_dense(), "float32")
 
 
 class Transformer(nn.Module):

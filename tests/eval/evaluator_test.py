@@ -112,7 +112,7 @@ def test_through_seqios_evaluator(task, tmp_path, aux):
   assert list(written["skipped"].values()) == [5 - 3]
   assert (written["dataset"], written["task"]) == (TASK, TASK)
   assert (written["system"], written["step"], written["n"]) == ("ours", 40, 3)
-  assert results.read_predictions(folder).ranks.tolist() == [1, 2, 3]
+  assert results.read_predictions(folder).outcomes.ranks.tolist() == [1, 2, 3]
 
 
 def test_without_a_step_there_is_no_folder_for_it(task, tmp_path):

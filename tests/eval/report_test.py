@@ -1,6 +1,9 @@
 """The table and the page: what they say, and what they refuse to say."""
 
+import csv
+import dataclasses
 import html.parser
+import io
 import json
 import re
 
@@ -10,7 +13,8 @@ import pytest
 
 from instructrec_jax.data import records
 from instructrec_jax.errors import InputError
-from instructrec_jax.eval import page, report, results
+from instructrec_jax.eval import groups, page, report, results, tables
+from instructrec_jax.eval.predictions import Predictions
 
 N = 60
 
@@ -23,7 +27,7 @@ def evaluated(folder, system, skill, n=N, width=10, shift=0, **description):
   place = rng.integers(0, width, N)[:n]
   rows = np.arange(n)
   scores[rows, place] += skill
-  predictions = results.Predictions.of(
+  predictions = Predictions.of(
     rows, rows, candidates[rows, place], candidates, scores
   )
   description = {
@@ -32,7 +36,7 @@ def evaluated(folder, system, skill, n=N, width=10, shift=0, **description):
     "split": "test",
     "seed": 0,
   } | description
-  result = predictions.result(system=system, **description)
+  result = results.Result.of(predictions, system=system, **description)
   results.write(folder, result, predictions)
   return folder
 
@@ -117,24 +121,25 @@ def test_intentions_made_from_the_target_are_named(tmp_path):
 )
 def test_other_candidates_are_never_in_one_table(systems, tmp_path, other):
   systems = [*systems, evaluated(tmp_path / "other", "other", 9, **other)]
-  groups = report.load(systems)
-  assert sorted(len(group.systems) for group in groups) == [1, 4]
-  assert report.NOT_COMPARABLE in report.report(systems)
-  assert report.NOT_COMPARABLE not in report.report(systems[:4])
+  loaded = groups.load(systems)
+  assert sorted(len(group.systems) for group in loaded) == [1, 4]
+  assert tables.NOT_COMPARABLE in report.report(systems)
+  assert tables.NOT_COMPARABLE not in report.report(systems[:4])
 
 
 def test_a_sample_is_compared_on_what_all_answered(systems, tmp_path):
   sample = evaluated(tmp_path / "s", "sampled", 3, n=40, split="test_2k")
-  (group,) = report.load([*systems, sample])
+  (group,) = groups.load([*systems, sample])
   assert {s.result.n for s in group.systems} == {40}
-  assert report.NOT_COMPARABLE not in report.report([*systems, sample])
+  assert tables.NOT_COMPARABLE not in report.report([*systems, sample])
   assert "ours: 20 requests left out: only some systems answered them." in (
     group.notes
   )
   assert not any("sampled" in note for note in group.notes)
   ours = next(s for s in group.systems if s.label == "ours")
   first = results.read_predictions(systems[2]).take(np.arange(40))
-  assert ours.result.metrics["mrr"].value == first.counts().means()["mrr"]
+  mean = (1 / first.outcomes.first_ranks).mean()
+  assert ours.result.metrics["mrr"].value == pytest.approx(mean)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +204,7 @@ def test_page(systems, tmp_path):
   log.write_text("\n".join(map(json.dumps, lines)))
   systems.append(evaluated(tmp_path / "x", "<b>$x_1$</b> & co", 1))
   out = tmp_path / "new" / "report.html"
-  report.report(systems, out=out, training_log=log)
+  report.report(systems, [out], training_log=log)
   source = out.read_text()
   assert "<b>$x" not in source
   checker = Checker()
@@ -214,7 +219,8 @@ def test_page(systems, tmp_path):
   assert set(re.findall(r"var\((--\w+)\)", drawn)) <= set(
     re.findall(r"(--\w+):", source)
   )
-  # Four metrics, the ranks, and the loss; each told in words.
+  # Four metrics, the ranks, and the loss; each told in words. The scores are
+  # no log-likelihoods, so they have no calibration.
   assert len(checker.images) == 6
   for image in checker.images:
     assert image["role"] == "img"
@@ -223,7 +229,7 @@ def test_page(systems, tmp_path):
   assert "1 losses were not finite" in source
   assert "http" not in re.sub(r'xmlns(:xlink)?="[^"]*"', "", source)
   # The same input gives the same page, to the byte.
-  report.report(systems, out=out, training_log=log)
+  report.report(systems, [out], training_log=log)
   assert out.read_text() == source
 
 
@@ -237,10 +243,12 @@ def test_examples_show_titles_and_history(systems, tmp_path, monkeypatch):
       "history_length": np.full(N, 7),
     }
 
-  titles = pl.DataFrame({"title": [f"The <{i}>" for i in range(40)]})
+  titles = pl.DataFrame(
+    {"title": [f"The <{i}>" for i in range(40)], "train_count": range(40)}
+  )
   monkeypatch.setattr(records, "load_split", load_split)
   monkeypatch.setattr(records, "load_catalogue", lambda *_: titles)
-  report.report(systems, out=tmp_path / "r.html", data_dir="d")
+  report.report(systems, [tmp_path / "r.html"], data_dir="d")
   source = (tmp_path / "r.html").read_text()
   assert "Before (5 earlier not shown):" in source
   assert "<li>The &lt;1&gt;</li><li>The &lt;2&gt;</li>" in source
@@ -255,21 +263,13 @@ def test_examples_agree_with_the_ranks(tmp_path):
   scores = np.round(predictions.scores)
   scores[::3, 0] = np.nan
   scores[1::3, 1] = np.inf
-  predictions = results.Predictions(
-    *(getattr(predictions, name) for name in ("instances", "users", "targets")),
-    predictions.candidates,
-    scores,
-  )
+  predictions = dataclasses.replace(predictions, scores=scores)
   result = results.read_result(folder)
-  system = report.System("ours", folder, result, predictions)
+  system = groups.System("ours", folder, result, predictions)
   for row in range(predictions.n):
-    example = page._example(system, row, None, [])
+    example = page._example(system, row, None, None, [])
     (positive,) = [c for c in example.candidates if c.positive]
-    own = predictions.scores[row][
-      predictions.candidates[row] == predictions.targets[row]
-    ]
-    if not np.isnan(own):  # Its own NaN ranks it last, wherever it is shown.
-      assert positive.place == example.rank
+    assert positive.place == example.rank
     assert len(example.candidates) + example.hidden == 20
 
 

@@ -8,7 +8,7 @@ from sacrebleu.metrics import BLEU
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import texts
 
-WORDS = "cheap blue games for children who like long puzzles .".split()
+WORDS = ["cheap", "blue", "games", "for", "who", "like", "puzzles", "."]
 
 
 def draw(n, seed=0):

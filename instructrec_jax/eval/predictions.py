@@ -228,13 +228,21 @@ def _with_targets(
   """Enters the targets' gains, and those targets that were not listed."""
   rows_E, codes_E = _flat(target, asked, "target")
   gains_E = np.ones(len(codes_E))
+  stride = int(codes_E.max(initial=0)) + 1
+  keys, counts = np.unique(rows_E * stride + codes_E, return_counts=True)
+  if (counts > 1).any():
+    row, code = divmod(int(keys[counts.argmax()]), stride)
+    raise InputError(
+      f"instance {asked.instances[row]}: the target {code} comes twice"
+    )
   if gains is not None:
-    gains_E = _flat(gains, asked, "gain")[1].astype(np.float64)
-    if len(gains_E) != len(codes_E) or not (gains_E > 0).all():
+    gain_rows_E, gains_E = _flat(gains, asked, "gain")
+    gains_E = gains_E.astype(np.float64)
+    if not np.array_equal(gain_rows_E, rows_E) or not (gains_E > 0).all():
       raise InputError(
-        "gains: expected a number above 0 for each target, got "
-        f"{gains_E.min()} at least, and {len(gains_E)} for "
-        f"{len(codes_E)} targets"
+        "gains: expected a number above 0 for each target of each request, "
+        f"got {gains_E.min()} at least, and {len(gains_E)} for {len(codes_E)} "
+        "targets"
       )
   here_ExC = asked.candidates[rows_E] == codes_E[:, None]
   found_E = here_ExC.sum(axis=1)
@@ -260,11 +268,6 @@ def _with_targets(
     asked = _widened(asked, width)
     asked.candidates[rows, columns_E[missing_E]] = codes_E[missing_E]
   asked.gains[rows_E, columns_E] = gains_E
-  if (asked.gains > 0).sum() != len(codes_E):
-    twice = np.bincount(rows_E, minlength=asked.n) != (asked.gains > 0).sum(1)
-    raise InputError(
-      f"instance {asked.instances[twice.argmax()]}: a target comes twice"
-    )
   present_B = asked.mask.sum(axis=1)
   if (asked.sizes < present_B).any():
     row = int((asked.sizes < present_B).argmax())

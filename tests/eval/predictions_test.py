@@ -163,7 +163,15 @@ BASE = {
     ({"target": [5, 9]}, r"instance 11: expected the target 9 .* found it 0"),
     ({"target": [[5], []]}, "a target for each request: instance 11 has none"),
     ({"target": [5]}, "a target for each request: got 1 rows for 2"),
-    ({"target": [[5, 5], [8]]}, "instance 10: a target comes twice"),
+    ({"target": [[5, 5], [8]]}, "instance 10: the target 5 comes twice"),
+    (
+      {"target": [[5], [9, 9]], "sizes": [50, 50]},
+      "instance 11: the target 9 comes twice",
+    ),
+    (
+      {"target": [[5, 6], [8]], "gains": [[1], [1, 2]]},
+      "a number above 0 for each target of each request",
+    ),
     ({"candidates": [[5, 6, 7], []]}, "instance 11: it has no candidates"),
     ({"candidates": [[5, 5, 7], [1, 8]]}, "instance 10: .* found it 2 times"),
     ({"instance": [10, 10]}, "instance 10: it comes 2 times"),
@@ -172,7 +180,7 @@ BASE = {
     ({"scores": np.zeros((2, 2))}, "instance 10: it has 3 candidates, but 2"),
     ({"scores": np.zeros((2, 3))}, "instance 11: .* column 2 .* got 0"),
     ({"gains": [[1], [0]]}, "expected a number above 0 for each target"),
-    ({"gains": [[1, 1], [1]]}, "got 1.0 at least, and 3 for 2 targets"),
+    ({"gains": [[1, 1], [1]]}, "got 1.0 at least, and 3 for 2"),
     ({"sizes": [2, 2]}, "instance 10: expected a size of at least 3"),
   ],
 )

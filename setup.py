@@ -37,6 +37,8 @@ setuptools.setup(
     "optax>=0.2.8",
     "orbax-checkpoint>=0.12",
     "polars>=1.20",
+    "rouge-score",
+    "sacrebleu",
     "sentencepiece",
     "seqio>=0.0.20",  # Brings TensorFlow, and TensorFlow Text.
     "tensorboard",  # What clu writes summaries with.

@@ -174,8 +174,8 @@ def _report(results: Sequence[str], **options) -> None:
   from instructrec_jax.eval import report
 
   print(report.report(results, **options))
-  if options["out"]:
-    print(f"page: {options['out']}", file=sys.stderr)
+  for path in options["out"]:
+    print(f"written: {path}", file=sys.stderr)
 
 
 def _simulate(out: str, **options) -> None:
@@ -274,7 +274,9 @@ _COMMANDS = {
     _report,
     "compare results: a table, and a page with plots",
     """
-  instructrec report demo/results --out report.html --data_dir demo/data""",
+  instructrec report demo/results --out report.html --data_dir demo/data
+  instructrec report runs/a runs/b --out both.md --out both.tex \\
+    --baseline popularity --metrics hr@1,ndcg@20,mrr""",
   ),
   "simulate": (
     _simulate,

@@ -83,7 +83,7 @@ def demo(out: str | Path = "demo", seed: int = 0) -> None:
   clock.start("report")
   page = out / "report.html"
   table = report.report(
-    results, page, data_dir, training_log=model_dir / METRICS_FILE
+    results, [page], data_dir, training_log=model_dir / METRICS_FILE
   )
   clock.stop()
   print(f"\n{table}\n{clock}\n\nPage with plots and examples: {page}")

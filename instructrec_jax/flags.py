@@ -177,8 +177,24 @@ def _result_flags(added: dict[str, argparse.ArgumentParser]) -> None:
 
   add = added["report"].add_argument
   add("results", nargs="+", help="result folders, or folders of them")
-  add("--out", help="HTML page to write")
-  add("--data_dir", help="folder of all datasets, for titles in the page")
+  add(
+    "--out",
+    action="append",
+    default=[],
+    help="file to write: .html, .md, .csv or .tex; may be given several times",
+  )
+  add(
+    "--data_dir",
+    help="folder of all datasets, for titles, slices, and what is recommended",
+  )
+  add(
+    "--metrics",
+    type=lambda text: text.split(","),
+    help="what to measure, with commas between: hr@K, precision@K, recall@K, "
+    "ndcg@K, mrr, map, auc (what was measured)",
+  )
+  add("--baseline", help="system to test the others against, for p-values")
+  add("--trec_dir", help="folder for TREC's run and qrels files")
   add("--training_log", help="a run's metrics.jsonl, for its curve")
 
   add = added["demo"].add_argument

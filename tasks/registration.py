@@ -142,4 +142,5 @@ def _ranking_target(output, example, is_target: bool):
     "user": int(example["user"]),
     "target": int(example["target_item"]),
     "candidates": example["candidate_items"],
+    "attributes": {"template": example["template"].decode()},
   }

@@ -10,6 +10,7 @@ from instructrec_jax import errors
 from instructrec_jax.baselines import untrained
 from instructrec_jax.data import records
 from instructrec_jax.eval import results
+from instructrec_jax.eval.predictions import Predictions
 
 Baseline = Callable[[pl.DataFrame, Mapping[str, np.ndarray], int], np.ndarray]
 
@@ -84,9 +85,14 @@ def write_scores(
   columns = (
     requests[name] for name in ("instance", "user", "target", "candidates")
   )
-  predictions = results.Predictions.of(*columns, scores)
-  result = predictions.result(
-    system=system, dataset=dataset, task=None, split=split, seed=seed
+  predictions = Predictions.of(*columns, scores)
+  result = results.Result.of(
+    predictions,
+    system=system,
+    dataset=dataset,
+    task=None,
+    split=split,
+    seed=seed,
   )
   results.write(Path(out), result, predictions)
   return result

@@ -14,12 +14,16 @@ from typing import Any
 import gin
 import numpy as np
 import seqio
+import tensorflow as tf
 
 from instructrec_jax.data.names import PREFIX
 from instructrec_jax.errors import InputError
-from instructrec_jax.eval import results
+from instructrec_jax.eval import examples, metrics, resampling, results
+from instructrec_jax.eval.predictions import Predictions
 
+# What each target has, and what it may have; see `Predictions.of`.
 TARGET_FIELDS = ("instance", "user", "target", "candidates")
+OPTIONAL_FIELDS = {"gains": "gains", "size": "sizes"}
 
 Targets = Sequence[Mapping[str, Any]]
 Scores = np.ndarray | tuple[np.ndarray, Any] | Sequence[Sequence[float]]
@@ -31,8 +35,10 @@ def ranking_metric_fn(targets: Targets, scores: Scores) -> dict[str, float]:
   SeqIO knows by the names of the arguments that it wants scores.
 
   Args:
-    targets: B dicts with `TARGET_FIELDS`: instance, user and target (an item
-      code) are integers, candidates an integer array [C].
+    targets: B dicts with `TARGET_FIELDS`: instance and user are integers,
+      target an item code or several, candidates an integer array [C]. They may
+      have `OPTIONAL_FIELDS`: the targets' gains, and how many items were ranked
+      where the candidates are only the best of them; and attributes, a dict.
     scores: [B, C], the log-likelihood of each candidate, -inf past a
       request's last one; or a tuple of it and whatever else the model gave.
 
@@ -40,17 +46,18 @@ def ranking_metric_fn(targets: Targets, scores: Scores) -> dict[str, float]:
     The mean of each metric, and their number "n".
 
   Raises:
-    InputError: as `results.Predictions.of`.
+    InputError: as `Predictions.of`.
   """
-  counts = predictions_from(targets, scores).counts()
-  return {**counts.means(), "n": float(counts.n)}
+  outcomes = predictions_from(targets, scores).outcomes
+  means = resampling.means(metrics.measure(outcomes))
+  return {**means, "n": float(outcomes.n)}
 
 
-def predictions_from(targets: Targets, scores: Scores) -> results.Predictions:
+def predictions_from(targets: Targets, scores: Scores) -> Predictions:
   """Brings SeqIO's targets and scores together; see `ranking_metric_fn`.
 
   Raises:
-    InputError: a target lacks a field, or as `results.Predictions.of`.
+    InputError: a target lacks a field, or as `Predictions.of`.
   """
   if isinstance(scores, tuple):
     scores = scores[0]
@@ -62,12 +69,25 @@ def predictions_from(targets: Targets, scores: Scores) -> results.Predictions:
         f"{missing} missing from {sorted(target)}"
       )
   columns = ([t[name] for t in targets] for name in TARGET_FIELDS)
-  return results.Predictions.of(*columns, np.asarray(scores))
+  first = targets[0] if targets else {}
+  return Predictions.of(
+    *columns,
+    np.asarray(scores),
+    attributes={
+      name: [t["attributes"][name] for t in targets]
+      for name in first.get("attributes", {})
+    },
+    **{
+      argument: [t[name] for t in targets]
+      for name, argument in OPTIONAL_FIELDS.items()
+      if name in first
+    },
+  )
 
 
 @gin.configurable
 class ResultLogger(seqio.Logger):
-  """Writes metrics.json and predictions.jsonl for each task evaluated.
+  """Writes metrics.json, predictions.jsonl and examples.jsonl for each task.
 
   They lie in <output_dir>/<task>/<step>, or <output_dir>/<task> for an
   evaluation that has no step.
@@ -90,16 +110,16 @@ class ResultLogger(seqio.Logger):
     task_name: str,
     step: int | None,
     metrics: Mapping[str, Any],
-    dataset: Any,
+    dataset: tf.data.Dataset,
     inferences: Mapping[str, Any] | None,
     targets: Targets | None,
   ) -> None:
     """Called by the evaluator once a task, after its metrics.
 
     Raises:
-      InputError: the task has no scores, or as `results.Predictions.of`.
+      InputError: the task has no scores, or as `Predictions.of`.
     """
-    del metrics, dataset  # Both follow from targets and scores.
+    del metrics  # They follow from targets and scores.
     if not inferences or "score" not in inferences or targets is None:
       raise InputError(
         f"task {task_name!r}: expected scores to write; its metric_fns must "
@@ -108,8 +128,10 @@ class ResultLogger(seqio.Logger):
     # Evaluators without a step say None or -1.
     step = None if step is None or step < 0 else int(step)
     predictions = predictions_from(targets, inferences["score"])
-    source = seqio.TaskRegistry.get(task_name).source
-    result = predictions.result(
+    task = seqio.TaskRegistry.get(task_name)
+    source = task.source
+    result = results.Result.of(
+      predictions,
       task=task_name,
       dataset=_dataset_of(source) or task_name,
       step=step,
@@ -118,11 +140,37 @@ class ResultLogger(seqio.Logger):
     )
     folder = result_folder(self.output_dir, task_name, step)
     results.write(folder, result, predictions)
+    texts = _texts(dataset, task, examples.chosen(predictions.instances))
+    if texts:
+      examples.write(folder, texts)
 
 
 def result_folder(out: str | PathLike, task: str, step: int | None) -> Path:
   """Returns where a `ResultLogger` writes the results of a task."""
   return Path(out, task, *([] if step is None else [str(step)]))
+
+
+def _texts(
+  dataset: tf.data.Dataset, task: seqio.Task, instances: np.ndarray
+) -> list[examples.Text]:
+  """Returns some requests in words; none where the task keeps no words."""
+  needed = {"instance", "inputs_pretokenized", "candidates"}
+  if not needed <= dataset.element_spec.keys():
+    return []
+  some = dataset.filter(
+    lambda example: tf.reduce_any(example["instance"] == instances)
+  )
+  vocabulary = task.output_features["targets"].vocabulary
+  return [
+    examples.Text(
+      instance=int(example["instance"]),
+      inputs=example["inputs_pretokenized"].decode(),
+      candidates=[
+        vocabulary.decode(tokens) for tokens in example["candidates"].tolist()
+      ],
+    )
+    for example in some.as_numpy_iterator()
+  ]
 
 
 def _dataset_of(source: seqio.DataSource) -> str | None:

@@ -17,7 +17,8 @@ import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
-from instructrec_jax.eval.metrics import Estimate
+from instructrec_jax.eval.calibration import Reliability
+from instructrec_jax.eval.resampling import Estimate
 
 # Colours. The last is grey, for the optimum and for systems past the others;
 # names always stand beside.
@@ -162,6 +163,46 @@ def rank_histogram(
     for label, share in zip(labels, shares, strict=True)
   )
   return _svg(fig, "Rank of the positive by system", f"{told}.")
+
+
+@matplotlib.rc_context(_STYLE)
+def reliability(
+  labels: Sequence[str],
+  series: Sequence[int],
+  measured: Sequence[Reliability],
+) -> str:
+  """Draws how often what was given a probability was the positive.
+
+  Args:
+    labels: the systems' names.
+    series: each system's colour and marker, from 0 to SERIES - 1.
+    measured: each system's calibration.
+
+  Returns:
+    The SVG element.
+  """
+  fig, ax = _axes(2.6)
+  ax.plot([0, 1], [0, 1], color=_FAINT, ls=(0, (3, 2)), lw=1.2)
+  for colour, system in zip(series, measured, strict=True):
+    ax.plot(
+      system.given,
+      system.found,
+      color=_SERIES[colour],
+      lw=1.6,
+      marker=MARKERS[colour],
+      ms=4.5,
+    )
+  ax.set_xlim(0, 1)
+  ax.set_ylim(0, 1)
+  ax.set_xlabel("probability that the system gives a candidate")
+  for axis in (ax.xaxis, ax.yaxis):
+    axis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, None))
+  ax.grid()
+  told = "; ".join(
+    f"{label} is off by {system.error:.3f} on average"
+    for label, system in zip(labels, measured, strict=True)
+  )
+  return _svg(fig, "Calibration by system", f"{told}.")
 
 
 @matplotlib.rc_context(_STYLE)

@@ -1,274 +1,359 @@
-"""Ranking metrics of requests with one positive among their candidates.
+"""Ranking metrics of requests with one or several relevant candidates.
 
-Every metric here is a function of the positive's rank alone, so the histogram
-of ranks says all there is to say about a system: `RankCounts` holds it as
-whole numbers. Adding the counts of any number of hosts, in any order, gives
-bit for bit what one host would have found, and resampling requests is
-resampling the histogram.
+Every metric here is a function of where the relevant candidates came, out of
+how many: `Outcomes` holds that, however it was found. Ties are decided against
+us. A request's figures are worked out from its own outcome alone, in one fixed
+order of additions, so they do not depend, to the last bit, on the requests
+that it was measured together with; see `resampling` for how they are added up.
 
-Dimension letters: B requests, C candidates, R resamples, H ranks that occur.
+Dimension letters: B requests, C candidates, E relevant candidates of all
+requests together.
 """
 
 import dataclasses
 import functools
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from instructrec_jax.errors import InputError
+from instructrec_jax.errors import InputError, unknown
 
-# Resamples are drawn in blocks of at most this many counts (64 MiB).
-_BLOCK = 2**23
-
-
-def hit_rate(ranks: np.ndarray, k: int) -> np.ndarray:
-  """Returns 1.0 where the positive is among the first `k`, else 0.0."""
-  return (ranks <= k).astype(np.float64)
-
-
-def ndcg(ranks: np.ndarray, k: int) -> np.ndarray:
-  """Returns 1 / log2(1 + rank) where rank <= k, else 0.0.
-
-  With one relevant candidate the ideal DCG is 1, so that DCG is NDCG already
-  (Järvelin and Kekäläinen, 2002).
-  """
-  return np.where(ranks <= k, 1.0 / np.log2(1.0 + ranks), 0.0)
-
-
-def reciprocal_rank(ranks: np.ndarray) -> np.ndarray:
-  """Returns 1 / rank."""
-  return 1.0 / ranks
-
-
-METRICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-  **{f"hr@{k}": functools.partial(hit_rate, k=k) for k in (1, 3, 5, 10)},
-  **{f"ndcg@{k}": functools.partial(ndcg, k=k) for k in (3, 5, 10)},
-  "mrr": reciprocal_rank,
-}
+# What is measured where nothing else is asked for: requests with one relevant
+# candidate each, where precision and recall say what the hit rate says and
+# average precision what the reciprocal rank says; and any other requests.
+ONE_RELEVANT = (
+  "hr@1", "hr@3", "hr@5", "hr@10", "ndcg@3", "ndcg@5", "ndcg@10", "mrr",
+)  # fmt: skip
+SEVERAL_RELEVANT = (
+  "hr@1", "precision@5", "recall@5", "recall@10", "ndcg@5", "ndcg@10", "map",
+  "mrr", "auc",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
-class Estimate:
-  """A mean over requests with its confidence interval."""
-
-  value: float
-  low: float
-  high: float
-
-
-def ranks_from_scores(
-  scores_BxC: np.ndarray,
-  positive_B: np.ndarray,
-  mask_BxC: np.ndarray | None = None,
-) -> np.ndarray:
-  """Ranks each request's positive, every doubt decided against us.
-
-  A candidate is above the positive unless its score is truly smaller: ties
-  count against us, and so does NaN, whoever has it. A scorer that gives every
-  candidate the same score ranks each positive last.
-
-  Args:
-    scores_BxC: scores, greater is better; any real dtype, infinities allowed.
-    positive_B: the positive's column in each row.
-    mask_BxC: True where there is a candidate; None where every column is one.
-
-  Returns:
-    int64 [B], from 1 (best) to the number of candidates of the request.
-
-  Raises:
-    InputError: the shapes do not match, or a positive is no candidate.
-  """
-  scores_BxC = np.asarray(scores_BxC)
-  positive_B = np.asarray(positive_B)
-  if scores_BxC.ndim != 2 or not np.can_cast(
-    scores_BxC.dtype, np.float64, "same_kind"
-  ):
-    raise InputError(
-      "scores: expected real numbers of shape [requests, candidates], got "
-      f"{scores_BxC.dtype} of shape {list(scores_BxC.shape)}"
-    )
-  n, width = scores_BxC.shape
-  if positive_B.shape != (n,) or positive_B.dtype.kind not in "iu":
-    raise InputError(
-      f"positive: expected {n} integers, one for each row of scores, got "
-      f"{positive_B.dtype} of shape {list(positive_B.shape)}"
-    )
-  outside_B = (positive_B < 0) | (positive_B >= width)
-  if outside_B.any():
-    row = int(outside_B.argmax())
-    raise InputError(
-      f"positive of row {row}: expected a column from 0 to {width - 1}, got "
-      f"{positive_B[row]}"
-    )
-  rows_B = np.arange(n)
-  above_BxC = ~(scores_BxC < scores_BxC[rows_B, positive_B][:, None])
-  if mask_BxC is not None:
-    mask_BxC = np.asarray(mask_BxC, dtype=bool)
-    if mask_BxC.shape != scores_BxC.shape:
-      raise InputError(
-        f"mask: expected the shape of the scores {list(scores_BxC.shape)}, "
-        f"got {list(mask_BxC.shape)}"
-      )
-    present_B = mask_BxC[rows_B, positive_B]
-    if not present_B.all():
-      raise InputError(
-        f"positive of row {int(present_B.argmin())}: it is masked, so it is "
-        "none of the candidates"
-      )
-    above_BxC &= mask_BxC
-  # The positive is not smaller than itself, so it has counted itself.
-  return above_BxC.sum(axis=1, dtype=np.int64)
-
-
-def ranking_metrics(ranks_B: np.ndarray) -> dict[str, np.ndarray]:
-  """Returns each metric of `METRICS` for each request, float64 [B]."""
-  ranks_B = np.asarray(ranks_B)
-  return {name: metric(ranks_B) for name, metric in METRICS.items()}
-
-
-@dataclasses.dataclass(frozen=True)
-class RankCounts:
-  """How many requests had which rank, and how many had how many candidates.
+class Outcomes:
+  """Where each request's relevant candidates came.
 
   Attributes:
-    by_rank: int64, by_rank[r] requests had their positive at rank r.
-    by_size: int64 of the same length, by_size[c] requests had c candidates.
+    sizes: int64 [B], how many items were ranked.
+    requests: int64 [E], the request of each relevant candidate, ascending.
+    ranks: int64 [E], its rank from 1, ascending within a request.
+    gains: float64 [E], what it is worth, above 0.
   """
 
-  by_rank: np.ndarray
-  by_size: np.ndarray
+  sizes: np.ndarray
+  requests: np.ndarray
+  ranks: np.ndarray
+  gains: np.ndarray
 
   @classmethod
-  def of(cls, ranks_B: np.ndarray, sizes_B: np.ndarray | int) -> "RankCounts":
-    """Counts ranks.
+  def of(
+    cls,
+    scores_BxC: np.ndarray,
+    gains_BxC: np.ndarray,
+    mask_BxC: np.ndarray | None = None,
+    sizes_B: np.ndarray | None = None,
+  ) -> "Outcomes":
+    """Ranks candidates by their scores, every doubt decided against us.
+
+    Whatever is as good as a relevant candidate, and worth less, goes above it.
+    So does what has no number for a score; a relevant one without goes last. A
+    scorer that gives every candidate the same score has the worst ranking.
 
     Args:
-      ranks_B: int [B], from 1.
-      sizes_B: the number of candidates of each request, or of all.
+      scores_BxC: scores, greater is better; any real dtype, infinities allowed.
+      gains_BxC: what each candidate is worth: 0 where it is not relevant.
+      mask_BxC: True where there is a candidate; None where every column is one.
+      sizes_B: how many items were ranked, where the candidates are only the
+        best of them: the others have the score -inf, and are not relevant.
+        None where the candidates are all.
 
     Returns:
-      The counts.
+      The outcomes.
 
     Raises:
-      InputError: a rank is not between 1 and its request's candidates.
+      InputError: the shapes do not match, a gain is not a number from 0, a
+        request has no relevant candidate, or a size is too small.
     """
-    ranks_B = np.asarray(ranks_B, dtype=np.int64)
-    sizes_B = np.broadcast_to(np.asarray(sizes_B, np.int64), ranks_B.shape)
-    wrong_B = (ranks_B < 1) | (ranks_B > sizes_B)
-    if wrong_B.any():
-      row = int(wrong_B.argmax())
+    scores_BxC, gains_BxC = _checked(scores_BxC, gains_BxC, mask_BxC)
+    n, width = scores_BxC.shape
+    # Ascending from the best; what is not there comes last.
+    keys_BxC = -scores_BxC
+    nan_BxC = np.isnan(keys_BxC)
+    if nan_BxC.any():
+      keys_BxC[nan_BxC] = np.where(gains_BxC[nan_BxC] > 0, np.inf, -np.inf)
+    if mask_BxC is None:
+      present_B = np.full(n, width)
+    else:
+      keys_BxC[~mask_BxC] = np.inf
+      present_B = np.count_nonzero(mask_BxC, axis=1)
+    if sizes_B is None:
+      sizes_B = present_B
+    elif (sizes_B < present_B).any():
+      row = int((sizes_B < present_B).argmax())
       raise InputError(
-        f"rank of row {row}: expected 1 to {sizes_B[row]}, its number of "
-        f"candidates, got {ranks_B[row]}"
+        f"size of row {row}: expected at least its {present_B[row]} "
+        f"candidates, got {sizes_B[row]}"
       )
-    length = int(sizes_B.max(initial=0)) + 1
-    return cls(
-      by_rank=np.bincount(ranks_B, minlength=length),
-      by_size=np.bincount(sizes_B, minlength=length),
+    requests_E, columns_E = np.divmod(
+      np.flatnonzero(gains_BxC > 0), max(width, 1)
     )
-
-  def __add__(self, other: "RankCounts") -> "RankCounts":
-    length = max(len(self.by_rank), len(other.by_rank))
-
-    def add(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-      total = np.zeros(length, np.int64)
-      total[: len(a)] += a
-      total[: len(b)] += b
-      return total
-
-    return RankCounts(
-      by_rank=add(self.by_rank, other.by_rank),
-      by_size=add(self.by_size, other.by_size),
+    _check_found(requests_E, n)
+    own_E = keys_BxC[requests_E, columns_E]
+    # The last place that candidates of this score take. Those at -inf share it
+    # with all that is not among the candidates.
+    places_E = np.where(
+      own_E == np.inf,
+      sizes_B[requests_E],
+      _not_greater(np.sort(keys_BxC, axis=1), requests_E, own_E),
+    )
+    levels_V, level_E = np.unique(
+      gains_BxC[requests_E, columns_E], return_inverse=True
+    )
+    # Request, then place, then gain, as one number that is quickly sorted.
+    stride = int(sizes_B.max(initial=0)) + 1
+    order_E = (requests_E * stride + places_E) * len(levels_V) + level_E
+    order_E.sort()
+    group_E, level_E = np.divmod(order_E, len(levels_V))
+    requests_E, places_E = np.divmod(group_E, stride)
+    return cls(
+      sizes=sizes_B.astype(np.int64),
+      requests=requests_E,
+      ranks=places_E - _followers(group_E),
+      gains=levels_V[level_E],
     )
 
   @property
   def n(self) -> int:
     """The number of requests."""
-    return int(self.by_rank.sum())
+    return len(self.sizes)
 
-  def sums(self) -> dict[str, float]:
-    """Returns each metric's sum over the requests."""
-    ranks_H = np.flatnonzero(self.by_rank)
-    counts_H = self.by_rank[ranks_H]
-    return {
-      name: float(counts_H @ metric(ranks_H))
-      for name, metric in METRICS.items()
-    }
+  @functools.cached_property
+  def relevant(self) -> np.ndarray:
+    """How many candidates are relevant, int64 [B], at least 1."""
+    return np.bincount(self.requests, minlength=self.n)
 
-  def means(self) -> dict[str, float]:
-    """Returns each metric's mean over the requests.
+  @functools.cached_property
+  def firsts(self) -> np.ndarray:
+    """Where each request's best candidate stands among the E, int64 [B]."""
+    return np.cumsum(self.relevant) - self.relevant
 
-    Raises:
-      InputError: there is no request.
-    """
-    n = self._some()
-    return {name: total / n for name, total in self.sums().items()}
+  @functools.cached_property
+  def places(self) -> np.ndarray:
+    """Each one's place among its request's relevant ones, int64 [E] from 1."""
+    return np.arange(len(self.ranks)) - self.firsts[self.requests] + 1
 
-  def chance(self) -> dict[str, float]:
-    """Returns what guessing reaches on requests of these sizes, by formula.
+  @functools.cached_property
+  def ideal(self) -> np.ndarray:
+    """The gains, greatest first within a request, float64 [E]."""
+    levels_V, level_E = np.unique(self.gains, return_inverse=True)
+    key_E = (self.requests + 1) * len(levels_V) - level_E
+    return levels_V[-np.sort(key_E) % len(levels_V)]
 
-    A guess puts the positive at each of C ranks with probability 1 / C, so a
-    metric m has the expectation (m(1) + ... + m(C)) / C: min(K, C) / C for
-    HR@K, H_C / C for MRR.
+  @property
+  def first_ranks(self) -> np.ndarray:
+    """The rank of each request's best relevant candidate, int64 [B]."""
+    return self.ranks[self.firsts]
 
-    Raises:
-      InputError: there is no request.
-    """
-    n = self._some()
-    sizes_H = np.flatnonzero(self.by_size)
-    ranks = np.arange(1, sizes_H[-1] + 1)
-    return {
-      name: float(
-        self.by_size[sizes_H]
-        @ (np.cumsum(metric(ranks))[sizes_H - 1] / sizes_H)
-        / n
-      )
-      for name, metric in METRICS.items()
-    }
+  def sum_by_request(self, values_E: np.ndarray) -> np.ndarray:
+    """Adds up each request's values, in the order of its ranks: float64 [B]."""
+    return np.bincount(self.requests, values_E, minlength=self.n)
 
-  def estimates(
-    self, seed: int, resamples: int = 1000, level: float = 0.95
-  ) -> dict[str, Estimate]:
-    """Returns each metric's mean with its percentile bootstrap interval.
 
-    Drawing n requests with replacement makes the histogram of their ranks
-    multinomial with the observed shares, so the histogram is drawn at once:
-    the same distribution as drawing requests one by one (Efron and
-    Tibshirani, 1993, section 13.3), at the cost of its bins. All metrics see
-    the same resamples.
+def hit_rate(outcomes: Outcomes, k: int) -> np.ndarray:
+  """Returns 1.0 where a relevant candidate is among the first `k`, else 0.0."""
+  return (outcomes.first_ranks <= k).astype(np.float64)
 
-    Args:
-      seed: of the resamples; the same counts and seed give the same interval.
-      resamples: how many.
-      level: the share of resampled means inside the interval.
 
-    Raises:
-      InputError: there is no request.
-    """
-    n = self._some()
-    rng = np.random.default_rng(seed)
-    ranks_H = np.flatnonzero(self.by_rank)
-    shares_H = self.by_rank[ranks_H] / n
-    values_HxM = np.stack([m(ranks_H) for m in METRICS.values()], axis=1)
-    block = max(1, _BLOCK // len(ranks_H))
-    means_RxM = np.concatenate(
-      [
-        rng.multinomial(n, shares_H, size=min(block, resamples - start))
-        @ values_HxM
-        / n
-        for start in range(0, resamples, block)
-      ]
+def precision(outcomes: Outcomes, k: int) -> np.ndarray:
+  """Returns the share of the first `k` places that relevant ones take."""
+  return outcomes.sum_by_request(outcomes.ranks <= k) / k
+
+
+def recall(outcomes: Outcomes, k: int) -> np.ndarray:
+  """Returns the share of the relevant candidates among the first `k`."""
+  return outcomes.sum_by_request(outcomes.ranks <= k) / outcomes.relevant
+
+
+def ndcg(outcomes: Outcomes, k: int) -> np.ndarray:
+  """Returns the discounted cumulative gain over the greatest possible.
+
+  A gain at rank r <= k counts gain / log2(1 + r) (Järvelin and Kekäläinen,
+  2002), as in trec_eval: gains of 1 are binary NDCG, any others graded; give
+  2^grade - 1 as gains for the form of Burges et al., 2005. The greatest
+  possible has the relevant candidates first, the greatest gains before others.
+  """
+  discounts = discounts_to(k)
+
+  def dcg(ranks_E: np.ndarray, gains_E: np.ndarray) -> np.ndarray:
+    shown_E = ranks_E <= k
+    return np.bincount(
+      outcomes.requests[shown_E],
+      gains_E[shown_E] * discounts[ranks_E[shown_E] - 1],
+      minlength=outcomes.n,
     )
-    tail = (1.0 - level) / 2.0
-    low_M, high_M = np.quantile(means_RxM, [tail, 1.0 - tail], axis=0)
-    return {
-      name: Estimate(value, float(low), float(high))
-      for (name, value), low, high in zip(
-        self.means().items(), low_M, high_M, strict=True
-      )
-    }
 
-  def _some(self) -> int:
-    if not self.n:
-      raise InputError("there is no request to measure: 0 were scored")
-    return self.n
+  return dcg(outcomes.ranks, outcomes.gains) / dcg(
+    outcomes.places, outcomes.ideal
+  )
+
+
+def reciprocal_rank(outcomes: Outcomes) -> np.ndarray:
+  """Returns 1 / rank of the first relevant candidate."""
+  return 1.0 / outcomes.first_ranks
+
+
+def average_precision(outcomes: Outcomes) -> np.ndarray:
+  """Returns the mean, over the relevant ones, of the precision at their rank.
+
+  Its mean over requests is MAP, as in trec_eval.
+  """
+  return (
+    outcomes.sum_by_request(outcomes.places / outcomes.ranks)
+    / outcomes.relevant
+  )
+
+
+def auc(outcomes: Outcomes) -> np.ndarray:
+  """Returns the share of pairs, relevant and not, that are in order.
+
+  A pair of one score is not in order. Where all candidates are relevant there
+  is no pair, and it is 1, for any scorer.
+  """
+  others_B = outcomes.sizes - outcomes.relevant
+  pairs_B = outcomes.relevant * others_B
+  wrong_B = outcomes.sum_by_request(outcomes.ranks - outcomes.places)
+  return 1.0 - wrong_B / np.maximum(pairs_B, 1)
+
+
+def discounts_to(k: int) -> np.ndarray:
+  """Returns 1 / log2(1 + r) for the ranks r from 1 to `k`, float64 [k]."""
+  return 1.0 / np.log2(np.arange(2, k + 2))
+
+
+# Metrics of the first K, named e.g. "hr@10", and of the whole ranking.
+AT_K: dict[str, Callable[[Outcomes, int], np.ndarray]] = {
+  "hr": hit_rate,
+  "precision": precision,
+  "recall": recall,
+  "ndcg": ndcg,
+}
+WHOLE: dict[str, Callable[[Outcomes], np.ndarray]] = {
+  "mrr": reciprocal_rank,
+  "map": average_precision,
+  "auc": auc,
+}
+
+
+def parse(name: str) -> tuple[str, int | None]:
+  """Returns e.g. ("ndcg", 10) of "ndcg@10", and ("mrr", None) of "mrr".
+
+  Raises:
+    InputError: there is no such metric.
+  """
+  family, _, k = name.partition("@")
+  if name in WHOLE:
+    return name, None
+  if family in AT_K and re.fullmatch(r"[1-9]\d*", k):
+    return family, int(k)
+  raise unknown("metric", name, [*(f"{f}@K" for f in AT_K), *WHOLE])
+
+
+def measure(
+  outcomes: Outcomes, names: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
+  """Returns each metric for each request, float64 [B] by name.
+
+  Args:
+    outcomes: of the requests.
+    names: metrics, e.g. "ndcg@10" for any K; None for `names_for`.
+
+  Raises:
+    InputError: a name is unknown.
+  """
+  values = {}
+  for name in names_for(outcomes) if names is None else names:
+    family, k = parse(name)
+    values[name] = (
+      WHOLE[family](outcomes) if k is None else AT_K[family](outcomes, k)
+    )
+  return values
+
+
+def names_for(outcomes: Outcomes) -> tuple[str, ...]:
+  """Returns the metrics that say something about such requests."""
+  if (outcomes.relevant == 1).all():
+    return ONE_RELEVANT
+  return SEVERAL_RELEVANT
+
+
+def _checked(
+  scores: np.ndarray, gains: np.ndarray, mask: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns scores and gains as floating point of one shape, or raises."""
+  scores = np.asarray(scores)
+  if scores.ndim != 2 or not np.can_cast(scores.dtype, np.float64, "same_kind"):
+    raise InputError(
+      "scores: expected real numbers of shape [requests, candidates], got "
+      f"{scores.dtype} of shape {list(scores.shape)}"
+    )
+  if scores.dtype.kind != "f":
+    scores = scores.astype(np.float64)
+  gains = np.asarray(gains, dtype=np.float64)
+  for name, array in (("gains", gains), ("mask", mask)):
+    if array is not None and np.shape(array) != scores.shape:
+      raise InputError(
+        f"{name}: expected the shape of the scores {list(scores.shape)}, got "
+        f"{list(np.shape(array))}"
+      )
+  # A comparison with NaN is false.
+  if gains.size and not (gains.min() >= 0 and gains.max() < np.inf):
+    row, column = np.argwhere(~(gains >= 0) | (gains == np.inf))[0]
+    raise InputError(
+      f"gain of row {row}, column {column}: expected a number from 0, got "
+      f"{gains[row, column]}"
+    )
+  if mask is not None and gains[~mask].any():
+    row, column = np.argwhere((gains > 0) & ~mask)[0]
+    raise InputError(
+      f"gain of row {row}, column {column}: expected 0, as the mask says that "
+      f"there is no candidate, got {gains[row, column]}"
+    )
+  return scores, gains
+
+
+def _check_found(requests_E: np.ndarray, n: int) -> None:
+  found_B = np.bincount(requests_E, minlength=n)
+  if not found_B.all():
+    raise InputError(
+      f"row {int(found_B.argmin())}: none of its candidates is relevant"
+    )
+
+
+def _not_greater(
+  sorted_BxC: np.ndarray, rows_E: np.ndarray, values_E: np.ndarray
+) -> np.ndarray:
+  """Counts what is not greater than a value, in its row of ascending numbers.
+
+  NumPy's searchsorted takes one row; this halves all of them at once.
+  """
+  left = sorted_BxC.shape[1]
+  flat = sorted_BxC.ravel()
+  start_E = rows_E * left
+  # All that is before `low` counts; the answer is at most `left` past it.
+  low_E = start_E.copy()
+  while left:
+    half = (left + 1) // 2
+    low_E += half * (flat[low_E + (half - 1)] <= values_E)
+    left -= half
+  return low_E - start_E
+
+
+def _followers(group_E: np.ndarray) -> np.ndarray:
+  """Counts how many of the same group come later; equal ones are adjacent."""
+  if not len(group_E):
+    return group_E
+  last_E = np.append(group_E[1:] != group_E[:-1], True)
+  ends = np.flatnonzero(last_E)
+  return np.repeat(ends, np.diff(ends, prepend=-1)) - np.arange(len(group_E))

@@ -1,14 +1,17 @@
 """The report as one HTML file, drawn from templates/report.html.j2."""
 
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import jinja2
 import markupsafe
 import numpy as np
 
-from instructrec_jax.eval import figures, report
+from instructrec_jax.eval import calibration, examples, figures, tables
+from instructrec_jax.eval.background import Background
+from instructrec_jax.eval.exposure import best_first
+from instructrec_jax.eval.groups import Group, System
+from instructrec_jax.eval.metrics import Outcomes
 
 # Bars are drawn for these; every metric is in the table.
 _DRAWN = ("hr@1", "hr@5", "ndcg@5", "mrr")
@@ -38,15 +41,18 @@ class Example:
 
   Attributes:
     instance: the record's running number.
-    history: titles, oldest first; None where no records were given.
+    inputs: the instruction as the model read it; None where none was kept.
+    history: titles, oldest first; None where no records were given, or where
+      the instruction says it.
     earlier: further items before them.
-    candidates: best first; a long list is cut, but the positive stays.
+    candidates: best first; a long list is cut, but the positives stay.
     hidden: candidates that were cut.
-    rank: of the positive.
+    rank: of the best positive.
     others: other systems' label and rank.
   """
 
   instance: int
+  inputs: str | None
   history: list[str] | None
   earlier: int
   candidates: list[Candidate]
@@ -55,47 +61,17 @@ class Example:
   others: list[tuple[str, int]]
 
 
-@dataclasses.dataclass(frozen=True)
-class Texts:
-  """What lets examples be read: titles by item code, histories by instance."""
-
-  titles: list[str]
-  histories: dict[int, tuple[np.ndarray, int]]
-
-  @classmethod
-  def load(cls, data_dir: Path, dataset: str, split: str) -> "Texts":
-    """Reads them from a dataset's records.
-
-    Raises:
-      InputError: there are no records of the dataset.
-    """
-    # Reading records takes TensorFlow, which a page without them does not.
-    from instructrec_jax.data import records
-
-    titles = records.load_catalogue(data_dir, dataset)["title"].to_list()
-    split_ = records.load_split(data_dir, dataset, split)
-    rows = np.split(split_["history"], split_["history_offsets"][1:-1])
-    lengths = split_["history_length"].tolist()
-    instances = split_["instance"].tolist()
-    histories = zip(rows, lengths, strict=True)
-    return cls(titles, dict(zip(instances, histories, strict=True)))
-
-
 def render(
-  groups: Sequence[report.Group],
-  data_dir: str | Path | None,
-  losses: tuple[np.ndarray, np.ndarray] | None,
+  groups: Sequence[Group], losses: tuple[np.ndarray, np.ndarray] | None
 ) -> str:
   """Returns the page.
 
   Args:
     groups: the systems, grouped by what may be compared.
-    data_dir: where the records lie, for titles and histories; None for item
-      codes.
     losses: steps and losses of a training run; None for no curve.
 
   Raises:
-    InputError: `data_dir` has no records of a dataset.
+    InputError: a system's examples cannot be read.
   """
   environment = jinja2.Environment(
     loader=jinja2.PackageLoader("instructrec_jax.eval"),
@@ -104,15 +80,15 @@ def render(
     trim_blocks=True,
     lstrip_blocks=True,
   )
-  environment.filters["title"] = report.title
+  environment.filters["title"] = tables.title
   return environment.get_template("report.html.j2").render(
-    sections=[_section(group, data_dir) for group in groups],
+    sections=[_section(group) for group in groups],
     loss=None if losses is None else _loss(*losses),
-    not_comparable=report.NOT_COMPARABLE if len(groups) > 1 else None,
+    not_comparable=tables.NOT_COMPARABLE if len(groups) > 1 else None,
   )
 
 
-def _section(group: report.Group, data_dir: str | Path | None) -> dict:
+def _section(group: Group) -> dict:
   labels = [s.label for s in group.systems]
   measured = [s for s in group.systems if s is not group.optimum]
   # A system keeps its colour wherever it stands; the optimum is grey.
@@ -122,125 +98,170 @@ def _section(group: report.Group, data_dir: str | Path | None) -> dict:
     else figures.SERIES - 1
     for s in group.systems
   ]
-  length = len(group.systems[0].counts.by_rank) - 1
-  texts = None
-  if data_dir is not None:
-    texts = Texts.load(Path(data_dir), group.first.dataset, group.split)
+  drawn = [m for m in _DRAWN if m in group.metrics] or group.metrics[:4]
+  texts = examples.read(_best(group).folder)
   return {
     "group": group,
+    "p_note": tables.p_note(group),
     "legend": [
       (label, i, _SIGNS[i]) for label, i in zip(labels, series, strict=True)
     ],
     "bars": [
       markupsafe.Markup(
         figures.bars(
-          report.title(metric),
+          tables.title(metric),
           labels,
           series,
           [s.result.metrics[metric] for s in group.systems],
           group.first.chance[metric],
         )
       )
-      for metric in _DRAWN
-      if metric in group.metrics
+      for metric in drawn
     ],
-    "drawn": [metric for metric in _DRAWN if metric in group.metrics],
+    "drawn": drawn,
     "histogram": markupsafe.Markup(
       figures.rank_histogram(
         labels,
         series,
         [_shares(s) for s in group.systems],
-        _chance_shares(group.systems[0].counts.by_size),
+        _chance_shares(group.systems[0].predictions.outcomes),
       )
     ),
-    "length": length,
+    "length": int(group.systems[0].predictions.sizes.max()),
+    "calibration": _calibration(group, series),
+    "slices": [
+      (attribute, tables.slice_table(group, attribute))
+      for attribute in dict.fromkeys(p.slice.attribute for p in group.slices)
+    ],
+    "exposure": tables.exposure_table(group)
+    if any(group.exposure.values())
+    else None,
     "examples_of": _best(group).label,
     "examples": _examples(group, texts),
-    "has_titles": texts is not None,
+    "has_titles": bool(texts) or group.background is not None,
   }
 
 
-def _shares(system: report.System) -> np.ndarray:
-  """Returns [R], the share of requests whose positive is at rank 1..R."""
-  by_rank = system.counts.by_rank
-  return by_rank[1:] / by_rank.sum()
+def _shares(system: System) -> np.ndarray:
+  """Returns [R], the share of positives at rank 1..R."""
+  size = int(system.predictions.sizes.max())
+  ranks = system.predictions.outcomes.ranks
+  return np.bincount(ranks, minlength=size + 1)[1:] / len(ranks)
 
 
-def _chance_shares(by_size: np.ndarray) -> np.ndarray:
+def _chance_shares(outcomes: Outcomes) -> np.ndarray:
   """Returns [R], the same for guessing: 1 / C each for C candidates."""
-  sizes = np.arange(1, len(by_size))
-  each = by_size[1:] / by_size.sum() / sizes
+  of_size = np.bincount(outcomes.sizes[outcomes.requests])[1:]
+  each = of_size / of_size.sum() / np.arange(1, len(of_size) + 1)
   return each[::-1].cumsum()[::-1]
 
 
-def _best(group: report.Group) -> report.System:
+def _calibration(group: Group, series: Sequence[int]) -> dict | None:
+  """Returns the figure of the systems that have likelihoods, if any has."""
+  found = [
+    (s.label, colour, measured)
+    for s, colour in zip(group.systems, series, strict=True)
+    if (measured := calibration.reliability(s.predictions)) is not None
+  ]
+  if not found:
+    return None
+  labels, colours, measured = zip(*found, strict=True)
+  return {
+    "figure": markupsafe.Markup(figures.reliability(labels, colours, measured)),
+    "legend": [(label, i, _SIGNS[i]) for label, i, _ in found],
+    "errors": [(label, m.error) for label, _, m in found],
+  }
+
+
+def _best(group: Group) -> System:
   """Returns the first system that is not the optimum, or else that one."""
   rest = [s for s in group.systems if s is not group.optimum]
   return (rest or group.systems)[0]
 
 
-def _examples(group: report.Group, texts: Texts | None) -> list[Example]:
+def _examples(
+  group: Group, texts: Mapping[int, examples.Text]
+) -> list[Example]:
   best = _best(group)
   instances = best.predictions.instances
-  ranks = best.predictions.ranks
+  ranks = best.predictions.outcomes.first_ranks
   order = np.lexsort((instances, ranks))
+  # Where some requests are there in words, the examples are of those.
+  worded = np.isin(instances[order], list(texts))
+  order = order[worded] if worded.any() else order
   picks = order[(np.array(_QUANTILES) * (len(order) - 1)).astype(int)]
   others = [
-    (
-      s.label,
-      dict(zip(s.predictions.instances, s.predictions.ranks, strict=True)),
-    )
+    (s.label, s.predictions.outcomes.first_ranks)
     for s in group.systems
     if s is not best
   ]
   return [
-    _example(best, row, texts, others) for row in dict.fromkeys(picks.tolist())
+    _example(
+      best, row, group.background, texts.get(int(instances[row])), others
+    )
+    for row in dict.fromkeys(picks.tolist())
   ]
 
 
 def _example(
-  best: report.System,
+  best: System,
   row: int,
-  texts: Texts | None,
-  others: list[tuple[str, dict[int, int]]],
+  background: Background | None,
+  text: examples.Text | None,
+  others: Sequence[tuple[str, np.ndarray]],
 ) -> Example:
-  predictions = best.predictions
-  size = int(predictions.mask[row].sum())
-  codes = predictions.candidates[row, :size]
-  scores = predictions.scores[row, :size].astype(np.float64)
-  target = predictions.targets[row]
-  instance = int(predictions.instances[row])
-  # A tie is against us, so among equals the positive comes last; NaN, which
-  # counts as above, comes first.
-  order = np.lexsort((codes == target, -scores, ~np.isnan(scores)))
+  predictions = best.predictions.take(np.array([row]))
+  size = int(predictions.mask.sum())
+  [codes], [scores] = predictions.candidates, predictions.scores
+  [relevant] = predictions.gains > 0
   finite = scores[np.isfinite(scores)]
   low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
   span = max(high - low, 1e-12)
+  # A target that was not listed is the last of the catalogue.
+  of = int(predictions.sizes[0])
   candidates = [
     Candidate(
-      place=place,
-      title=texts.titles[codes[i]] if texts else f"item {codes[i]}",
+      place=of if of > size and scores[i] == -np.inf else place,
+      title=_title(codes[i], i, background, text),
       score=float(scores[i]),
       bar=float(np.nan_to_num(np.clip((scores[i] - low) / span, 0, 1))),
-      positive=bool(codes[i] == target),
+      positive=bool(relevant[i]),
     )
-    for place, i in enumerate(order, start=1)
+    for place, i in enumerate(best_first(predictions)[0, :size], start=1)
   ]
   shown = [c for c in candidates if c.place <= _SHOWN_CANDIDATES or c.positive]
+  instance = int(predictions.instances[0])
   history, earlier = None, 0
-  if texts:
-    items, length = texts.histories[instance]
-    history = [texts.titles[i] for i in items[-_SHOWN_HISTORY:]]
-    earlier = length - len(history)
+  if background is not None and text is None:
+    at = background.rows[instance]
+    history = [
+      background.titles[i] for i in background.histories[at][-_SHOWN_HISTORY:]
+    ]
+    earlier = int(background.lengths[at]) - len(history)
   return Example(
     instance=instance,
+    inputs=None if text is None else text.inputs,
     history=history,
     earlier=earlier,
     candidates=shown,
     hidden=len(candidates) - len(shown),
-    rank=int(predictions.ranks[row]),
-    others=[(label, int(rank[instance])) for label, rank in others],
+    rank=int(predictions.outcomes.first_ranks[0]),
+    others=[(label, int(ranks[row])) for label, ranks in others],
   )
+
+
+def _title(
+  code: int,
+  column: int,
+  background: Background | None,
+  text: examples.Text | None,
+) -> str:
+  """Returns a candidate's title, from whoever knows it best."""
+  if background is not None:
+    return background.titles[code]
+  if text is not None and column < len(text.candidates):
+    return text.candidates[column]
+  return f"item {code}"
 
 
 def _loss(steps: np.ndarray, losses: np.ndarray) -> dict:

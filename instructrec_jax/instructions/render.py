@@ -194,8 +194,8 @@ def render(
   Returns:
     inputs, targets: int32 [tokens], with EOS; candidates: int32 [C, tokens],
     every title with EOS, padded with 0 (none in train); inputs_pretokenized,
-    targets_pretokenized: the same as text; and the record's instance, user,
-    target_item, candidate_items.
+    targets_pretokenized: the same as text; template, its name; and the record's
+    instance, user, target_item, candidate_items.
   """
   stored = tf.size(record["candidates"]) > 0
   identity = tf.stack([record["user"], record["target"]])
@@ -257,6 +257,7 @@ def render(
     "candidates": tf.concat([candidate_tokens, ends], 1).to_tensor(),
     "inputs_pretokenized": text,
     "targets_pretokenized": output,
+    "template": tf.gather([template.name for template in templates], choice),
     "instance": record["instance"],
     "user": record["user"],
     "target_item": record["target"],

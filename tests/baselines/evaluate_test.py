@@ -33,7 +33,7 @@ def test_popularity_by_hand(tmp_path):
     requests, scores, "demo", "test", "popularity", tmp_path
   )
   # The second target ties with item 3, which goes before it.
-  assert results.read_predictions(tmp_path).ranks.tolist() == [1, 2, 3]
+  assert results.read_predictions(tmp_path).outcomes.ranks.tolist() == [1, 2, 3]
   assert result.metrics["hr@1"].value == pytest.approx(1 / 3)
   assert (result.task, result.step) == (None, None)
 

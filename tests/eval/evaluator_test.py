@@ -8,8 +8,11 @@ import pytest
 import seqio
 import tensorflow as tf
 
+from instructrec_jax import pipeline
+from instructrec_jax.data import records
 from instructrec_jax.errors import InputError
-from instructrec_jax.eval import evaluator, results
+from instructrec_jax.eval import evaluator, examples, results
+from instructrec_jax.instructions.templates import templates_of
 
 TASK = "evaluator_test_task"
 
@@ -112,7 +115,7 @@ def test_through_seqios_evaluator(task, tmp_path, aux):
   assert list(written["skipped"].values()) == [5 - 3]
   assert (written["dataset"], written["task"]) == (TASK, TASK)
   assert (written["system"], written["step"], written["n"]) == ("ours", 40, 3)
-  assert results.read_predictions(folder).ranks.tolist() == [1, 2, 3]
+  assert results.read_predictions(folder).outcomes.ranks.tolist() == [1, 2, 3]
 
 
 def test_without_a_step_there_is_no_folder_for_it(task, tmp_path):
@@ -156,6 +159,56 @@ def test_without_a_step_there_is_no_folder_for_it(task, tmp_path):
 def test_misfits_name_the_instance(change, message):
   with pytest.raises(InputError, match=message):
     evaluator.ranking_metric_fn(*change(ROWS, SCORES))
+
+
+def test_several_targets_of_unequal_worth():
+  targets = [
+    {"instance": 1, "user": 0, "target": [5, 9], "candidates": [5, 6],
+     "gains": [1.0, 2.0], "size": 100, "attributes": {"template": "a"}},
+    {"instance": 2, "user": 0, "target": [5], "candidates": [6, 5],
+     "gains": [1.0], "size": 100, "attributes": {"template": "b"}},
+  ]  # fmt: skip
+  scores = np.array([[-1.0, -2.0], [-1.0, -2.0]])
+  found = evaluator.predictions_from(targets, scores)
+  assert found.outcomes.ranks.tolist() == [1, 100, 2]
+  assert found.outcomes.gains.tolist() == [1, 2, 1]
+  assert found.attributes["template"].tolist() == ["a", "b"]
+  measured = evaluator.ranking_metric_fn(targets, scores)
+  assert measured["n"] == 2
+  assert measured["hr@1"] == 0.5
+  assert measured["recall@5"] == pytest.approx((1 / 2 + 1) / 2)
+
+
+def test_requests_in_words_are_kept(small, tmp_path):
+  task = "instructrec_small_p1_i0_t3"
+
+  def score_fn(dataset):
+    return [
+      (int(i), np.arange(10.0) - 20) for i, _ in dataset.as_numpy_iterator()
+    ]
+
+  seqio.Evaluator(
+    task,
+    pipeline.RankingFeatureConverter(pack=False, apply_length_check=False),
+    eval_split="test",
+    sequence_length={"inputs": 256, "targets": 32},
+    logger_cls=[
+      functools.partial(evaluator.ResultLogger, system="ours", split="test")
+    ],
+    log_dir=str(tmp_path),
+  ).evaluate(compute_metrics=True, score_fn=score_fn)[0].result()
+  predictions = results.read_predictions(tmp_path / task)
+  texts = examples.read(tmp_path / task)
+  assert set(texts) == set(predictions.instances.tolist())
+  titles = records.load_catalogue(small, "small")["title"].to_list()
+  templates = {t.name: t.inputs for t in templates_of("p1_i0_t3")}
+  for row, instance in enumerate(predictions.instances.tolist()):
+    text = texts[instance]
+    assert text.candidates == [titles[c] for c in predictions.candidates[row]]
+    assert all(title in text.inputs for title in text.candidates)
+    # The template is the one whose wording was used.
+    wording = templates[predictions.attributes["template"][row]]
+    assert text.inputs.startswith(wording.partition("{")[0])
 
 
 def test_logger_needs_scores(tmp_path):

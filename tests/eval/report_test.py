@@ -1,5 +1,6 @@
 """The table and the page: what they say, and what they refuse to say."""
 
+import dataclasses
 import html.parser
 import json
 import re
@@ -10,7 +11,8 @@ import pytest
 
 from instructrec_jax.data import records
 from instructrec_jax.errors import InputError
-from instructrec_jax.eval import page, report, results
+from instructrec_jax.eval import examples, groups, page, report, results, tables
+from instructrec_jax.eval.predictions import Predictions
 
 N = 60
 
@@ -23,7 +25,7 @@ def evaluated(folder, system, skill, n=N, width=10, shift=0, **description):
   place = rng.integers(0, width, N)[:n]
   rows = np.arange(n)
   scores[rows, place] += skill
-  predictions = results.Predictions.of(
+  predictions = Predictions.of(
     rows, rows, candidates[rows, place], candidates, scores
   )
   description = {
@@ -32,7 +34,7 @@ def evaluated(folder, system, skill, n=N, width=10, shift=0, **description):
     "split": "test",
     "seed": 0,
   } | description
-  result = predictions.result(system=system, **description)
+  result = results.Result.of(predictions, system=system, **description)
   results.write(folder, result, predictions)
   return folder
 
@@ -117,24 +119,25 @@ def test_intentions_made_from_the_target_are_named(tmp_path):
 )
 def test_other_candidates_are_never_in_one_table(systems, tmp_path, other):
   systems = [*systems, evaluated(tmp_path / "other", "other", 9, **other)]
-  groups = report.load(systems)
-  assert sorted(len(group.systems) for group in groups) == [1, 4]
-  assert report.NOT_COMPARABLE in report.report(systems)
-  assert report.NOT_COMPARABLE not in report.report(systems[:4])
+  loaded = groups.load(systems)
+  assert sorted(len(group.systems) for group in loaded) == [1, 4]
+  assert tables.NOT_COMPARABLE in report.report(systems)
+  assert tables.NOT_COMPARABLE not in report.report(systems[:4])
 
 
 def test_a_sample_is_compared_on_what_all_answered(systems, tmp_path):
   sample = evaluated(tmp_path / "s", "sampled", 3, n=40, split="test_2k")
-  (group,) = report.load([*systems, sample])
+  (group,) = groups.load([*systems, sample])
   assert {s.result.n for s in group.systems} == {40}
-  assert report.NOT_COMPARABLE not in report.report([*systems, sample])
+  assert tables.NOT_COMPARABLE not in report.report([*systems, sample])
   assert "ours: 20 requests left out: only some systems answered them." in (
     group.notes
   )
   assert not any("sampled" in note for note in group.notes)
   ours = next(s for s in group.systems if s.label == "ours")
   first = results.read_predictions(systems[2]).take(np.arange(40))
-  assert ours.result.metrics["mrr"].value == first.counts().means()["mrr"]
+  mean = (1 / first.outcomes.first_ranks).mean()
+  assert ours.result.metrics["mrr"].value == pytest.approx(mean)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +202,7 @@ def test_page(systems, tmp_path):
   log.write_text("\n".join(map(json.dumps, lines)))
   systems.append(evaluated(tmp_path / "x", "<b>$x_1$</b> & co", 1))
   out = tmp_path / "new" / "report.html"
-  report.report(systems, out=out, training_log=log)
+  report.report(systems, [out], training_log=log)
   source = out.read_text()
   assert "<b>$x" not in source
   checker = Checker()
@@ -214,7 +217,8 @@ def test_page(systems, tmp_path):
   assert set(re.findall(r"var\((--\w+)\)", drawn)) <= set(
     re.findall(r"(--\w+):", source)
   )
-  # Four metrics, the ranks, and the loss; each told in words.
+  # Four metrics, the ranks, and the loss; each told in words. The scores are
+  # no log-likelihoods, so they have no calibration.
   assert len(checker.images) == 6
   for image in checker.images:
     assert image["role"] == "img"
@@ -223,7 +227,7 @@ def test_page(systems, tmp_path):
   assert "1 losses were not finite" in source
   assert "http" not in re.sub(r'xmlns(:xlink)?="[^"]*"', "", source)
   # The same input gives the same page, to the byte.
-  report.report(systems, out=out, training_log=log)
+  report.report(systems, [out], training_log=log)
   assert out.read_text() == source
 
 
@@ -237,10 +241,12 @@ def test_examples_show_titles_and_history(systems, tmp_path, monkeypatch):
       "history_length": np.full(N, 7),
     }
 
-  titles = pl.DataFrame({"title": [f"The <{i}>" for i in range(40)]})
+  titles = pl.DataFrame(
+    {"title": [f"The <{i}>" for i in range(40)], "train_count": range(40)}
+  )
   monkeypatch.setattr(records, "load_split", load_split)
   monkeypatch.setattr(records, "load_catalogue", lambda *_: titles)
-  report.report(systems, out=tmp_path / "r.html", data_dir="d")
+  report.report(systems, [tmp_path / "r.html"], data_dir="d")
   source = (tmp_path / "r.html").read_text()
   assert "Before (5 earlier not shown):" in source
   assert "<li>The &lt;1&gt;</li><li>The &lt;2&gt;</li>" in source
@@ -255,22 +261,240 @@ def test_examples_agree_with_the_ranks(tmp_path):
   scores = np.round(predictions.scores)
   scores[::3, 0] = np.nan
   scores[1::3, 1] = np.inf
-  predictions = results.Predictions(
-    *(getattr(predictions, name) for name in ("instances", "users", "targets")),
-    predictions.candidates,
-    scores,
-  )
+  predictions = dataclasses.replace(predictions, scores=scores)
   result = results.read_result(folder)
-  system = report.System("ours", folder, result, predictions)
+  system = groups.System("ours", folder, result, predictions)
   for row in range(predictions.n):
-    example = page._example(system, row, None, [])
+    example = page._example(system, row, None, None, [])
     (positive,) = [c for c in example.candidates if c.positive]
-    own = predictions.scores[row][
-      predictions.candidates[row] == predictions.targets[row]
-    ]
-    if not np.isnan(own):  # Its own NaN ranks it last, wherever it is shown.
-      assert positive.place == example.rank
+    assert positive.place == example.rank
     assert len(example.candidates) + example.hidden == 20
+
+
+def test_examples_in_words(systems, tmp_path):
+  ours = next(path for path in systems if path.name == "ours")
+  predictions = results.read_predictions(ours)
+  examples.write(
+    ours,
+    [
+      examples.Text(
+        instance,
+        f"Instruction <{instance}>.",
+        [f"Title {code} & co" for code in codes],
+      )
+      for instance, codes in zip(
+        predictions.instances[10:40].tolist(),
+        predictions.candidates[10:40].tolist(),
+        strict=True,
+      )
+    ],
+  )
+  report.report(systems, [tmp_path / "r.html"])
+  source = (tmp_path / "r.html").read_text()
+  shown = re.findall(r"Instruction &lt;(\d+)&gt;", source)
+  assert len(shown) == 4
+  assert all(10 <= int(instance) < 40 for instance in shown)
+  assert "&amp; co <em>✓ chosen next</em>" in source
+  assert "item " not in source
+
+
+def test_examples_that_cannot_be_read(systems, tmp_path):
+  (systems[2] / examples.EXAMPLES_FILE).write_text('{"instance": 1}\n')
+  with pytest.raises(InputError, match=r"examples.jsonl, line 1: expected"):
+    report.report(systems, [tmp_path / "r.html"])
+
+
+def test_calibration_is_drawn_of_likelihoods(tmp_path):
+  folder = evaluated(tmp_path / "a", "ours", 2)
+  predictions = results.read_predictions(folder)
+  likely = dataclasses.replace(predictions, scores=predictions.scores - 50)
+  result = results.Result.of(
+    likely, system="likely", dataset="demo", task=None, split="test", seed=0
+  )
+  results.write(tmp_path / "b", result, likely)
+  report.report([folder, tmp_path / "b"], [tmp_path / "r.html"])
+  source = (tmp_path / "r.html").read_text()
+  assert re.search(r"</i>likely: off by 0\.\d{3}</li>", source)
+  assert "</i>ours: off by" not in source
+  assert 'aria-label="Calibration by system. likely is off by' in source
+
+
+def with_background(monkeypatch):
+  """Stands in for records: ten items of history and a count for each item."""
+  split = {
+    "instance": np.arange(N),
+    "history": np.tile([1, 2], N),
+    "history_offsets": np.arange(0, 2 * N + 1, 2),
+    "history_length": np.arange(N),
+  }
+  catalogue = pl.DataFrame(
+    {"title": [f"T{i}" for i in range(40)], "train_count": range(40)}
+  )
+  monkeypatch.setattr(records, "load_split", lambda *_: split)
+  monkeypatch.setattr(records, "load_catalogue", lambda *_: catalogue)
+
+
+def rows_of(path):
+  return pl.read_csv(path, infer_schema_length=None)
+
+
+def test_csv_has_every_figure(systems, tmp_path, monkeypatch):
+  with_background(monkeypatch)
+  out = tmp_path / "r.csv"
+  report.report(systems, [out], data_dir="d", baseline="popularity")
+  rows = rows_of(out)
+  result = results.read_result(systems[2])
+  whole = rows.filter(
+    pl.col("slice").is_null(), system="ours", metric="hr@1"
+  ).row(0, named=True)
+  estimate = result.metrics["hr@1"]
+  assert (whole["value"], whole["low"], whole["high"]) == (
+    pytest.approx((estimate.value, estimate.low, estimate.high))
+  )
+  assert (whole["n"], whole["against"], whole["step"]) == (N, "popularity", 500)
+  assert 0 < whole["p"] < 0.05  # Two standard deviations against one.
+  chance = rows.filter(system="chance", metric="hr@1")
+  assert chance["value"].to_list() == pytest.approx([0.1])
+  # Slices add up to the whole.
+  for name in ("history length", "popularity of the target"):
+    part = rows.filter(pl.col("slice") == name, system="ours", metric="mrr")
+    assert part.height == 4
+    assert part["n"].sum() == N
+    assert (part["n"] * part["value"]).sum() / N == pytest.approx(
+      result.metrics["mrr"].value
+    )
+  for name in ("coverage@1", "popularity@5", "gini@1"):
+    assert rows.filter(system="random", metric=name).height == 1
+
+
+def test_p_values_by_each_way_of_writing(systems, tmp_path):
+  outs = [tmp_path / f"r{kind}" for kind in (".md", ".tex", ".html", ".csv")]
+  table = report.report(systems, outs, baseline="random")
+  said = "p is that of a paired randomisation test against random."
+  assert said in table
+  lines = table.splitlines()
+  at = lines.index(row_of(table, "ours"))
+  shown = float(lines[at + 2].split()[1])
+  markdown, latex, source, _ = (path.read_text() for path in outs)
+  assert said in markdown
+  assert f"p {shown:.4f}" in markdown
+  assert said in source
+  assert "$^{*}$" in latex
+  assert rows_of(outs[3]).filter(system="ours", metric="hr@1")["p"].item() == (
+    pytest.approx(shown, abs=1e-4)
+  )
+  assert "p 0." not in "\n".join(
+    line for line in markdown.splitlines() if "| random" in line
+  )
+
+
+def test_markdown_is_one_table(systems, tmp_path):
+  odd = evaluated(tmp_path / "odd", "a|b_*c*", 1)
+  report.report([*systems, odd], [tmp_path / "r.md"])
+  lines = (tmp_path / "r.md").read_text().splitlines()
+  assert lines[0].startswith("## demo, test: 60 requests of 10 candidates")
+  rows = [line for line in lines if line.startswith("|")]
+  cells = [re.split(r"(?<!\\)\|", row) for row in rows]
+  # A name, seven metrics, and what is outside the first and last bar.
+  assert {len(row) for row in cells} == {10}
+  assert len(rows) == 2 + 5 + 1
+  assert any("a\\|b\\_\\*c\\*" in row for row in rows)
+  best = [row for row in rows if "**" in row]
+  assert len(best) == 1
+  assert best[0].startswith("| ours |")
+
+
+def test_latex_is_balanced_and_escaped(systems, tmp_path):
+  odd = evaluated(tmp_path / "odd", "50% of x_1 & {co}", 1)
+  report.report([*systems, odd], [tmp_path / "r.tex"])
+  text = (tmp_path / "r.tex").read_text()
+  assert r"50\% of x\_1 \& \{co\}" in text
+  body = text[text.index(r"\midrule") : text.index(r"\bottomrule")]
+  rows = [line for line in body.splitlines() if line.endswith(r"\\")]
+  assert len(rows) == 6
+  # Seven metrics beside the name, in a row as in the columns' declaration.
+  assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {7}
+  assert r"\begin{tabular}{lrrrrrrr}" in text
+  assert text.count(r"\begin") == text.count(r"\end")
+
+
+def test_other_metrics_on_request(systems):
+  table = report.report(systems, metrics=["ndcg@2", "auc"])
+  assert table.splitlines()[2].split() == ["NDCG@2", "AUC"]
+  scores = results.read_predictions(systems[2]).outcomes.first_ranks
+  assert float(row_of(table, "ours").split()[2].strip("*")) == pytest.approx(
+    1 - (scores - 1).mean() / 9, abs=1e-4
+  )
+  assert float(row_of(table, "chance").split()[2]) == 0.5
+
+
+def test_templates_and_families_are_slices(tmp_path):
+  for family in ("p1_i0_t2", "p1_i0_t3"):
+    task = f"instructrec_demo_{family}"
+    folder = evaluated(tmp_path / family, "ours", 2, task=task)
+    predictions = dataclasses.replace(
+      results.read_predictions(folder),
+      attributes={
+        "template": np.array([f"{family}/{i % 2}" for i in range(N)])
+      },
+    )
+    results.write(folder, results.read_result(folder), predictions)
+  report.report([tmp_path], [tmp_path / "r.csv", tmp_path / "r.html"])
+  rows = rows_of(tmp_path / "r.csv").filter(metric="mrr")
+  found = {(r["slice"], r["of"], r["n"]) for r in rows.iter_rows(named=True)}
+  assert found >= {
+    ("family", "p1_i0_t2", N),
+    ("template", "p1_i0_t3/0", N // 2),
+    ("template", "p1_i0_t2/1", N // 2),
+  }
+  assert "By template" in (tmp_path / "r.html").read_text()
+
+
+def test_several_relevant_of_a_catalogue(tmp_path):
+  rng = np.random.default_rng(0)
+  for system, skill in (("ours", 2), ("theirs", 0)):
+    candidates = [rng.choice(500, 10, replace=False) for _ in range(N)]
+    predictions = Predictions.of(
+      np.arange(N),
+      np.zeros(N),
+      [[instance, 500 + instance] for instance in range(N)],
+      candidates,
+      np.sort(rng.standard_normal((N, 10)) + skill)[:, ::-1],
+      sizes=np.full(N, 1000),
+    )
+    result = results.Result.of(
+      predictions,
+      system=system,
+      dataset="demo",
+      task=None,
+      split="test",
+      seed=0,
+    )
+    results.write(tmp_path / system, result, predictions)
+  table = report.report([tmp_path], [tmp_path / "r.html"], baseline="theirs")
+  assert "60 requests of 1000 candidates, 2 relevant" in table
+  assert "PRECISION@5" in table
+  assert "among up to 1,000 candidates" in (tmp_path / "r.html").read_text()
+
+
+def test_trec_files(systems, tmp_path):
+  report.report(systems, trec_dir=tmp_path / "trec")
+  names = sorted(path.name for path in (tmp_path / "trec").iterdir())
+  assert len(names) == 5
+  assert sum(name.endswith(".qrels") for name in names) == 1
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    ({"out": ["r.pdf"]}, r"unknown kind of file: r.pdf: '.pdf'.*\.html"),
+    ({"baseline": "popularit"}, "unknown baseline.*Did you mean 'popularity'"),
+    ({"metrics": ["ndgc@5"]}, "unknown metric 'ndgc@5'"),
+  ],
+)
+def test_what_cannot_be_reported(systems, options, message):
+  with pytest.raises(InputError, match=message):
+    report.report(systems, **options)
 
 
 @pytest.mark.parametrize(

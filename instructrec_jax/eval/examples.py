@@ -1,0 +1,74 @@
+"""A few requests as the model read them: examples.jsonl, beside predictions.
+
+Which requests is decided by their instances alone, so systems that answered
+the same requests show the same ones.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from instructrec_jax.artifacts import atomic_write_text
+from instructrec_jax.errors import InputError
+
+EXAMPLES_FILE = "examples.jsonl"
+# Enough that the best and the worst answers are among them; a few hundred
+# kilobytes where inputs are long.
+COUNT = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+  """A request in words.
+
+  Attributes:
+    instance: the record's running number.
+    inputs: what the model was given.
+    candidates: the titles that it scored, in the order of the predictions.
+  """
+
+  instance: int
+  inputs: str
+  candidates: list[str]
+
+
+def chosen(instances: np.ndarray) -> np.ndarray:
+  """Returns at most `COUNT` of the instances, evenly spread, ascending."""
+  ordered = np.sort(instances)
+  count = min(COUNT, len(ordered))
+  return ordered[np.linspace(0, len(ordered) - 1, count).astype(np.int64)]
+
+
+def write(folder: Path, texts: Iterable[Text]) -> None:
+  """Writes a line for each text, in the order of their instances."""
+  ordered = sorted(texts, key=lambda text: text.instance)
+  lines = [
+    json.dumps(dataclasses.asdict(text), ensure_ascii=False) + "\n"
+    for text in ordered
+  ]
+  atomic_write_text(folder / EXAMPLES_FILE, "".join(lines))
+
+
+def read(folder: Path) -> dict[int, Text]:
+  """Returns the texts by instance; none where no evaluation wrote any.
+
+  Raises:
+    InputError: a line is not what `write` wrote.
+  """
+  path = folder / EXAMPLES_FILE
+  if not path.exists():
+    return {}
+  found = {}
+  for number, line in enumerate(path.read_text().splitlines(), start=1):
+    try:
+      text = Text(**json.loads(line))
+    except (ValueError, TypeError) as error:
+      fields = [field.name for field in dataclasses.fields(Text)]
+      raise InputError(
+        f"{path}, line {number}: expected {fields}, got {line!r:.80} ({error})"
+      ) from error
+    found[text.instance] = text
+  return found

@@ -1,0 +1,92 @@
+"""What a system recommends, taken together: how much, how popular, how even.
+
+Dimension letters: B requests, C candidates, K recommended, I items.
+"""
+
+import numpy as np
+
+from instructrec_jax.errors import InputError
+from instructrec_jax.eval.predictions import Predictions
+
+
+def top(predictions: Predictions, k: int) -> np.ndarray:
+  """Returns the item codes that are recommended.
+
+  Args:
+    predictions: of a system. Candidates that tie are taken as they rank,
+      against us, and then by their codes.
+    k: recommended to each request, at most; where there are fewer candidates,
+      all of them are.
+
+  Returns:
+    int64 [recommendations].
+  """
+  order_BxC = best_first(predictions)[:, :k]
+  items_BxK = np.take_along_axis(predictions.candidates, order_BxC, axis=1)
+  shown_BxK = np.take_along_axis(predictions.mask, order_BxC, axis=1)
+  return items_BxK[shown_BxK]
+
+
+def best_first(predictions: Predictions) -> np.ndarray:
+  """Returns the columns of each request's candidates as they rank.
+
+  Those that tie are in the order that `Outcomes.of` takes them in: what is
+  worth less first, and then by item code.
+
+  Returns:
+    int64 [B, C], columns without a candidate last.
+  """
+  scores_BxC = predictions.scores.astype(np.float64)
+  relevant_BxC = predictions.gains > 0
+  keys_BxC = np.where(
+    np.isnan(scores_BxC), np.where(relevant_BxC, np.inf, -np.inf), -scores_BxC
+  )
+  return np.lexsort(
+    (predictions.candidates, predictions.gains, keys_BxC, ~predictions.mask),
+    axis=1,
+  )
+
+
+def measure(items: np.ndarray, train_count_I: np.ndarray) -> dict[str, float]:
+  """Measures recommendations.
+
+  Args:
+    items: item codes [recommendations], as often as they were recommended.
+    train_count_I: how often each item of the catalogue was taken in training.
+
+  Returns:
+    coverage: the share of the catalogue that was recommended at all.
+    popularity: the mean train_count of a recommendation.
+    gini: of how often the catalogue's items were recommended: 0 where all are
+      alike, towards 1 where one is all there is.
+
+  Raises:
+    InputError: there is none, or an item is not of the catalogue.
+  """
+  if not len(items):
+    raise InputError("nothing was recommended, so there is nothing to measure")
+  if items.min() < 0 or items.max() >= len(train_count_I):
+    raise InputError(
+      f"item {items[(items < 0) | (items >= len(train_count_I))][0]} is none "
+      f"of the catalogue's {len(train_count_I)}"
+    )
+  times_I = np.bincount(items, minlength=len(train_count_I))
+  return {
+    "coverage": float((times_I > 0).mean()),
+    "popularity": float(train_count_I[items].mean()),
+    "gini": gini(times_I),
+  }
+
+
+def gini(times_I: np.ndarray) -> float:
+  """Returns the Gini coefficient of how often each item was recommended.
+
+  Half the mean difference of two items drawn with replacement, over the mean
+  (Gini, 1912), in the form for sorted values.
+
+  Args:
+    times_I: integers from 0, not all 0.
+  """
+  n = len(times_I)
+  places_I = 2 * np.arange(1, n + 1) - n - 1
+  return float(places_I @ np.sort(times_I) / (n * times_I.sum()))

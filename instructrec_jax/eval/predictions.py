@@ -1,0 +1,355 @@
+"""What was asked, and the score that each candidate got.
+
+Dimension letters: B requests, C candidates of the longest list, E targets of
+all requests together.
+"""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from instructrec_jax.errors import InputError
+from instructrec_jax.eval.metrics import Outcomes
+
+# Stands among the candidates where a request has fewer candidates than others;
+# item codes are never negative.
+ABSENT = -1
+# What stands in each matrix where there is no candidate.
+_FILL = {"candidates": ABSENT, "gains": 0.0, "scores": -np.inf}
+
+# A row for each request: a number each, or a list each.
+Column = Sequence[Any] | np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+  """The scores of every request, and what was asked.
+
+  Attributes:
+    instances: int64 [B], the record's running number, each once.
+    users: int64 [B], user codes.
+    candidates: int64 [B, C] item codes, `ABSENT` after a request's last.
+    gains: float64 [B, C], what each is worth: 0 where it is not relevant.
+    scores: float [B, C], greater is better, -inf where `ABSENT`.
+    sizes: int64 [B], how many items were ranked: more than the candidates where
+      these are only the best of a catalogue, and whatever was relevant there.
+    attributes: int64 or strings [B] by name, what requests can be told apart
+      by, such as the wording they had.
+  """
+
+  instances: np.ndarray
+  users: np.ndarray
+  candidates: np.ndarray
+  gains: np.ndarray
+  scores: np.ndarray
+  sizes: np.ndarray
+  attributes: Mapping[str, np.ndarray]
+
+  @classmethod
+  def of(
+    cls,
+    instance: Column,
+    user: Column,
+    target: Column,
+    candidates: Column,
+    scores: np.ndarray,
+    gains: Column | None = None,
+    sizes: Column | None = None,
+    attributes: Mapping[str, Column] | None = None,
+  ) -> "Predictions":
+    """Checks that questions and answers fit together.
+
+    Args:
+      instance: B running numbers.
+      user: B user codes.
+      target: B item codes, or lists of them, of any lengths from 1.
+      candidates: B lists of item codes, of any lengths from 1.
+      scores: [B, C], in the order of the candidates; a shorter list's further
+        columns are -inf.
+      gains: what the targets are worth, as they stand in `target`, above 0;
+        None for 1 each.
+      sizes: how many items were ranked, where the candidates are only the best
+        of them: a target that is not among them then counts as the last of all.
+        None where the candidates are all.
+      attributes: B numbers or strings by name.
+
+    Returns:
+      The predictions.
+
+    Raises:
+      InputError: the shapes do not match, an instance comes twice or has no
+        scores, no candidate or no target, a target is not exactly once among
+        its candidates, or there is a score where there is no candidate.
+    """
+    instance_B = np.asarray(instance, dtype=np.int64)
+    user_B = np.asarray(user, dtype=np.int64)
+    present_B = np.array([len(row) for row in candidates], dtype=np.int64)
+    sizes_B = present_B if sizes is None else np.asarray(sizes, np.int64)
+    scores_BxC = _fitting(np.asarray(scores), present_B, instance_B)
+    mask_BxC = np.arange(scores_BxC.shape[1]) < present_B[:, None]
+    _check_unique(instance_B)
+    if not present_B.all():
+      raise InputError(
+        f"instance {instance_B[present_B.argmin()]}: it has no candidates"
+      )
+    candidates_BxC = np.full(mask_BxC.shape, ABSENT, dtype=np.int64)
+    if len(present_B):
+      candidates_BxC[mask_BxC] = np.concatenate(candidates)
+    _check_cells(candidates_BxC, scores_BxC, mask_BxC, instance_B)
+    asked = cls(
+      instance_B,
+      user_B,
+      candidates_BxC,
+      np.zeros(mask_BxC.shape),
+      scores_BxC,
+      sizes_B,
+      {name: np.asarray(c) for name, c in (attributes or {}).items()},
+    )
+    return _with_targets(asked, target, gains)
+
+  def take(self, rows: np.ndarray) -> "Predictions":
+    """Returns some of the requests; `rows` indexes or masks them."""
+    attributes = {name: c[rows] for name, c in self.attributes.items()}
+    return Predictions(
+      **{name: column[rows] for name, column in _columns(self)},
+      attributes=attributes,
+    )
+
+  @property
+  def n(self) -> int:
+    """The number of requests."""
+    return len(self.instances)
+
+  @property
+  def mask(self) -> np.ndarray:
+    """Where there is a candidate, bool [B, C]."""
+    return self.candidates != ABSENT
+
+  @functools.cached_property
+  def outcomes(self) -> Outcomes:
+    """Where the targets came, ties against us."""
+    return Outcomes.of(self.scores, self.gains, self.mask, self.sizes)
+
+  def fingerprint(self) -> str:
+    """Returns a digest of what was asked: instances, targets, items to rank.
+
+    Two systems are comparable where it is the same. The order of the requests
+    and of their candidates changes no rank, and does not change it either.
+    Where a whole catalogue was ranked, the candidates are the system's own
+    answer, and no part of the question.
+    """
+    asked = self.take(np.argsort(self.instances))
+    order_BxC = np.argsort(asked.candidates, axis=1)
+    codes_BxC = np.take_along_axis(asked.candidates, order_BxC, axis=1)
+    gains_BxC = np.take_along_axis(asked.gains, order_BxC, axis=1)
+    given_BxC = codes_BxC[asked.mask.sum(axis=1) == asked.sizes]
+    parts = [
+      asked.instances,
+      codes_BxC[gains_BxC > 0],
+      asked.sizes,
+      given_BxC[given_BxC != ABSENT],
+    ]
+    relevant_B = (gains_BxC > 0).sum(axis=1)
+    gains_E = gains_BxC[gains_BxC > 0]
+    if (relevant_B != 1).any() or (gains_E != 1).any():
+      parts += [relevant_B, gains_E.view(np.int64)]
+    digest = hashlib.sha256()
+    for part in parts:
+      digest.update(np.ascontiguousarray(part, dtype="<i8").tobytes())
+    return digest.hexdigest()[:16]
+
+
+def join(
+  parts: Sequence[Predictions], instances: Column | None = None
+) -> Predictions:
+  """Puts together what several hosts have scored, in any way of sharing it.
+
+  Args:
+    parts: at least one; each host's own.
+    instances: of all requests; None where nobody knows them.
+
+  Returns:
+    All of it in the order of the instances: the same, to the last bit, as if
+    one host had scored everything.
+
+  Raises:
+    InputError: an instance comes twice, is missing, or was not asked for.
+  """
+  width = max(part.candidates.shape[1] for part in parts)
+  columns = [dict(_columns(_widened(part, width))) for part in parts]
+  whole = Predictions(
+    **{name: np.concatenate([c[name] for c in columns]) for name in columns[0]},
+    attributes={
+      name: np.concatenate([part.attributes[name] for part in parts])
+      for name in parts[0].attributes
+    },
+  )
+  _check_unique(whole.instances)
+  if instances is not None:
+    for what, these in (
+      ("has no scores", np.setdiff1d(instances, whole.instances)),
+      (
+        "has scores, but was not asked",
+        np.setdiff1d(whole.instances, instances),
+      ),
+    ):
+      if len(these):
+        raise InputError(
+          f"instance {these[0]} {what}, and {len(these) - 1} more"
+        )
+  return whole.take(np.argsort(whole.instances))
+
+
+def _columns(predictions: Predictions) -> Iterator[tuple[str, np.ndarray]]:
+  for field in dataclasses.fields(predictions):
+    if field.name != "attributes":
+      yield field.name, getattr(predictions, field.name)
+
+
+def _widened(predictions: Predictions, width: int) -> Predictions:
+  """Returns them with more columns, in which there is nothing."""
+  more = ((0, 0), (0, width - predictions.candidates.shape[1]))
+  return dataclasses.replace(
+    predictions,
+    **{
+      name: np.pad(getattr(predictions, name), more, constant_values=fill)
+      for name, fill in _FILL.items()
+    },
+  )
+
+
+def _with_targets(
+  asked: Predictions, target: Column, gains: Column | None
+) -> Predictions:
+  """Enters the targets' gains, and those targets that were not listed."""
+  rows_E, codes_E = _flat(target, asked, "target")
+  gains_E = np.ones(len(codes_E))
+  stride = int(codes_E.max(initial=0)) + 1
+  keys, counts = np.unique(rows_E * stride + codes_E, return_counts=True)
+  if (counts > 1).any():
+    row, code = divmod(int(keys[counts.argmax()]), stride)
+    raise InputError(
+      f"instance {asked.instances[row]}: the target {code} comes twice"
+    )
+  if gains is not None:
+    gain_rows_E, gains_E = _flat(gains, asked, "gain")
+    gains_E = gains_E.astype(np.float64)
+    if not np.array_equal(gain_rows_E, rows_E) or not (gains_E > 0).all():
+      raise InputError(
+        "gains: expected a number above 0 for each target of each request, "
+        f"got {gains_E.min()} at least, and {len(gains_E)} for {len(codes_E)} "
+        "targets"
+      )
+  here_ExC = asked.candidates[rows_E] == codes_E[:, None]
+  found_E = here_ExC.sum(axis=1)
+  present_B = asked.mask.sum(axis=1)
+  all_E = (present_B == asked.sizes)[rows_E]
+  wrong_E = (found_E > 1) | ((found_E == 0) & all_E)
+  if wrong_E.any():
+    at = int(wrong_E.argmax())
+    row = rows_E[at]
+    listed = asked.candidates[row][asked.mask[row]].tolist()
+    raise InputError(
+      f"instance {asked.instances[row]}: expected the target {codes_E[at]} "
+      f"once among the candidates {listed}, found it {found_E[at]} times"
+    )
+  columns_E = here_ExC.argmax(axis=1)
+  missing_E = found_E == 0
+  if missing_E.any():
+    # The first missing one of a request goes after its last candidate.
+    rows = rows_E[missing_E]
+    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    columns_E[missing_E] = present_B[rows] + place
+    width = max(asked.candidates.shape[1], int(columns_E.max()) + 1)
+    asked = _widened(asked, width)
+    asked.candidates[rows, columns_E[missing_E]] = codes_E[missing_E]
+  asked.gains[rows_E, columns_E] = gains_E
+  present_B = asked.mask.sum(axis=1)
+  if (asked.sizes < present_B).any():
+    row = int((asked.sizes < present_B).argmax())
+    raise InputError(
+      f"instance {asked.instances[row]}: expected a size of at least "
+      f"{present_B[row]}, its candidates and targets, got {asked.sizes[row]}"
+    )
+  return asked
+
+
+def _flat(
+  column: Column, asked: Predictions, what: str
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns numbers or lists of them as rows [E] and values [E]."""
+  counts_B = np.array([np.size(row) for row in column], dtype=np.int64)
+  if len(counts_B) != asked.n or not counts_B.all():
+    which = (
+      f"instance {asked.instances[counts_B.argmin()]} has none"
+      if len(counts_B) == asked.n
+      else f"got {len(counts_B)} rows for {asked.n}"
+    )
+    raise InputError(f"expected a {what} for each request: {which}")
+  values_E = np.hstack(column) if asked.n else np.zeros(0, np.int64)
+  return np.repeat(np.arange(asked.n), counts_B), values_E
+
+
+def _fitting(
+  scores: np.ndarray, present_B: np.ndarray, instance_B: np.ndarray
+) -> np.ndarray:
+  """Returns the scores if they have a row a request, a column a candidate."""
+  n, widest = len(instance_B), int(present_B.max(initial=0))
+  if scores.ndim != 2:
+    raise InputError(
+      "scores: expected the shape [requests, candidates] = "
+      f"[{n}, {widest}], got {list(scores.shape)}"
+    )
+  if len(scores) < n:
+    raise InputError(
+      f"instance {instance_B[len(scores)]}: no scores; there are {n} "
+      f"requests, but {len(scores)} rows of scores"
+    )
+  if len(scores) > n:
+    raise InputError(
+      f"scores: {len(scores)} rows, but only {n} requests; the last is "
+      f"{f'instance {instance_B[-1]}' if n else 'missing'}"
+    )
+  if scores.shape[1] < widest:
+    row = int((present_B > scores.shape[1]).argmax())
+    raise InputError(
+      f"instance {instance_B[row]}: it has {present_B[row]} candidates, but "
+      f"{scores.shape[1]} scores"
+    )
+  return scores if scores.dtype.kind == "f" else scores.astype(np.float64)
+
+
+def _check_cells(
+  candidates_BxC: np.ndarray,
+  scores_BxC: np.ndarray,
+  mask_BxC: np.ndarray,
+  instance_B: np.ndarray,
+) -> None:
+  bad_BxC = mask_BxC & (candidates_BxC < 0)
+  if bad_BxC.any():
+    row, column = np.argwhere(bad_BxC)[0]
+    raise InputError(
+      f"instance {instance_B[row]}: candidate {column}: expected an item "
+      f"code from 0, got {candidates_BxC[row, column]}"
+    )
+  extra_BxC = ~mask_BxC & (scores_BxC != -np.inf)
+  if extra_BxC.any():
+    row, column = np.argwhere(extra_BxC)[0]
+    raise InputError(
+      f"instance {instance_B[row]}: it has {mask_BxC[row].sum()} candidates, "
+      f"so column {column} of its scores must be -inf, got "
+      f"{scores_BxC[row, column]}"
+    )
+
+
+def _check_unique(instance_B: np.ndarray) -> None:
+  values, counts = np.unique(instance_B, return_counts=True)
+  if (counts > 1).any():
+    first = int((counts > 1).argmax())
+    raise InputError(
+      f"instance {values[first]}: it comes {counts[first]} times, expected once"
+    )

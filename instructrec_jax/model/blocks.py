@@ -245,6 +245,46 @@ class Attention(nn.Module):
     )
     return self.out(out.swapaxes(-3, -2).reshape(*x_NxQxD.shape[:-1], -1))
 
+  def look_back(
+    self,
+    x_BxWxD: jax.Array,
+    key_BxHxTxWxK: jax.Array,
+    value_BxHxTxWxK: jax.Array,
+    bias_Hx_xT: jax.Array,
+    ancestors_BxWxT: jax.Array,
+  ) -> jax.Array:
+    """Returns what each beam gathers from its own past, [B, W, D].
+
+    All beams' keys are keys of one attention, of which each beam sees those
+    that it came from: so nothing is moved when beams change places.
+
+    Args:
+      x_BxWxD: what asks, one position of each beam.
+      key_BxHxTxWxK: of all positions, by the place that a beam had there.
+      value_BxHxTxWxK: likewise.
+      bias_Hx_xT: float32 added to the attention logits.
+      ancestors_BxWxT: int32, the place that each beam had at each position; -1
+        at those to come.
+    """
+    query_BxHxWxK = self._heads(self.query(x_BxWxD))
+    logits_BxHxWxTxP = jnp.einsum(
+      "bhwk,bhtpk->bhwtp",
+      query_BxHxWxK,
+      key_BxHxTxWxK,
+      preferred_element_type="float32",
+    )
+    logits_BxHxWxTxP += bias_Hx_xT[None, ..., None]
+    places_P = jnp.arange(x_BxWxD.shape[1])
+    seen_BxWxTxP = ancestors_BxWxT[..., None] == places_P[None, None, None]
+    logits_BxHxWxTxP = jnp.where(
+      seen_BxWxTxP[:, None], logits_BxHxWxTxP, attention.MASKED
+    )
+    weights = jax.nn.softmax(logits_BxHxWxTxP, axis=(-2, -1))
+    out_BxHxWxK = jnp.einsum(
+      "bhwtp,bhtpk->bhwk", weights.astype(value_BxHxTxWxK.dtype), value_BxHxTxWxK
+    )
+    return self.out(out_BxHxWxK.swapaxes(1, 2).reshape(*x_BxWxD.shape[:2], -1))
+
   def _heads(self, x: jax.Array) -> jax.Array:
     """Returns [N, M, H * K] as [N, H, M, K].
 
@@ -349,50 +389,60 @@ class DecoderLayer(nn.Module):
     y = self.mlp(self.pre_mlp_layer_norm(x), train)
     return residual(x + self.drop(y, train))
 
-  def start(self, encoded_BxLxD: jax.Array, length: int) -> Cache:
-    """Returns the cache before the first of `length` steps."""
-    B, _, _ = encoded_BxLxD.shape
+  def start(
+    self, encoded_BxLxD: jax.Array, beams: int, length: int
+  ) -> Cache:
+    """Returns the cache before the first of `length` steps of `beams` beams.
+
+    What stands for the input is there once a request, whatever the beams.
+    """
     cfg = self.config
-    shape = (B, cfg.num_heads, length, cfg.head_dim)
+    shape = (
+      len(encoded_BxLxD), cfg.num_heads, length, beams, cfg.head_dim
+    )  # fmt: skip
     empty = jnp.zeros(shape, cfg.dtype)
     cross = self.encoder_decoder_attention.keys_values(encoded_BxLxD)
     return {"self": (empty, empty), "cross": cross}
 
   def step(
     self,
-    x_Bx_xD: jax.Array,
+    x_BxWxD: jax.Array,
     cache: Cache,
     position: jax.Array,
+    ancestors_BxWxT: jax.Array,
     encoder_segments_BxL: jax.Array,
     bias_Hx_xT: jax.Array,
   ) -> tuple[jax.Array, Cache]:
-    """Returns the layer's output at one position, [B, 1, D], and the cache.
+    """Returns the layer's output at one position, [B, W, D], and the cache.
 
     Args:
-      x_Bx_xD: the layer's input at that position.
+      x_BxWxD: the layer's input at that position, of each beam.
       cache: of the positions before it.
       position: int32, from 0.
+      ancestors_BxWxT: int32, see `Transformer.step`.
       encoder_segments_BxL: int32, 1 where there is input.
       bias_Hx_xT: the position's biases.
     """
-    x = x_Bx_xD
+    x = x_BxWxD
     y = self.pre_self_attention_layer_norm(x)
     keys, values = (
-      jax.lax.dynamic_update_slice_in_dim(old, new, position, axis=2)
+      jax.lax.dynamic_update_index_in_dim(old, new, position, axis=2)
       for old, new in zip(
         cache["self"], self.self_attention.keys_values(y), strict=True
       )
     )
-    here_Bx_ = jnp.ones(x.shape[:2], jnp.int32)
-    T = keys.shape[2]
-    filled_BxT = jnp.tile(jnp.arange(T)[None] <= position, (len(x), 1))
-    x += self.self_attention.gather(
-      y, keys, values, bias_Hx_xT, here_Bx_, filled_BxT.astype(jnp.int32)
+    x += self.self_attention.look_back(
+      y, keys, values, bias_Hx_xT, ancestors_BxWxT
     )
-    y = self.pre_cross_attention_layer_norm(x)
-    x += self.encoder_decoder_attention.gather(
-      y, *cache["cross"], None, here_Bx_, encoder_segments_BxL
+    # All beams are queries of one attention to the input.
+    y = self.encoder_decoder_attention.gather(
+      self.pre_cross_attention_layer_norm(x),
+      *cache["cross"],
+      None,
+      jnp.ones(x.shape[:2], jnp.int32),
+      encoder_segments_BxL,
     )
+    x += y
     x += self.mlp(self.pre_mlp_layer_norm(x), train=False)
     return x, cache | {"self": (keys, values)}
 

@@ -110,9 +110,13 @@ def ours() -> tuple[Decode, dict]:
   jax.tree_util.register_dataclass(Counted)
   jax.jit(
     lambda params, inputs: beam.search(
-      model.module, params, inputs, BEAMS, titles.length,
+      model.module,
+      params,
+      inputs,
+      BEAMS,
+      titles.length,
       Counted.of(titles, None),
-    )  # fmt: skip
+    )
   )(*arguments)
   jax.effects_barrier()
   recommend = jax.jit(
@@ -378,7 +382,9 @@ def main() -> None:
   for side in sides.values():
     side.process.communicate()
 
-  print(f"\n{'':14}{'median ms':>10}{'min':>8}{'max':>8}{'steps':>7}{'/ ours':>8}")
+  print(
+    f"\n{'':14}{'median ms':>10}{'min':>8}{'max':>8}{'steps':>7}{'/ ours':>8}"
+  )
   medians = {name: statistics.median(s.seconds) for name, s in sides.items()}
   for name, side in sides.items():
     milliseconds = [1e3 * s for s in side.seconds]

@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import jax
 import jax.numpy as jnp
 
+from instructrec_jax.errors import InputError
 from instructrec_jax.model import network
 from instructrec_jax.model.trie import EOS, Trie
 
@@ -113,7 +114,16 @@ def recommend(
     excluded_items_BxX: int32, codes of items that a request must not get, in
       any order, padded with -1; None for no such items. With an item goes what
       has the same title.
+
+  Raises:
+    InputError: if the trie is of another vocabulary than the network.
   """
+  if trie.vocab_size > module.config.vocab_size:
+    raise InputError(
+      f"the catalogue's tokens are of a vocabulary of {trie.vocab_size}, and "
+      f"the network knows {module.config.vocab_size}: build the trie with the "
+      "vocabulary that the network was trained with"
+    )
   choices = InCatalogue.of(trie, excluded_items_BxX)
   found = search(
     module, params, encoder_input_tokens_BxL, beams, trie.length, choices
@@ -245,12 +255,12 @@ class InCatalogue:
 
   Attributes:
     trie: the titles.
-    excluded_BxX: int32, numbers of the titles to leave out, each once; S, the
-      number of titles, for none.
+    excluded: int32 [B, X], numbers of the titles to leave out, each once; the
+      number of titles, S, for none.
   """
 
   trie: Trie
-  excluded_BxX: jax.Array
+  excluded: jax.Array
 
   @classmethod
   def of(
@@ -324,7 +334,7 @@ class InCatalogue:
     low_BxEx_, high_BxEx_ = (
       bound[node_BxE][..., None] for bound in (self.trie.low, self.trie.high)
     )
-    excluded_Bx_xX = self.excluded_BxX[:, None]
+    excluded_Bx_xX = self.excluded[:, None]
     below = (low_BxEx_ <= excluded_Bx_xX) & (excluded_Bx_xX < high_BxEx_)
     return jnp.sum(below, axis=-1) < (high_BxEx_ - low_BxEx_)[..., 0]
 

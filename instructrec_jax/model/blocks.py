@@ -281,7 +281,9 @@ class Attention(nn.Module):
     )
     weights = jax.nn.softmax(logits_BxHxWxTxP, axis=(-2, -1))
     out_BxHxWxK = jnp.einsum(
-      "bhwtp,bhtpk->bhwk", weights.astype(value_BxHxTxWxK.dtype), value_BxHxTxWxK
+      "bhwtp,bhtpk->bhwk",
+      weights.astype(value_BxHxTxWxK.dtype),
+      value_BxHxTxWxK,
     )
     return self.out(out_BxHxWxK.swapaxes(1, 2).reshape(*x_BxWxD.shape[:2], -1))
 
@@ -389,9 +391,7 @@ class DecoderLayer(nn.Module):
     y = self.mlp(self.pre_mlp_layer_norm(x), train)
     return residual(x + self.drop(y, train))
 
-  def start(
-    self, encoded_BxLxD: jax.Array, beams: int, length: int
-  ) -> Cache:
+  def start(self, encoded_BxLxD: jax.Array, beams: int, length: int) -> Cache:
     """Returns the cache before the first of `length` steps of `beams` beams.
 
     What stands for the input is there once a request, whatever the beams.

@@ -39,6 +39,7 @@ class Trie:
     item: int32 [S], the item that each title stands for.
     title: int32 [N], each item's title.
     length: tokens of the longest title, with EOS.
+    vocab_size: ids of tokens are smaller.
   """
 
   token: jax.typing.ArrayLike
@@ -48,6 +49,7 @@ class Trie:
   item: jax.typing.ArrayLike
   title: jax.typing.ArrayLike
   length: int = dataclasses.field(metadata={"static": True})
+  vocab_size: int = dataclasses.field(metadata={"static": True})
 
 
 def from_titles(
@@ -108,8 +110,8 @@ def build(
   token = np.concatenate([level.token for level in levels])
   low = np.concatenate([level.low for level in levels])
   high = np.concatenate([level.high for level in levels])
-  # Of a root and E others each but the root is one node's child, and in the
-  # order of their parents: where children begin is how many came before.
+  # Nodes are in the order of their parents, so that a node's children begin
+  # where those of the nodes before it end.
   parents = np.concatenate(
     [
       level.parent + first
@@ -129,6 +131,7 @@ def build(
     item=item,
     title=title,
     length=len(levels) - 1,
+    vocab_size=vocab_size,
   )
 
 
@@ -165,9 +168,7 @@ def _levels(
   n = len(lengths)
   start = np.cumsum(lengths) - lengths
   order = np.empty(n, np.int32)
-  levels = [
-    _Level(*(np.array([x], np.int32) for x in (0, 0, 0, n)))
-  ]
+  levels = [_Level(*(np.array([x], np.int32) for x in (0, 0, 0, n)))]
   # Titles that go on, in the order of what was seen of them; the places that
   # they share out among themselves; and the node that each has come to.
   rows, places, nodes = np.arange(n), np.arange(n), np.zeros(n, np.int64)
@@ -177,9 +178,7 @@ def _levels(
     token = np.where(ends, EOS, tokens[here] if len(tokens) else EOS)
     key = nodes * vocab_size + token
     by_key = np.argsort(key, kind="stable")
-    rows, key, token, nodes = (
-      x[by_key] for x in (rows, key, token, nodes)
-    )
+    rows, key, token, nodes = (x[by_key] for x in (rows, key, token, nodes))
     ends = token == EOS
     begins = np.flatnonzero(np.diff(key, prepend=-1))
     size = np.diff(begins, append=len(key))
@@ -215,9 +214,9 @@ def _titles_of(
     one, other = order[low[shared[0]] :][:2]
     more = f" and {len(shared) - 1} more titles" if len(shared) > 1 else ""
     raise InputError(
-      f"{name(one)} and {name(other)} have the same title{more}, so that no "
-      "generated title says which is meant: give each its own, leave one out, "
-      "or choose same_title = 'first', by which the title stands for the first "
+      f"{name(one)} and {name(other)} have titles of the same tokens{more}, so "
+      "that none says which is meant: give each its own, leave one out, or "
+      "choose same_title = 'first', by which it stands for the first of them "
       f"(same_title: {', '.join(_SAME_TITLE)})"
     )
   is_first = np.zeros(len(order), bool)

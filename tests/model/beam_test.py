@@ -16,24 +16,13 @@ from tests.model import golden as golden_file
 GOLDEN = golden_file.load("uneven")
 CONFIG, PARAMS = GOLDEN["config"], GOLDEN["params"]
 MODEL = ranking_model.RankingModel(CONFIG)
-INPUTS = GOLDEN["inputs"][:, :40]
-
-
-def make_titles(count):
-  """Returns titles of few tokens, so that many share how they begin."""
-  rng = np.random.default_rng(0)
-  drawn = (rng.integers(2, 7, rng.integers(1, 6)).tolist() for _ in range(1000))
-  return [list(title) for title in dict.fromkeys(map(tuple, drawn))][:count]
-
-
-TITLES = make_titles(40)
+# Titles of few tokens, so that many begin alike; with EOS, as candidates have.
+with np.load(golden_file.FOLDER / "hf_beams.npz") as file:
+  HUGGING_FACE = dict(file)
+INPUTS, TOKENS = HUGGING_FACE["inputs"], HUGGING_FACE["titles"]
+TITLES = [tokens[tokens > 1].tolist() for tokens in TOKENS]
 N = len(TITLES)
 TRIE = trie.from_titles(TITLES, list, CONFIG.vocab_size)
-# As candidates, each with its end.
-TOKENS = np.array(
-  [[*title, 1] + [0] * (TRIE.length - 1 - len(title)) for title in TITLES],
-  np.int32,
-)
 
 
 @functools.cache
@@ -148,76 +137,11 @@ def plain_search(request, items, beams):
 
 @pytest.mark.parametrize("beams", [3, N])
 def test_finds_what_hugging_face_finds(beams):
-  pytest.importorskip("torch", reason="PyTorch is not installed")
-  pytest.importorskip("transformers", reason="transformers is not installed")
-  theirs = hugging_face(beams)
   found = recommender(beams)(PARAMS, INPUTS, TRIE, None)
-  for request, expected in enumerate(theirs):
-    ours = dict(
-      zip(
-        found.items[request].tolist(),
-        np.asarray(found.scores)[request],
-        strict=True,
-      )
-    )
-    for item, score in expected.items():
-      assert ours[item] == pytest.approx(score, abs=1e-4)
-
-
-def hugging_face(beams):
-  """Returns {item: score} of each request, of constrained generation."""
-  import torch
-  import transformers
-  from flax import traverse_util
-
-  from instructrec_jax.weights import names
-
-  config = transformers.T5Config(
-    vocab_size=CONFIG.vocab_size,
-    d_model=CONFIG.emb_dim,
-    d_kv=CONFIG.head_dim,
-    d_ff=CONFIG.mlp_dim,
-    num_layers=CONFIG.num_encoder_layers,
-    num_decoder_layers=CONFIG.num_decoder_layers,
-    num_heads=CONFIG.num_heads,
-    feed_forward_proj="gated-gelu",
-    tie_word_embeddings=False,
-    decoder_start_token_id=0,
-  )
-  # transformers 5 ties a T5 built from a config whatever the config was given.
-  config.tie_word_embeddings = False
-  model = transformers.T5ForConditionalGeneration(config).eval()
-  theirs = names.hf_names(CONFIG.num_encoder_layers, CONFIG.num_decoder_layers)
-  state = {
-    theirs[name]: torch.tensor(value.T if names.is_transposed(name) else value)
-    for name, value in traverse_util.flatten_dict(PARAMS, sep="/").items()
-  }
-  state |= {copy: state[of] for copy, of in names.COPIES.items()}
-  model.load_state_dict(state)
-  titles = {(*title, 1): item for item, title in enumerate(TITLES)}
-
-  def may_follow(_, start):
-    start = tuple(start.tolist()[1:])
-    after = {t[len(start)] for t in titles if t[: len(start)] == start != t}
-    return sorted(after) or [0]  # A beam that has ended is asked as well.
-
-  inputs = torch.tensor(INPUTS).long()
-  found = model.generate(
-    inputs,
-    attention_mask=(inputs > 0).long(),
-    num_beams=beams,
-    num_return_sequences=beams,
-    max_new_tokens=TRIE.length,
-    length_penalty=0.0,
-    prefix_allowed_tokens_fn=may_follow,
-    return_dict_in_generate=True,
-    output_scores=True,
-  )
-  rows = [{} for _ in INPUTS]
-  for n, tokens in enumerate(found.sequences[:, 1:].tolist()):
-    item = titles[tuple(tokens[: tokens.index(1) + 1])]
-    rows[n // beams][item] = float(found.sequences_scores[n])
-  return rows
+  theirs = (HUGGING_FACE[f"{name}_{beams}"] for name in ("items", "scores"))
+  items, scores = theirs
+  np.testing.assert_array_equal(found.items, items)
+  np.testing.assert_allclose(found.scores, scores, atol=2e-4)
 
 
 @pytest.mark.parametrize("rows", [slice(0, 1), slice(1, 3)])

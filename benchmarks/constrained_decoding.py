@@ -107,7 +107,6 @@ def ours() -> tuple[Decode, dict]:
       jax.debug.callback(steps.append, 1)
       return super().ends(node_BxW)
 
-  jax.tree_util.register_dataclass(Counted)
   jax.jit(
     lambda params, inputs: beam.search(
       model.module,

@@ -18,8 +18,8 @@ import jax
 import jax.numpy as jnp
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.model import network
-from instructrec_jax.model.trie import EOS, Trie
+from instructrec_jax.model import decoding, network
+from instructrec_jax.model.trie import Trie
 
 # Edges of the trie that are looked at together, of each request. Few beams have
 # more children together, but for those that have only just begun.
@@ -113,7 +113,7 @@ def recommend(
     trie: the catalogue.
     excluded_items_BxX: int32, codes of items that a request must not get, in
       any order, padded with -1; None for no such items. With an item goes what
-      has the same title.
+      has the same title. Codes that the catalogue does not have say nothing.
 
   Raises:
     InputError: if the trie is of another vocabulary than the network.
@@ -161,6 +161,7 @@ def search(
     The best W, each with EOS at its end, unless it had not come to one after
     `length` tokens.
   """
+  module = decoding.unrolled(module)
   B, W, T = len(encoder_input_tokens_BxL), beams, length
   variables = {"params": params}
   caches = module.apply(
@@ -201,9 +202,9 @@ def search(
     worth_BxW = live.scores - jax.nn.logsumexp(logits_BxWxV, axis=-1)
     may_end_BxW, end_BxW = choices.ends(live.node)
     end_scores_BxW = jnp.where(
-      may_end_BxW, worth_BxW + logits_BxWxV[..., EOS], -jnp.inf
+      may_end_BxW, worth_BxW + logits_BxWxV[..., decoding.EOS], -jnp.inf
     )
-    end_tokens = _put(live.tokens, jnp.full((B, W), EOS), position)
+    end_tokens = _put(live.tokens, jnp.full((B, W), decoding.EOS), position)
     ended = _best(ended, Hypotheses(end_scores_BxW, end_tokens, end_BxW))
     chosen = choices.best(logits_BxWxV, worth_BxW, live.node)
     live = Hypotheses(
@@ -237,7 +238,7 @@ class AnyText:
   ) -> Step:
     """Returns the best ways to go on."""
     W, V = logits_BxWxV.shape[1:]
-    goes_on_V = jnp.arange(V) != EOS
+    goes_on_V = jnp.arange(V) != decoding.EOS
     logits_BxWxV = jnp.where(goes_on_V[None, None], logits_BxWxV, -jnp.inf)
     # No beam has more than W of the best W.
     values_BxWxK, tokens_BxWxK = jax.lax.top_k(logits_BxWxV, min(W, V))
@@ -248,7 +249,6 @@ class AnyText:
     return Step(scores_BxW, of_BxW // K, tokens_BxW, jnp.zeros_like(of_BxW))
 
 
-@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class InCatalogue:
   """The titles of a trie, less those that a request excludes.
@@ -270,9 +270,9 @@ class InCatalogue:
     trie = jax.tree.map(jnp.asarray, trie)
     if excluded_items_BxX is None:
       return cls(trie, jnp.zeros((1, 0), jnp.int32))
-    S = len(trie.item)
-    is_item = excluded_items_BxX >= 0
-    title_BxX = jnp.where(is_item, trie.title[excluded_items_BxX], S)
+    N, S = len(trie.title), len(trie.item)
+    is_item_BxX = (excluded_items_BxX >= 0) & (excluded_items_BxX < N)
+    title_BxX = jnp.where(is_item_BxX, trie.title[excluded_items_BxX], S)
     title_BxX = jnp.sort(title_BxX, axis=1)
     again_BxX = title_BxX == jnp.roll(title_BxX, 1, axis=1)
     again_BxX &= jnp.arange(title_BxX.shape[1])[None] > 0
@@ -327,7 +327,7 @@ class InCatalogue:
 
   def _has_end(self, node: jax.Array) -> jax.Array:
     """Returns whether a title ends after a node that is no leaf."""
-    return self.trie.token[self.trie.first_child[node]] == EOS
+    return self.trie.token[self.trie.first_child[node]] == decoding.EOS
 
   def _is_left(self, node_BxE: jax.Array) -> jax.Array:
     """Returns whether some title below a node is not excluded."""

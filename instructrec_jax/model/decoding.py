@@ -1,11 +1,22 @@
 """Decoding token by token."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 
 from instructrec_jax.model import network
 
 EOS = 1
+
+
+def unrolled(module: network.Transformer) -> network.Transformer:
+  """Returns the network, its layers one after the other and not as one scan.
+
+  For one pass it does not pay to copy all kernels into one array.
+  """
+  config = dataclasses.replace(module.config, scan_layers=False)
+  return module.clone(config=config)
 
 
 def greedy(
@@ -26,6 +37,7 @@ def greedy(
     int32 [B, length], each row with EOS at its end if it came to one, padded
     with 0; and float32 [B], its log-likelihood in nats.
   """
+  module = unrolled(module)
   B = len(encoder_input_tokens_BxL)
   variables = {"params": params}
   caches = module.apply(

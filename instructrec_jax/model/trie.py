@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 from instructrec_jax.errors import InputError, unknown
+from instructrec_jax.model.decoding import EOS
 
-EOS = 1
 _FIRST_TOKEN = 2  # 0 pads and 1 ends.
 _NAMED = 3  # Items that an error names, of all that it counts.
 
@@ -175,7 +175,7 @@ def _levels(
   for depth in range(int(lengths.max()) + 1):
     ends = lengths[rows] == depth
     here = np.where(ends, 0, start[rows] + depth)
-    token = np.where(ends, EOS, tokens[here] if len(tokens) else EOS)
+    token = np.where(ends, EOS, tokens[here])
     key = nodes * vocab_size + token
     by_key = np.argsort(key, kind="stable")
     rows, key, token, nodes = (x[by_key] for x in (rows, key, token, nodes))

@@ -63,7 +63,7 @@ def test_a_beam_as_wide_as_the_catalogue_finds_what_enumeration_does(edges):
 
 def excluded_sets(size):
   """Draws three requests' excluded items, as rows of codes and padding."""
-  row = st.lists(st.integers(-1, N - 1), min_size=size, max_size=size)
+  row = st.lists(st.integers(-1, N), min_size=size, max_size=size)
   return st.lists(row, min_size=3, max_size=3).map(
     lambda rows: np.array(rows, np.int32)
   )

@@ -240,7 +240,7 @@ def test_bfloat16_finds_items_with_scores_near_those_of_float32():
   items = np.asarray(found.items)
   assert (np.sort(items) == np.arange(N)).all()
   expected = np.take_along_axis(SCORES, items, 1)
-  np.testing.assert_allclose(found.scores, expected, atol=0.5)
+  np.testing.assert_allclose(found.scores, expected, rtol=0.05)
 
 
 def test_the_model_predicts_out_of_its_catalogue():

@@ -239,7 +239,7 @@ class Attention(nn.Module):
       query, key, value, bias_HxQxM, x_segments_NxQ, y_segments_NxM, causal
     )
 
-  def keys_values(self, y_NxMxD: jax.Array) -> list[jax.Array]:
+  def keys_values(self, y_NxMxD: jax.Array) -> tuple[jax.Array, ...]:
     """Returns the keys and the values of positions, each [N, H, M, K]."""
     return self._heads(y_NxMxD, self.key, self.value)
 
@@ -263,14 +263,61 @@ class Attention(nn.Module):
       y_segments_NxM,
     )
 
+  def look_back(
+    self,
+    x_BxWxD: jax.Array,
+    key_BxHxTxWxK: jax.Array,
+    value_BxHxTxWxK: jax.Array,
+    bias_Hx_xT: jax.Array,
+    ancestors_BxWxT: jax.Array,
+  ) -> jax.Array:
+    """Returns what each beam gathers from its own past, [B, W, D].
+
+    All beams' keys are keys of one attention, of which each beam sees those
+    that it came from: so nothing is moved when beams change places.
+
+    Args:
+      x_BxWxD: what asks, one position of each beam.
+      key_BxHxTxWxK: of all positions, by the place that a beam had there.
+      value_BxHxTxWxK: likewise.
+      bias_Hx_xT: float32 added to the attention logits.
+      ancestors_BxWxT: int32, the place that each beam had at each position; -1
+        at those to come.
+    """
+    [query_BxHxWxK] = self._heads(x_BxWxD, self.query)
+    logits_BxHxWxTxP = jnp.einsum(
+      "bhwk,bhtpk->bhwtp",
+      query_BxHxWxK,
+      key_BxHxTxWxK,
+      preferred_element_type="float32",
+    )
+    logits_BxHxWxTxP += bias_Hx_xT[None, ..., None]
+    places_P = jnp.arange(x_BxWxD.shape[1])
+    seen_BxWxTxP = ancestors_BxWxT[..., None] == places_P[None, None, None]
+    logits_BxHxWxTxP = jnp.where(
+      seen_BxWxTxP[:, None], logits_BxHxWxTxP, attention.MASKED
+    )
+    weights = jax.nn.softmax(logits_BxHxWxTxP, axis=(-2, -1))
+    out_BxHxWxK = jnp.einsum(
+      "bhwtp,bhtpk->bhwk",
+      weights.astype(value_BxHxTxWxK.dtype),
+      value_BxHxTxWxK,
+    )
+    return self._joined(out_BxHxWxK)
+
   def _gather(self, *heads_bias_segments: jax.Array | bool | None) -> jax.Array:
     """Returns [N, Q, D], the projection of what `attention.attend` returns."""
-    out_NxHxQxK = attention.attend(*heads_bias_segments)
+    return self._joined(attention.attend(*heads_bias_segments))
+
+  def _joined(self, out_NxHxQxK: jax.Array) -> jax.Array:
+    """Returns the projection of what the heads gathered, [N, Q, D]."""
     N, _, Q, _ = out_NxHxQxK.shape
     out = out_NxHxQxK.swapaxes(1, 2).reshape(N, Q, -1)
     return project(out, self.out(), self.config.dtype)
 
-  def _heads(self, x_NxMxD: jax.Array, *kernels: Kernel) -> list[jax.Array]:
+  def _heads(
+    self, x_NxMxD: jax.Array, *kernels: Kernel
+  ) -> tuple[jax.Array, ...]:
     """Returns projections of x, each [N, H, M, K].
 
     Heads first, so that each head's products are plain matrix products.
@@ -286,7 +333,7 @@ class Attention(nn.Module):
     projected = project_all(
       x_NxMxD, [kernel() for kernel in kernels], cfg.dtype
     )
-    return [split(x) for x in projected]
+    return tuple(split(x) for x in projected)
 
 
 class MLP(nn.Module):
@@ -383,50 +430,58 @@ class DecoderLayer(nn.Module):
     y = self.mlp(self.pre_mlp_layer_norm(x), train)
     return residual(x + self.drop(y, train))
 
-  def start(self, encoded_BxLxD: jax.Array, length: int) -> Cache:
-    """Returns the cache before the first of `length` steps."""
-    B, _, _ = encoded_BxLxD.shape
+  def start(self, encoded_BxLxD: jax.Array, beams: int, length: int) -> Cache:
+    """Returns the cache before the first of `length` steps of `beams` beams.
+
+    What stands for the input is there once a request, whatever the beams.
+    """
     cfg = self.config
-    shape = (B, cfg.num_heads, length, cfg.head_dim)
+    shape = (
+      len(encoded_BxLxD), cfg.num_heads, length, beams, cfg.head_dim
+    )  # fmt: skip
     empty = jnp.zeros(shape, cfg.dtype)
     cross = self.encoder_decoder_attention.keys_values(encoded_BxLxD)
     return {"self": (empty, empty), "cross": cross}
 
   def step(
     self,
-    x_Bx_xD: jax.Array,
+    x_BxWxD: jax.Array,
     cache: Cache,
     position: jax.Array,
+    ancestors_BxWxT: jax.Array,
     encoder_segments_BxL: jax.Array,
     bias_Hx_xT: jax.Array,
   ) -> tuple[jax.Array, Cache]:
-    """Returns the layer's output at one position, [B, 1, D], and the cache.
+    """Returns the layer's output at one position, [B, W, D], and the cache.
 
     Args:
-      x_Bx_xD: the layer's input at that position.
+      x_BxWxD: the layer's input at that position, of each beam.
       cache: of the positions before it.
       position: int32, from 0.
+      ancestors_BxWxT: int32, see `Transformer.step`.
       encoder_segments_BxL: int32, 1 where there is input.
       bias_Hx_xT: the position's biases.
     """
-    x = x_Bx_xD
+    x = x_BxWxD
     y = self.pre_self_attention_layer_norm(x)
     keys, values = (
-      jax.lax.dynamic_update_slice_in_dim(old, new, position, axis=2)
+      jax.lax.dynamic_update_index_in_dim(old, new, position, axis=2)
       for old, new in zip(
         cache["self"], self.self_attention.keys_values(y), strict=True
       )
     )
-    here_Bx_ = jnp.ones(x.shape[:2], jnp.int32)
-    T = keys.shape[2]
-    filled_BxT = jnp.tile(jnp.arange(T)[None] <= position, (len(x), 1))
-    x += self.self_attention.gather(
-      y, keys, values, bias_Hx_xT, here_Bx_, filled_BxT.astype(jnp.int32)
+    x += self.self_attention.look_back(
+      y, keys, values, bias_Hx_xT, ancestors_BxWxT
     )
-    y = self.pre_cross_attention_layer_norm(x)
-    x += self.encoder_decoder_attention.gather(
-      y, *cache["cross"], None, here_Bx_, encoder_segments_BxL
+    # All beams are queries of one attention to the input.
+    y = self.encoder_decoder_attention.gather(
+      self.pre_cross_attention_layer_norm(x),
+      *cache["cross"],
+      None,
+      jnp.ones(x.shape[:2], jnp.int32),
+      encoder_segments_BxL,
     )
+    x += y
     x += self.mlp(self.pre_mlp_layer_norm(x), train=False)
     return x, cache | {"self": (keys, values)}
 

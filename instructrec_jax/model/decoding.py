@@ -1,11 +1,22 @@
 """Decoding token by token."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 
 from instructrec_jax.model import network
 
 EOS = 1
+
+
+def unrolled(module: network.Transformer) -> network.Transformer:
+  """Returns the network, its layers one after the other and not as one scan.
+
+  For one pass it does not pay to copy all kernels into one array.
+  """
+  config = dataclasses.replace(module.config, scan_layers=False)
+  return module.clone(config=config)
 
 
 def greedy(
@@ -26,10 +37,11 @@ def greedy(
     int32 [B, length], each row with EOS at its end if it came to one, padded
     with 0; and float32 [B], its log-likelihood in nats.
   """
+  module = unrolled(module)
   B = len(encoder_input_tokens_BxL)
   variables = {"params": params}
   caches = module.apply(
-    variables, encoder_input_tokens_BxL, length, method="start"
+    variables, encoder_input_tokens_BxL, 1, length, method="start"
   )
   state = (
     jnp.int32(0),
@@ -48,15 +60,17 @@ def greedy(
     before = jax.lax.dynamic_index_in_dim(
       tokens_BxT, jnp.maximum(position - 1, 0), axis=1, keepdims=False
     )
-    logits_BxV, caches = module.apply(
+    places_T = jnp.where(jnp.arange(length) <= position, 0, -1)
+    logits_Bx_xV, caches = module.apply(
       variables,
-      jnp.where(position > 0, before, 0),
+      jnp.where(position > 0, before, 0)[:, None],
       caches,
       position,
+      jnp.broadcast_to(places_T, (B, 1, length)),
       encoder_input_tokens_BxL,
       method="step",
     )
-    logp_BxV = jax.nn.log_softmax(logits_BxV)
+    logp_BxV = jax.nn.log_softmax(logits_Bx_xV[:, 0])
     best_B = jnp.argmax(logp_BxV, axis=-1).astype(jnp.int32)
     scores_B += jnp.where(ended_B, 0.0, jnp.max(logp_BxV, axis=-1))
     best_B = jnp.where(ended_B, 0, best_B)

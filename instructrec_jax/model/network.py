@@ -11,6 +11,7 @@ size one that broadcasts:
   B batch            C candidates     D embed     K head dim   V vocabulary
   L input length     T target length  H heads     F mlp        N layers
   Q query positions  M key positions  (each L, T or C * T)
+  W beams            P places of beams
 
 Every axis that a request shares is computed once a request: the decoder's
 tokens are [B, C, T], its cross-attention sees them as C * T queries against one
@@ -173,38 +174,44 @@ class Decoder(nn.Module):
     logits = self._logits(self.drop(self.decoder_norm(x), train))
     return constrain(logits, "batch", None, "length", "vocab")
 
-  def start(self, encoded_BxLxD: jax.Array, length: int) -> list[Cache]:
-    """Returns each layer's cache before the first of `length` steps."""
+  def start(
+    self, encoded_BxLxD: jax.Array, beams: int, length: int
+  ) -> list[Cache]:
+    """Returns each layer's cache, see `DecoderLayer.start`."""
     layer = _unbound(self)
     return [
-      layer.apply({"params": params}, encoded_BxLxD, length, method="start")
+      layer.apply(
+        {"params": params}, encoded_BxLxD, beams, length, method="start"
+      )
       for params in _layer_params(self)
     ]
 
   def step(
     self,
-    x_BxD: jax.Array,
+    x_BxWxD: jax.Array,
     caches: list[Cache],
     position: jax.Array,
+    ancestors_BxWxT: jax.Array,
     encoder_segments_BxL: jax.Array,
   ) -> tuple[jax.Array, list[Cache]]:
-    """Returns the logits after one more token, [B, V], and the caches."""
-    length = caches[0]["self"][0].shape[2]
-    bias_HxTxT = self.relpos_bias(length)
+    """Returns the logits after one more token, [B, W, V], and the caches."""
+    bias_HxTxT = self.relpos_bias(ancestors_BxWxT.shape[2])
     bias_Hx_xT = jax.lax.dynamic_slice_in_dim(bias_HxTxT, position, 1, axis=1)
-    layer, x, after = _unbound(self), x_BxD[:, None], []
+    layer, x, after = _unbound(self), x_BxWxD, []
     for params, cache in zip(_layer_params(self), caches, strict=True):
       x, cache = layer.apply(
         {"params": params},
         x,
         cache,
         position,
+        ancestors_BxWxT,
         encoder_segments_BxL,
         bias_Hx_xT,
         method="step",
       )
       after.append(cache)
-    return self._logits(self.decoder_norm(x))[:, 0], after
+    logits = self._logits(self.decoder_norm(x))
+    return constrain(logits, "batch", None, "vocab"), after
 
   def _logits(self, x: jax.Array) -> jax.Array:
     """Returns [..., V], in float32 as the loss needs the precision."""
@@ -267,38 +274,52 @@ class Transformer(nn.Module):
     )
 
   def start(
-    self, encoder_input_tokens_BxL: jax.Array, length: int
+    self, encoder_input_tokens_BxL: jax.Array, beams: int, length: int
   ) -> list[Cache]:
-    """Encodes the input, and returns what `step` needs for `length` steps."""
+    """Encodes the input, and returns what `step` needs.
+
+    Args:
+      encoder_input_tokens_BxL: int32, padded with 0.
+      beams: W, the sequences of a request that are decoded side by side.
+      length: T, steps at most.
+    """
     encoded_BxLxD = self.encoder(
       self.token_embedder(encoder_input_tokens_BxL),
       _one_segment(encoder_input_tokens_BxL),
       False,
     )
-    return self.decoder.start(encoded_BxLxD, length)
+    return self.decoder.start(encoded_BxLxD, beams, length)
 
   def step(
     self,
-    tokens_B: jax.Array,
+    tokens_BxW: jax.Array,
     caches: list[Cache],
     position: jax.Array,
+    ancestors_BxWxT: jax.Array,
     encoder_input_tokens_BxL: jax.Array,
   ) -> tuple[jax.Array, list[Cache]]:
-    """Returns the logits after one more token of each row.
+    """Returns the logits after one more token of each beam.
+
+    Beams may change places between steps, be dropped or go on as several: who
+    came from whom is said by `ancestors_BxWxT`, and the caches stay as they
+    are.
 
     Args:
-      tokens_B: int32, 0 at the first position, then what was decided.
+      tokens_BxW: int32, 0 at the first position, then what was decided.
       caches: from `start`, or the step before.
       position: int32, from 0.
+      ancestors_BxWxT: int32, the place from 0 to W that each beam had at each
+        position up to this one; -1 at those after it.
       encoder_input_tokens_BxL: int32, as given to `start`.
 
     Returns:
-      float32 [B, V], and the caches for the next step.
+      float32 [B, W, V], and the caches for the next step.
     """
     return self.decoder.step(
-      self.token_embedder(tokens_B),
+      self.token_embedder(tokens_BxW),
       caches,
       position,
+      ancestors_BxWxT,
       _one_segment(encoder_input_tokens_BxL),
     )
 

@@ -17,7 +17,7 @@ from flax import traverse_util
 from flax.linen import partitioning
 
 from instructrec_jax import errors
-from instructrec_jax.model import decoding, network, sharding
+from instructrec_jax.model import beam, decoding, network, sharding, trie
 from instructrec_jax.model.likelihood import target_logit, token_log_likelihood
 
 Batch = Mapping[str, jax.Array]
@@ -54,6 +54,8 @@ class RankingModel:
     z_loss: float = 1e-4,
     label_smoothing: float = 0.0,
     loss_normalizing_factor: float | str | None = None,
+    num_beams: int = 1,
+    catalogue: trie.Trie | None = None,
   ):
     """Builds the network; makes no parameters yet.
 
@@ -70,10 +72,16 @@ class RankingModel:
       loss_normalizing_factor: what the summed loss is divided by: None for 1, a
         number, or a name out of `LOSS_NORMALIZERS`. Adafactor's steps do not
         depend on it, except for the weight of its epsilons.
+      num_beams: of `predict_batch`; 1 without a catalogue takes the likeliest
+        token at each position.
+      catalogue: titles that `predict_batch` chooses from, see
+        `instructrec_jax.title_trie`; None for any text.
 
     Raises:
-      InputError: if the factor is an unknown name.
+      InputError: if the factor is an unknown name, or there is no beam.
     """
+    if num_beams < 1:
+      raise errors.InputError(f"num_beams = {num_beams}: expected 1 or more")
     named = isinstance(loss_normalizing_factor, str)
     if named and loss_normalizing_factor not in LOSS_NORMALIZERS:
       raise errors.unknown(
@@ -88,6 +96,8 @@ class RankingModel:
     self._z_loss = z_loss
     self._label_smoothing = label_smoothing
     self._loss_normalizing_factor = loss_normalizing_factor
+    self._num_beams = num_beams
+    self._catalogue = catalogue
 
   def get_initial_variables(
     self,
@@ -213,24 +223,59 @@ class RankingModel:
   def predict_batch_with_aux(
     self, params: Params, batch: Batch, rng: jax.Array | None = None
   ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Decodes the likeliest token at each position.
+    """Decodes an answer: the likeliest that is found.
 
     Args:
       params: the network's parameters.
-      batch: int32 encoder_input_tokens [B, L], and decoder_input_tokens [B, T]
-        or candidate_tokens [B, C, T], which give the length T.
+      batch: int32 encoder_input_tokens [B, L]. Of a model with a catalogue also
+        what `recommend_batch` takes; else decoder_input_tokens [B, T] or
+        candidate_tokens [B, C, T], which give the length T.
       rng: not needed; T5X passes one.
 
     Returns:
       int32 [B, T], with EOS at the end and padded with 0; and "scores", float32
-      [B], the log-likelihood of each in nats.
+      [B], the log-likelihood of each in nats. With a catalogue the first is the
+      likeliest title, and beside "scores" [B, W] there are the "items" and
+      "ranks" of `beam.Recommendations`.
     """
     del rng
+    if self._catalogue is not None:
+      found = self.recommend_batch(params, batch, self._catalogue)
+      return found.tokens[:, 0], {
+        "scores": found.scores, "items": found.items, "ranks": found.ranks
+      }  # fmt: skip
     given = batch.get("decoder_input_tokens", batch.get("candidate_tokens"))
-    tokens_BxT, scores_B = decoding.greedy(
-      self.module, params, batch["encoder_input_tokens"], given.shape[-1]
+    arguments = self.module, params, batch["encoder_input_tokens"]
+    length = given.shape[-1]
+    if self._num_beams == 1:
+      tokens_BxT, scores_B = decoding.greedy(*arguments, length)
+      return tokens_BxT, {"scores": scores_B}
+    found = beam.search(*arguments, self._num_beams, length, beam.AnyText())
+    return found.tokens[:, 0], {"scores": found.scores[:, 0]}
+
+  def recommend_batch(
+    self, params: Params, batch: Batch, catalogue: trie.Trie
+  ) -> beam.Recommendations:
+    """Generates items out of a catalogue by `num_beams` beams.
+
+    A large catalogue is better given here than to the model, as an argument of
+    what is compiled: T5X, which gives no such argument, compiles it as a
+    constant.
+
+    Args:
+      params: the network's parameters.
+      batch: int32 encoder_input_tokens [B, L] and, if a request must not get
+        some items, excluded_items [B, X], their codes, padded with -1.
+      catalogue: the titles.
+    """
+    return beam.recommend(
+      self.module,
+      params,
+      batch["encoder_input_tokens"],
+      self._num_beams,
+      catalogue,
+      batch.get("excluded_items"),
     )
-    return tokens_BxT, {"scores": scores_B}
 
   def _logits(
     self, params: Params, batch: Batch, dropout_rng: jax.Array | None

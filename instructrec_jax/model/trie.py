@@ -1,0 +1,283 @@
+"""A catalogue's titles as a tree of tokens, in a few flat arrays.
+
+Letters: N items, S different titles, E nodes other than the root.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+
+from instructrec_jax.errors import InputError, unknown
+from instructrec_jax.model.decoding import EOS
+
+_FIRST_TOKEN = 2  # 0 pads and 1 ends.
+_NAMED = 3  # Items that an error names, of all that it counts.
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Trie:
+  """The titles that can be generated, and how each goes on after each start.
+
+  A node is what some titles have in common at their start; a leaf is a whole
+  title with EOS. Nodes are numbered breadth first from the root, 0, and those
+  after the same node by their tokens: so a node's children are neighbours, in
+  order, and the one that ends a title comes first. Titles are numbered in
+  lexicographic order of their tokens, so that those below a node are a run.
+
+  A title is looked up nowhere: what the arrays say of a node is all that a
+  search needs. They are NumPy's, or a device's after `jax.device_put`.
+
+  Attributes:
+    token: int32 [1 + E], a node's last token, 0 of the root.
+    first_child: int32 [2 + E]; the children of node n are first_child[n] to
+      first_child[n + 1], which is not one of them.
+    low: int32 [1 + E], the first title below a node.
+    high: int32 [1 + E], the first after those below it.
+    item: int32 [S], the item that each title stands for.
+    title: int32 [N], each item's title.
+    length: tokens of the longest title, with EOS.
+    vocab_size: ids of tokens are smaller.
+  """
+
+  token: jax.typing.ArrayLike
+  first_child: jax.typing.ArrayLike
+  low: jax.typing.ArrayLike
+  high: jax.typing.ArrayLike
+  item: jax.typing.ArrayLike
+  title: jax.typing.ArrayLike
+  length: int = dataclasses.field(metadata={"static": True})
+  vocab_size: int = dataclasses.field(metadata={"static": True})
+
+
+def from_titles(
+  titles: Sequence[str],
+  encode: Callable[[Sequence[str]], Sequence[Sequence[int]]],
+  vocab_size: int,
+  **options: str | int | None,
+) -> Trie:
+  """Returns the tree of texts; see `build`.
+
+  Args:
+    titles: by item code.
+    encode: returns the tokens of many texts, without EOS.
+    vocab_size: ids of tokens are smaller.
+    **options: `same_title` and `max_length` of `build`.
+  """
+  tokens = encode(titles)
+  lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
+  flat = np.fromiter(
+    (token for title in tokens for token in title), np.int32, lengths.sum()
+  )
+  return build(flat, lengths, vocab_size, titles=titles, **options)
+
+
+def build(
+  tokens: np.ndarray,
+  lengths: np.ndarray,
+  vocab_size: int,
+  *,
+  titles: Sequence[str] | None = None,
+  same_title: str = "error",
+  max_length: int | None = None,
+) -> Trie:
+  """Returns the tree of the titles.
+
+  Args:
+    tokens: integers, those of all titles one after the other, without EOS.
+    lengths: integers [N], tokens of each title, by item code.
+    vocab_size: ids of tokens are smaller.
+    titles: texts for errors to quote.
+    same_title: what to do with items whose titles have the same tokens, which
+      no search can tell apart: "error", or "first": the title stands for the
+      first of them, and `Trie.item[Trie.title[n]]` is that item for each.
+    max_length: tokens that a title may have, with EOS; None for any number.
+
+  Raises:
+    InputError: no titles; one without tokens, too long, or with an id that is
+      none of a piece of text; two that are the same; an unknown choice.
+  """
+  if same_title not in _SAME_TITLE:
+    raise unknown("same_title", same_title, _SAME_TITLE)
+  tokens, lengths = np.asarray(tokens), np.asarray(lengths)
+  name = _Names(titles)
+  _check(tokens, lengths, vocab_size, max_length, name)
+  levels, order = _levels(tokens, lengths, vocab_size)
+  counts = np.array([len(level.token) for level in levels])
+  first_of_level = np.concatenate([[0], np.cumsum(counts)])
+  token = np.concatenate([level.token for level in levels])
+  low = np.concatenate([level.low for level in levels])
+  high = np.concatenate([level.high for level in levels])
+  # Nodes are in the order of their parents, so that a node's children begin
+  # where those of the nodes before it end.
+  parents = np.concatenate(
+    [
+      level.parent + first
+      for level, first in zip(levels[1:], first_of_level[:-2], strict=True)
+    ]
+  )
+  children = np.bincount(parents, minlength=len(token))
+  first_child = np.concatenate([[1], 1 + np.cumsum(children)]).astype(np.int32)
+  low, high, item, title = _titles_of(
+    low, high, order, children == 0, same_title, name
+  )
+  return Trie(
+    token=token,
+    first_child=first_child,
+    low=low,
+    high=high,
+    item=item,
+    title=title,
+    length=len(levels) - 1,
+    vocab_size=vocab_size,
+  )
+
+
+# Choices of `same_title`.
+_SAME_TITLE = ("error", "first")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Level:
+  """The nodes of one depth.
+
+  Attributes:
+    token: int32, each one's last token.
+    parent: int64, its parent's place among the nodes one level up.
+    low: int32, the place in lexicographic order of the first title below it.
+    high: int32, that of the first after those below it.
+  """
+
+  token: np.ndarray
+  parent: np.ndarray
+  low: np.ndarray
+  high: np.ndarray
+
+
+def _levels(
+  tokens: np.ndarray, lengths: np.ndarray, vocab_size: int
+) -> tuple[list[_Level], np.ndarray]:
+  """Sorts titles token by token, and collects the nodes on the way.
+
+  Returns:
+    A level for the root and each place of a token, and int32 [N], the items in
+    the order of their titles, items of the same title in that of their codes.
+  """
+  n = len(lengths)
+  start = np.cumsum(lengths) - lengths
+  order = np.empty(n, np.int32)
+  levels = [_Level(*(np.array([x], np.int32) for x in (0, 0, 0, n)))]
+  # Titles that go on, in the order of what was seen of them; the places that
+  # they share out among themselves; and the node that each has come to.
+  rows, places, nodes = np.arange(n), np.arange(n), np.zeros(n, np.int64)
+  for depth in range(int(lengths.max()) + 1):
+    ends = lengths[rows] == depth
+    here = np.where(ends, 0, start[rows] + depth)
+    token = np.where(ends, EOS, tokens[here])
+    key = nodes * vocab_size + token
+    by_key = np.argsort(key, kind="stable")
+    rows, key, token, nodes = (x[by_key] for x in (rows, key, token, nodes))
+    ends = token == EOS
+    begins = np.flatnonzero(np.diff(key, prepend=-1))
+    size = np.diff(begins, append=len(key))
+    levels.append(
+      _Level(
+        token[begins].astype(np.int32),
+        nodes[begins],
+        places[begins].astype(np.int32),
+        (places[begins] + size).astype(np.int32),
+      )
+    )
+    order[places[ends]] = rows[ends]
+    nodes = np.repeat(np.arange(len(begins)), size)
+    rows, places, nodes = (x[~ends] for x in (rows, places, nodes))
+  return levels, order
+
+
+def _titles_of(
+  low: np.ndarray,
+  high: np.ndarray,
+  order: np.ndarray,
+  is_leaf: np.ndarray,
+  same_title: str,
+  name: "_Names",
+) -> tuple[np.ndarray, ...]:
+  """Returns low, high, item and title, once each title has one number.
+
+  Raises:
+    InputError: if items share a title and none may.
+  """
+  shared = np.flatnonzero(is_leaf & (high - low > 1))
+  if len(shared) and same_title == "error":
+    one, other = order[low[shared[0]] :][:2]
+    more = f" and {len(shared) - 1} more titles" if len(shared) > 1 else ""
+    raise InputError(
+      f"{name(one)} and {name(other)} have titles of the same tokens{more}, so "
+      "that none says which is meant: give each its own, leave one out, or "
+      "choose same_title = 'first', by which it stands for the first of them "
+      f"(same_title: {', '.join(_SAME_TITLE)})"
+    )
+  is_first = np.zeros(len(order), bool)
+  is_first[low[is_leaf]] = True
+  number = np.cumsum(is_first, dtype=np.int32) - 1  # Of each place's title.
+  title = np.empty(len(order), np.int32)
+  title[order] = number
+  return number[low], number[high - 1] + 1, order[is_first], title
+
+
+class _Names:
+  """How errors name an item."""
+
+  def __init__(self, titles: Sequence[str] | None):
+    self._titles = titles
+
+  def __call__(self, item: int) -> str:
+    """Returns its code, and its title if there are texts."""
+    quoted = "" if self._titles is None else f" {self._titles[item]!r}"
+    return f"item {item}{quoted}"
+
+  def some(self, items: np.ndarray) -> str:
+    """Returns the first few, and how many more there are."""
+    named = ", ".join(self(item) for item in items[:_NAMED])
+    more = len(items) - _NAMED
+    return named if more <= 0 else f"{named} and {more} more"
+
+
+def _check(
+  tokens: np.ndarray,
+  lengths: np.ndarray,
+  vocab_size: int,
+  max_length: int | None,
+  name: _Names,
+) -> None:
+  """Raises `InputError` if the titles make no tree."""
+  if not len(lengths):
+    raise InputError("a catalogue without titles: expected one item at least")
+  if lengths.min() < 0 or lengths.sum() != len(tokens):
+    raise InputError(
+      f"titles: expected {len(tokens)} tokens in all, lengths add up to "
+      f"{lengths.sum()}"
+    )
+  empty = np.flatnonzero(lengths == 0)
+  if len(empty):
+    raise InputError(
+      f"no token is left of the title of {name.some(empty)}: give it a title "
+      "of letters that the vocabulary knows, or leave it out"
+    )
+  if max_length is not None:
+    long = np.flatnonzero(lengths >= max_length)
+    if len(long):
+      raise InputError(
+        f"a title may have {max_length} tokens with its end, and the longest "
+        f"has {lengths.max() + 1}; too long: {name.some(long)}. Give the "
+        "targets more tokens, or shorten them"
+      )
+  wrong = np.flatnonzero((tokens < _FIRST_TOKEN) | (tokens >= vocab_size))
+  if len(wrong):
+    item = np.searchsorted(np.cumsum(lengths), wrong[0], side="right")
+    raise InputError(
+      f"{name(item)}: expected tokens from {_FIRST_TOKEN} to {vocab_size - 1} "
+      f"(0 pads and 1 ends), got {tokens[wrong[0]]}: is it another vocabulary?"
+    )

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 import seqio
 import tensorflow as tf
+import tqdm
 
 from instructrec_jax.errors import InputError, unknown
 
@@ -169,6 +170,14 @@ class Batches:
       with tarfile.open(fileobj=io.BytesIO(state)) as archive:
         archive.extractall(folder, filter="data")
       self._checkpoint.read(f"{folder}/place").assert_consumed()
+
+  def seek(self, step: int) -> None:
+    """Goes from the start to after `step` batches, by reading them all."""
+    with tqdm.trange(
+      step, desc="reading again", unit="batch", disable=None
+    ) as n:
+      for _ in n:
+        next(self._iterator)
 
 
 def train_batches(

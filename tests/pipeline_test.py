@@ -44,6 +44,14 @@ def test_a_seed_gives_the_same_batches_and_another_seed_others(small):
     assert not _equal(batch, next(other))
 
 
+def test_a_step_of_the_data_can_be_gone_to(small):
+  batches, there = _batches(), _batches()
+  for _ in range(7):
+    next(batches)
+  there.seek(7)
+  assert _equal(next(there), next(batches))
+
+
 def test_the_place_in_the_data_can_be_saved_across_epochs(small):
   batches = _batches()
   for _ in range(40):  # Well past the first epoch of 60 users.

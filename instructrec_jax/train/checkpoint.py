@@ -47,6 +47,9 @@ class Batches(Protocol):
   def set_state(self, state: bytes) -> None:
     """Goes to a position, so that the batch after it comes next."""
 
+  def seek(self, step: int) -> None:
+    """Goes from the start to where `step` batches have been returned."""
+
 
 class Checkpoints:
   """The checkpoints of one run; a context manager that waits for its saves."""
@@ -121,9 +124,8 @@ class Checkpoints:
     if (folder / native.DATA).is_dir():
       batches.set_state(_PositionHandler().restore(folder / native.DATA))
     else:
-      logging.info("%s was converted: reading %d batches again.", folder, step)
-      for _ in range(step):
-        next(batches)
+      logging.info("%s was converted: its data begin at step %d.", folder, step)
+      batches.seek(step)
     return TrainState(rest["step"], params, rest["opt_state"])
 
 

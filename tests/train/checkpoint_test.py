@@ -1,6 +1,7 @@
 """Checkpoints come back whole, and say what does not fit."""
 
 import dataclasses
+import shutil
 
 import jax
 import numpy as np
@@ -53,6 +54,17 @@ def test_everything_comes_back(saved):
     again = checkpoints.restore(7, shapes_of(state_of(seed=1)), batches)
   assert_same(again, state)
   assert batches.position == 13
+
+
+def test_a_converted_run_takes_up_the_data_at_its_step(tmp_path):
+  """It has no position: another runner's means nothing to our batches."""
+  with checkpoint.Checkpoints(tmp_path, keep=None) as checkpoints:
+    checkpoints.save(state_of(), toy.Batches())
+  shutil.rmtree(checkpoint.find(tmp_path) / "data")
+  batches = toy.Batches()
+  with checkpoint.Checkpoints(tmp_path, keep=None) as checkpoints:
+    checkpoints.restore(7, shapes_of(state_of()), batches)
+  assert batches.position == 7
 
 
 def test_parameters_load_alone_from_a_run_or_a_step(saved):

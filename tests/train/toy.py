@@ -59,6 +59,9 @@ class Batches:
   def set_state(self, state):
     self.position = int(state)
 
+  def seek(self, step):
+    self.position = step
+
 
 class Writer:
   """Keeps the figures, and prints them if asked to."""

@@ -52,8 +52,9 @@ class T5Config:
     dropout_rate: share of activations dropped in training.
     dtype: of activations, "float32" or "bfloat16". Parameters, norms, softmax
       and logits are float32 always.
-    scan_layers: whether a stack's layers are one scan, which copies their
-      kernels into one array, but is compiled once and needs less memory.
+    scan_layers: whether a stack's layers are one scan, which is compiled once
+      and needs less memory. Parameters that come apart, see stacking.py, are
+      copied into one array for it.
     remat: what is computed again in the gradient, a name out of `REMAT`.
 
   Raises:

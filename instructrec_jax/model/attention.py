@@ -1,8 +1,8 @@
 """Attention that keeps no weights: recomputed in the gradient, in blocks.
 
 Of a layer's weights, [rows, heads, queries, keys], nothing is kept for the
-gradient but the log of each query's normalizer, from which they are computed
-again (Dao et al. 2022, https://arxiv.org/abs/2205.14135, section 3.1,
+gradient but each query's largest logit and normalizer, from which they are
+computed again (Dao et al. 2022, https://arxiv.org/abs/2205.14135, section 3.1,
 here without its tiling of the keys). On one CPU a few rows are done at a time,
 so that what is computed is still in its cache when it is read.
 
@@ -23,7 +23,8 @@ RELPOS_BUCKETS = 32
 RELPOS_MAX_DISTANCE = 128
 MASKED = -1e10  # As in T5X: finite, so that a wholly masked row is no NaN.
 
-# Bytes of weights that are computed at a time on a CPU: about a core's cache.
+# Bytes of weights that are computed at a time on a CPU: with fewer rows it has
+# more programs to start, with more they do not stay in its last cache.
 _BLOCK_BYTES = 16 * 2**20
 
 
@@ -109,7 +110,11 @@ def _logits(causal, q, k, bias, q_segments, k_segments):
 
 
 def _forward(causal, q, k, v, bias, q_segments, k_segments):
-  """Returns what is gathered, and the log of each query's normalizer."""
+  """Returns what is gathered, and each query's largest logit and normalizer.
+
+  Two figures, not the log of their product: where a query sees no key, the
+  largest logit is so far from 0 that its sum with a log rounds the log away.
+  """
   logits = _logits(causal, q, k, bias, q_segments, k_segments)
   largest = jnp.max(logits, axis=-1, keepdims=True)
   weights = jnp.exp(logits - largest)
@@ -120,13 +125,15 @@ def _forward(causal, q, k, v, bias, q_segments, k_segments):
     v,
     preferred_element_type="float32",
   )
-  return (out / total).astype(v.dtype), largest + jnp.log(total)
+  return (out / total).astype(v.dtype), largest, total
 
 
-def _backward(causal, bias, q, k, v, q_segments, k_segments, out, log_z, grad):
+def _backward(
+  causal, bias, q, k, v, q_segments, k_segments, out, largest, total, grad
+):
   """Returns the gradients of q, k, v and the bias for one block."""
   logits = _logits(causal, q, k, bias, q_segments, k_segments)
-  weights = jnp.exp(logits - log_z)
+  weights = jnp.exp(logits - largest) * (1.0 / total)
   into = functools.partial(jnp.einsum, preferred_element_type="float32")
   grad_v = into("nhqm,nhqk->nhmk", weights.astype(v.dtype), grad)
   grad_weights = into("nhqk,nhmk->nhqm", grad, v)

@@ -30,7 +30,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+
+import turns
 
 INPUTS, TITLES, LONGEST, BEAMS, VOCABULARY = 512, 10_000, 30, 10, 32128
 SIZES = {
@@ -273,40 +274,13 @@ class Side:
 
   def take(self) -> None:
     """Decodes once."""
-    print(file=self.process.stdin, flush=True)
-    self.seconds.append(answer(self.process))
-
-
-def start(*arguments: str) -> subprocess.Popen:
-  """Starts this script as a process of its own."""
-  repository = str(Path(__file__).resolve().parents[1])
-  paths = [repository, *filter(None, [os.environ.get("PYTHONPATH")])]
-  return subprocess.Popen(
-    [sys.executable, __file__, *arguments],
-    stdin=subprocess.PIPE,
-    stdout=subprocess.PIPE,
-    text=True,
-    env=os.environ
-    | {
-      "PYTHONPATH": os.pathsep.join(paths),
-      "JAX_PLATFORMS": "cpu",
-      "TF_CPP_MIN_LOG_LEVEL": "3",
-    },
-  )
-
-
-def answer(process: subprocess.Popen):
-  """Returns the next line of a process, or ends with it."""
-  line = process.stdout.readline()
-  if not line:
-    sys.exit(f"{process.args} ended with {process.wait()}")
-  return json.loads(line)
+    self.seconds.append(turns.take(self.process))
 
 
 def begin(name: str, *arguments: str) -> Side | None:
   """Starts a side; None, said aloud, if what it needs is not installed."""
-  process = start("--side", name, *arguments)
-  said = answer(process)
+  process = turns.start(__file__, "--side", name, *arguments)
+  said = turns.answer(process)
   if "absent" in said:
     print(f"{name}: {said['absent']} is not installed")
     return None
@@ -402,7 +376,7 @@ def main() -> None:
       f"{max(milliseconds):8.0f}{side.said['steps']:7}"
       f"{medians[name] / medians['ours']:8.2f}"
     )
-  million = answer(start("--side=million"))
+  million = turns.answer(turns.start(__file__, "--side=million"))
   print(
     f"trie of 1,000,000 titles: {million['nodes']:,} nodes in "
     f"{million['seconds']:.1f} s, {million['gb']:.2f} GB at most"

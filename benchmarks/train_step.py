@@ -18,11 +18,11 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+
+import turns
 
 ROWS, INPUTS, TARGETS, VOCABULARY = 8, 512, 128, 32128
 SIZES = {
@@ -212,32 +212,6 @@ def serve(side: str, dropout_rate: float) -> None:
     print(json.dumps(time.perf_counter() - start), flush=True)
 
 
-def start(side: str, dropout_rate: float) -> subprocess.Popen:
-  """Starts a side's process."""
-  repository = str(Path(__file__).resolve().parents[1])
-  paths = [repository, *filter(None, [os.environ.get("PYTHONPATH")])]
-  return subprocess.Popen(
-    [sys.executable, __file__, "--side", side, f"--dropout={dropout_rate}"],
-    stdin=subprocess.PIPE,
-    stdout=subprocess.PIPE,
-    text=True,
-    env=os.environ
-    | {
-      "PYTHONPATH": os.pathsep.join(paths),
-      "JAX_PLATFORMS": "cpu",
-      "TF_CPP_MIN_LOG_LEVEL": "3",
-    },
-  )
-
-
-def answer(process: subprocess.Popen):
-  """Returns the next line of a side, or ends with it."""
-  line = process.stdout.readline()
-  if not line:
-    sys.exit(f"{process.args} ended with {process.wait()}")
-  return json.loads(line)
-
-
 def ratio(one: float | None, other: float | None) -> float | None:
   """Returns one / other, None where a side is absent."""
   return None if one is None or other is None else round(one / other, 3)
@@ -262,8 +236,8 @@ def main() -> None:
   )
   running, temporaries = {}, {}
   for side in SIDES:
-    process = start(side, args.dropout)
-    first = answer(process)
+    process = turns.start(__file__, "--side", side, f"--dropout={args.dropout}")
+    first = turns.answer(process)
     if "absent" in first:
       print(f"{side}: {first['absent']} is not installed")
       continue
@@ -271,8 +245,7 @@ def main() -> None:
   seconds = {side: [] for side in running}
   for _ in range(args.rounds):
     for side, process in running.items():
-      print(file=process.stdin, flush=True)
-      seconds[side].append(answer(process))
+      seconds[side].append(turns.take(process))
   for process in running.values():
     process.communicate()
 

@@ -3,25 +3,19 @@
 import functools
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import gin
 import jax
 import numpy as np
 import seqio
 import tensorflow as tf
-import tqdm
-from jax.sharding import Mesh
 
-from instructrec_jax import pipeline
+from instructrec_jax import pipeline, scoring
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import evaluator
-from instructrec_jax.model import ranking_model, sharding
-from instructrec_jax.train import checkpoint as checkpoint_lib
-
-Scorer = Callable[..., jax.Array]
+from instructrec_jax.model import ranking_model
 
 
 @gin.configurable(module="instructrec_jax")
@@ -65,8 +59,7 @@ def evaluate(
       f"evaluation runs in one process, this is one of {jax.process_count()}"
     )
   tasks = _ranking_tasks(mixture_or_task_name, split)
-  found = checkpoint_lib.find(checkpoint)
-  params, score, mesh = _scorer(model, found, num_partitions)
+  scorer = scoring.Scorer(model, checkpoint, batch_size, num_partitions)
   runs = seqio.Evaluator(
     mixture_or_task_name,
     pipeline.RankingFeatureConverter(pack=False, apply_length_check=False),
@@ -90,12 +83,14 @@ def evaluate(
       )
 
   def score_fn(requests: tf.data.Dataset) -> Sequence[tuple[int, np.ndarray]]:
-    return _score_all(
-      functools.partial(score, params), requests, batch_size, mesh
-    )
+    # In one batch: a split's requests fit into memory many times over.
+    whole = requests.batch(int(requests.cardinality()))
+    indices, rows = next(whole.as_numpy_iterator())
+    scores_NxC = scorer.score(rows)
+    return list(zip(indices.tolist(), scores_NxC, strict=True))
 
   # Checkpoints of either runner are in folders named by their steps.
-  digits = re.search(r"\d+$", found.name)
+  digits = re.search(r"\d+$", scorer.checkpoint.name)
   step = int(digits[0]) if digits else None
   done, _ = runs.evaluate(compute_metrics=True, score_fn=score_fn, step=step)
   done.result()
@@ -127,56 +122,3 @@ def _ranking_tasks(name: str, split: str) -> list[str]:
         f"{split.partition('_')[0]!r}"
       ) from error
   return [task.name for task in ranking]
-
-
-def _scorer(
-  model: ranking_model.RankingModel, path: os.PathLike, num_partitions: int
-) -> tuple[Any, Scorer, Mesh]:
-  """Returns the parameters on the devices, the compiled scorer, the mesh."""
-  mesh = sharding.make_mesh(num_partitions)
-  shapes = model.parameter_shapes()
-  places = sharding.tree_shardings(mesh, shapes, shapes)
-  like = sharding.placed(shapes, places)
-  params = checkpoint_lib.load_params(path, like)
-  return params, sharding.jit_on_mesh(mesh, model.score_batch), mesh
-
-
-def _score_all(
-  score: Scorer, requests: tf.data.Dataset, batch_size: int, mesh: Mesh
-) -> list[tuple[int, np.ndarray]]:
-  """Scores enumerated requests, in batches of one shape."""
-  indices, rows = _without_padding(requests)
-  total = len(indices)
-  scores_NxC = []
-  with tqdm.tqdm(total=total, unit="request", disable=None) as bar:
-
-    def collect(scores_BxC: jax.Array) -> None:
-      scores_NxC.append(np.asarray(scores_BxC))
-      bar.update(min(batch_size, total - bar.n))
-
-    pending = None
-    for start in range(0, total, batch_size):
-      # The last batch is filled up with rows that are cut off again below.
-      batch_rows = np.arange(start, start + batch_size) % total
-      batch = {name: values[batch_rows] for name, values in rows.items()}
-      scores_BxC = score(sharding.put_batch(mesh, batch))
-      if pending is not None:
-        collect(pending)  # While the devices score this one.
-      pending = scores_BxC
-    collect(pending)
-  return list(zip(indices.tolist(), np.concatenate(scores_NxC), strict=False))
-
-
-def _without_padding(
-  requests: tf.data.Dataset,
-) -> tuple[np.ndarray, pipeline.Batch]:
-  """Reads requests whole, and cuts the columns that hold nothing but padding.
-
-  Lengths are what may be used; titles are mostly much shorter.
-  """
-  whole = requests.batch(int(requests.cardinality()))
-  indices, rows = next(whole.as_numpy_iterator())
-  return indices, {
-    name: tokens[..., : int(tokens.any(tuple(range(tokens.ndim - 1))).sum())]
-    for name, tokens in rows.items()
-  }

@@ -18,6 +18,7 @@ import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
 from instructrec_jax.model import sharding
+from instructrec_jax.model.reductions import sum_rows
 
 RELPOS_BUCKETS = 32
 RELPOS_MAX_DISTANCE = 128
@@ -141,19 +142,11 @@ def _backward(
     grad.astype(jnp.float32) * out.astype(jnp.float32), axis=-1, keepdims=True
   )
   grad_logits = weights * (grad_weights - mean)
-  grad_bias = None if bias is None else _sum_rows(grad_logits)
+  grad_bias = None if bias is None else sum_rows(grad_logits)
   grad_logits = grad_logits.astype(q.dtype)
   grad_q = into("nhqm,nhmk->nhqk", grad_logits, k).astype(q.dtype)
   grad_k = into("nhqm,nhqk->nhmk", grad_logits, q).astype(k.dtype)
   return (grad_q, grad_k, grad_v.astype(v.dtype)), grad_bias
-
-
-def _sum_rows(x: jax.Array) -> jax.Array:
-  """Returns the sum over the first axis."""
-  if sharding.on_one_cpu():
-    # XLA's sum over the first axis takes twenty times as long there.
-    return jnp.tensordot(jnp.ones(len(x), x.dtype), x, axes=1)
-  return jnp.sum(x, axis=0)
 
 
 def _in_blocks(arrays: tuple[jax.Array, ...], rows: int) -> tuple:

@@ -19,6 +19,7 @@ import optax
 
 from instructrec_jax.errors import InputError
 from instructrec_jax.model import stacking
+from instructrec_jax.train import adafactor as adafactor_lib
 
 Schedule = Callable[[jax.Array], jax.Array]
 
@@ -112,12 +113,12 @@ def adafactor(
 
   def make(learning_rate: jax.Array) -> optax.GradientTransformation:
     return stacking.per_layer(
-      optax.adafactor(
+      adafactor_lib.adafactor(
         learning_rate,
-        decay_rate=decay_rate,
-        clipping_threshold=clipping_threshold,
-        multiply_by_parameter_scale=multiply_by_parameter_scale,
-        weight_decay_rate=weight_decay_rate,
+        decay_rate,
+        clipping_threshold,
+        multiply_by_parameter_scale,
+        weight_decay_rate,
       )
     )
 

@@ -105,7 +105,9 @@ def make_train_step(
       grads, metrics = _gradients(
         model, state.params, batch, dropout_rng, num_microbatches or 1, mesh
       )
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+      updates, opt_state = optimizer.update(
+        grads, state.opt_state, state.params
+      )
     params = optax.apply_updates(state.params, updates)
     one = jnp.float32(1)
     metrics |= {

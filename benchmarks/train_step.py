@@ -83,7 +83,7 @@ def _ready(lowered, *arguments) -> tuple[Step, float]:
 
 def ours(dropout_rate: float) -> tuple[Step, float]:
   """The step of `instructrec train`."""
-  from instructrec_jax.model import network, ranking_model, sharding
+  from instructrec_jax.model import network, ranking_model, sharding, stacking
   from instructrec_jax.train import optimizer, step
 
   config = network.T5Config(VOCABULARY, dropout_rate=dropout_rate, **SIZES)
@@ -93,6 +93,8 @@ def ours(dropout_rate: float) -> tuple[Step, float]:
   shapes = step.state_shapes(model, adafactor)
   places = sharding.tree_shardings(mesh, shapes.params, shapes)
   state = step.make_state(model, adafactor, 0, places)
+  stack, _, places = stacking.converters(places)  # As while it trains.
+  state = stack(state)
   train_step = step.make_train_step(model, adafactor, 0, mesh, places)
   batch = sharding.put_batch(mesh, packed_batch())
   return _ready(train_step.lower(state, batch), state, batch)

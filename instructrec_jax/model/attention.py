@@ -1,32 +1,27 @@
-"""Attention that keeps no weights: recomputed in the gradient, in blocks.
+"""Attention that keeps no weights: recomputed in the gradient.
 
 Of a layer's weights, [rows, heads, queries, keys], nothing is kept for the
 gradient but each query's largest logit and normalizer, from which they are
 computed again (Dao et al. 2022, https://arxiv.org/abs/2205.14135, section 3.1,
-here without its tiling of the keys). On one CPU a few rows are done at a time,
-so that what is computed is still in its cache when it is read.
+here without its tiling of the keys). On one CPU the queries are taken in
+blocks, each with the keys that it sees, see windows.py.
 
 Shapes are suffixes of the letters that network.py lists, and N is rows.
 """
 
 import functools
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
-from instructrec_jax.model import sharding
+from instructrec_jax.model import sharding, windows
 from instructrec_jax.model.reductions import sum_rows
 
 RELPOS_BUCKETS = 32
 RELPOS_MAX_DISTANCE = 128
 MASKED = -1e10  # As in T5X: finite, so that a wholly masked row is no NaN.
-
-# Bytes of weights that are computed at a time on a CPU: with fewer rows it has
-# more programs to start, with more they do not stay in its last cache.
-_BLOCK_BYTES = 16 * 2**20
 
 
 def relative_position_bucket(
@@ -77,46 +72,52 @@ def attend(
     k_segments_NxM: int32.
     causal: whether keys after the query are hidden.
   """
-  rows = _rows_at_a_time(q_NxHxQxK.shape, k_NxHxMxK.shape[2])
+  shape = _shape_of_blocks(*q_NxHxQxK.shape[:3], k_NxHxMxK.shape[2])
   return _attend(
-    rows,
+    shape,
     causal,
     q_NxHxQxK,
     k_NxHxMxK,
     v_NxHxMxK,
     bias_HxQxM,
-    q_segments_NxQ,
-    k_segments_NxM,
+    q_segments_NxQ[:, None, :, None],
+    k_segments_NxM[:, None, :, None],
   )
 
 
-def _rows_at_a_time(q_shape: tuple[int, ...], num_keys: int) -> int:
-  """Returns how many of the N rows to do at a time: a divisor of N."""
-  n, heads, queries, _ = q_shape
+def _shape_of_blocks(
+  rows: int, heads: int, queries: int, keys: int
+) -> tuple[int, int] | None:
+  """Returns the rows and queries to do at a time, or None for all at once."""
   if not sharding.on_one_cpu():
-    return n  # Rows that are split over devices cannot be taken in turns.
-  fitting = max(1, _BLOCK_BYTES // (4 * heads * queries * num_keys))
-  return max(d for d in range(1, min(fitting, n) + 1) if n % d == 0)
+    return None  # Rows that are split over devices cannot be taken in turns.
+  shape = windows.shape_of_blocks(rows, heads, queries, keys)
+  return None if shape == (rows, queries) else shape
 
 
-def _logits(causal, q, k, bias, q_segments, k_segments):
-  """Returns the masked logits, float32 [n, H, Q, M]."""
+# In what follows segments are [N, 1, Q, 1] and [N, 1, M, 1], and `ahead` says
+# how many positions the first query is after the first key.
+
+
+def _logits(causal, ahead, q, k, bias, q_segments, k_segments):
+  """Returns the masked logits, float32 [N, H, Q, M]."""
   logits = jnp.einsum("nhqk,nhmk->nhqm", q, k, preferred_element_type="float32")
   if bias is not None:
     logits += bias[None]
-  seen = q_segments[:, None, :, None] == k_segments[:, None, None, :]
+  seen = q_segments == k_segments.swapaxes(2, 3)
   if causal:
-    seen &= np.tri(*logits.shape[-2:], dtype=bool)[None, None]
+    Q, M = logits.shape[-2:]
+    seen &= (ahead + jnp.arange(Q)[:, None] >= jnp.arange(M)[None])[None, None]
   return jnp.where(seen, logits, MASKED)
 
 
-def _forward(causal, q, k, v, bias, q_segments, k_segments):
+def _forward(causal, ahead, bias, q, k, v, q_segments, k_segments):
   """Returns what is gathered, and each query's largest logit and normalizer.
 
   Two figures, not the log of their product: where a query sees no key, the
   largest logit is so far from 0 that its sum with a log rounds the log away.
   """
-  logits = _logits(causal, q, k, bias, q_segments, k_segments)
+  logits = _logits(causal, ahead, q, k, bias, q_segments, k_segments)
   largest = jnp.max(logits, axis=-1, keepdims=True)
   weights = jnp.exp(logits - largest)
   total = jnp.sum(weights, axis=-1, keepdims=True)
@@ -130,10 +131,21 @@ def _forward(causal, q, k, v, bias, q_segments, k_segments):
 
 
 def _backward(
-  causal, bias, q, k, v, q_segments, k_segments, out, largest, total, grad
+  causal,
+  ahead,
+  bias,
+  q,
+  k,
+  v,
+  q_segments,
+  k_segments,
+  out,
+  largest,
+  total,
+  grad,
 ):
-  """Returns the gradients of q, k, v and the bias for one block."""
-  logits = _logits(causal, q, k, bias, q_segments, k_segments)
+  """Returns the gradients of q, k, v and the bias."""
+  logits = _logits(causal, ahead, q, k, bias, q_segments, k_segments)
   weights = jnp.exp(logits - largest) * (1.0 / total)
   into = functools.partial(jnp.einsum, preferred_element_type="float32")
   grad_v = into("nhqm,nhqk->nhmk", weights.astype(v.dtype), grad)
@@ -146,54 +158,75 @@ def _backward(
   grad_logits = grad_logits.astype(q.dtype)
   grad_q = into("nhqm,nhmk->nhqk", grad_logits, k).astype(q.dtype)
   grad_k = into("nhqm,nhqk->nhmk", grad_logits, q).astype(k.dtype)
-  return (grad_q, grad_k, grad_v.astype(v.dtype)), grad_bias
+  return grad_q, grad_k, grad_v.astype(v.dtype), grad_bias
 
 
-def _in_blocks(arrays: tuple[jax.Array, ...], rows: int) -> tuple:
-  return tuple(x.reshape(-1, rows, *x.shape[1:]) for x in arrays)
+def _forward_in_blocks(shape, causal, bias, q, k, v, q_segments, k_segments):
+  """Returns what `_forward` does of everything."""
+
+  def block(block, outputs):
+    parts = _forward(
+      causal,
+      block.query - block.key,
+      None if bias is None else block.of_bias(bias),
+      *(block.of_queries(q), block.of_keys(k), block.of_keys(v)),
+      *(block.of_queries(q_segments), block.of_keys(k_segments)),
+    )
+    return tuple(map(block.put_queries, outputs, parts))
+
+  figure = jnp.zeros((*q.shape[:3], 1), jnp.float32)
+  outputs = jnp.zeros((*q.shape[:3], v.shape[3]), v.dtype), figure, figure
+  return windows.for_each(block, outputs, shape, q_segments, k_segments, causal)
 
 
-def _whole(arrays: tuple[jax.Array, ...]) -> tuple:
-  return tuple(x.reshape(-1, *x.shape[2:]) for x in arrays)
+def _backward_in_blocks(
+  shape, causal, bias, q, k, v, q_segments, k_segments, *of_queries
+):
+  """Returns what `_backward` does of everything."""
 
+  def block(block, grads):
+    grad_q, grad_k, grad_v, grad_bias = grads
+    of_q, of_k, of_v, of_bias = _backward(
+      causal,
+      block.query - block.key,
+      None if bias is None else block.of_bias(bias),
+      *(block.of_queries(q), block.of_keys(k), block.of_keys(v)),
+      *(block.of_queries(q_segments), block.of_keys(k_segments)),
+      *map(block.of_queries, of_queries),
+    )
+    return (
+      block.put_queries(grad_q, of_q),
+      block.add_keys(grad_k, of_k),
+      block.add_keys(grad_v, of_v),
+      None if bias is None else block.add_bias(grad_bias, of_bias),
+    )
 
-def _map_rows(function: Callable, arrays: tuple, rows: int) -> tuple:
-  """Returns function(*arrays), computed `rows` rows at a time."""
-  if rows == len(arrays[0]):
-    return function(*arrays)
-  blocks = _in_blocks(arrays, rows)
-  return _whole(jax.lax.map(lambda block: function(*block), blocks))
+  zeros = jax.tree.map(jnp.zeros_like, (q, k, v, bias))
+  return windows.for_each(block, zeros, shape, q_segments, k_segments, causal)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _attend(rows, causal, q, k, v, bias, q_segments, k_segments):
-  return _attend_forward(rows, causal, q, k, v, bias, q_segments, k_segments)[0]
+def _attend(shape, causal, q, k, v, bias, q_segments, k_segments):
+  arrays = q, k, v, bias, q_segments, k_segments
+  return _attend_forward(shape, causal, *arrays)[0]
 
 
-def _attend_forward(rows, causal, q, k, v, bias, q_segments, k_segments):
-  def block(q, k, v, q_segments, k_segments):
-    return _forward(causal, q, k, v, bias, q_segments, k_segments)
-
-  inputs = q, k, v, q_segments, k_segments
-  outputs = _map_rows(block, inputs, rows)
+def _attend_forward(shape, causal, q, k, v, bias, q_segments, k_segments):
+  inputs = bias, q, k, v, q_segments, k_segments
+  if shape is None:
+    outputs = _forward(causal, 0, *inputs)
+  else:
+    outputs = _forward_in_blocks(shape, causal, *inputs)
   outputs = tuple(checkpoint_name(x, "attended") for x in outputs)
-  return outputs[0], (bias, *inputs, *outputs)
+  return outputs[0], (*inputs, *outputs)
 
 
-def _attend_backward(rows, causal, kept, grad):
-  bias, *arrays = kept
-  arrays = (*arrays, grad)
-  if rows == len(grad):
-    grads, grad_bias = _backward(causal, bias, *arrays)
-    return *grads, grad_bias, None, None
-
-  def block(total, part):
-    grads, grad_bias = _backward(causal, bias, *part)
-    return None if bias is None else total + grad_bias, grads
-
-  zero = None if bias is None else jnp.zeros_like(bias)
-  grad_bias, grads = jax.lax.scan(block, zero, _in_blocks(arrays, rows))
-  return *_whole(grads), grad_bias, None, None
+def _attend_backward(shape, causal, kept, grad):
+  if shape is None:
+    grads = _backward(causal, 0, *kept, grad)
+  else:
+    grads = _backward_in_blocks(shape, causal, *kept, grad)
+  return *grads, None, None
 
 
 _attend.defvjp(_attend_forward, _attend_backward)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from instructrec_jax.model import reductions
+from instructrec_jax.model import reductions, sharding
 
 # Shazeer & Stern 2018, https://arxiv.org/abs/1804.04235, algorithm 6.
 _SQUARE_EPSILON = 1e-30
@@ -113,6 +113,9 @@ def _second_moment(
 def _mean_square(x: jax.Array, axis: int) -> jax.Array:
   if axis == 0:
     return reductions.sum_rows(x, jnp.square) / len(x)
+  if sharding.on_one_cpu():
+    # Else XLA squares once for both axes, and writes the squares to memory.
+    x = jax.lax.optimization_barrier(x)
   return jnp.mean(jnp.square(x), axis)
 
 

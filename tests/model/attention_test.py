@@ -7,7 +7,7 @@ import pytest
 
 from instructrec_jax.model import attention, sharding
 
-N, H, Q, M, K = 6, 3, 5, 7, 4
+N, H, Q, M, K = 6, 3, 8, 12, 4
 
 
 def arrays(causal=False):
@@ -39,16 +39,16 @@ def formula(q, k, v, bias, q_segments, k_segments, causal):
   return jnp.einsum("nhqm,nhmk->nhqk", weights, v)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 6])
+@pytest.mark.parametrize("shape", [None, (1, Q), (2, 2), (6, 4)])
 @pytest.mark.parametrize(("with_bias", "causal"), [(1, 0), (0, 0), (1, 1)])
 def test_values_and_gradients_equal_the_formula(
-  monkeypatch, rows, with_bias, causal
+  monkeypatch, shape, with_bias, causal
 ):
-  """In blocks of any number of rows, also where a query sees no key."""
+  """In blocks of any shape, also where a query sees no key."""
   qkv, bias, segments = arrays(causal)
   bias = bias if with_bias else None
   target = np.random.default_rng(1).normal(size=(N, H, Q, K)).astype("float32")
-  monkeypatch.setattr(attention, "_rows_at_a_time", lambda *_: rows)
+  monkeypatch.setattr(attention, "_shape_of_blocks", lambda *_: shape)
 
   def run(function):
     def loss(qkv, bias):
@@ -65,12 +65,18 @@ def test_values_and_gradients_equal_the_formula(
 
 
 @pytest.mark.parametrize(
-  ("shape", "keys", "rows"),
-  [((8, 6, 512, 64), 512, 2), ((8, 6, 128, 64), 512, 8), ((8, 4, 8, 4), 9, 8)],
+  ("shape", "keys", "block"),
+  [
+    ((8, 6, 512, 64), 512, (1, 256)),
+    ((8, 6, 128, 64), 512, (1, 64)),
+    ((8, 16, 512, 64), 512, (1, 128)),
+    ((12, 6, 128, 64), 128, (6, 128)),
+    ((8, 4, 8, 4), 9, None),
+  ],
 )
-def test_one_cpu_takes_what_its_cache_holds(shape, keys, rows):
+def test_one_cpu_takes_what_its_cache_holds(shape, keys, block):
   one = sharding.make_mesh(1, jax.devices()[:1])
   with sharding.on_mesh(one):
-    assert attention._rows_at_a_time(shape, keys) == rows
+    assert attention._shape_of_blocks(*shape[:3], keys) == block
   with sharding.on_mesh(sharding.make_mesh(1)):
-    assert attention._rows_at_a_time(shape, keys) == shape[0]
+    assert attention._shape_of_blocks(*shape[:3], keys) is None

@@ -7,6 +7,8 @@ large as the logits, and adds up the gradients of its two terms in a third.
 import jax
 import jax.numpy as jnp
 
+from instructrec_jax.model import sharding
+
 
 @jax.custom_vjp
 def token_log_likelihood(
@@ -27,6 +29,8 @@ def token_log_likelihood(
 
 def target_logit(logits: jax.Array, targets: jax.Array) -> jax.Array:
   """Returns the logit of each target, float32 [...]; see above."""
+  if sharding.on_one_cpu():
+    return jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
   # A comparison and a sum fuse into one pass, also where V is sharded; taking
   # along the axis would gather V.
   return jnp.sum(jnp.where(_at_target(logits, targets), logits, 0.0), axis=-1)

@@ -108,10 +108,11 @@ def make_train_step(
       updates, opt_state = optimizer.update(
         grads, state.opt_state, state.params
       )
+      norm = _norm(grads)
     params = optax.apply_updates(state.params, updates)
     one = jnp.float32(1)
     metrics |= {
-      "grad_norm": clu_metrics.Average(optax.tree.norm(grads), one),
+      "grad_norm": clu_metrics.Average(norm, one),
       "learning_rate": clu_metrics.Average(
         jnp.float32(optimizer_lib.learning_rate(opt_state)), one
       ),
@@ -124,6 +125,14 @@ def make_train_step(
     out_shardings=(shardings, NamedSharding(mesh, PartitionSpec())),
     donate_argnums=0,
   )
+
+
+def _norm(grads: Any) -> jax.Array:
+  if sharding.on_one_cpu():
+    # Else XLA squares once for this and the optimizer, and writes the squares
+    # to memory.
+    grads = jax.lax.optimization_barrier(grads)
+  return optax.tree.norm(grads)
 
 
 def _gradients(

@@ -39,7 +39,10 @@ def adafactor(
     weight_decay_rate: share of each parameter taken off in a step, or None.
   """
   init = optax.adafactor(
-    learning_rate, weight_decay_rate=weight_decay_rate
+    learning_rate,
+    clipping_threshold=clipping_threshold,
+    multiply_by_parameter_scale=multiply_by_parameter_scale,
+    weight_decay_rate=weight_decay_rate,
   ).init
 
   def update(grads: Any, state: Any, params: Any) -> tuple[Any, Any]:

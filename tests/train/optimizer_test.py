@@ -1,11 +1,14 @@
 """Optimizers against T5X's and by hand; schedules at their corners."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
+from instructrec_jax.model import sharding
 from instructrec_jax.train import optimizer
 
 
@@ -43,6 +46,49 @@ def test_adafactor_equals_t5x(weight_decay_rate):
     np.testing.assert_allclose(
       value, expected.target[name], rtol=1e-5, atol=1e-9, err_msg=name
     )
+
+
+@pytest.mark.parametrize("devices", [1, 8])
+@pytest.mark.parametrize(
+  "settings",
+  [
+    {},
+    {"decay_rate": 0.7, "clipping_threshold": None, "weight_decay_rate": 0.02},
+    {"clipping_threshold": 0.5, "multiply_by_parameter_scale": False},
+  ],
+)
+def test_adafactor_equals_optax(settings, devices):
+  """Values and state, also in the ways that one CPU takes."""
+  rng = np.random.default_rng(0)
+  shapes = {"wide": (130, 9000), "tall": (9000, 130), "vector": (200,)}
+  grads = [
+    {
+      name: jnp.float32(rng.normal(size=shape))
+      for name, shape in shapes.items()
+    }
+    for _ in range(3)
+  ]
+  defaults = {"decay_rate": 0.8, "multiply_by_parameter_scale": True}
+
+  def train(transform):
+    params = jax.tree.map(lambda x: 0.1 * x, grads[0])
+    state = transform.init(params)
+    mesh = sharding.make_mesh(1, jax.devices()[:devices])
+    with sharding.on_mesh(mesh):
+      for grad in grads:
+        updates, state = jax.jit(transform.update)(grad, state, params)
+        params = optax.apply_updates(params, updates)
+    return params, state
+
+  expected, moments = train(optax.adafactor(1e-3, **defaults | settings))
+  got, state = train(optimizer.adafactor(**settings))
+  state = state.inner_state
+  assert jax.tree.structure(state) == jax.tree.structure(moments)
+  jax.tree.map(
+    functools.partial(np.testing.assert_allclose, rtol=2e-5, atol=1e-8),
+    (got, state),
+    (expected, moments),
+  )
 
 
 def test_adafactor_by_hand():

@@ -43,7 +43,8 @@ def evaluate(
     mixture_or_task_name: what to evaluate: each task that ranks.
     task_feature_lengths: tokens of "inputs", and of "targets", which a
       candidate's title may have.
-    out: folder for results, <out>/<task>/<step>.
+    out: folder for results, <out>/<task>/<step>; of the catalogue,
+      <out>/catalogue/<task>/<step>.
     split: "validation", "test", or one of their samples, e.g. "test_2k".
     batch_size: requests at a time, over all devices.
     num_partitions: devices that one copy of the parameters is split over.
@@ -71,6 +72,8 @@ def evaluate(
   tasks = _ranking_tasks(mixture_or_task_name, split)
   if rank == "catalogue":
     tasks = catalogue_ranking.matching(tasks)
+    # Beside what may be there of the same task's candidates.
+    out = Path(out, rank)
   scorer = scoring.Scorer(model, checkpoint, batch_size, num_partitions)
   # Checkpoints of either runner are in folders named by their steps.
   digits = re.search(r"\d+$", scorer.checkpoint.name)

@@ -148,16 +148,15 @@ def read_result(folder: Path) -> Result:
   path = folder / METRICS_FILE
   row = _loads(_read(path), str(path))
   fields = {field.name for field in dataclasses.fields(Result)}
-  if isinstance(row, dict):
-    row.setdefault("further", {})  # Results of before there was any.
-  if not isinstance(row, dict) or set(row) != fields:
+  # Results of before there was anything further lack the field.
+  if not isinstance(row, dict) or set(row) | {"further"} != fields:
     found = sorted(row) if isinstance(row, dict) else type(row).__name__
     raise InputError(f"{path}: expected {sorted(fields)}, got {found}")
   for field in ("metrics", "further"):
     try:
       row[field] = {
         name: resampling.Estimate(**_numbers(estimate))
-        for name, estimate in row[field].items()
+        for name, estimate in row.get(field, {}).items()
       }
     except (TypeError, AttributeError) as error:
       raise InputError(

@@ -180,11 +180,13 @@ class Group:
   def heading(self) -> str:
     """What was measured, in a line."""
     first = self.first
-    outcomes = self.systems[0].predictions.outcomes
+    predictions = self.systems[0].predictions
+    outcomes = predictions.outcomes
     relevant = _span(outcomes.relevant)
+    ranked = "items" if predictions.of_catalogue else "candidates"
     return (
       f"{first.dataset}, {self.split}: {first.n:,} requests of "
-      f"{_span(outcomes.sizes)} candidates, "
+      f"{_span(outcomes.sizes)} {ranked}, "
       + ("one of them positive" if relevant == "1" else f"{relevant} relevant")
     )
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -81,6 +81,7 @@ _HISTORIES = st.lists(
   heaviest=st.sampled_from([None, 1, 10**6]),
   rounds=st.sampled_from([0, 1, candidates._ROUNDS]),
 )
+@settings(deadline=None)
 def test_the_target_once_and_nothing_else_the_user_met(
   histories, seed, heaviest, rounds
 ):
@@ -100,6 +101,7 @@ def test_the_target_once_and_nothing_else_the_user_met(
   seed=st.integers(0, 2**32),
   among=st.integers(3, 12),
 )
+@settings(deadline=None)
 def test_the_hardest_are_the_first_that_the_user_has_not_met(
   histories, seed, among
 ):

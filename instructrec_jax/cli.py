@@ -165,6 +165,8 @@ def _baseline(baseline: str, out: str | None, **options) -> None:
   from instructrec_jax.eval import report
 
   where = f"{options['dataset']}_{options['split']}_{baseline}"
+  if options["rank"] != "candidates":
+    where += f"_{options['rank']}"
   folder = Path(out or Path(options["data_dir"]) / "baselines" / where)
   evaluate.evaluate_baseline(baseline=baseline, out=folder, **options)
   print(report.report([folder]))
@@ -239,7 +241,32 @@ _COMMANDS = {
     "tables to records: split, histories, candidates",
     """
   instructrec build ml_100k
-  instructrec build shop --vocabulary_size 8000""",
+  instructrec build shop --vocabulary_size 8000
+  instructrec build shop --candidates popularity --num_negatives 99
+  instructrec build shop --candidates hard --candidates_file retrieved.parquet
+  instructrec build shop --candidates hard --candidates_file scores.npy \\
+    --among 100
+  instructrec build shop --candidates file --candidates_file mine.jsonl
+
+candidates of a validation or test request, drawn once by seed and kept in the
+records, so that they are the same for every system. What is drawn is never
+another item that the user has met:
+  uniform     the target and items drawn uniformly
+  popularity  drawn without replacement, in proportion to how often each was
+              taken in training
+  hard        what a retriever ranks highest; with --among M, drawn uniformly
+              from its first M
+  file        the lists of a file, as they stand there; items in them that the
+              user has met are counted
+A file has a line a user (JSON lines or Parquet), with the ids of the tables,
+best items first:
+  {"user_id": "u1", "items": ["i7", "i2", "i9"]}
+and perhaps "split" (validation or test; else for both) and, of one's own lists,
+"relevant" (those of the items that count as found; else the target). A matrix
+of a retriever's scores, .npy, has the shape [users, items], in the order of
+tables/DATASET/users.parquet and items.parquet.
+To rank the whole catalogue nothing is drawn: `instructrec evaluate` and
+`instructrec baseline` take --rank=catalogue, on any records.""",
   ),
   "cache": (
     _cache,
@@ -262,13 +289,16 @@ _COMMANDS = {
     """
   instructrec evaluate --model_dir=demo/model
   instructrec evaluate --model_dir=runs/games --split=test_2k \\
-    --mixture_or_task_name=instructrec_games_p1_i0_t3""",
+    --mixture_or_task_name=instructrec_games_p1_i0_t3
+  instructrec evaluate --model_dir=runs/games --rank=catalogue \\
+    --gin.NUM_BEAMS=20 --gin.title_trie.same_title="'first'" …""",
   ),
   "baseline": (
     _baseline,
     "rank the same candidates at random or by popularity",
     """
-  instructrec baseline popularity ml_100k --split test""",
+  instructrec baseline popularity ml_100k --split test
+  instructrec baseline popularity ml_100k --rank catalogue""",
   ),
   "report": (
     _report,

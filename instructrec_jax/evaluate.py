@@ -12,9 +12,10 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
-from instructrec_jax import pipeline, scoring
+from instructrec_jax import catalogue_ranking, pipeline, scoring
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import evaluator
+from instructrec_jax.eval.predictions import RANKED
 from instructrec_jax.model import ranking_model
 
 
@@ -30,8 +31,10 @@ def evaluate(
   num_partitions: int = 1,
   system: str = "model",
   seed: int = 0,
+  rank: str = "candidates",
+  exclude_history: bool = True,
 ) -> list[Path]:
-  """Ranks the candidates of every request by likelihood, and measures it.
+  """Ranks items for every request by likelihood, and measures it.
 
   Args:
     model: what scores.
@@ -40,12 +43,18 @@ def evaluate(
     mixture_or_task_name: what to evaluate: each task that ranks.
     task_feature_lengths: tokens of "inputs", and of "targets", which a
       candidate's title may have.
-    out: folder for results, <out>/<task>/<step>.
+    out: folder for results, <out>/<task>/<step>; of the catalogue,
+      <out>/catalogue/<task>/<step>.
     split: "validation", "test", or one of their samples, e.g. "test_2k".
     batch_size: requests at a time, over all devices.
     num_partitions: devices that one copy of the parameters is split over.
     system: the model's name in tables.
     seed: of the bootstrap.
+    rank: the request's "candidates", or the whole "catalogue", out of which the
+      model generates as many items as it has beams (`RankingModel.num_beams`);
+      of tasks that show no candidates.
+    exclude_history: of the catalogue, whether to leave out what a request's
+      user has had before.
 
   Returns:
     The folder of each task's results.
@@ -58,43 +67,59 @@ def evaluate(
     raise InputError(
       f"evaluation runs in one process, this is one of {jax.process_count()}"
     )
+  if rank not in RANKED:
+    raise unknown("choice of what to rank", rank, RANKED)
   tasks = _ranking_tasks(mixture_or_task_name, split)
+  if rank == "catalogue":
+    tasks = catalogue_ranking.matching(tasks)
+    # Beside what may be there of the same task's candidates.
+    out = Path(out, rank)
   scorer = scoring.Scorer(model, checkpoint, batch_size, num_partitions)
-  runs = seqio.Evaluator(
-    mixture_or_task_name,
-    pipeline.RankingFeatureConverter(pack=False, apply_length_check=False),
-    eval_split=split,
-    sequence_length=dict(task_feature_lengths),
-    logger_cls=[
-      functools.partial(
-        evaluator.ResultLogger,
-        system=system,
-        split=split,
-        seed=seed,
-      )
-    ],
-    log_dir=str(out),
-  )
+  # Checkpoints of either runner are in folders named by their steps.
+  digits = re.search(r"\d+$", scorer.checkpoint.name)
+  step = int(digits[0]) if digits else None
   for task in tasks:
-    if not runs.cached_task_datasets[task].cardinality().numpy():
+    runs = seqio.Evaluator(
+      task,
+      pipeline.RankingFeatureConverter(pack=False, apply_length_check=False),
+      eval_split=split,
+      sequence_length=dict(task_feature_lengths),
+      logger_cls=[
+        functools.partial(
+          evaluator.ResultLogger,
+          system=system,
+          split=split,
+          seed=seed,
+        )
+      ],
+      log_dir=str(out),
+    )
+    examples = runs.cached_task_datasets[task]
+    if not examples.cardinality().numpy():
       raise InputError(
         f"{task}: no request of split {split!r} fits "
         f"{dict(task_feature_lengths)} tokens: give longer lengths"
       )
-
-  def score_fn(requests: tf.data.Dataset) -> Sequence[tuple[int, np.ndarray]]:
-    # In one batch: a split's requests fit into memory many times over.
-    whole = requests.batch(int(requests.cardinality()))
-    indices, rows = next(whole.as_numpy_iterator())
-    scores_NxC = scorer.score(rows)
-    return list(zip(indices.tolist(), scores_NxC, strict=True))
-
-  # Checkpoints of either runner are in folders named by their steps.
-  digits = re.search(r"\d+$", scorer.checkpoint.name)
-  step = int(digits[0]) if digits else None
-  done, _ = runs.evaluate(compute_metrics=True, score_fn=score_fn, step=step)
-  done.result()
+    if rank == "catalogue":
+      score_fn = catalogue_ranking.score_fn(
+        scorer, runs.eval_tasks[0], examples, split, exclude_history
+      )
+    else:
+      score_fn = functools.partial(_score, scorer)
+    done, _ = runs.evaluate(compute_metrics=True, score_fn=score_fn, step=step)
+    done.result()
   return [evaluator.result_folder(out, task, step) for task in tasks]
+
+
+def _score(
+  scorer: scoring.Scorer, requests: tf.data.Dataset
+) -> Sequence[tuple[int, np.ndarray]]:
+  """Scores the candidates of requests, for SeqIO's evaluator."""
+  # In one batch: a split's requests fit into memory many times over.
+  whole = requests.batch(int(requests.cardinality()))
+  indices, rows = next(whole.as_numpy_iterator())
+  scores_NxC = scorer.score(rows)
+  return list(zip(indices.tolist(), scores_NxC, strict=True))
 
 
 def _ranking_tasks(name: str, split: str) -> list[str]:

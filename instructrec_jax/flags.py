@@ -39,7 +39,19 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add = added["build"].add_argument
   add("dataset", help="short name of normalized tables")
   add("--seed", type=int, default=0, help="of negatives and orders (0)")
-  add("--num_negatives", type=int, default=9, help="per request (9)")
+  add(
+    "--candidates",
+    default="uniform",
+    help="what stands beside the target in validation and test: uniform, "
+    "popularity, hard, or file; see below (uniform)",
+  )
+  add("--candidates_file", help="of a retriever, or your own; see below")
+  add(
+    "--among",
+    type=int,
+    help="hard: the retriever's first items to draw from (num_negatives)",
+  )
+  add("--num_negatives", type=int, help="of a request, drawn ones (9)")
   add("--max_history", type=int, default=50, help="newest items (50)")
   add(
     "--vocabulary_size",
@@ -100,6 +112,16 @@ def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add("--tfds_data_dir", help="folder of the records (the run's)")
   add("--mixture_or_task_name", help="what to evaluate (the run's mixture)")
   add("--split", help="validation, test, or test_2k for a sample (test)")
+  add(
+    "--rank",
+    help="candidates, or catalogue: the model writes NUM_BEAMS titles (10) out "
+    "of the whole of it, in tasks that show no candidates (candidates)",
+  )
+  add(
+    "--exclude_history",
+    action=argparse.BooleanOptionalAction,
+    help="of the catalogue, leave out what the user has had before (yes)",
+  )
   add("--step", type=int, help="which checkpoint (the newest)")
   add("--batch_size", type=int, help="requests at a time (32)")
   add("--system", help="name in tables (that of MODEL_DIR)")
@@ -172,6 +194,15 @@ def _result_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add("baseline", help="popularity or random")
   add("dataset", help="short name of built records")
   add("--split", default="test", help="validation or test (test)")
+  add(
+    "--rank", default="candidates", help="candidates or catalogue (candidates)"
+  )
+  add(
+    "--exclude_history",
+    action=argparse.BooleanOptionalAction,
+    default=True,
+    help="of the catalogue, leave out what the user has had before (yes)",
+  )
   add("--seed", type=int, default=0, help="of draws and intervals (0)")
   add("--out", help="folder for results (DATA_DIR/baselines/…)")
 

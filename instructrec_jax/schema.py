@@ -85,6 +85,12 @@ RECORD = {
   "candidates": Feature(
     "codes to rank, the target among them; empty in train", is_list=True
   ),
+  "relevant": Feature(
+    "codes of the candidates that count as found, the target among them; empty "
+    "in train; absent where that is the target alone",
+    is_list=True,
+    optional=True,
+  ),
   "rating": Feature("of the target", dtype="float32", optional=True),
   "timestamp": Feature("of the target, in seconds", optional=True),
 }

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import tqdm
 
-from instructrec_jax.model import ranking_model, sharding
+from instructrec_jax.model import beam, ranking_model, sharding, trie
 from instructrec_jax.train import checkpoint as checkpoint_lib
 
 
@@ -45,6 +45,9 @@ class Scorer:
       self.checkpoint, sharding.placed(shapes, places)
     )
     self._score_batch = sharding.jit_on_mesh(self._mesh, model.score_batch)
+    self._recommend_batch = sharding.jit_on_mesh(
+      self._mesh, model.recommend_batch
+    )
 
   def score(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
     """Returns the log-likelihood of every candidate of every request.
@@ -79,6 +82,39 @@ class Scorer:
         pending = scores_BxC
       collect(pending)
     return np.concatenate(scores_NxC)[:total]
+
+  def recommend(
+    self, rows: Mapping[str, np.ndarray], catalogue: trie.Trie
+  ) -> beam.Recommendations:
+    """Generates items out of a catalogue for every request.
+
+    Args:
+      rows: of N requests, what `RankingModel.recommend_batch` takes: int32
+        encoder_input_tokens [N, L], and perhaps excluded_items [N, X].
+      catalogue: the titles.
+
+    Returns:
+      NumPy arrays [N, ...], as many items as the model has beams.
+    """
+    inputs = _without_padding(rows["encoder_input_tokens"])
+    rows = {**rows, "encoder_input_tokens": inputs}
+    # The same on each device, once and for all batches.
+    titles = jax.device_put(
+      catalogue,
+      jax.sharding.NamedSharding(self._mesh, jax.sharding.PartitionSpec()),
+    )
+    total, batch_size = len(inputs), self._batch_size
+    found = []
+    for start in tqdm.trange(0, total, batch_size, unit="batch", disable=None):
+      # As above: the last batch is filled up.
+      batch_rows = np.arange(start, start + batch_size) % total
+      batch = sharding.put_batch(
+        self._mesh, {name: array[batch_rows] for name, array in rows.items()}
+      )
+      found.append(
+        jax.device_get(self._recommend_batch(self._params, batch, titles))
+      )
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:total], *found)
 
 
 def _without_padding(tokens: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from instructrec_jax.vocabulary import RUN_VOCABULARY
 
 @gin.configurable(module="instructrec_jax")
 def title_trie(
-  dataset: str = gin.REQUIRED,
+  dataset: str | Catalogue = gin.REQUIRED,
   same_title: str = "error",
   max_length: int | None = None,
 ) -> trie.Trie:
@@ -19,15 +19,17 @@ def title_trie(
   generates out of.
 
   Args:
-    dataset: short name, e.g. "games".
+    dataset: short name, e.g. "games", or its catalogue.
     same_title: see `trie.build`.
     max_length: see `trie.build`.
 
   Raises:
     InputError: if the dataset is not built, or as `trie.build`.
   """
+  if isinstance(dataset, str):
+    dataset = Catalogue(dataset)
   return trie.from_titles(
-    Catalogue(dataset).items["title"].to_list(),
+    dataset.items["title"].to_list(),
     RUN_VOCABULARY.tokenizer.encode,
     RUN_VOCABULARY.vocab_size,
     same_title=same_title,

@@ -140,7 +140,7 @@ def _ranking_target(output, example, is_target: bool):
   return {
     "instance": int(example["instance"]),
     "user": int(example["user"]),
-    "target": int(example["target_item"]),
+    "target": example["relevant_items"],
     "candidates": example["candidate_items"],
     "attributes": {"template": example["template"].decode()},
   }

@@ -8,6 +8,7 @@ TensorFlow is imported by the functions that need it, so that reading these
 tables, or the command line's help, does not wait for it.
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ import polars as pl
 import tqdm
 
 from instructrec_jax import artifacts, schema
-from instructrec_jax.data import candidates, splits
+from instructrec_jax.data import candidate_kinds, splits
 from instructrec_jax.data.names import (
   RECORDS_VERSION,
   generator,
@@ -33,6 +34,9 @@ TRAIN_ITEMS = "train_items.parquet"
 # Small enough that a shuffle over shards mixes, large enough to read quickly.
 _RECORDS_PER_SHARD = 8192
 _MAX_SHARDS = 256
+# Where a request has fewer candidates than others; codes are never negative.
+ABSENT = -1
+_NOTHING = np.empty(0, np.int64)
 # Where a tf.train.Feature holds values of each type.
 _LISTS = {"int64": "int64_list", "float32": "float_list"}
 
@@ -43,26 +47,38 @@ def build(
   data_dir: str | Path,
   dataset: str,
   seed: int = 0,
-  num_negatives: int = 9,
+  num_negatives: int | None = None,
   max_history: int = 50,
   overwrite: bool = False,
+  candidates: str = "uniform",
+  candidates_file: str | Path | None = None,
+  among: int | None = None,
   extras: Extras | None = None,
   extra_options: Mapping[str, Any] | None = None,
 ) -> artifacts.Manifest:
   """Writes a dataset's records to data_dir/records/instructrec_<dataset>.
 
   `tfds.builder("instructrec_<dataset>", data_dir=data_dir/records)` reads
-  them. Negatives of validation and test are drawn here, once. Each split lies
-  in an order of its own drawn by seed, so that its first records, such as
-  `test[:2000]`, are a uniform sample of it.
+  them. Candidates of validation and test are found here, once, so that they
+  are the same for every system. Each split lies in an order of its own drawn by
+  seed, so that its first records, such as `test[:2000]`, are a uniform sample
+  of it.
 
   Args:
     data_dir: the folder of all datasets.
     dataset: its short name; its tables must be there.
     seed: of the negatives, their places, and the order of records.
-    num_negatives: negatives beside the target of an evaluation record.
+    num_negatives: negatives beside the target of an evaluation record; None
+      for 9, or for as many as a file of one's own has.
     max_history: items of a history, the newest ones.
     overwrite: replace records that were made with other options.
+    candidates: "uniform" draws negatives uniformly, "popularity" in proportion
+      to how often each item was taken in training (see `candidates.draw`),
+      "hard" takes those that a retriever ranks highest, and "file" takes whole
+      lists as they are.
+    candidates_file: of the retriever, or one's own; see `candidate_files`.
+    among: the retriever's first items out of which the negatives are drawn;
+      None for the very first.
     extras: is called with the folder to fill and the catalogue before the
       stage is finished; what it returns is counted in the manifest.
     extra_options: what `extras` depends on, for the manifest.
@@ -71,14 +87,12 @@ def build(
     The manifest.
 
   Raises:
-    InputError: the tables are missing, or too small to split or draw from.
+    InputError: the tables are missing, or too small to split or draw from; or
+      the choice of candidates, or their file, cannot be used.
   """
-  for name, value in (
-    ("num_negatives", num_negatives),
-    ("max_history", max_history),
-  ):
-    if value < 1:
-      raise InputError(f"{name} is {value}: expected at least 1")
+  kind = candidate_kinds.Kind(candidates, num_negatives, candidates_file, among)
+  if max_history < 1:
+    raise InputError(f"max_history is {max_history}: expected at least 1")
   tables = tables_dir(data_dir, dataset)
   source = artifacts.read_manifest(tables, "normalize")
 
@@ -87,17 +101,18 @@ def build(
     items = pl.read_parquet(tables / "items.parquet")
     catalogue = _catalogue(interactions, items)
     catalogue.write_parquet(folder / CATALOGUE)
-    users = pl.read_parquet(tables / "users.parquet", columns=["user"])
+    users = pl.read_parquet(
+      tables / "users.parquet", columns=["user", "user_id"]
+    )
     _train_items(interactions, users).write_parquet(folder / TRAIN_ITEMS)
     counts = _write_splits(
       folder,
       records_name(dataset),
-      interactions,
-      items.height,
+      _Table(interactions, max_history),
       seed,
-      num_negatives,
-      max_history,
+      functools.partial(_find, kind, catalogue, users["user_id"]),
     )
+    counts["items"] = items.height
     if extras is not None:
       counts["extras"] = dict(extras(folder, catalogue))
     return counts
@@ -106,11 +121,11 @@ def build(
     "build",
     records_dir(data_dir, dataset),
     write,
-    inputs={"tables": source["fingerprint"]},
+    inputs={"tables": source["fingerprint"], **kind.inputs()},
     options={
       "dataset": dataset,
-      "num_negatives": num_negatives,
       "max_history": max_history,
+      **kind.options(),
       **(extra_options or {}),
     },
     seed=seed,
@@ -145,21 +160,28 @@ def load_split(
 
   Returns:
     Features by name. Scalars: [n], int64 or float32. Candidates, where the
-    split has them: [n, C]. Each other list: its values, [values], and
-    `<name>_offsets` [n + 1], so that row r is values[offsets[r]:
-    offsets[r + 1]].
+    split has them: [n, C], `ABSENT` after the last of a shorter list. Each
+    other list: its values, [values], and `<name>_offsets` [n + 1], so that row
+    r is values[offsets[r]: offsets[r + 1]].
+
+  Raises:
+    InputError: there is no such split, there are no records, or they were
+      built by another version.
   """
+  return read_split(records_dir(data_dir, dataset), split)
+
+
+def read_split(folder: str | Path, split: str) -> dict[str, np.ndarray]:
+  """Reads a split of the records in a folder; see `load_split`."""
   import tensorflow as tf
 
+  folder = Path(folder)
   if split not in splits.SPLITS:
     raise InputError(
       f"split {split!r} is unknown: one of {', '.join(splits.SPLITS)}"
     )
-  folder = records_dir(data_dir, dataset)
   manifest = artifacts.read_manifest(folder, "build")
-  features = {
-    name: schema.RECORD[name] for name in manifest["counts"]["features"]
-  }
+  features = _features(folder, manifest)
   parsers = {
     name: tf.io.RaggedFeature(feature.dtype, row_splits_dtype=tf.int64)
     if feature.is_list
@@ -183,10 +205,37 @@ def load_split(
       order,
     )
     if name == "candidates" and values.size:
-      arrays[name] = values.reshape(order.size, -1)
+      lengths = np.diff(offsets)
+      here = np.arange(lengths.max()) < lengths[:, None]
+      arrays[name] = np.full(here.shape, ABSENT, np.int64)
+      arrays[name][here] = values
     else:
       arrays |= {name: values, f"{name}_offsets": offsets}
   return arrays
+
+
+def _features(
+  folder: Path, manifest: artifacts.Manifest
+) -> dict[str, schema.Feature]:
+  """Returns what the records have.
+
+  Raises:
+    InputError: it is not what records of this version have.
+  """
+  there = manifest["counts"].get("features", [])
+  wrong = [name for name in there if name not in schema.RECORD] + [
+    name
+    for name, feature in schema.RECORD.items()
+    if not feature.optional and name not in there
+  ]
+  if wrong:
+    needed = [n for n, f in schema.RECORD.items() if not f.optional]
+    raise InputError(
+      f"{folder} holds records of another version: expected the features "
+      f"{needed}, got {there}. Build them anew with `instructrec build "
+      f"{manifest['options']['dataset']} --overwrite`"
+    )
+  return {name: schema.RECORD[name] for name in there}
 
 
 def _rows_in_order(
@@ -220,17 +269,39 @@ def _train_items(
   return every.select(pl.col("items").fill_null([]))
 
 
+def _find(
+  kind: candidate_kinds.Kind,
+  catalogue: pl.DataFrame,
+  user_ids: pl.Series,
+  table: "_Table",
+  rng: np.random.Generator,
+  split: str,
+  target: np.ndarray,
+) -> candidate_kinds.Candidates:
+  """Returns the candidates of the targets in these rows of the table."""
+  if split == "train":
+    return candidate_kinds.Candidates([_NOTHING] * target.size)
+  return kind.find(
+    candidate_kinds.Requests(
+      rng,
+      split,
+      table.user[target],
+      table.item[target].astype(np.int64),
+      (table.user, table.item),
+      catalogue,
+      user_ids,
+    )
+  )
+
+
 def _write_splits(
   folder: Path,
   name: str,
-  interactions: pl.DataFrame,
-  num_items: int,
+  table: "_Table",
   seed: int,
-  num_negatives: int,
-  max_history: int,
+  find: Callable[..., candidate_kinds.Candidates],
 ) -> dict[str, Any]:
   """Writes the shards and TFDS's metadata; returns the counts."""
-  table = _Table(interactions, max_history)
   parts = splits.leave_one_out(table.user)
   empty = [split for split, part in parts.items() if not len(part)]
   if empty:
@@ -239,33 +310,33 @@ def _write_splits(
       f"interactions: a user needs {splits.MIN_INTERACTIONS} to be evaluated "
       "and one more to be trained on"
     )
+  found = {
+    split: find(table, generator(seed, name, split), split, part.target)
+    for split, part in parts.items()
+  }
+  features = table.features(
+    relevant=any(c.relevant is not None for c in found.values())
+  )
   shards, first_instance = {}, 0
   for split, part in parts.items():
     instance = first_instance + np.arange(len(part))
     first_instance += len(part)
-    lists = np.empty((len(part), 0), np.int64)
-    if split != "train":
-      lists = candidates.draw(
-        generator(seed, name, split),
-        table.user[part.target],
-        table.item[part.target],
-        (table.user, table.item),
-        num_items,
-        num_negatives,
-      )
     # Rows are user by user, and readers shuffle within a window only.
     order = generator(seed, name, split, "order").permutation(len(part))
-    part, instance, lists = part[order], instance[order], lists[order]
+    given = {"instance": instance, "candidates": found[split].lists}
+    if "relevant" in features:
+      given["relevant"] = found[split].relevant or [_NOTHING] * len(part)
+    given = {k: [column[row] for row in order] for k, column in given.items()}
     path = folder / f"{name}-{split}"
-    shards[split] = _write_shards(path, table, part, instance, lists)
-  _write_metadata(folder, name, table.features, shards)
+    shards[split] = _write_shards(path, table, part[order], given, features)
+  _write_metadata(folder, name, features, shards)
   lengths = np.bincount(table.user)
   return {
-    "features": table.features,
+    "features": features,
     "records": {split: len(part) for split, part in parts.items()},
     "users": lengths.size,
     "users_not_evaluated": int((lengths < splits.MIN_INTERACTIONS).sum()),
-    "items": num_items,
+    **{f"candidates_of_{s}": c.counts for s, c in found.items() if c.counts},
   }
 
 
@@ -278,37 +349,53 @@ class _Table:
     }
     self.user, self.item = self._columns["user"], self._columns["item"]
     self._max_history = max_history
-    self.features = [
+
+  def features(self, relevant: bool) -> list[str]:
+    """Returns the names of the records' features.
+
+    Args:
+      relevant: whether something says which candidates are relevant.
+    """
+    return [
       name
       for name, feature in schema.RECORD.items()
-      if not feature.optional or name in interactions.columns
+      if not feature.optional
+      or name in self._columns
+      or (relevant and name == "relevant")
     ]
 
   def records(
-    self, part: splits.Instances, instance: np.ndarray, lists: np.ndarray
+    self,
+    part: splits.Instances,
+    given: Mapping[str, Sequence],
+    features: Sequence[str],
   ) -> Iterator[bytes]:
     """Yields serialized records.
 
     Args:
       part: n targets.
-      instance: [n] their running numbers.
-      lists: [n, C] candidates, of which train has none.
+      given: features of theirs that the table does not say: numbers [n], or n
+        lists of them.
+      features: the names of all.
     """
     target = part.target
     length = target - part.first
     newest = target - np.minimum(length, self._max_history)
     columns = {
-      "instance": instance,
       "user": self.user[target],
       "history_length": length,
       "target": self.item[target],
-    }
-    for name in self.features:
-      if schema.RECORD[name].optional:
+    } | given
+    for name in features:
+      if schema.RECORD[name].optional and name in self._columns:
         columns[name] = self._columns[name][target]
     # Python's own numbers, which protobuf takes faster than numpy's.
-    values = {name: zip(c.tolist()) for name, c in columns.items()}
-    values["candidates"] = (row.tolist() for row in lists)
+    values = {
+      name: (row.tolist() for row in column)
+      if schema.RECORD[name].is_list
+      else zip(np.asarray(column).tolist())
+      for name, column in columns.items()
+    }
     values["history"] = (
       self.item[start:end].tolist()
       for start, end in zip(newest.tolist(), target.tolist(), strict=True)
@@ -338,8 +425,8 @@ def _write_shards(
   path: Path,
   table: _Table,
   part: splits.Instances,
-  instance: np.ndarray,
-  lists: np.ndarray,
+  given: Mapping[str, Sequence],
+  features: Sequence[str],
 ) -> list[tuple[int, int]]:
   """Writes records to path.tfrecord-*; returns (records, bytes) by shard."""
   import tensorflow as tf
@@ -353,7 +440,8 @@ def _write_shards(
       rows, size = slice(start, end), 0
       name = f"{path}.tfrecord-{shard:05d}-of-{count:05d}"
       with tf.io.TFRecordWriter(name) as writer:
-        for record in table.records(part[rows], instance[rows], lists[rows]):
+        some = {name: column[rows] for name, column in given.items()}
+        for record in table.records(part[rows], some, features):
           writer.write(record)
           size += len(record)
       written.append((end - start, size))

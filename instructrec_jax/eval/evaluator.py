@@ -6,6 +6,7 @@ each example into a dict with the keys of `TARGET_FIELDS`; the model's
 written by giving `ResultLogger` to the evaluator (SeqIO's or T5X's).
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -18,7 +19,13 @@ import tensorflow as tf
 
 from instructrec_jax.data.names import PREFIX
 from instructrec_jax.errors import InputError
-from instructrec_jax.eval import examples, metrics, resampling, results
+from instructrec_jax.eval import (
+  answer_metrics,
+  examples,
+  metrics,
+  resampling,
+  results,
+)
 from instructrec_jax.eval.predictions import Predictions
 
 # What each target has, and what it may have; see `Predictions.of`.
@@ -40,7 +47,10 @@ def ranking_metric_fn(targets: Targets, scores: Scores) -> dict[str, float]:
       have `OPTIONAL_FIELDS`: the targets' gains, and how many items were ranked
       where the candidates are only the best of them; and attributes, a dict.
     scores: [B, C], the log-likelihood of each candidate, -inf past a
-      request's last one; or a tuple of it and whatever else the model gave.
+      request's last one; or a tuple of it and a dict of whatever else the model
+      gave. If that has "items", [B, C] item codes padded with -1, the scores
+      are those of items that the model has come to by itself, out of "sizes",
+      [B] whole numbers: the targets' candidates are not looked at then.
 
   Returns:
     The mean of each metric, and their number "n".
@@ -59,8 +69,9 @@ def predictions_from(targets: Targets, scores: Scores) -> Predictions:
   Raises:
     InputError: a target lacks a field, or as `Predictions.of`.
   """
+  given = {}
   if isinstance(scores, tuple):
-    scores = scores[0]
+    scores, given = scores
   for number, target in enumerate(targets):
     missing = [name for name in TARGET_FIELDS if name not in target]
     if missing:
@@ -68,26 +79,30 @@ def predictions_from(targets: Targets, scores: Scores) -> Predictions:
         f"target {number}: expected the fields {list(TARGET_FIELDS)}, "
         f"{missing} missing from {sorted(target)}"
       )
-  columns = ([t[name] for t in targets] for name in TARGET_FIELDS)
+  columns = {name: [t[name] for t in targets] for name in TARGET_FIELDS}
   first = targets[0] if targets else {}
+  optional = {
+    argument: [t[name] for t in targets]
+    for name, argument in OPTIONAL_FIELDS.items()
+    if name in first
+  }
+  if "items" in given:
+    columns["candidates"] = [row[row >= 0] for row in given["items"]]
+    optional["sizes"] = given["sizes"]
   return Predictions.of(
-    *columns,
-    np.asarray(scores),
+    **columns,
+    scores=np.asarray(scores),
     attributes={
       name: [t["attributes"][name] for t in targets]
       for name in first.get("attributes", {})
     },
-    **{
-      argument: [t[name] for t in targets]
-      for name, argument in OPTIONAL_FIELDS.items()
-      if name in first
-    },
+    **optional,
   )
 
 
 @gin.configurable
 class ResultLogger(seqio.Logger):
-  """Writes metrics.json, predictions.jsonl and examples.jsonl for each task.
+  """Writes what `results.write` does, and examples.jsonl, for each task.
 
   They lie in <output_dir>/<task>/<step>, or <output_dir>/<task> for an
   evaluation that has no step.
@@ -117,32 +132,68 @@ class ResultLogger(seqio.Logger):
     """Called by the evaluator once a task, after its metrics.
 
     Raises:
-      InputError: the task has no scores, or as `Predictions.of`.
+      InputError: the task has nothing to write, or as `Predictions.of`.
     """
-    del metrics  # They follow from targets and scores.
-    if not inferences or "score" not in inferences or targets is None:
+    del metrics  # They follow from targets and inferences.
+    if targets is None or not {"score", "prediction"} & set(inferences or ()):
       raise InputError(
-        f"task {task_name!r}: expected scores to write; its metric_fns must "
-        "include ranking_metric_fn"
+        f"task {task_name!r}: expected scores to write, or texts; its "
+        "metric_fns must include ranking_metric_fn, or one of answer_metrics"
       )
     # Evaluators without a step say None or -1.
     step = None if step is None or step < 0 else int(step)
-    predictions = predictions_from(targets, inferences["score"])
     task = seqio.TaskRegistry.get(task_name)
+    found = _measured(task, targets, inferences, self._description["seed"])
     source = task.source
-    result = results.Result.of(
-      predictions,
-      task=task_name,
-      dataset=_dataset_of(source) or task_name,
-      step=step,
-      skipped=_skipped(source, self._description["split"], predictions.n),
-      **self._description,
-    )
+    description = self._description | {
+      "task": task_name,
+      "dataset": dataset_of(source) or task_name,
+      "step": step,
+      "skipped": _skipped(source, self._description["split"], len(targets)),
+      "further": found.further,
+    }
+    if found.predictions is not None:
+      result = results.Result.of(found.predictions, **description)
+    else:
+      result = results.Result(
+        n=len(targets),
+        requests=found.answers.fingerprint(),
+        metrics={},
+        chance={},
+        **description,
+      )
     folder = result_folder(self.output_dir, task_name, step)
-    results.write(folder, result, predictions)
-    texts = _texts(dataset, task, examples.chosen(predictions.instances))
-    if texts:
-      examples.write(folder, texts)
+    results.write(folder, result, found.predictions, found.answers)
+    if found.predictions is not None:
+      instances = found.predictions.instances
+      texts = _texts(dataset, task, examples.chosen(instances))
+      if found.predictions.of_catalogue:  # Which is not what a text lists.
+        texts = [dataclasses.replace(text, candidates=[]) for text in texts]
+      if texts:
+        examples.write(folder, texts)
+
+
+def _measured(
+  task: seqio.Task,
+  targets: Targets,
+  inferences: Mapping[str, Any],
+  seed: int,
+) -> answer_metrics.Measured:
+  """Returns what a task's metrics say together."""
+  own = [
+    metric
+    for metric in task.metric_fns
+    if isinstance(metric, answer_metrics.METRICS)
+  ]
+  if not own:
+    predictions = predictions_from(targets, inferences["score"])
+    return answer_metrics.Measured({}, None, predictions)
+  found = [metric.measured(targets, inferences, seed) for metric in own]
+  return answer_metrics.Measured(
+    {name: e for one in found for name, e in one.further.items()},
+    next((one.answers for one in found if one.answers is not None), None),
+    next((one.predictions for one in found if one.predictions), None),
+  )
 
 
 def result_folder(out: str | PathLike, task: str, step: int | None) -> Path:
@@ -173,7 +224,7 @@ def _texts(
   ]
 
 
-def _dataset_of(source: seqio.DataSource) -> str | None:
+def dataset_of(source: seqio.DataSource) -> str | None:
   """Returns the dataset of TFDS records; None for any other source."""
   if not isinstance(source, seqio.TfdsDataSource):
     return None

@@ -19,7 +19,7 @@ from instructrec_jax.eval.slices import Slice, slices
 # what others are held against, and is not the best of them.
 OPTIMUM = "optimum"
 # Recommendations that are looked at together, a request.
-_EXPOSED = (1, 5)
+_EXPOSED = (1, 5, 10)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,11 +180,13 @@ class Group:
   def heading(self) -> str:
     """What was measured, in a line."""
     first = self.first
-    outcomes = self.systems[0].predictions.outcomes
+    predictions = self.systems[0].predictions
+    outcomes = predictions.outcomes
     relevant = _span(outcomes.relevant)
+    ranked = "items" if predictions.of_catalogue else "candidates"
     return (
       f"{first.dataset}, {self.split}: {first.n:,} requests of "
-      f"{_span(outcomes.sizes)} candidates, "
+      f"{_span(outcomes.sizes)} {ranked}, "
       + ("one of them positive" if relevant == "1" else f"{relevant} relevant")
     )
 
@@ -195,6 +197,11 @@ class Group:
     if self.constant:
       names = ", ".join(map(str.upper, self.constant))
       notes.append(f"{names} not shown: 1 for any scorer on so few candidates.")
+    if self.systems[0].predictions.of_catalogue:
+      notes.append(
+        "Ranked out of the whole catalogue, less what is left out by request; "
+        "a target that is not among the items found counts as the last."
+      )
     if self.optimum is not None:
       notes.append(
         f"{self.optimum.label}: the best to expect of any scorer that is told "
@@ -220,11 +227,11 @@ def load(
   baseline: str | None = None,
   data_dir: str | Path | None = None,
 ) -> list[Group]:
-  """Reads result folders, and groups what may be compared.
+  """Reads result folders in which items are ranked, and groups them.
 
-  Systems of one dataset and split that did not answer the same requests (one
-  may have left out what is too long for it) are compared on those they share;
-  the notes of the group say so.
+  What may be compared is a group. Systems of one dataset and split that did not
+  answer the same requests (one may have left out what is too long for it) are
+  compared on those they share; the notes of the group say so.
 
   Args:
     folders: folders with a metrics.json and predictions.jsonl each, or folders
@@ -237,17 +244,23 @@ def load(
     InputError: there is no folder, one cannot be read, its two files are not
       of one evaluation, or a name is unknown.
   """
-  paths = list(
-    dict.fromkeys(path for folder in folders for path in _results_in(folder))
-  )
-  if not paths:
-    raise InputError("nothing to report: no result folder was given")
+  paths = [
+    path
+    for path in result_folders(folders)
+    if (path / results.PREDICTIONS_FILE).exists()
+    or not (path / results.ANSWERS_FILE).exists()
+  ]
   read = [_read(path, names) for path in paths]
 
   def posed(system: System) -> tuple:
     result = system.result
-    sizes = system.predictions.sizes
-    return result.dataset, _whole(result.split), int(sizes.max(initial=0))
+    # A catalogue's size may differ from request to request.
+    size = (
+      np.inf
+      if system.predictions.of_catalogue
+      else int(system.predictions.sizes.max(initial=0))
+    )
+    return result.dataset, _whole(result.split), size
 
   buckets = itertools.groupby(sorted(read, key=posed), key=posed)
   groups = [
@@ -259,6 +272,20 @@ def load(
     labels = {name for g in groups for s in g.systems for name in _names(s)}
     raise unknown("baseline among the results:", baseline, labels)
   return groups
+
+
+def result_folders(folders: Sequence[str | Path]) -> list[Path]:
+  """Returns the result folders at or below some folders, each once.
+
+  Raises:
+    InputError: no folder was given.
+  """
+  paths = list(
+    dict.fromkeys(path for folder in folders for path in _results_in(folder))
+  )
+  if not paths:
+    raise InputError("nothing to report: no result folder was given")
+  return paths
 
 
 def _results_in(folder: str | Path) -> list[Path]:

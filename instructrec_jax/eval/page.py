@@ -10,6 +10,7 @@ import numpy as np
 from instructrec_jax.eval import calibration, examples, figures, tables
 from instructrec_jax.eval.background import Background
 from instructrec_jax.eval.exposure import best_first
+from instructrec_jax.eval.further import Further
 from instructrec_jax.eval.groups import Group, System
 from instructrec_jax.eval.metrics import Outcomes
 
@@ -62,13 +63,16 @@ class Example:
 
 
 def render(
-  groups: Sequence[Group], losses: tuple[np.ndarray, np.ndarray] | None
+  groups: Sequence[Group],
+  losses: tuple[np.ndarray, np.ndarray] | None,
+  further: Sequence[Further] = (),
 ) -> str:
   """Returns the page.
 
   Args:
     groups: the systems, grouped by what may be compared.
     losses: steps and losses of a training run; None for no curve.
+    further: figures that are no ranking's.
 
   Raises:
     InputError: a system's examples cannot be read.
@@ -83,6 +87,7 @@ def render(
   environment.filters["title"] = tables.title
   return environment.get_template("report.html.j2").render(
     sections=[_section(group) for group in groups],
+    further=[(one, tables.further_table(one)) for one in further],
     loss=None if losses is None else _loss(*losses),
     not_comparable=tables.NOT_COMPARABLE if len(groups) > 1 else None,
   )

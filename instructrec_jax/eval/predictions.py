@@ -15,6 +15,8 @@ import numpy as np
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.metrics import Outcomes
 
+# What a request's items are ranked among.
+RANKED = ("candidates", "catalogue")
 # Stands among the candidates where a request has fewer candidates than others;
 # item codes are never negative.
 ABSENT = -1
@@ -128,6 +130,11 @@ class Predictions:
   def mask(self) -> np.ndarray:
     """Where there is a candidate, bool [B, C]."""
     return self.candidates != ABSENT
+
+  @property
+  def of_catalogue(self) -> bool:
+    """Whether candidates are only the best of all that was ranked."""
+    return bool((self.sizes > self.mask.sum(axis=1)).any())
 
   @functools.cached_property
   def outcomes(self) -> Outcomes:

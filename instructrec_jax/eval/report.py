@@ -8,6 +8,7 @@ import numpy as np
 
 from instructrec_jax.artifacts import atomic_write_text
 from instructrec_jax.errors import InputError, unknown
+from instructrec_jax.eval import further as further_lib
 from instructrec_jax.eval import groups as groups_lib
 from instructrec_jax.eval import tables, trec
 
@@ -55,14 +56,15 @@ def report(
       raise unknown(f"kind of file: {path}:", path.suffix, (_PAGE, *_WRITERS))
   losses = None if training_log is None else read_losses(Path(training_log))
   groups = groups_lib.load(result_folders, metrics, baseline, data_dir)
+  further = further_lib.load(groups_lib.result_folders(result_folders))
   for path in map(Path, out):
     if path.suffix == _PAGE:
       # Only the page needs drawing and templates.
       from instructrec_jax.eval import page
 
-      written = page.render(groups, losses)
+      written = page.render(groups, losses, further)
     else:
-      written = _WRITERS[path.suffix](groups)
+      written = _WRITERS[path.suffix](groups, further)
     atomic_write_text(path, written)
   if trec_dir is not None:
     for group in groups:
@@ -71,7 +73,7 @@ def report(
       trec.write(
         trec_dir, name, {s.label: s.predictions for s in group.systems}
       )
-  return tables.text(groups)
+  return tables.text(groups, further)
 
 
 def read_losses(path: Path) -> tuple[np.ndarray, np.ndarray]:

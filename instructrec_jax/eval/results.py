@@ -1,4 +1,7 @@
-"""What an evaluation leaves behind: metrics.json and predictions.jsonl.
+"""What an evaluation leaves behind: metrics.json, and what was answered.
+
+That is predictions.jsonl where items were ranked, and answers.jsonl where the
+model wrote texts; both where it wrote lists.
 
 Dimension letters: B requests, C candidates of the longest list, E targets of
 all requests together.
@@ -15,10 +18,12 @@ import numpy as np
 from instructrec_jax.artifacts import atomic_write_text
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import chance, metrics, resampling
+from instructrec_jax.eval.answers import Answers
 from instructrec_jax.eval.predictions import Predictions
 
 METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.jsonl"
+ANSWERS_FILE = "answers.jsonl"
 # Of every line of predictions.jsonl.
 _FIELDS = ("instance", "user", "target", "candidates", "scores", "rank")
 
@@ -35,9 +40,13 @@ class Result:
     split: "validation" or "test".
     n: requests measured.
     seed: of the bootstrap, and of a system that draws.
-    requests: `Predictions.fingerprint`, equal where results are comparable.
-    metrics: name to mean with 95 % interval.
-    chance: name to what guessing is expected to reach.
+    requests: `Predictions.fingerprint`, or `Answers.fingerprint` where nothing
+      was ranked; equal where results are comparable.
+    metrics: of rankings, name to mean with 95 % interval; empty where nothing
+      was ranked.
+    chance: name to what guessing is expected to reach, of the same.
+    further: figures that do not follow from a ranking, name to value with 95 %
+      interval, such as the RMSE of ratings, or how valid lists are.
     step: of the checkpoint; None for a system that is not trained by steps.
     skipped: requests that were not measured, by reason.
   """
@@ -51,6 +60,9 @@ class Result:
   requests: str
   metrics: dict[str, resampling.Estimate]
   chance: dict[str, float]
+  further: dict[str, resampling.Estimate] = dataclasses.field(
+    default_factory=dict
+  )
   step: int | None = None
   skipped: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
@@ -67,7 +79,7 @@ class Result:
       predictions: of one system.
       names: metrics, as in `metrics.measure`.
       **description: the fields that say what was measured: system, dataset,
-        task, split, seed and, where they apply, step and skipped.
+        task, split, seed and, where they apply, step, skipped and further.
 
     Returns:
       The result.
@@ -85,25 +97,45 @@ class Result:
     )
 
 
-def write(folder: Path, result: Result, predictions: Predictions) -> None:
-  """Writes predictions.jsonl, then metrics.json, each whole or not at all.
+def write(
+  folder: Path,
+  result: Result,
+  predictions: Predictions | None,
+  answers: Answers | None = None,
+) -> None:
+  """Writes what was answered, then metrics.json, each whole or not at all.
 
   A line of predictions is a request: instance, user, candidates, target,
   scores and rank; where a request has several targets, target is a list and
   rank the list of their ranks, best first. Where they are not as usual there
   are also gains (of the targets, not all 1), size (items ranked, more than the
   candidates) and attributes. A score that is not finite is a string ("nan",
-  "-inf", "inf"), as JSON has no such numbers.
+  "-inf", "inf"), as JSON has no such numbers. A line of answers has instance,
+  user, answer (the text), truth and, of texts that are read, read: what was
+  understood.
 
   Args:
     folder: where to; made if need be.
     result: goes to metrics.json.
-    predictions: a line each.
+    predictions: a line each; None where nothing was ranked.
+    answers: a line each; None where no text was written.
   """
   folder.mkdir(parents=True, exist_ok=True)
-  lines = [json.dumps(row, allow_nan=False) for row in _rows(predictions)]
-  atomic_write_text(folder / PREDICTIONS_FILE, "\n".join(lines) + "\n")
-  text = json.dumps(dataclasses.asdict(result), indent=2, allow_nan=False)
+  for name, rows in (
+    (PREDICTIONS_FILE, predictions and _rows(predictions)),
+    (ANSWERS_FILE, answers and answers.rows()),
+  ):
+    if rows is not None:
+      lines = [
+        json.dumps(row, allow_nan=False, ensure_ascii=False) for row in rows
+      ]
+      atomic_write_text(folder / name, "\n".join(lines) + "\n")
+  row = dataclasses.asdict(result)
+  for estimate in row["further"].values():
+    # Nothing can be said, e.g., of ratings of which none could be read.
+    for name, value in estimate.items():
+      estimate[name] = value if np.isfinite(value) else None
+  text = json.dumps(row, indent=2, allow_nan=False)
   atomic_write_text(folder / METRICS_FILE, text + "\n")
 
 
@@ -116,18 +148,21 @@ def read_result(folder: Path) -> Result:
   path = folder / METRICS_FILE
   row = _loads(_read(path), str(path))
   fields = {field.name for field in dataclasses.fields(Result)}
-  if not isinstance(row, dict) or set(row) != fields:
+  # Results of before there was anything further lack the field.
+  if not isinstance(row, dict) or set(row) | {"further"} != fields:
     found = sorted(row) if isinstance(row, dict) else type(row).__name__
     raise InputError(f"{path}: expected {sorted(fields)}, got {found}")
-  try:
-    row["metrics"] = {
-      name: resampling.Estimate(**estimate)
-      for name, estimate in row["metrics"].items()
-    }
-  except (TypeError, AttributeError) as error:
-    raise InputError(
-      f"{path}: metrics: expected a value, low and high for each name: {error}"
-    ) from error
+  for field in ("metrics", "further"):
+    try:
+      row[field] = {
+        name: resampling.Estimate(**_numbers(estimate))
+        for name, estimate in row.get(field, {}).items()
+      }
+    except (TypeError, AttributeError) as error:
+      raise InputError(
+        f"{path}: {field}: expected a value, low and high for each name: "
+        f"{error}"
+      ) from error
   return Result(**row)
 
 
@@ -229,6 +264,11 @@ def _ranks(predictions: Predictions) -> list[int | list[int]]:
   return [
     row.tolist() if len(row) > 1 else int(row[0]) for row in ranks if len(row)
   ]
+
+
+def _numbers(estimate: Mapping[str, Any]) -> dict[str, float]:
+  """Returns an estimate's figures; NaN for those that could not be told."""
+  return {k: np.nan if v is None else v for k, v in estimate.items()}
 
 
 def _words(scores: Sequence[float]) -> list[float | str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from instructrec_jax.eval import resampling
+from instructrec_jax.eval.further import Further
 from instructrec_jax.eval.groups import Group
 
 NOT_COMPARABLE = (
@@ -50,15 +51,29 @@ def title(metric: str) -> str:
   return metric.upper()
 
 
-def text(groups: Iterable[Group]) -> str:
-  """Returns all groups as plain ASCII, as wide as their metrics need."""
+def text(groups: Iterable[Group], further: Iterable[Further] = ()) -> str:
+  """Returns all tables as plain ASCII, as wide as their metrics need."""
   parts = ["\n".join(_lines(group)) for group in groups]
   if len(parts) > 1:
     parts.append(NOT_COMPARABLE)
+  for one in further:
+    table = further_table(one)
+    rows = [[cell.text for cell in row] for row in table.rows]
+    intervals = [
+      ["  95 % interval", *(c.small for c in row[1:])] for row in table.rows
+    ]
+    lines = [
+      line for pair in zip(rows, intervals, strict=True) for line in pair
+    ]
+    parts.append(
+      "\n".join(
+        [one.heading, "", *_aligned([table.header, *lines]), *one.notes]
+      )
+    )
   return "\n\n".join(parts) + "\n"
 
 
-def markdown(groups: Sequence[Group]) -> str:
+def markdown(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:
   """Returns all groups with their slices and exposure as Markdown."""
 
   def cell(c: Cell) -> str:
@@ -70,20 +85,20 @@ def markdown(groups: Sequence[Group]) -> str:
     return f"| {' | '.join(cells)} |"
 
   lines = [] if len(groups) < 2 else [NOT_COMPARABLE, ""]
-  for group in groups:
-    lines += [f"## {group.heading}", ""]
-    for name, table in _tables(group):
+  for heading, named, below in _sections(groups, further):
+    lines += [f"## {heading}", ""]
+    for name, table in named:
       lines += [f"### {name}", ""] if name else []
       rule = ["---", *["---:"] * (len(table.header) - 1)]
       lines += [row(table.header), row(rule)]
       lines += [row([cell(c) for c in cells]) for cells in table.rows]
       lines.append("")
-    lines += [f"- {note}" for note in notes(group)] + [""]
+    lines += [f"- {note}" for note in below] + [""]
   return "\n".join(lines)
 
 
-def latex(groups: Sequence[Group]) -> str:
-  """Returns all groups as tabulars that need the package booktabs."""
+def latex(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:
+  """Returns all tables as tabulars that need the package booktabs."""
 
   def escape(words: str) -> str:
     return "".join(_LATEX.get(c, c) for c in words)
@@ -95,9 +110,9 @@ def latex(groups: Sequence[Group]) -> str:
     return rf"{figure} {{\scriptsize {escape(c.small)}}}" if c.small else figure
 
   lines = ["% \\usepackage{booktabs}"]
-  for group in groups:
-    lines.append(f"% {group.heading}")
-    for name, table in _tables(group):
+  for heading, named, below in _sections(groups, further):
+    lines.append(f"% {heading}")
+    for name, table in named:
       header = [escape(words) for words in table.header]
       lines += [f"% {name}"] if name else []
       lines += [
@@ -110,14 +125,16 @@ def latex(groups: Sequence[Group]) -> str:
         r"\end{tabular}",
         "",
       ]
-    lines += [f"% {note}" for note in notes(group)]
-    if group.baseline is not None:
+    lines += [f"% {note}" for note in below]
+    if any(cell.mark for _, t in named for row in t.rows for cell in row):
       lines.append(f"% * marks p < {_SIGNIFICANT}.")
     lines.append("")
   return "\n".join(lines)
 
 
-def comma_separated(groups: Sequence[Group]) -> str:
+def comma_separated(
+  groups: Sequence[Group], further: Sequence[Further] = ()
+) -> str:
   """Returns a line for each figure, with what it is a figure of, as CSV."""
   buffer = io.StringIO()
   writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n", restval="")
@@ -130,6 +147,8 @@ def comma_separated(groups: Sequence[Group]) -> str:
       "n": group.first.n,
     }
     writer.writerows(shared | row for row in _records(group))
+  for one in further:
+    writer.writerows(_further_records(one))
   return buffer.getvalue()
 
 
@@ -158,6 +177,45 @@ def _records(group: Group) -> Iterator[dict[str, object]]:
   for label, values in group.exposure.items():
     for name, value in values.items():
       yield system(label) | {"metric": name, "value": value}
+
+
+def _further_records(further: Further) -> Iterator[dict[str, object]]:
+  """Yields figures that are no ranking's, by the names of `_COLUMNS`."""
+  for label, result in further.results.items():
+    fields = ("dataset", "split", "requests", "task", "step", "n")
+    shared = {name: getattr(result, name) for name in fields}
+    for name, estimate in result.further.items():
+      yield shared | {
+        "system": label, "metric": name, **dataclasses.asdict(estimate)
+      }  # fmt: skip
+
+
+def _sections(
+  groups: Sequence[Group], further: Sequence[Further]
+) -> Iterator[tuple[str, list[tuple[str, Table]], list[str]]]:
+  """Yields headings, named tables, and the notes below them."""
+  for group in groups:
+    yield group.heading, list(_tables(group)), notes(group)
+  for one in further:
+    below = ["Ranges are 95 % bootstrap intervals.", *one.notes]
+    yield one.heading, [("", further_table(one))], below
+
+
+def further_table(further: Further) -> Table:
+  """Returns the figures of every system."""
+  return Table(
+    ["", *further.names],
+    [
+      [
+        Cell(label),
+        *(
+          Cell(f"{e.value:.4f}", f"{e.low:.4f}\u2013{e.high:.4f}")
+          for e in result.further.values()
+        ),
+      ]
+      for label, result in further.results.items()
+    ],
+  )
 
 
 def _tables(group: Group) -> Iterator[tuple[str, Table]]:
@@ -268,20 +326,12 @@ def _lines(group: Group) -> list[str]:
   rows.append(["chance", *(f"{chance[m]:.4f} " for m in group.metrics)])
   add_share(chance)
 
-  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-  aligned = [
-    row[0].ljust(widths[0])
-    + "".join(
-      " " + cell.rjust(width)
-      for cell, width in zip(row[1:], widths[1:], strict=True)
-    )
-    for row in rows
-  ]
   return [
     group.heading,
     "",
-    *(line.rstrip() for line in aligned),
+    *_aligned(rows),
     "",
+    *_exposure_lines(group),
     "Chance is by formula."
     + (
       " * marks the best system compared."
@@ -290,6 +340,32 @@ def _lines(group: Group) -> list[str]:
     ),
     *p_note(group),
     *group.notes,
+  ]
+
+
+def _exposure_lines(group: Group) -> list[str]:
+  """Returns what is recommended out of a catalogue, if it is known."""
+  if not group.systems[0].predictions.of_catalogue or not any(
+    group.exposure.values()
+  ):
+    return []
+  table = exposure_table(group)
+  rows = [[cell.text for cell in row] for row in table.rows]
+  return [*_aligned([table.header, *rows]), ""]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+  """Returns rows as lines, the first column left, the others right."""
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  return [
+    (
+      row[0].ljust(widths[0])
+      + "".join(
+        " " + cell.rjust(width)
+        for cell, width in zip(row[1:], widths[1:], strict=True)
+      )
+    ).rstrip()
+    for row in rows
   ]
 
 

@@ -195,7 +195,8 @@ def render(
     inputs, targets: int32 [tokens], with EOS; candidates: int32 [C, tokens],
     every title with EOS, padded with 0 (none in train); inputs_pretokenized,
     targets_pretokenized: the same as text; template, its name; and the record's
-    instance, user, target_item, candidate_items.
+    instance, user, target_item, history_items, candidate_items and
+    relevant_items, which are the target where the record does not say.
   """
   stored = tf.size(record["candidates"]) > 0
   identity = tf.stack([record["user"], record["target"]])
@@ -261,6 +262,8 @@ def render(
     "instance": record["instance"],
     "user": record["user"],
     "target_item": record["target"],
+    "relevant_items": record.get("relevant", record["target"][None]),
+    "history_items": record["history"],
     "candidate_items": record["candidates"],
   }
 

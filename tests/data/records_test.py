@@ -210,9 +210,12 @@ def test_a_killed_build_is_made_again_the_same(data_dir, tmp_path):
     import os, signal, sys
     from instructrec_jax.data import records
     # All shards of train are written, and none of the others.
-    def die(*args):
-      os.kill(os.getpid(), signal.SIGKILL)
-    records.candidates.draw = die
+    write = records._write_shards
+    def die(path, *args):
+      if not path.name.endswith("train"):
+        os.kill(os.getpid(), signal.SIGKILL)
+      return write(path, *args)
+    records._write_shards = die
     records.build(sys.argv[1], "games", seed=5)
   """)
   done = subprocess.run(
@@ -316,6 +319,19 @@ def test_extras_join_the_stage(data_dir):
   assert run(10)["reused"]
   with pytest.raises(InputError, match=r"options.vocabulary: 10 there, 20 now"):
     run(20)
+
+
+def test_records_of_another_version(data_dir):
+  records.build(data_dir, "games")
+  path = records_dir(data_dir, "games") / "manifest.json"
+  text = path.read_text()
+  for old in ('"timestamp"', '"no_such_feature"'):
+    path.write_text(text.replace('"history_length"', old))
+    with pytest.raises(InputError) as error:
+      records.load_split(data_dir, "games", "test")
+    message = str(error.value)
+    assert "records of another version: expected the features" in message
+    assert "`instructrec build games --overwrite`" in message
 
 
 @pytest.mark.parametrize("option", ["num_negatives", "max_history"])

@@ -226,4 +226,4 @@ def test_logger_needs_scores(tmp_path):
 
 def test_dataset_of_records_that_tfds_knows():
   source = seqio.TfdsDataSource("instructrec_ml_1m:1.0.0", splits=["test"])
-  assert evaluator._dataset_of(source) == "ml_1m"
+  assert evaluator.dataset_of(source) == "ml_1m"

@@ -1,0 +1,170 @@
+"""Evaluation end to end: requests a second, and how much of it is the model.
+
+    python benchmarks/evaluation.py --raw ~/llmrank/games
+
+5,000 random test users of InstructRec's Games, ten candidates each in the
+instruction (the form T3), ranked by the tiny T5 of experiments/games_tiny.gin.
+It is not trained, which changes no time. What is timed is what `instructrec
+evaluate` does once everything is imported: it reads the records, makes text and
+tokens of them, loads the checkpoint, scores, measures with intervals, and
+writes results.
+
+  model      `Scorer.score`: batches to the devices, the network, scores back
+  compiling  what the first round takes longer there than the others, in which
+             XLA's programs come out of a cache
+  loading    the checkpoint, onto the devices
+  the rest   records to tokens, metrics and intervals, files
+"""
+
+import argparse
+import contextlib
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import absl.logging
+
+from instructrec_jax import quiet_tensorflow
+
+quiet_tensorflow.load()
+absl.logging.set_verbosity(absl.logging.ERROR)
+
+import jax  # noqa: E402
+import seqio  # noqa: E402
+
+from instructrec_jax import runs, scoring, tasks, vocabulary  # noqa: E402
+from instructrec_jax.data import normalize, records  # noqa: E402
+from instructrec_jax.eval import results  # noqa: E402
+from instructrec_jax.instructions.catalogue import tfds_name  # noqa: E402
+from instructrec_jax.tasks import registration  # noqa: E402
+
+TASK = "instructrec_evaluation_benchmark_p1_i0_t3"
+PHASES = ("model", "loading", "the rest")
+
+
+@contextlib.contextmanager
+def timed() -> Iterator[dict[str, float]]:
+  """Yields the seconds that the scorer of an evaluation takes."""
+  seconds = dict.fromkeys(PHASES, 0.0)
+  made, score = scoring.Scorer.__init__, scoring.Scorer.score
+
+  def counted(phase, function):
+    def call(*args, **kwargs):
+      start = time.perf_counter()
+      try:
+        return function(*args, **kwargs)
+      finally:
+        seconds[phase] += time.perf_counter() - start
+
+    return call
+
+  scoring.Scorer.__init__ = counted("loading", made)
+  scoring.Scorer.score = counted("model", score)
+  try:
+    yield seconds
+  finally:
+    scoring.Scorer.__init__, scoring.Scorer.score = made, score
+
+
+def prepare(raw: Path, folder: Path, requests: int) -> Path:
+  """Builds records, and trains a model for two steps; returns its folder."""
+  normalize.normalize("instructrec/games", raw, folder)
+  records.build(folder, "games", **vocabulary.build_extras(4096))
+  # Records lie in random order.
+  registration.SPLITS["test_sample"] = f"test[:{requests}]"
+  tasks.register("evaluation_benchmark", records=tfds_name("games"))
+  model_dir = folder / "model"
+  runs.train(
+    ["runs/native_finetune.gin", "experiments/games_tiny.gin"],
+    [
+      f"MODEL_DIR = {str(model_dir)!r}",
+      f"MIXTURE_OR_TASK_NAME = {TASK!r}",
+      "TRAIN_STEPS = 2",
+      "WARMUP_STEPS = 1",
+    ],
+    tfds_data_dir=str(folder / "records"),
+  )
+  return model_dir
+
+
+def evaluate(model_dir: Path, out: Path) -> tuple[dict[str, float], int]:
+  """Evaluates once; returns seconds by phase, and the requests measured."""
+  with timed() as seconds:
+    start = time.perf_counter()
+    [folder] = runs.evaluate(str(model_dir), out=out, split="test_sample")
+    whole = time.perf_counter() - start
+  seconds["the rest"] = whole - seconds["model"] - seconds["loading"]
+  return seconds, results.read_result(folder).n
+
+
+def main() -> None:
+  """Runs the rounds and prints the table and the line of figures."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--raw", type=Path, required=True, help="Games' files")
+  parser.add_argument("--requests", type=int, default=5_000)
+  parser.add_argument("--rounds", type=int, default=3)
+  args = parser.parse_args()
+
+  versions = ", ".join(
+    f"{name} {importlib.metadata.version(name)}"
+    for name in ("jax", "tensorflow", "seqio")
+  )
+  print(
+    f"{len(os.sched_getaffinity(0))} cores, Python "
+    f"{platform.python_version()}, {versions}; {args.rounds} rounds after a "
+    "first one that compiles"
+  )
+  with tempfile.TemporaryDirectory() as name:
+    folder = Path(name)
+    jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    with contextlib.redirect_stderr(io.StringIO()):
+      model_dir = prepare(args.raw, folder, args.requests)
+      first, n = evaluate(model_dir, folder / "results")
+      rounds = [
+        evaluate(model_dir, folder / "results")[0] for _ in range(args.rounds)
+      ]
+    seqio.set_tfds_data_dir_override(None)
+
+  median = {p: statistics.median(r[p] for r in rounds) for p in PHASES}
+  totals = [sum(seconds.values()) for seconds in rounds]
+  total = statistics.median(totals)
+  print(f"{n:,} requests of 10 candidates (those that fit the lengths)\n")
+  print(f"{'':<10} {'median s':>9} {'min':>7} {'max':>7} {'share':>7}")
+  for phase in PHASES:
+    values = [seconds[phase] for seconds in rounds]
+    print(
+      f"{phase:<10} {median[phase]:9.2f} {min(values):7.2f} "
+      f"{max(values):7.2f} {median[phase] / total:7.1%}"
+    )
+  print(f"{'all':<10} {total:9.2f} {min(totals):7.2f} {max(totals):7.2f}")
+  compiling = first["model"] - median["model"]
+  print(f"compiling  {compiling:9.2f}  once, before")
+  print(
+    json.dumps(
+      {
+        "requests_per_s": round(n / total, 1),
+        "model_share": round(median["model"] / total, 3),
+        "model_requests_per_s": round(n / median["model"], 1),
+        "seconds": round(total, 2),
+        "compiling_seconds": round(compiling, 2),
+        "requests": n,
+      }
+    )
+  )
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,321 @@
+"""Lists of items for users, out of a file: a retriever's, or one's own.
+
+Two forms are read. A table, JSON lines or Parquet, has a line a user:
+
+  {"user_id": "u1", "items": ["i7", "i2", "i9"]}
+
+with the ids of the normalized tables, best items first; and perhaps `split`
+("validation" or "test"; without it a line is for both), and `relevant`, those
+of the items that count as found, the target among them. A matrix, .npy, has the
+score of every item for every user, [users, items], in the order of the tables.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from instructrec_jax.data import ragged
+from instructrec_jax.errors import InputError, unknown
+
+SPLITS = ("validation", "test")
+TABLES = (".jsonl", ".parquet")
+MATRIX = ".npy"
+_COLUMNS = {
+  "user_id": pl.String,
+  "items": pl.List(pl.String),
+  "split": pl.String,
+  "relevant": pl.List(pl.String),
+}
+_REQUIRED = ("user_id", "items")
+# Scores that are looked at together (256 MiB).
+_BLOCK = 2**25
+
+
+@dataclasses.dataclass(frozen=True)
+class Lists:
+  """A list of items for each of n requests.
+
+  Attributes:
+    codes: int64 [values], the items of all lists one after the other.
+    offsets: int64 [n + 1], where each list starts, and the last one ends.
+    file: that they are from.
+    places: int64 [n], where in the file each list stands.
+    unit: what `places` counts, "line" or "row".
+  """
+
+  codes: np.ndarray
+  offsets: np.ndarray
+  file: Path
+  places: np.ndarray
+  unit: str
+
+  def where(self, row: int) -> str:
+    """Returns how errors name a list."""
+    return f"{self.file}, {self.unit} {self.places[row]}"
+
+  def rows(self) -> list[np.ndarray]:
+    """Returns the lists."""
+    return np.split(self.codes, self.offsets[1:-1])
+
+
+class Table:
+  """A file with a list of items a user, read and checked.
+
+  Attributes:
+    has_relevant: whether it says which items are relevant.
+  """
+
+  def __init__(self, path: str | Path, users: pl.Series, items: pl.Series):
+    """Reads it.
+
+    Args:
+      path: a .jsonl or .parquet file.
+      users: ids by code.
+      items: ids by code.
+
+    Raises:
+      InputError: the file is not of this form, or a line is not; it names the
+        line and the field.
+    """
+    self._path = Path(path)
+    self._unit = "line" if self._path.suffix == ".jsonl" else "row"
+    self._user_ids = users
+    df = self._typed(self._read())
+    self.has_relevant = "relevant" in df.columns
+    self._check_values(df)
+    codes = pl.DataFrame(
+      {"user_id": users.cast(pl.String), "user": np.arange(len(users))}
+    )
+    df = df.join(codes, on="user_id", how="left", maintain_order="left")
+    self._refuse(
+      df.filter(pl.col("user").is_null()),
+      lambda row: f"user_id {row['user_id']!r} is none of the dataset's",
+    )
+    self._df = df
+    self._lists = {
+      name: self._codes(df, name, items)
+      for name in ("items", "relevant")
+      if name in df.columns
+    }
+
+  def lists(
+    self, split: str, users: np.ndarray, column: str = "items"
+  ) -> Lists:
+    """Returns the lists of some requests.
+
+    Args:
+      split: "validation" or "test".
+      users: [n] codes, each once.
+      column: "items" or "relevant".
+
+    Raises:
+      InputError: a user has no line, or two.
+    """
+    df = self._of(split)
+    self._refuse(
+      df.filter(~pl.col("user").is_first_distinct()),
+      lambda row: f"another line for user_id {row['user_id']!r}, {split}",
+    )
+    at = np.full(len(self._user_ids), -1)
+    at[df["user"].to_numpy()] = df["at"].to_numpy()
+    missing = users[at[users] < 0]
+    if missing.size:
+      raise InputError(
+        f"{self._path}: expected a {self._unit} for each of {users.size} "
+        f"users of split {split!r}, found none for user_id "
+        f"{self._user_ids[int(missing[0])]!r} and {missing.size - 1} more"
+      )
+    at = at[users]
+    values, offsets = self._lists[column]
+    lengths = np.diff(offsets)[at]
+    return Lists(
+      ragged.gather(values, offsets, at)[1],
+      np.concatenate([[0], np.cumsum(lengths)]),
+      self._path,
+      self._df["line"].to_numpy()[at],
+      self._unit,
+    )
+
+  def count(self, split: str) -> int:
+    """Returns how many lines are for a split."""
+    return self._of(split).height
+
+  def _of(self, split: str) -> pl.DataFrame:
+    df = self._df.with_row_index("at")
+    return df.filter(pl.col("split") == split) if "split" in df.columns else df
+
+  def _read(self) -> pl.DataFrame:
+    if not self._path.is_file():
+      raise InputError(f"{self._path}: no such file")
+    try:
+      if self._path.suffix == ".parquet":
+        return pl.read_parquet(self._path)
+      return pl.read_ndjson(self._path, infer_schema_length=None)
+    except (pl.exceptions.PolarsError, OSError) as error:
+      self._check_json()
+      raise InputError(f"{self._path} cannot be read: {error}") from error
+
+  def _check_json(self) -> None:
+    """Raises InputError at the first line that is no JSON object."""
+    if self._path.suffix != ".jsonl":
+      return
+    with self._path.open(encoding="utf-8") as lines:
+      for number, line in enumerate(lines, start=1):
+        try:
+          is_object = isinstance(json.loads(line), dict)
+        except ValueError:
+          is_object = False
+        if not is_object:
+          raise InputError(
+            f"{self._path}, line {number}: expected "
+            f'{{"user_id": ..., "items": [...]}}, got {line.rstrip()!r:.80}'
+          )
+
+  def _typed(self, df: pl.DataFrame) -> pl.DataFrame:
+    """Returns the columns in their types, and the number of each line."""
+    for name in df.columns:
+      if name not in _COLUMNS:
+        raise unknown(f"column of {self._path}:", name, _COLUMNS)
+    for name in _REQUIRED:
+      if name not in df.columns:
+        raise InputError(
+          f"{self._path}: expected the columns {list(_REQUIRED)}, got "
+          f"{df.columns}"
+        )
+    for name in df.columns:
+      found, wanted = df.schema[name], _COLUMNS[name]
+      is_list = isinstance(found, pl.List | pl.Array)
+      inner = found.inner if is_list else found
+      if is_list != (wanted == pl.List(pl.String)) or not (
+        inner.is_integer() or inner in (pl.String, pl.Null)
+      ):
+        what = "lists of ids" if wanted != pl.String else "ids or names"
+        raise InputError(
+          f"{self._path}: {name}: expected {what} (text or whole numbers), "
+          f"got {found}"
+        )
+    return df.with_columns(
+      pl.col(name).cast(_COLUMNS[name]) for name in df.columns
+    ).with_row_index("line", offset=1)
+
+  def _check_values(self, df: pl.DataFrame) -> None:
+    for name in df.columns:
+      self._refuse(
+        df.filter(pl.col(name).is_null()),
+        lambda row, name=name: f"{name} is missing",
+      )
+      if df.schema[name] == pl.List(pl.String):
+        self._refuse(
+          df.filter(pl.col(name).list.len() == 0),
+          lambda row, name=name: f"{name}: expected some items, got none",
+        )
+    if "split" in df.columns:
+      self._refuse(
+        df.filter(~pl.col("split").is_in(SPLITS)),
+        lambda row: (
+          f"split: expected one of {list(SPLITS)}, got {row['split']!r}"
+        ),
+      )
+
+  def _codes(
+    self, df: pl.DataFrame, name: str, items: pl.Series
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the codes of a column of lists, and where each line's start."""
+    codes = pl.DataFrame(
+      {name: items.cast(pl.String), "code": np.arange(len(items))}
+    )
+    flat = df.select("line", name).explode(name)
+    flat = flat.join(codes, on=name, how="left", maintain_order="left")
+    self._refuse(
+      flat.filter(pl.col("code").is_null()),
+      lambda row: f"{name}: item {row[name]!r} is none of the dataset's",
+    )
+    self._refuse(
+      flat.filter(~pl.struct("line", "code").is_first_distinct()),
+      lambda row: f"{name}: item {row[name]!r} comes twice",
+    )
+    lengths = df[name].list.len().to_numpy().astype(np.int64)
+    return (
+      flat["code"].to_numpy().astype(np.int64),
+      np.concatenate([[0], np.cumsum(lengths)]),
+    )
+
+  def _refuse(self, wrong: pl.DataFrame, says) -> None:
+    """Raises InputError about the first of some wrong lines."""
+    if wrong.height:
+      row = wrong.row(0, named=True)
+      more = f" ({wrong.height - 1} more)" if wrong.height > 1 else ""
+      raise InputError(
+        f"{self._path}, {self._unit} {row['line']}: {says(row)}{more}"
+      )
+
+
+class Scores:
+  """A file with the score of every item for every user."""
+
+  def __init__(self, path: str | Path, num_users: int, num_items: int):
+    """Opens it.
+
+    Args:
+      path: a .npy file.
+      num_users: rows that it must have.
+      num_items: columns that it must have.
+
+    Raises:
+      InputError: it is no such matrix of real numbers.
+    """
+    self._path = Path(path)
+    try:
+      self._scores = np.load(self._path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+      raise InputError(f"{self._path}: no such file") from None
+    except (ValueError, OSError, EOFError) as error:
+      raise InputError(f"{self._path} cannot be read: {error}") from error
+    shape = (num_users, num_items)
+    if self._scores.shape != shape or self._scores.dtype.kind not in "fiu":
+      raise InputError(
+        f"{self._path}: expected real numbers of shape [users, items] = "
+        f"{list(shape)}, in the order of the tables; got "
+        f"{self._scores.dtype} of shape {list(self._scores.shape)}"
+      )
+
+  def lists(self, users: np.ndarray, met, count: int) -> Lists:
+    """Returns the items of highest score, best first.
+
+    Items of equal score are in the order of their codes. One of minus infinity
+    is not listed.
+
+    Args:
+      users: [n] codes.
+      met: a `candidates.Met`; what a user has met is left out.
+      count: items of a list at most.
+
+    Raises:
+      InputError: a score is no number.
+    """
+    num_items = self._scores.shape[1]
+    codes, lengths = [], []
+    block = max(1, _BLOCK // num_items)
+    for start in range(0, users.size, block):
+      some = users[start : start + block]
+      scores = np.array(self._scores[some], np.float64)
+      if np.isnan(scores).any():
+        row, column = np.argwhere(np.isnan(scores))[0]
+        raise InputError(
+          f"{self._path}, row {some[row]}: the score of item {column} is no "
+          "number"
+        )
+      scores[met.of(some)] = -np.inf
+      rows, items = ragged.best(scores, count)
+      codes.append(items)
+      lengths.append(np.bincount(rows, minlength=some.size))
+    return Lists(
+      np.concatenate(codes),
+      np.concatenate([[0], np.cumsum(np.concatenate(lengths))]),
+      self._path,
+      users.astype(np.int64),
+      "row",
+    )

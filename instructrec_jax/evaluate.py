@@ -12,7 +12,7 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
-from instructrec_jax import pipeline, scoring
+from instructrec_jax import adaptive, pipeline, scoring
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import evaluator
 from instructrec_jax.model import ranking_model
@@ -30,8 +30,9 @@ def evaluate(
   num_partitions: int = 1,
   system: str = "model",
   seed: int = 0,
+  procedure: str | None = None,
 ) -> list[Path]:
-  """Ranks the candidates of every request by likelihood, and measures it.
+  """Ranks the candidates of every request, and measures the rankings.
 
   Args:
     model: what scores.
@@ -40,12 +41,15 @@ def evaluate(
     mixture_or_task_name: what to evaluate: each task that ranks.
     task_feature_lengths: tokens of "inputs", and of "targets", which a
       candidate's title may have.
-    out: folder for results, <out>/<task>/<step>.
+    out: folder for results, <out>/<task>/<step>, where further rankings have
+      folders of their names.
     split: "validation", "test", or one of their samples, e.g. "test_2k".
     batch_size: requests at a time, over all devices.
     num_partitions: devices that one copy of the parameters is split over.
     system: the model's name in tables.
     seed: of the bootstrap.
+    procedure: a key of adaptive.PROCEDURES, for the tasks of its form; None for
+      what each task declares, see eval/procedures.py.
 
   Returns:
     The folder of each task's results.
@@ -60,6 +64,15 @@ def evaluate(
     )
   tasks = _ranking_tasks(mixture_or_task_name, split)
   scorer = scoring.Scorer(model, checkpoint, batch_size, num_partitions)
+  # Checkpoints of either runner are in folders named by their steps.
+  digits = re.search(r"\d+$", scorer.checkpoint.name)
+  step = int(digits[0]) if digits else None
+  folder_of = functools.partial(evaluator.result_folder, out, step=step)
+  if procedure is not None:
+    return adaptive.evaluate(
+      procedure, tasks, split, task_feature_lengths, scorer.score, folder_of,
+      system=system, step=step, seed=seed,
+    )  # fmt: skip
   runs = seqio.Evaluator(
     mixture_or_task_name,
     pipeline.RankingFeatureConverter(pack=False, apply_length_check=False),
@@ -89,12 +102,9 @@ def evaluate(
     scores_NxC = scorer.score(rows)
     return list(zip(indices.tolist(), scores_NxC, strict=True))
 
-  # Checkpoints of either runner are in folders named by their steps.
-  digits = re.search(r"\d+$", scorer.checkpoint.name)
-  step = int(digits[0]) if digits else None
   done, _ = runs.evaluate(compute_metrics=True, score_fn=score_fn, step=step)
   done.result()
-  return [evaluator.result_folder(out, task, step) for task in tasks]
+  return [folder_of(task) for task in tasks]
 
 
 def _ranking_tasks(name: str, split: str) -> list[str]:

@@ -203,6 +203,8 @@ class Group:
     for s in self.systems:
       for reason, count in s.result.skipped.items():
         notes.append(f"{s.label}: {count:,} requests left out: {reason}.")
+      if s.result.figures:
+        notes.append(f"{s.label}: {_listed(s.result.figures)}.")
     # By the names of tasks: intentions 1 and 2 are made from the target.
     tasks = {s.result.task for s in self.systems if s.result.task}
     notes += [
@@ -308,7 +310,16 @@ def _measured(
   result = system.result
   description = {
     name: getattr(result, name)
-    for name in ("system", "dataset", "task", "split", "seed", "step")
+    for name in (
+      "system",
+      "dataset",
+      "task",
+      "split",
+      "seed",
+      "step",
+      "procedure",
+      "figures",
+    )
   }
   skipped = dict(result.skipped) | (left_out or {})
   measured = results.Result.of(
@@ -320,6 +331,13 @@ def _measured(
 def _whole(split: str) -> str:
   """Returns the split that e.g. "test_2k" is a sample of."""
   return split.partition("_")[0]
+
+
+def _listed(figures: Mapping[str, resampling.Estimate]) -> str:
+  return "; ".join(
+    f"{name} {e.value:.4f} ({e.low:.4f} to {e.high:.4f})"
+    for name, e in figures.items()
+  )
 
 
 def _names(system: System) -> tuple[str, str]:
@@ -385,6 +403,7 @@ def _labelled(systems: list[System]) -> list[System]:
   """Adds to names that are not unique what tells them apart."""
   for addition in (
     lambda s: s.result.task,
+    lambda s: s.result.procedure,
     lambda s: None if s.result.step is None else f"step {s.result.step}",
     lambda s: str(s.folder),
   ):

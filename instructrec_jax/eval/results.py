@@ -40,6 +40,9 @@ class Result:
     chance: name to what guessing is expected to reach.
     step: of the checkpoint; None for a system that is not trained by steps.
     skipped: requests that were not measured, by reason.
+    procedure: how scores became rankings, see procedures.py; None for a system
+      that reads the records themselves.
+    figures: name to what else was measured, beside the ranking.
   """
 
   system: str
@@ -53,6 +56,10 @@ class Result:
   chance: dict[str, float]
   step: int | None = None
   skipped: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  procedure: str | None = None
+  figures: Mapping[str, resampling.Estimate] = dataclasses.field(
+    default_factory=dict
+  )
 
   @classmethod
   def of(
@@ -67,7 +74,8 @@ class Result:
       predictions: of one system.
       names: metrics, as in `metrics.measure`.
       **description: the fields that say what was measured: system, dataset,
-        task, split, seed and, where they apply, step and skipped.
+        task, split, seed and, where they apply, step, skipped, procedure and
+        figures.
 
     Returns:
       The result.
@@ -120,13 +128,14 @@ def read_result(folder: Path) -> Result:
     found = sorted(row) if isinstance(row, dict) else type(row).__name__
     raise InputError(f"{path}: expected {sorted(fields)}, got {found}")
   try:
-    row["metrics"] = {
-      name: resampling.Estimate(**estimate)
-      for name, estimate in row["metrics"].items()
-    }
+    for field in ("metrics", "figures"):
+      row[field] = {
+        name: resampling.Estimate(**estimate)
+        for name, estimate in row[field].items()
+      }
   except (TypeError, AttributeError) as error:
     raise InputError(
-      f"{path}: metrics: expected a value, low and high for each name: {error}"
+      f"{path}: {field}: expected a value, low and high for each name: {error}"
     ) from error
   return Result(**row)
 

@@ -148,6 +148,8 @@ def _records(group: Group) -> Iterator[dict[str, object]]:
         figure["p"] = group.p_values[label][m]
         figure["against"] = group.baseline.label
       yield system(label) | figure
+    for name, e in result.figures.items():
+      yield system(label) | {"metric": name, **dataclasses.asdict(e)}
   for m in group.metrics:
     yield {"system": "chance", "metric": m, "value": group.first.chance[m]}
   for part in group.slices:

@@ -182,7 +182,7 @@ def test_a_model_without_numbers_is_wrong(small, tmp_path):
 
 
 def test_lengths_for_which_nothing_fits(small, tmp_path):
-  with pytest.raises(InputError, match="that does not fit .* tokens"):
+  with pytest.raises(InputError, match=r"that does not fit .* tokens"):
     evaluated(tmp_path, "rounds", "t3", taste, {"inputs": 64, "targets": 32})
-  with pytest.raises(InputError, match="fits .* with one candidate"):
+  with pytest.raises(InputError, match=r"fits .* with one candidate"):
     evaluated(tmp_path, "rounds", "t3", taste, {"inputs": 9, "targets": 32})

@@ -208,7 +208,7 @@ def render(
   form: Form,
   catalogue: Catalogue,
   num_negatives: int,
-) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+) -> dict[str, tf.Tensor]:
   """Makes the inputs of one record: one in training, perhaps more else.
 
   A record with candidates of its own (validation, test) is rendered the same
@@ -229,9 +229,9 @@ def render(
     num_negatives: drawn for training, where the form does not say.
 
   Returns:
-    Of Q inputs, inputs and targets: int32 [Q, (tokens)], with EOS; candidates:
-    int32 [Q, A, tokens], what the decoder may answer, every answer with EOS,
-    padded with 0 (none in train); inputs_pretokenized, targets_pretokenized:
+    Of Q inputs, inputs and targets: int32 [Q, tokens]; candidates: int32 [Q, A,
+    tokens], what the decoder may answer (none in train); all of them with EOS
+    and padded with 0; inputs_pretokenized, targets_pretokenized:
     the same as text; asked: int64 [Q, W], the columns of candidate_items that
     an input asks about; and, repeated for each input, template, its name;
     candidate_items, the record's in the order of this evaluation, and
@@ -358,7 +358,7 @@ def _with_eos(tokens: tf.RaggedTensor, eos: int) -> tf.RaggedTensor:
 
 
 def fits(
-  inputs: Mapping[str, tf.Tensor | tf.RaggedTensor],
+  inputs: Mapping[str, tf.Tensor],
   sequence_length: Mapping[str, int] | None,
 ) -> tf.Tensor:
   """Returns whether nothing of a rendered record would have to be cut.

@@ -9,15 +9,15 @@ are scored together, W candidates that each asks about, P orders.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import gin
 import numpy as np
 import seqio
 import tensorflow as tf
 
-from instructrec_jax import pipeline
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import (
   evaluator,
@@ -31,6 +31,8 @@ from instructrec_jax.instructions.questions import form_name
 
 # From rows for the model to scores, as `scoring.Scorer.score`.
 Score = Callable[[Mapping[str, np.ndarray]], np.ndarray]
+# A row for each record or example.
+Columns = Mapping[str, tf.Tensor | tf.RaggedTensor]
 
 
 class Asker:
@@ -68,10 +70,18 @@ class Asker:
     records = next(iter(source.ragged_batch(task.num_input_examples(split))))
     number = len(records["instance"])
     self._records = records
-    first = self._examples(np.arange(number), np.zeros((number, 1), np.int64))
+    # Traced once: to trace a task's preprocessors takes seconds.
+    self._render = tf.function(
+      self._examples,
+      input_signature=[
+        {name: _spec(column) for name, column in records.items()},
+        tf.RaggedTensorSpec([None, None, None], tf.int64, ragged_rank=1),
+      ],
+    )
+    first = self._rendered(np.arange(number), np.zeros((number, 1), np.int64))
     self.targets = [
       task.postprocess_fn(None, example=example, is_target=True)
-      for example in first.as_numpy_iterator()
+      for example in _rows(first)
     ]
     if not self.targets:
       raise InputError(
@@ -98,22 +108,19 @@ class Asker:
       float64 [N, W], the log-likelihood of each.
     """
     order = np.argsort(rows_N, kind="stable")
-    examples = self._examples(rows_N[order], columns_NxW[order]).cache()
-    converter = pipeline.RankingFeatureConverter(
-      pack=False, apply_length_check=False
-    )
-    width = columns_NxW.shape[1]
-    converted = converter(examples, {**self._lengths, "candidates": width})
-    both = tf.data.Dataset.zip(
-      (examples.map(lambda example: example["instance"]), converted)
-    )
+    examples = self._rendered(rows_N[order], columns_NxW[order])
     fits_N = np.zeros(len(rows_N), bool)
     scores_NxW = np.full(columns_NxW.shape, np.nan)
-    for instances, rows in both.batch(len(rows_N)).as_numpy_iterator():
+    if examples:
       # A request fits as a whole, or not at all.
-      fits_N = np.isin(self._instances[rows_N], instances)
-      at = order[fits_N[order]]
-      scores_NxW[at] = self._score(rows)[:, :width]
+      fits_N = np.isin(self._instances[rows_N], examples["instance"].numpy())
+      # As pipeline.RankingFeatureConverter makes them of single examples.
+      scores_NxW[order[fits_N[order]]] = self._score(
+        {
+          "encoder_input_tokens": _dense(examples["inputs"]),
+          "candidate_tokens": _dense(examples["candidates"]),
+        }
+      )
     self._unfit[rows_N[~fits_N]] = True
     against_us = np.where(
       self.relevant[rows_N[:, None], columns_NxW], -np.inf, np.inf
@@ -150,23 +157,56 @@ class Asker:
       figures,
     )
 
-  def _examples(
-    self, rows_N: np.ndarray, columns_NxW: np.ndarray
-  ) -> tf.data.Dataset:
-    """Returns an example for each of some inputs, sorted by requests."""
+  def _rendered(self, rows_N: np.ndarray, columns_NxW: np.ndarray) -> Columns:
+    """Returns the examples of those inputs that fit; rows ascend."""
     rows, counts = np.unique(rows_N, return_counts=True)
-    asked = tf.RaggedTensor.from_row_lengths(columns_NxW, counts)
-    records = {**_taken(self._records, rows), "asked": asked}
-    dataset = tf.data.Dataset.from_tensor_slices(records).map(
-      functools.partial(tf.nest.map_structure, tf.identity)
+    asked = tf.RaggedTensor.from_row_lengths(
+      tf.constant(columns_NxW, tf.int64), counts
     )
-    return self._task.preprocess_postcache(dataset, self._lengths, seed=0)
+    try:
+      return self._render(_taken(self._records, rows), asked)
+    except tf.errors.InvalidArgumentError as error:
+      if "Dataset was empty" not in error.message:
+        raise
+      return {}
+
+  def _examples(self, records: Columns, asked: tf.RaggedTensor) -> Columns:
+    """Returns all examples of some records, in the graph."""
+    number = tf.shape(asked.flat_values, tf.int64)[0]
+    dataset = tf.data.Dataset.from_tensor_slices({**records, "asked": asked})
+    dataset = dataset.map(functools.partial(tf.nest.map_structure, tf.identity))
+    examples = self._task.preprocess_postcache(dataset, self._lengths, seed=0)
+    return examples.ragged_batch(number).get_single_element()
 
 
-def _taken(
-  records: Mapping[str, tf.Tensor | tf.RaggedTensor], rows: np.ndarray
-) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+def _taken(records: Columns, rows: np.ndarray) -> Columns:
   return {name: tf.gather(column, rows) for name, column in records.items()}
+
+
+def _spec(column: tf.Tensor | tf.RaggedTensor) -> tf.TypeSpec:
+  """Returns what any number of rows of a column is."""
+  if isinstance(column, tf.RaggedTensor):
+    return tf.RaggedTensorSpec(
+      [None] * column.shape.rank, column.dtype, column.ragged_rank
+    )
+  return tf.TensorSpec([None, *column.shape[1:]], column.dtype)
+
+
+def _rows(columns: Columns) -> Iterator[dict[str, Any]]:
+  """Yields the rows of columns, lists where they are ragged."""
+  values = (
+    column.to_list() if isinstance(column, tf.RaggedTensor) else column.numpy()
+    for column in columns.values()
+  )
+  for row in zip(*values, strict=True):
+    yield dict(zip(columns, row, strict=True))
+
+
+def _dense(column: tf.Tensor | tf.RaggedTensor) -> np.ndarray:
+  """Returns a column padded with 0."""
+  if isinstance(column, tf.RaggedTensor):
+    column = column.to_tensor()
+  return column.numpy()
 
 
 def sort(asker: Asker) -> Ranked:

@@ -12,7 +12,7 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
-from instructrec_jax import catalogue_ranking, pipeline, scoring
+from instructrec_jax import adaptive, catalogue_ranking, pipeline, scoring
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import evaluator
 from instructrec_jax.eval.predictions import RANKED
@@ -33,8 +33,9 @@ def evaluate(
   seed: int = 0,
   rank: str = "candidates",
   exclude_history: bool = True,
+  procedure: str | None = None,
 ) -> list[Path]:
-  """Ranks items for every request by likelihood, and measures it.
+  """Ranks items for every request, and measures the rankings.
 
   Args:
     model: what scores.
@@ -43,8 +44,8 @@ def evaluate(
     mixture_or_task_name: what to evaluate: each task that ranks.
     task_feature_lengths: tokens of "inputs", and of "targets", which a
       candidate's title may have.
-    out: folder for results, <out>/<task>/<step>; of the catalogue,
-      <out>/catalogue/<task>/<step>.
+    out: folder for results, <out>/<task>/<step>, where further rankings have
+      folders of their names; of the catalogue, <out>/catalogue/<task>/<step>.
     split: "validation", "test", or one of their samples, e.g. "test_2k".
     batch_size: requests at a time, over all devices.
     num_partitions: devices that one copy of the parameters is split over.
@@ -55,6 +56,8 @@ def evaluate(
       of tasks that show no candidates.
     exclude_history: of the catalogue, whether to leave out what a request's
       user has had before.
+    procedure: a key of adaptive.PROCEDURES, for the tasks of its form; None for
+      what each task declares, see eval/procedures.py.
 
   Returns:
     The folder of each task's results.
@@ -69,6 +72,11 @@ def evaluate(
     )
   if rank not in RANKED:
     raise unknown("choice of what to rank", rank, RANKED)
+  if procedure is not None and rank != "candidates":
+    raise InputError(
+      f"procedure {procedure!r} asks about candidates: expected rank "
+      f"'candidates', got {rank!r}"
+    )
   tasks = _ranking_tasks(mixture_or_task_name, split)
   if rank == "catalogue":
     tasks = catalogue_ranking.matching(tasks)
@@ -78,6 +86,12 @@ def evaluate(
   # Checkpoints of either runner are in folders named by their steps.
   digits = re.search(r"\d+$", scorer.checkpoint.name)
   step = int(digits[0]) if digits else None
+  folder_of = functools.partial(evaluator.result_folder, out, step=step)
+  if procedure is not None:
+    return adaptive.evaluate(
+      procedure, tasks, split, task_feature_lengths, scorer.score, folder_of,
+      system=system, step=step, seed=seed,
+    )  # fmt: skip
   for task in tasks:
     runs = seqio.Evaluator(
       task,
@@ -108,7 +122,7 @@ def evaluate(
       score_fn = functools.partial(_score, scorer)
     done, _ = runs.evaluate(compute_metrics=True, score_fn=score_fn, step=step)
     done.result()
-  return [evaluator.result_folder(out, task, step) for task in tasks]
+  return [folder_of(task) for task in tasks]
 
 
 def _score(

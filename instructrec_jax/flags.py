@@ -126,6 +126,12 @@ def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add("--batch_size", type=int, help="requests at a time (32)")
   add("--system", help="name in tables (that of MODEL_DIR)")
   add("--seed", type=int, help="of the bootstrap intervals (0)")
+  add(
+    "--procedure",
+    help="ask by earlier answers: sorting (T1, few comparisons), rounds (T3, "
+    "more candidates than fit a prompt) or orders (T3, how much their order "
+    "matters); what each task declares",
+  )
   add("--out", help="folder for results (MODEL_DIR/evaluation)")
 
 

@@ -45,10 +45,11 @@ class RankingFeatureConverter(seqio.EncDecFeatureConverter):
   and padded with 0: a request with fewer than C candidates has rows of padding,
   which the model scores as minus infinity.
 
-  An evaluator measures how many candidates there are and gives their number as
-  the length of that feature; the longest of them is measured here. Where no
-  evaluator is at work, as in T5X's infer, `num_candidates` says how many, and
-  the targets' length how long.
+  An evaluator gives a length of that feature, the most candidates of any of its
+  tasks. How many a task's requests have at the most, and how long the longest
+  is, is measured here: where yes and no are the candidates there are two. Where
+  no evaluator is at work, as in T5X's infer, `num_candidates` says how many,
+  and the targets' length how long.
   """
 
   def __init__(
@@ -106,10 +107,11 @@ class RankingFeatureConverter(seqio.EncDecFeatureConverter):
     if "candidates" not in ds.element_spec:
       return None
     if "candidates" in lengths:
-      longest = ds.reduce(
-        0, lambda most, row: tf.maximum(most, tf.shape(row["candidates"])[1])
-      )
-      return lengths["candidates"], int(longest)
+      count, longest = ds.reduce(
+        tf.zeros(2, tf.int32),
+        lambda most, row: tf.maximum(most, tf.shape(row["candidates"])),
+      ).numpy()
+      return int(count), int(longest)
     if self._num_candidates is None:
       return None
     return self._num_candidates, lengths["targets"]

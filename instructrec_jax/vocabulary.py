@@ -23,7 +23,7 @@ import sentencepiece
 import seqio
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.instructions import render
+from instructrec_jax.instructions.questions import YES_NO
 from instructrec_jax.instructions.templates import TEMPLATES
 from instructrec_jax.vocabulary_file import FILE_NAME, path
 
@@ -83,7 +83,7 @@ def build_extras(size: int) -> dict[str, Any]:
   def extras(folder: Path, catalogue: pl.DataFrame) -> dict[str, int]:
     titles = catalogue["title"].to_list()
     texts = [f"{title}{end}" for title in titles for end in (";", ".", "")]
-    words = [t.inputs for t in TEMPLATES] + list(render.ANSWERS)
+    words = [t.inputs for t in TEMPLATES] + list(YES_NO)
     train([*texts, *words], size, folder / FILE_NAME)
     vocabulary = seqio.SentencePieceVocabulary(str(folder / FILE_NAME))
     return {"vocabulary_pieces": vocabulary.vocab_size}

@@ -11,7 +11,12 @@ from instructrec_jax.data.names import PREFIX, records_name
 from instructrec_jax.eval import evaluator
 from instructrec_jax.instructions import render
 from instructrec_jax.instructions.catalogue import Catalogue, tfds_name
-from instructrec_jax.instructions.templates import FAMILIES, templates_of
+from instructrec_jax.instructions.questions import FORMS, form_name
+from instructrec_jax.instructions.templates import (
+  FAMILIES,
+  PAPER,
+  templates_of,
+)
 from instructrec_jax.vocabulary import RUN_VOCABULARY
 
 # Records lie in random order, so a split's first ones are a sample of it.
@@ -33,7 +38,7 @@ def register(
   num_negatives: int = 9,
   vocabulary: seqio.Vocabulary = RUN_VOCABULARY,
 ) -> str:
-  """Registers a task per instruction family, and a mixture of them all.
+  """Registers a task per instruction family, and mixtures of them.
 
   Args:
     dataset: short name, e.g. "games".
@@ -44,11 +49,13 @@ def register(
     tfds_data_dir: where the records are; by default what the run's
       --tfds_data_dir says.
     families: which families, see instructions/templates.py.
-    num_negatives: negatives drawn per training instance, afresh each epoch.
+    num_negatives: negatives drawn per training instance, afresh each epoch,
+      where the task form does not say how many.
     vocabulary: by default the run's, see vocabulary.py.
 
   Returns:
-    The mixture's name, `instructrec_<dataset>`.
+    The name of the mixture of those families that are the paper's,
+    `instructrec_<dataset>`. All of them are `instructrec_<dataset>_all_forms`.
 
   Raises:
     InputError: for an unknown family, or a name that tasks cannot carry.
@@ -70,12 +77,10 @@ def register(
           num_negatives=num_negatives,
         ),
         _drop_unfit,
+        _one_by_one,
       ],
-      postprocess_fn=_ranking_target,
-      # Pointwise requests need one input per candidate: trained, not ranked.
-      metric_fns=[]
-      if family.endswith("_t0")
-      else [evaluator.ranking_metric_fn],
+      postprocess_fn=functools.partial(_ranking_target, form=form_name(family)),
+      metric_fns=[evaluator.ranking_metric_fn],
       output_features={
         "inputs": feature(),
         "targets": feature(),
@@ -87,7 +92,11 @@ def register(
     ).name
     for family in families
   ]
-  seqio.MixtureRegistry.add(mixture, tasks, default_rate=1.0)
+  for name, of in ((mixture, PAPER), (f"{mixture}_all_forms", FAMILIES)):
+    chosen = [
+      task for task, family in zip(tasks, families, strict=True) if family in of
+    ]
+    seqio.MixtureRegistry.add(name, chosen, default_rate=1.0)
   return mixture
 
 
@@ -119,6 +128,7 @@ def _instructions(
     sequence_length=sequence_length,
     output_features=output_features,
     templates=templates_of(family),
+    form=FORMS[form_name(family)],
     catalogue=catalogue,
     num_negatives=num_negatives,
   )
@@ -126,15 +136,22 @@ def _instructions(
 
 
 def _drop_unfit(
-  examples: tf.data.Dataset, sequence_length=None
+  records: tf.data.Dataset, sequence_length=None
 ) -> tf.data.Dataset:
-  return examples.filter(
+  return records.filter(
     functools.partial(render.fits, sequence_length=sequence_length)
   )
 
 
-def _ranking_target(output, example, is_target: bool):
-  """What the metric needs of a request; a score needs no postprocessing."""
+def _one_by_one(records: tf.data.Dataset) -> tf.data.Dataset:
+  """Makes an example of each input of a record."""
+  return records.flat_map(tf.data.Dataset.from_tensor_slices).map(
+    render.without_padding, num_parallel_calls=tf.data.AUTOTUNE
+  )
+
+
+def _ranking_target(output, example, is_target: bool, form: str):
+  """What the metric needs of an input; a score needs no postprocessing."""
   if not is_target:
     return output
   return {
@@ -142,5 +159,7 @@ def _ranking_target(output, example, is_target: bool):
     "user": int(example["user"]),
     "target": example["relevant_items"],
     "candidates": example["candidate_items"],
+    "asked": example["asked"],
+    "form": form,
     "attributes": {"template": example["template"].decode()},
   }

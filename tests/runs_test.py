@@ -121,6 +121,7 @@ def test_scores_are_the_model_s_and_the_metrics_the_scores(
     str(trained), out=tmp_path, split="test", batch_size=16, system="tiny"
   )
   assert [f.parent.name for f in folders] == [
+    "instructrec_small_p1_i0_t0",
     "instructrec_small_p1_i0_t2",
     "instructrec_small_p1_i0_t3",
   ]
@@ -285,17 +286,29 @@ def test_a_folder_that_is_no_run(tmp_path, capsys):
   assert "has no config.gin: expected the folder of a run" in message
 
 
-def test_an_unknown_split_and_a_task_that_does_not_rank(trained, tmp_path):
+def test_an_unknown_split(trained, tmp_path):
   with pytest.raises(InputError, match="Did you mean 'test'"):
     runs.evaluate(str(trained), split="tset", out=tmp_path)
   with pytest.raises(InputError, match="fewer records than split 'test_2k'"):
     runs.evaluate(str(trained), split="test_2k", out=tmp_path)
-  with pytest.raises(InputError, match="no task that ranks"):
-    runs.evaluate(
-      str(trained),
-      mixture_or_task_name="instructrec_small_p1_i0_t0",
-      out=tmp_path,
-    )
+
+
+def test_procedures_that_ask_anew(trained, tmp_path, capsys):
+  arguments = {"split": "test", "batch_size": 16, "out": tmp_path}
+  [folder] = runs.evaluate(
+    str(trained),
+    gin_bindings=["instructrec_jax.groups.group_size = 4"],
+    procedure="rounds",
+    **arguments,
+  )
+  assert folder == tmp_path / "instructrec_small_p1_i0_t3" / "12" / "rounds"
+  result = results.read_result(folder)
+  assert (result.n, result.procedure) == (60, "rounds")
+  assert result.figures["prompts"].value == 4  # Of 3, 3, 4 and 3 candidates.
+  with pytest.raises(InputError, match="unknown ranking procedure 'sort'"):
+    runs.evaluate(str(trained), procedure="sort", **arguments)
+  with pytest.raises(InputError, match="'sorting' is for tasks of the form"):
+    runs.evaluate(str(trained), procedure="sorting", **arguments)
 
 
 def test_a_gin_file_that_is_not_there(small_data, capsys):

@@ -2,8 +2,9 @@
 
 A task declares `metric_fns=[ranking_metric_fn]` and a postprocessor that turns
 each example into a dict with the keys of `TARGET_FIELDS`; the model's
-`score_batch` gives a row of candidate scores for each example. Results are
-written by giving `ResultLogger` to the evaluator (SeqIO's or T5X's).
+`score_batch` gives a row of candidate scores for each example. An example is a
+request, or one of several inputs that ask about it (see procedures.py). Results
+are written by giving `ResultLogger` to the evaluator (SeqIO's or T5X's).
 """
 
 import dataclasses
@@ -23,6 +24,7 @@ from instructrec_jax.eval import (
   answer_metrics,
   examples,
   metrics,
+  procedures,
   resampling,
   results,
 )
@@ -42,32 +44,48 @@ def ranking_metric_fn(targets: Targets, scores: Scores) -> dict[str, float]:
   SeqIO knows by the names of the arguments that it wants scores.
 
   Args:
-    targets: B dicts with `TARGET_FIELDS`: instance and user are integers,
+    targets: dicts with `TARGET_FIELDS`: instance and user are integers,
       target an item code or several, candidates an integer array [C]. They may
       have `OPTIONAL_FIELDS`: the targets' gains, and how many items were ranked
       where the candidates are only the best of them; and attributes, a dict.
-    scores: [B, C], the log-likelihood of each candidate, -inf past a
+      One is a request; where several inputs ask about a request each of them
+      has one, with form, the task form, and asked, the columns that it asks
+      about.
+    scores: [N, C], the log-likelihood of each candidate, -inf past a
       request's last one; or a tuple of it and a dict of whatever else the model
-      gave. If that has "items", [B, C] item codes padded with -1, the scores
+      gave. If that has "items", [N, C] item codes padded with -1, the scores
       are those of items that the model has come to by itself, out of "sizes",
-      [B] whole numbers: the targets' candidates are not looked at then.
+      [N] whole numbers: the targets' candidates are not looked at then.
 
   Returns:
-    The mean of each metric, and their number "n".
+    The mean of each metric, and of each further figure; the number of requests
+    "n"; and, where there is more than one ranking, the others' metrics, their
+    names after that of the ranking, e.g. "copeland/hr@1".
 
   Raises:
-    InputError: as `Predictions.of`.
+    InputError: as `rankings_from`.
   """
-  outcomes = predictions_from(targets, scores).outcomes
-  means = resampling.means(metrics.measure(outcomes))
-  return {**means, "n": float(outcomes.n)}
+  found = {}
+  for name, ranking in rankings_from(targets, scores).items():
+    predictions = predictions_from(ranking.targets, ranking.scores)
+    prefix = f"{name}/" if found else ""
+    means = resampling.means(metrics.measure(predictions.outcomes))
+    if ranking.columns:
+      means |= ranking.figures(resampling.means(ranking.columns))
+    found |= {f"{prefix}{key}": float(mean) for key, mean in means.items()}
+  return {**found, "n": float(predictions.n)}
 
 
-def predictions_from(targets: Targets, scores: Scores) -> Predictions:
+def rankings_from(
+  targets: Targets, scores: Scores
+) -> dict[str, procedures.Ranked]:
   """Brings SeqIO's targets and scores together; see `ranking_metric_fn`.
 
+  Returns:
+    The rankings of the requests, by name; the task's own is the first.
+
   Raises:
-    InputError: a target lacks a field, or as `Predictions.of`.
+    InputError: a target lacks a field, or as `procedures.ranked`.
   """
   given = {}
   if isinstance(scores, tuple):
@@ -79,24 +97,36 @@ def predictions_from(targets: Targets, scores: Scores) -> Predictions:
         f"target {number}: expected the fields {list(TARGET_FIELDS)}, "
         f"{missing} missing from {sorted(target)}"
       )
-  columns = {name: [t[name] for t in targets] for name in TARGET_FIELDS}
-  first = targets[0] if targets else {}
-  optional = {
-    argument: [t[name] for t in targets]
-    for name, argument in OPTIONAL_FIELDS.items()
-    if name in first
-  }
   if "items" in given:
-    columns["candidates"] = [row[row >= 0] for row in given["items"]]
-    optional["sizes"] = given["sizes"]
+    targets = [
+      {**target, "candidates": row[row >= 0], "size": size}
+      for target, row, size in zip(
+        targets, given["items"], given["sizes"], strict=True
+      )
+    ]
+  return procedures.ranked(targets, np.asarray(scores))
+
+
+def predictions_from(targets: Targets, scores: np.ndarray) -> Predictions:
+  """Returns the predictions of requests, [B, C] scores, one target each.
+
+  Raises:
+    InputError: as `Predictions.of`.
+  """
+  columns = ([t[name] for t in targets] for name in TARGET_FIELDS)
+  first = targets[0] if targets else {}
   return Predictions.of(
-    **columns,
-    scores=np.asarray(scores),
+    *columns,
+    scores,
     attributes={
       name: [t["attributes"][name] for t in targets]
       for name in first.get("attributes", {})
     },
-    **optional,
+    **{
+      argument: [t[name] for t in targets]
+      for name, argument in OPTIONAL_FIELDS.items()
+      if name in first
+    },
   )
 
 
@@ -105,7 +135,8 @@ class ResultLogger(seqio.Logger):
   """Writes what `results.write` does, and examples.jsonl, for each task.
 
   They lie in <output_dir>/<task>/<step>, or <output_dir>/<task> for an
-  evaluation that has no step.
+  evaluation that has no step. Where there is more than one ranking, the others
+  lie in folders of their names below.
   """
 
   def __init__(self, output_dir: str, system: str, split: str, seed: int = 0):
@@ -142,35 +173,23 @@ class ResultLogger(seqio.Logger):
       )
     # Evaluators without a step say None or -1.
     step = None if step is None or step < 0 else int(step)
-    task = seqio.TaskRegistry.get(task_name)
-    found = _measured(task, targets, inferences, self._description["seed"])
-    source = task.source
-    description = self._description | {
-      "task": task_name,
-      "dataset": dataset_of(source) or task_name,
-      "step": step,
-      "skipped": _skipped(source, self._description["split"], len(targets)),
-      "further": found.further,
-    }
-    if found.predictions is not None:
-      result = results.Result.of(found.predictions, **description)
-    else:
-      result = results.Result(
-        n=len(targets),
-        requests=found.answers.fingerprint(),
-        metrics={},
-        chance={},
-        **description,
-      )
     folder = result_folder(self.output_dir, task_name, step)
-    results.write(folder, result, found.predictions, found.answers)
-    if found.predictions is not None:
-      instances = found.predictions.instances
-      texts = _texts(dataset, task, examples.chosen(instances))
-      if found.predictions.of_catalogue:  # Which is not what a text lists.
-        texts = [dataclasses.replace(text, candidates=[]) for text in texts]
+    task = seqio.TaskRegistry.get(task_name)
+    texts = None
+    found = _measured(task, targets, inferences, self._description["seed"])
+    for number, (name, measured) in enumerate(found.items()):
+      where = folder / name if number else folder
+      write(
+        where, task, measured, procedure=name, step=step, **self._description
+      )
+      if measured.predictions is None:
+        continue
+      if texts is None:
+        texts = _texts(dataset, examples.chosen(measured.predictions.instances))
+        if measured.predictions.of_catalogue:  # Which no text lists.
+          texts = [dataclasses.replace(text, candidates=[]) for text in texts]
       if texts:
-        examples.write(folder, texts)
+        examples.write(where, texts)
 
 
 def _measured(
@@ -178,22 +197,74 @@ def _measured(
   targets: Targets,
   inferences: Mapping[str, Any],
   seed: int,
-) -> answer_metrics.Measured:
-  """Returns what a task's metrics say together."""
+) -> dict[str | None, answer_metrics.Measured]:
+  """Returns what a task's metrics say together, by procedure."""
   own = [
     metric
     for metric in task.metric_fns
     if isinstance(metric, answer_metrics.METRICS)
   ]
   if not own:
-    predictions = predictions_from(targets, inferences["score"])
-    return answer_metrics.Measured({}, None, predictions)
+    rankings = rankings_from(targets, inferences["score"])
+    return {name: measured(one, seed) for name, one in rankings.items()}
   found = [metric.measured(targets, inferences, seed) for metric in own]
-  return answer_metrics.Measured(
+  together = answer_metrics.Measured(
     {name: e for one in found for name, e in one.further.items()},
     next((one.answers for one in found if one.answers is not None), None),
     next((one.predictions for one in found if one.predictions), None),
   )
+  return {None: together}
+
+
+def measured(ranking: procedures.Ranked, seed: int) -> answer_metrics.Measured:
+  """Measures a ranking.
+
+  Args:
+    ranking: of requests.
+    seed: of the bootstrap.
+
+  Raises:
+    InputError: as `Predictions.of`.
+  """
+  further = {}
+  if ranking.columns:
+    further = resampling.estimates(ranking.columns, seed, ranking.figures)
+  predictions = predictions_from(ranking.targets, ranking.scores)
+  return answer_metrics.Measured(further, None, predictions)
+
+
+def write(
+  folder: Path,
+  task: seqio.Task,
+  found: answer_metrics.Measured,
+  **description: Any,
+) -> None:
+  """Writes what was measured of a task's requests.
+
+  Args:
+    folder: for the files of `results.write`.
+    task: whose records the requests are.
+    found: of them.
+    **description: of a `results.Result`: system, split, seed, procedure, step.
+  """
+  number = (found.predictions or found.answers).n
+  description |= {
+    "task": task.name,
+    "dataset": dataset_of(task.source) or task.name,
+    "skipped": _skipped(task.source, description["split"], number),
+    "further": found.further,
+  }
+  if found.predictions is not None:
+    result = results.Result.of(found.predictions, **description)
+  else:
+    result = results.Result(
+      n=number,
+      requests=found.answers.fingerprint(),
+      metrics={},
+      chance={},
+      **description,
+    )
+  results.write(folder, result, found.predictions, found.answers)
 
 
 def result_folder(out: str | PathLike, task: str, step: int | None) -> Path:
@@ -202,26 +273,31 @@ def result_folder(out: str | PathLike, task: str, step: int | None) -> Path:
 
 
 def _texts(
-  dataset: tf.data.Dataset, task: seqio.Task, instances: np.ndarray
+  dataset: tf.data.Dataset, instances: np.ndarray
 ) -> list[examples.Text]:
   """Returns some requests in words; none where the task keeps no words."""
-  needed = {"instance", "inputs_pretokenized", "candidates"}
+  needed = {"inputs_pretokenized", "candidates_pretokenized", "asked"}
   if not needed <= dataset.element_spec.keys():
     return []
-  some = dataset.filter(
-    lambda example: tf.reduce_any(example["instance"] == instances)
-  )
-  vocabulary = task.output_features["targets"].vocabulary
-  return [
-    examples.Text(
+
+  def shown(example: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    # Of several inputs of a request, one that asks about the target.
+    asked = tf.gather(example["candidate_items"], example["asked"])
+    return tf.reduce_any(example["instance"] == instances) & tf.reduce_any(
+      asked == example["target_item"]
+    )
+
+  texts = {}
+  for example in dataset.filter(shown).as_numpy_iterator():
+    text = examples.Text(
       instance=int(example["instance"]),
       inputs=example["inputs_pretokenized"].decode(),
       candidates=[
-        vocabulary.decode(tokens) for tokens in example["candidates"].tolist()
+        title.decode() for title in example["candidates_pretokenized"]
       ],
     )
-    for example in some.as_numpy_iterator()
-  ]
+    texts.setdefault(text.instance, text)
+  return list(texts.values())
 
 
 def dataset_of(source: seqio.DataSource) -> str | None:

@@ -67,7 +67,9 @@ def _labelled(
   """Returns the results by their systems' names, made unique."""
   labelled = {}
   for folder, result in read:
-    label = ", ".join(filter(None, (result.system, result.task)))
+    label = ", ".join(
+      filter(None, (result.system, result.task, result.procedure))
+    )
     if label in labelled:
       label = f"{label}, {folder}"
     labelled[label] = result

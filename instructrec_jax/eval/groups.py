@@ -335,7 +335,16 @@ def _measured(
   result = system.result
   description = {
     name: getattr(result, name)
-    for name in ("system", "dataset", "task", "split", "seed", "step")
+    for name in (
+      "system",
+      "dataset",
+      "task",
+      "split",
+      "seed",
+      "step",
+      "procedure",
+      "further",
+    )
   }
   skipped = dict(result.skipped) | (left_out or {})
   measured = results.Result.of(
@@ -412,6 +421,7 @@ def _labelled(systems: list[System]) -> list[System]:
   """Adds to names that are not unique what tells them apart."""
   for addition in (
     lambda s: s.result.task,
+    lambda s: s.result.procedure,
     lambda s: None if s.result.step is None else f"step {s.result.step}",
     lambda s: str(s.folder),
   ):

@@ -8,34 +8,27 @@ from collections.abc import Mapping
 import numpy as np
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.eval import resampling
-from instructrec_jax.eval.metrics import Outcomes
 
 
-def log_probability(log_yes: np.ndarray, log_no: np.ndarray) -> np.ndarray:
-  """Returns log(p(yes) / (p(yes) + p(no))), of whatever shape."""
-  return -np.logaddexp(0.0, log_no.astype(np.float64) - log_yes)
-
-
-def measure(
+def columns(
   log_odds_BxC: np.ndarray,
   labels_BxC: np.ndarray,
-  seed: int,
   mask_BxC: np.ndarray | None = None,
-) -> dict[str, resampling.Estimate]:
-  """Measures answers.
+) -> dict[str, np.ndarray]:
+  """Returns what `figures` are made of, for each request.
 
   Args:
     log_odds_BxC: log p(yes) - log p(no) of each candidate; finite.
     labels_BxC: whether yes is right.
-    seed: of the bootstrap, which draws whole requests.
     mask_BxC: True where there is a candidate; None where every column is one.
 
   Returns:
-    log_loss, in nats a candidate, and accuracy, where even odds are wrong.
+    float64 [B] by name; their means, also those of resampled requests, are what
+    `figures` takes.
 
   Raises:
-    InputError: there is no request, or the shapes do not match.
+    InputError: the shapes do not match, some log-odds are not finite, or there
+      is no right one, or none that is not.
   """
   odds_BxC, labels_BxC = np.asarray(log_odds_BxC), np.asarray(labels_BxC, bool)
   mask_BxC = np.ones(odds_BxC.shape, bool) if mask_BxC is None else mask_BxC
@@ -44,47 +37,68 @@ def measure(
       "log-odds, labels and mask: expected one shape, got "
       f"{[list(a.shape) for a in (odds_BxC, labels_BxC, mask_BxC)]}"
     )
+  wrong_BxC = mask_BxC & ~np.isfinite(odds_BxC)
+  if wrong_BxC.any():
+    row, column = np.argwhere(wrong_BxC)[0]
+    raise InputError(
+      f"log-odds of row {row}, column {column}: expected a finite number, got "
+      f"{odds_BxC[row, column]}"
+    )
   # How far the odds are for what is right.
   right_BxC = np.where(labels_BxC, odds_BxC, -odds_BxC).astype(np.float64)
   right_BxC = np.where(mask_BxC, right_BxC, 0.0)
-  columns = {
+  yes_BxC, no_BxC = mask_BxC & labels_BxC, mask_BxC & ~labels_BxC
+  if not yes_BxC.any() or not no_BxC.any():
+    raise InputError(
+      f"AUC takes right and wrong ones, got {int(yes_BxC.sum())} right of "
+      f"{int(mask_BxC.sum())}"
+    )
+  above_BxC = _beaten(odds_BxC, yes_BxC, no_BxC)
+  below_BxC = _beaten(-odds_BxC, no_BxC, yes_BxC)
+  cells = {
     "loss": np.where(mask_BxC, np.logaddexp(0.0, -right_BxC), 0.0),
     "right": mask_BxC & (right_BxC > 0),
     "candidates": mask_BxC,
+    "above": above_BxC / no_BxC.sum(),
+    "yes": yes_BxC,
+    "below": below_BxC / yes_BxC.sum(),
+    "no": no_BxC,
   }
   # Added up candidate by candidate: padding changes nothing, to the last bit.
-  sums = {name: np.cumsum(c, axis=1)[:, -1] for name, c in columns.items()}
-
-  def figures(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {
-      "log_loss": means["loss"] / means["candidates"],
-      "accuracy": means["right"] / means["candidates"],
-    }
-
-  return resampling.estimates(sums, seed, figures)
+  sums = {name: np.cumsum(c, axis=1)[:, -1] for name, c in cells.items()}
+  auc = above_BxC.sum() / (yes_BxC.sum() * no_BxC.sum())
+  return sums | {"auc": np.full(len(odds_BxC), auc)}
 
 
-def auc(scores_N: np.ndarray, labels_N: np.ndarray) -> float:
-  """Returns the share of pairs, one right and one not, that are in order.
-
-  Over all candidates of all requests, unlike `metrics.auc`, which compares
-  within a request. A pair of one score is not in order.
+def figures(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """Returns the figures of all candidates of all requests.
 
   Args:
-    scores_N: greater is surer of yes.
-    labels_N: whether yes is right.
+    means: of the `columns`.
 
-  Raises:
-    InputError: there is no right one, or none that is not.
+  Returns:
+    log_loss, in nats a candidate; accuracy, where even odds are wrong; and
+    pooled_auc, the share of pairs, one right and one not, that are in order: of
+    all candidates, unlike `metrics.auc`, which compares within a request. A
+    pair of one score is not in order. Of resampled requests it is the linear
+    part of what they give (Hájek's projection, as DeLong et al., 1988, use it):
+    each candidate is held against all those of the sample.
   """
-  right_N = np.asarray(labels_N, bool)
-  if right_N.all() or not right_N.any():
-    raise InputError(
-      f"AUC takes right and wrong ones, got {int(right_N.sum())} right of "
-      f"{len(right_N)}"
-    )
-  everything = Outcomes.of(
-    np.asarray(scores_N)[None], right_N[None].astype(np.float64)
+  above, below = means["above"] / means["yes"], means["below"] / means["no"]
+  return {
+    "log_loss": means["loss"] / means["candidates"],
+    "accuracy": means["right"] / means["candidates"],
+    "pooled_auc": above + below - means["auc"],
+  }
+
+
+def _beaten(
+  scores_BxC: np.ndarray, these_BxC: np.ndarray, those_BxC: np.ndarray
+) -> np.ndarray:
+  """Counts for each of `these` how many of `those` have lower scores."""
+  those_N = np.sort(scores_BxC[those_BxC])
+  counts_BxC = np.zeros(scores_BxC.shape, np.int64)
+  counts_BxC[these_BxC] = np.searchsorted(
+    those_N, scores_BxC[these_BxC], side="left"
   )
-  pairs = int(right_N.sum()) * int((~right_N).sum())
-  return 1.0 - int((everything.ranks - everything.places).sum()) / pairs
+  return counts_BxC

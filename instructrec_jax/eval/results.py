@@ -49,6 +49,8 @@ class Result:
       interval, such as the RMSE of ratings, or how valid lists are.
     step: of the checkpoint; None for a system that is not trained by steps.
     skipped: requests that were not measured, by reason.
+    procedure: how scores became rankings, see procedures.py; None for a system
+      that reads the records themselves.
   """
 
   system: str
@@ -65,6 +67,7 @@ class Result:
   )
   step: int | None = None
   skipped: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  procedure: str | None = None
 
   @classmethod
   def of(
@@ -79,7 +82,8 @@ class Result:
       predictions: of one system.
       names: metrics, as in `metrics.measure`.
       **description: the fields that say what was measured: system, dataset,
-        task, split, seed and, where they apply, step, skipped and further.
+        task, split, seed and, where they apply, step, skipped, procedure and
+        further.
 
     Returns:
       The result.
@@ -148,8 +152,9 @@ def read_result(folder: Path) -> Result:
   path = folder / METRICS_FILE
   row = _loads(_read(path), str(path))
   fields = {field.name for field in dataclasses.fields(Result)}
-  # Results of before there was anything further lack the field.
-  if not isinstance(row, dict) or set(row) | {"further"} != fields:
+  # Results of before there were such fields lack them.
+  newer = {"further", "procedure"}
+  if not isinstance(row, dict) or set(row) | newer != fields:
     found = sorted(row) if isinstance(row, dict) else type(row).__name__
     raise InputError(f"{path}: expected {sorted(fields)}, got {found}")
   for field in ("metrics", "further"):

@@ -3,23 +3,27 @@
 What is too long gives way in one place only: the oldest items of the history
 are left out, whole, until the input fits. Instruction, candidates and target
 are never cut; a record that still does not fit is dropped by `fits`, and
-whoever drives the pipeline counts it (see pipeline.py).
+whoever drives the pipeline counts it (see pipeline.py). One record can make
+several inputs: it is dropped as a whole if one of them does not fit.
+
+Dimension letters: n history items, C candidates, Q inputs of one record, W
+candidates that an input asks about.
 """
 
 import functools
 from collections.abc import Mapping
 
+import gin
 import seqio
 import tensorflow as tf
 
 from instructrec_jax.instructions.catalogue import Catalogue
+from instructrec_jax.instructions.questions import YES_NO, Form
 from instructrec_jax.instructions.templates import Template
 
 # Draws per example: enough that `count` distinct ones are among them with a
 # chance of failure below 1e-11 for any catalogue with twice `count` items left.
 _DRAWS = 256
-
-ANSWERS = ("no", "yes")
 
 
 def draw_negatives(
@@ -63,19 +67,27 @@ def sentence(titles: tf.Tensor) -> tf.Tensor:
   """Returns each title with its separator: "A;", "B;", "C.".
 
   Args:
-    titles: string [n].
+    titles: string [..., n].
 
   Returns:
-    string [n]; joined with blanks it is the text of a {history} or
+    string [..., n]; joined with blanks it is the text of a {history} or
     {candidates} slot, and each part is tokenized as it would be in the whole.
   """
-  count = tf.size(titles)
+  count = tf.shape(titles)[-1]
   ends = tf.where(tf.range(count) == count - 1, ".", ";")
   return titles + ends
 
 
 def fill(text: str, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
-  """Fills the {slots} of `text` with scalar strings, in the graph."""
+  """Fills the {slots} of `text`, in the graph.
+
+  Args:
+    text: with slots.
+    values: strings by slot, all scalar or [Q].
+
+  Returns:
+    A string, [Q] if a slot of the text has several values, else a scalar.
+  """
   parts = [text]
   for slot, value in values.items():
     parts = [
@@ -107,18 +119,19 @@ def frame(
   Args:
     templates: of one family.
     choice: integer scalar.
-    values: scalar strings by slot.
+    values: strings [Q] by slot.
 
   Returns:
-    Scalar strings: what stands before the history, what after, the output.
+    Strings [Q]: what stands before the history, what after, the output.
   """
+  # A text without slots is the same for all inputs.
+  blank_Q = tf.zeros_like(next(iter(values.values())))
 
   def render(template: Template):
     before, after = template.inputs.split("{history}")
-    return (
-      tf.strings.strip(fill(before, values)),
-      tf.strings.strip(fill(after, values)),
-      fill(template.output, values),
+    return tuple(
+      tf.strings.strip(tf.strings.join([fill(text, values), blank_Q]))
+      for text in (before, after, template.output)
     )
 
   return tf.switch_case(
@@ -128,41 +141,61 @@ def frame(
 
 
 def shorten(
-  before: tf.Tensor,
-  history: tf.Tensor,
-  after: tf.Tensor,
+  before_Q: tf.Tensor,
+  history_n: tf.Tensor,
+  after_Q: tf.Tensor,
   budget: int | None,
   vocabulary: seqio.Vocabulary,
-) -> tuple[tf.Tensor, tf.Tensor]:
-  """Drops the oldest history items until the input fits, and tokenizes it.
+) -> tuple[tf.Tensor, tf.RaggedTensor]:
+  """Drops the oldest history items until each input fits, and tokenizes it.
 
   SentencePiece's pieces do not cross blanks, so the parts can be tokenized one
-  by one: the result equals the tokens of the whole text.
+  by one, the history once for all inputs: the result equals the tokens of the
+  whole text.
 
   Args:
-    before: string scalar, the instruction before the history.
-    history: string [n], each title with its separator, oldest first.
-    after: string scalar, the instruction after the history.
-    budget: tokens that the input may have, EOS not counted; None for any.
+    before_Q: strings, each input's instruction before the history.
+    history_n: strings, each title with its separator, oldest first.
+    after_Q: strings, each input's instruction after the history.
+    budget: tokens that an input may have, EOS not counted; None for any.
     vocabulary: what to tokenize with.
 
   Returns:
-    The input as a string scalar and as int32 [tokens] without EOS. The newest
+    The inputs as strings [Q] and as int32 [Q, (tokens)] without EOS. The newest
     item always stays, so the tokens may exceed the budget.
   """
-  parts = tf.concat([[before], history, [after]], 0)
+  count, length = tf.size(before_Q), tf.size(history_n)
+  parts = tf.concat([before_Q, history_n, after_Q], 0)
   tokens = tf.cast(vocabulary.encode_tf(parts), tf.int32)
   lengths = tf.cast(tokens.row_lengths(), tf.int64)
+  before, history, after = tf.split(lengths, [count, length, count])
   if budget is None:
-    keep = tf.ones_like(lengths, tf.bool)
+    keep_Qxn = tf.ones([count, length], tf.bool)
   else:
-    from_newest = tf.cumsum(lengths[1:-1], reverse=True)
-    room = tf.cast(budget, tf.int64) - lengths[0] - lengths[-1]
-    newest = tf.range(tf.size(history)) == tf.size(history) - 1
-    keep = tf.concat([[True], (from_newest <= room) | newest, [True]], 0)
-  kept = tf.boolean_mask(parts, keep & (tf.strings.length(parts) > 0))
-  text = tf.strings.reduce_join(kept, separator=" ")
-  return text, tf.ragged.boolean_mask(tokens, keep).flat_values
+    from_newest_n = tf.cumsum(history, reverse=True)
+    room_Q = tf.cast(budget, tf.int64) - before - after
+    newest_n = tf.range(length) == length - 1
+    keep_Qxn = (from_newest_n[None] <= room_Q[:, None]) | newest_n[None]
+  always_Qx1 = tf.ones([count, 1], tf.bool)
+  keep_QxP = tf.concat([always_Qx1, keep_Qxn, always_Qx1], 1)
+  input_Qx1 = tf.range(count)[:, None]
+  history_Qxn = tf.tile(tf.range(count, count + length)[None], [count, 1])
+  part_QxP = tf.concat([input_Qx1, history_Qxn, count + length + input_Qx1], 1)
+  kept_QxP = tf.ragged.boolean_mask(part_QxP, keep_QxP)
+  inputs_QxL = tf.gather(tokens, kept_QxP).merge_dims(1, 2)
+  worded_QxP = keep_QxP & tf.gather(tf.strings.length(parts) > 0, part_QxP)
+  words = tf.gather(parts, tf.ragged.boolean_mask(part_QxP, worded_QxP))
+  return tf.strings.reduce_join(words, axis=1, separator=" "), inputs_QxL
+
+
+@gin.configurable(module="instructrec_jax")
+def order_seed(seed: int = 0) -> int:
+  """Returns what decides, with user and target, on the candidates' order.
+
+  Args:
+    seed: another one shows the candidates of an evaluation in other orders.
+  """
+  return seed
 
 
 def render(
@@ -172,106 +205,167 @@ def render(
   sequence_length: Mapping[str, int] | None,
   output_features: Mapping[str, seqio.Feature],
   templates: tuple[Template, ...],
+  form: Form,
   catalogue: Catalogue,
   num_negatives: int,
 ) -> dict[str, tf.Tensor]:
-  """Makes one instruction out of one record.
+  """Makes the inputs of one record: one in training, perhaps more else.
 
   A record with candidates of its own (validation, test) is rendered the same
-  way each time: the wording is a function of user and target. Without them
+  way each time: wording and order of the candidates are functions of user,
+  target and `order_seed`; the order in the record is never seen. Without them
   (train), `seed` decides on the wording and draws negatives, so that every
   epoch differs.
 
   Args:
-    record: one record, see schema.RECORD.
+    record: one record, see schema.RECORD; with "asked", int64 [Q, W], where
+      something else than the form's questions is to be asked.
     seed: int [2].
     sequence_length: tokens at most in "inputs", EOS included; None for any.
     output_features: the task's.
     templates: of one family.
+    form: of that family.
     catalogue: of the record's dataset.
-    num_negatives: drawn for training.
+    num_negatives: drawn for training, where the form does not say.
 
   Returns:
-    inputs, targets: int32 [tokens], with EOS; candidates: int32 [C, tokens],
-    every title with EOS, padded with 0 (none in train); inputs_pretokenized,
-    targets_pretokenized: the same as text; template, its name; and the record's
-    instance, user, target_item, history_items, candidate_items and
-    relevant_items, which are the target where the record does not say.
+    Of Q inputs, inputs and targets: int32 [Q, tokens]; candidates: int32 [Q, A,
+    tokens], what the decoder may answer (none in train); all of them with EOS
+    and padded with 0; inputs_pretokenized, targets_pretokenized:
+    the same as text; asked: int64 [Q, W], the columns of candidate_items that
+    an input asks about; and, repeated for each input, template, its name;
+    candidate_items, the record's in the order of this evaluation, and
+    candidates_pretokenized, their titles; instance, user, target_item,
+    history_items, and relevant_items, which are the target where the record
+    does not say.
   """
   stored = tf.size(record["candidates"]) > 0
   identity = tf.stack([record["user"], record["target"]])
   seeds = tf.random.experimental.stateless_split(
     tf.where(stored, identity, tf.cast(seed, tf.int64)), 4
   )
+  candidates_C = tf.cond(
+    stored,
+    lambda: _shuffled(
+      record["candidates"],
+      tf.random.experimental.stateless_fold_in(seeds[2], order_seed()),
+    ),
+    lambda: _drawn(
+      record, catalogue, form.num_negatives or num_negatives, seeds
+    ),
+  )
+  asked_QxW = _asked(record, form, stored, tf.size(candidates_C, tf.int64))
+  shown_QxW = tf.gather(candidates_C, asked_QxW)
 
-  def draw() -> tf.Tensor:
-    had = tf.cast(catalogue.train_items[record["user"]], tf.int64)
-    negatives = draw_negatives(
-      had, len(catalogue.items), num_negatives, seeds[0]
-    )
-    both = tf.concat([record["target"][None], negatives], 0)
-    return tf.random.experimental.stateless_shuffle(both, seeds[1])
-
-  candidates = tf.cond(stored, lambda: record["candidates"], draw)
-  # Pointwise: the target, or as often one of the others.
-  positive = stored | (tf.random.stateless_uniform([], seeds[2]) < 0.5)
-  others = tf.boolean_mask(candidates, candidates != record["target"])
-  item = tf.where(positive, record["target"], others[0])
-
-  titles = catalogue.titles
-  title = functools.partial(tf.gather, titles)
+  title = functools.partial(tf.gather, catalogue.titles)
   choice = tf.random.stateless_uniform(
     [], seeds[3], 0, len(templates), tf.int32
   )
-  before, after, output = frame(
+  right_Q = shown_QxW[:, 0] == record["target"]
+  before_Q, after_Q, output_Q = frame(
     templates,
     choice,
     {
       "candidates": tf.strings.reduce_join(
-        sentence(title(candidates)), separator=" "
+        sentence(title(shown_QxW)), axis=1, separator=" "
       ),
-      "item": title(item),
-      "target": title(record["target"]),
-      "answer": tf.gather(ANSWERS, tf.cast(positive, tf.int32)),
+      "item": title(shown_QxW[:, 0]),
+      "other": title(shown_QxW[:, -1]),
+      "target": tf.fill(tf.shape(right_Q), title(record["target"])),
+      "answer": tf.where(right_Q, *YES_NO),
     },
   )
-  vocabulary = output_features["inputs"].vocabulary
   budget = sequence_length and sequence_length.get("inputs")
-  text, tokens = shorten(
-    before,
+  text_Q, tokens_QxL = shorten(
+    before_Q,
     sentence(title(record["history"])),
-    after,
+    after_Q,
     budget - 1 if budget else None,
-    vocabulary,
+    output_features["inputs"].vocabulary,
   )
-  eos = tf.constant([vocabulary.eos_id], tf.int32)
-
-  def encode(strings: tf.Tensor) -> tf.Tensor:
-    pieces = output_features["targets"].vocabulary.encode_tf(strings)
-    return tf.cast(pieces, tf.int32)
-
-  candidate_tokens = encode(title(record["candidates"]))
-  ends = tf.fill([tf.size(record["candidates"]), 1], eos[0])
-  return {
-    "inputs": tf.concat([tokens, eos], 0),
-    "targets": tf.concat([encode(output), eos], 0),
-    "candidates": tf.concat([candidate_tokens, ends], 1).to_tensor(),
-    "inputs_pretokenized": text,
-    "targets_pretokenized": output,
+  vocabulary = output_features["targets"].vocabulary
+  answers_QxA = tf.cond(
+    stored,
+    lambda: _answers(form, title(shown_QxW)),
+    lambda: tf.zeros([1, 0], tf.string),
+  )
+  items_C = candidates_C[: tf.size(record["candidates"])]
+  repeated = {
     "template": tf.gather([template.name for template in templates], choice),
     "instance": record["instance"],
     "user": record["user"],
     "target_item": record["target"],
     "relevant_items": record.get("relevant", record["target"][None]),
     "history_items": record["history"],
-    "candidate_items": record["candidates"],
+    "candidate_items": items_C,
+    "candidates_pretokenized": title(items_C),
+  }
+  eos = output_features["inputs"].vocabulary.eos_id
+  return {
+    "inputs": _with_eos(tokens_QxL, eos).to_tensor(),
+    "targets": _with_eos(vocabulary.encode_tf(output_Q), eos).to_tensor(),
+    "candidates": _with_eos(vocabulary.encode_tf(answers_QxA), eos).to_tensor(),
+    "inputs_pretokenized": text_Q,
+    "targets_pretokenized": output_Q,
+    "asked": asked_QxW,
+    **{
+      name: tf.repeat(tf.convert_to_tensor(value)[None], tf.size(right_Q), 0)
+      for name, value in repeated.items()
+    },
   }
 
 
-def fits(
-  example: Mapping[str, tf.Tensor], sequence_length: Mapping[str, int] | None
+_shuffled = tf.random.experimental.stateless_shuffle
+
+
+def _drawn(
+  record: Mapping[str, tf.Tensor],
+  catalogue: Catalogue,
+  num_negatives: int,
+  seeds: tf.Tensor,
 ) -> tf.Tensor:
-  """Returns whether nothing of a rendered example would have to be cut.
+  """Returns the target and negatives of a training record, int64 [C]."""
+  had = tf.cast(catalogue.train_items[record["user"]], tf.int64)
+  negatives = draw_negatives(had, len(catalogue.items), num_negatives, seeds[0])
+  both = tf.concat([record["target"][None], negatives], 0)
+  return _shuffled(both, seeds[1])
+
+
+def _asked(
+  record: Mapping[str, tf.Tensor],
+  form: Form,
+  stored: tf.Tensor,
+  count: tf.Tensor,
+) -> tf.Tensor:
+  """Returns the columns that each input asks about, int64 [Q, W]."""
+  if "asked" in record:
+    return record["asked"]
+  return tf.cond(
+    stored,
+    lambda: form.questions(count),
+    lambda: tf.range(count)[None, : form.width],
+  )
+
+
+def _answers(form: Form, titles_QxW: tf.Tensor) -> tf.Tensor:
+  """Returns what the decoder may answer to each input, strings [Q, A]."""
+  if not form.answers:
+    return titles_QxW
+  return tf.tile(tf.constant([form.answers]), [tf.shape(titles_QxW)[0], 1])
+
+
+def _with_eos(tokens: tf.RaggedTensor, eos: int) -> tf.RaggedTensor:
+  """Ends each innermost row of tokens; int32 of the same shape but for that."""
+  outer = tf.cast(tokens.bounding_shape()[:-1], tf.int32)
+  ends = tf.fill(tf.concat([outer, [1]], 0), tf.constant(eos, tf.int32))
+  return tf.concat([tf.cast(tokens, tf.int32), ends], -1)
+
+
+def fits(
+  inputs: Mapping[str, tf.Tensor],
+  sequence_length: Mapping[str, int] | None,
+) -> tf.Tensor:
+  """Returns whether nothing of a rendered record would have to be cut.
 
   Candidates are held against the length of the targets: both are titles that
   the decoder reads.
@@ -284,5 +378,16 @@ def fits(
     ("candidates", lengths.get("targets")),
   ):
     if limit is not None:
-      result &= tf.shape(example[feature])[-1] <= limit
+      result &= tf.shape(inputs[feature])[-1] <= limit
   return result
+
+
+def without_padding(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+  """Cuts the zeros that follow the tokens of one input of several."""
+  return {
+    **example,
+    **{
+      name: tf.boolean_mask(example[name], example[name] > 0)
+      for name in ("inputs", "targets")
+    },
+  }

@@ -1,14 +1,16 @@
 """InstructRec's templates, in our own words: a table of text with slots.
 
 A family is a preference (P0 none, P1 the history, P2 a stated taste), an
-intention (I0 none, I1 vague, I2 specific) and a task form (T0 pointwise, T2
-matching, T3 reranking): InstructRec, section 3.1.
+intention (I0 none, I1 vague, I2 specific) and a task form (T0 pointwise, T1
+pairwise, T2 matching, T3 reranking): InstructRec, section 3.1. The paper has no
+template of T1: that family is an addition of ours.
 
 Slots:
   {history}     titles of what the user has had so far, oldest first
   {candidates}  titles to choose from
                 (both as a sentence: "Title one; Title two; Title three.")
   {item}        the title in question
+  {other}       the title that it is compared with
   {target}      the title that was in fact next (outputs only)
   {answer}      yes or no: was {item} next? (outputs only)
 """
@@ -19,7 +21,7 @@ import string
 
 from instructrec_jax.errors import InputError, unknown
 
-INPUT_SLOTS = ("history", "candidates", "item")
+INPUT_SLOTS = ("history", "candidates", "item", "other")
 OUTPUT_SLOTS = ("target", "answer")
 
 
@@ -89,6 +91,16 @@ TEMPLATES: tuple[Template, ...] = (
     "or no.",
   ),
   *_family(
+    "p1_i0_t1",
+    "{target}",
+    "A customer's purchases, from the oldest to the newest: {history} Which "
+    "will they want next, {item} or {other}? Give its title.",
+    "Someone has chosen the following so far: {history} Only one of these two "
+    "suits this person: {item} or {other}. Say which.",
+    "Compare {item} with {other} for a user whose picks until now are: "
+    "{history} Name the one that comes next.",
+  ),
+  *_family(
     "p1_i0_t2",
     "{target}",
     "A customer's purchases, from the oldest to the newest: {history} Name "
@@ -111,6 +123,8 @@ TEMPLATES: tuple[Template, ...] = (
 )
 
 FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(t.family for t in TEMPLATES))
+# Those that the paper has templates of.
+PAPER: tuple[str, ...] = tuple(f for f in FAMILIES if not f.endswith("_t1"))
 
 
 def templates_of(family: str) -> tuple[Template, ...]:

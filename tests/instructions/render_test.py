@@ -1,5 +1,7 @@
+import itertools
 import re
 
+import gin
 import numpy as np
 import pytest
 import scipy.stats
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from instructrec_jax import pipeline
 from instructrec_jax.data import records
 from instructrec_jax.instructions import render
+from instructrec_jax.instructions.questions import form_name
 from instructrec_jax.instructions.templates import FAMILIES, templates_of
 from instructrec_jax.vocabulary import RUN_VOCABULARY
 
@@ -42,25 +45,87 @@ def test_the_graph_renders_what_python_does(small, family):
   requests = records.load_split(small, "small", "test")
   titles = records.load_catalogue(small, "small")["title"].to_numpy()
   examples = _examples(family, "test")
-  assert len(examples) == len(requests["instance"])
-  by_instance = {example["instance"]: example for example in examples}
-  for row, instance in enumerate(requests["instance"]):
-    example = by_instance[instance]
+  inputs = {"t0": 10, "t1": 45, "t2": 1, "t3": 1}[form_name(family)]
+  assert len(examples) == inputs * len(requests["instance"])
+  rows = {instance: i for i, instance in enumerate(requests["instance"])}
+  for example in examples:
+    row = rows[example["instance"]]
     start, end = requests["history_offsets"][row : row + 2]
+    shown = titles[example["candidate_items"][example["asked"]]]
+    target = titles[requests["target"][row]]
     wordings = _wordings(
       family,
       history=_sentence(titles[requests["history"][start:end]]),
-      candidates=_sentence(titles[requests["candidates"][row]]),
-      item=titles[requests["target"][row]],
-      target=titles[requests["target"][row]],
-      answer="yes",
+      candidates=_sentence(shown),
+      item=shown[0],
+      other=shown[-1],
+      target=target,
+      answer="yes" if shown[0] == target else "no",
     )
     text = example["inputs_pretokenized"].decode()
     assert text in wordings
     assert example["targets_pretokenized"].decode() == wordings[text]
-    np.testing.assert_array_equal(
-      example["candidate_items"], requests["candidates"][row]
+    # The same candidates, in an order of the evaluation's own.
+    assert sorted(example["candidate_items"]) == sorted(
+      requests["candidates"][row]
     )
+    np.testing.assert_array_equal(
+      [title.decode() for title in example["candidates_pretokenized"]],
+      titles[example["candidate_items"]],
+    )
+
+
+def test_an_input_a_candidate_and_a_pair(small):
+  for family, width in (("p1_i0_t0", 1), ("p1_i0_t1", 2)):
+    asked = {}
+    for example in _examples(family, "test"):
+      assert len(example["asked"]) == width
+      asked.setdefault(example["instance"], []).append(example["asked"])
+      decoded = [
+        RUN_VOCABULARY.decode(tokens[tokens > 0].tolist())
+        for tokens in example["candidates"]
+      ]
+      shown = example["candidates_pretokenized"][example["asked"]]
+      expected = ["yes", "no"] if width == 1 else [t.decode() for t in shown]
+      assert decoded == expected
+    for columns in asked.values():
+      found = sorted(tuple(sorted(c)) for c in columns)
+      assert found == list(itertools.combinations(range(10), width))
+      # Named first in half of its pairs, give or take half of one.
+      firsts = np.bincount([c[0] for c in columns], minlength=10)
+      assert set(firsts) <= ({1} if width == 1 else {4, 5})
+
+
+def test_the_order_of_candidates_is_the_seed_s(small):
+  def orders(seed):
+    with gin.unlock_config():
+      gin.bind_parameter("instructrec_jax.order_seed.seed", seed)
+    return [
+      (e["candidate_items"].tolist(), e["target_item"])
+      for e in _examples("p1_i0_t3", "test")
+    ]
+
+  one, again, other = orders(1), orders(1), orders(2)
+  assert one == again
+  assert sum(a == b for a, b in zip(one, other, strict=True)) < 3
+  places = [items.index(target) for items, target in one]
+  counts = np.bincount(places, minlength=10)
+  assert scipy.stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_pairs_in_training_are_balanced_and_of_the_target(small):
+  first = []
+  for example in _examples("p1_i0_t1", "train"):
+    text = example["inputs_pretokenized"].decode()
+    target = example["targets_pretokenized"].decode()
+    pattern = (
+      r"(?:next, |person: |Compare )(.+?) (?:or|with) (.+?)(?:\?|\.| for)"
+    )
+    pair = re.search(pattern, text).groups()
+    assert target in pair
+    assert pair[0] != pair[1]
+    first.append(pair[0] == target)
+  assert abs(np.mean(first) - 0.5) < 4 * 0.5 / np.sqrt(len(first))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -220,26 +285,29 @@ def test_the_history_gives_way_oldest_first_and_whole(small, encode):
     history = rng.choice(words, rng.integers(1, 12)).tolist()
     budget = int(rng.integers(1, 80))
     units = [f"{t};" for t in history[:-1]] + [f"{history[-1]}."]
+    # Two inputs of one record, of which the second has the longer end.
+    ends = ["Select the next.", "Select what comes next, by its title."]
     text, tokens = render.shorten(
-      tf.constant("A user's picks until now:"),
+      tf.constant(["A user's picks until now:"] * 2),
       render.sentence(tf.constant(history)),
-      tf.constant("Select the next."),
+      tf.constant(ends),
       budget,
       RUN_VOCABULARY,
     )
+    for row, end in enumerate(ends):
 
-    def whole(kept):
-      return " ".join(["A user's picks until now:", *kept, "Select the next."])
+      def whole(kept, end=end):
+        return " ".join(["A user's picks until now:", *kept, end])
 
-    # The longest ending of the history that fits, counted on the whole text.
-    fitting = [
-      k
-      for k in range(1, len(units) + 1)
-      if len(encode(whole(units[-k:]))) <= budget
-    ]
-    keep = max(fitting, default=1)
-    assert text.numpy().decode() == whole(units[-keep:])
-    assert tokens.numpy().tolist() == encode(whole(units[-keep:]))
+      # The longest ending of the history that fits, counted on the whole text.
+      fitting = [
+        k
+        for k in range(1, len(units) + 1)
+        if len(encode(whole(units[-k:]))) <= budget
+      ]
+      keep = max(fitting, default=1)
+      assert text[row].numpy().decode() == whole(units[-keep:])
+      assert tokens[row].numpy().tolist() == encode(whole(units[-keep:]))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -260,3 +328,13 @@ def test_nothing_but_the_history_is_cut_and_all_that_is_left_out_counted(
     assert len(example["inputs"]) <= 64
     assert len(example["targets"]) <= 6
     assert example["inputs"][-1] == example["targets"][-1] == 1
+
+
+def test_a_request_is_left_out_whole(small):
+  """Some of the titles asked about fit, others do not."""
+  for family, inputs in (("p1_i0_t0", 10), ("p1_i0_t1", 45)):
+    counts = {}
+    for example in _examples(family, "test", {"inputs": 56, "targets": 32}):
+      counts[example["instance"]] = counts.get(example["instance"], 0) + 1
+    assert 0 < len(counts) < 60
+    assert set(counts.values()) == {inputs}

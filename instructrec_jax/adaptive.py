@@ -1,0 +1,361 @@
+"""Rankings for which the questions follow from earlier answers.
+
+A SeqIO task declares what is asked of each request beforehand. What cannot be
+known beforehand is asked through the same task here: its records, with the
+candidates to ask about, go through its own preprocessors.
+
+Dimension letters: B requests, C candidates of the longest list, N inputs that
+are scored together, W candidates that each asks about, P orders.
+"""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gin
+import numpy as np
+import seqio
+import tensorflow as tf
+
+from instructrec_jax.errors import InputError, unknown
+from instructrec_jax.eval import (
+  evaluator,
+  orders,
+  procedures,
+  rounds,
+  sorting,
+)
+from instructrec_jax.eval.procedures import Ranked
+from instructrec_jax.instructions.questions import form_name
+
+# From rows for the model to scores, as `scoring.Scorer.score`.
+Score = Callable[[Mapping[str, np.ndarray]], np.ndarray]
+# A row for each record or example.
+Columns = Mapping[str, tf.Tensor | tf.RaggedTensor]
+
+
+class Asker:
+  """The requests of a task, of which anything may be asked.
+
+  Candidates are called by their columns in the order of the evaluation, which
+  `render.order_seed` decides on.
+
+  Attributes:
+    targets: B requests that fit with one candidate, see `evaluator.Targets`.
+    counts: int64 [B], their candidates.
+    relevant: bool [B, C].
+  """
+
+  def __init__(
+    self,
+    task: seqio.Task,
+    split: str,
+    lengths: Mapping[str, int],
+    score: Score,
+  ):
+    """Reads the records.
+
+    Args:
+      task: whose records are asked about, in its words.
+      split: of the records.
+      lengths: tokens of "inputs" and "targets".
+      score: scores rows.
+
+    Raises:
+      InputError: no request fits.
+    """
+    self._task, self._lengths, self._score = task, dict(lengths), score
+    source = task.source.get_dataset(split, shuffle=False)
+    records = next(iter(source.ragged_batch(task.num_input_examples(split))))
+    number = len(records["instance"])
+    self._records = records
+    # Traced once: to trace a task's preprocessors takes seconds.
+    self._render = tf.function(
+      self._examples,
+      input_signature=[
+        {name: _spec(column) for name, column in records.items()},
+        tf.RaggedTensorSpec([None, None, None], tf.int64, ragged_rank=1),
+      ],
+    )
+    first = self._rendered(np.arange(number), np.zeros((number, 1), np.int64))
+    self.targets = [
+      task.postprocess_fn(None, example=example, is_target=True)
+      for example in _rows(first)
+    ]
+    if not self.targets:
+      raise InputError(
+        f"{task.name}: no request of split {split!r} fits {self._lengths} "
+        "tokens with one candidate: give longer lengths"
+      )
+    self._instances = np.array([t["instance"] for t in self.targets])
+    kept = np.isin(records["instance"].numpy(), self._instances)
+    self._records = _taken(records, np.flatnonzero(kept))
+    self.counts = np.array([len(t["candidates"]) for t in self.targets])
+    self.relevant = procedures.relevant(self.targets, int(self.counts.max()))
+    self._unfit = np.zeros(len(self.targets), bool)
+
+  def ask(self, rows_N: np.ndarray, columns_NxW: np.ndarray) -> np.ndarray:
+    """Scores some candidates of some requests, a prompt for each row.
+
+    What does not fit, or has no number for a score, is decided against us.
+
+    Args:
+      rows_N: of requests.
+      columns_NxW: of their candidates, in the order in which they are shown.
+
+    Returns:
+      float64 [N, W], the log-likelihood of each.
+    """
+    order = np.argsort(rows_N, kind="stable")
+    examples = self._rendered(rows_N[order], columns_NxW[order])
+    fits_N = np.zeros(len(rows_N), bool)
+    scores_NxW = np.full(columns_NxW.shape, np.nan)
+    if examples:
+      # A request fits as a whole, or not at all.
+      fits_N = np.isin(self._instances[rows_N], examples["instance"].numpy())
+      # As pipeline.RankingFeatureConverter makes them of single examples.
+      scores_NxW[order[fits_N[order]]] = self._score(
+        {
+          "encoder_input_tokens": _dense(examples["inputs"]),
+          "candidate_tokens": _dense(examples["candidates"]),
+        }
+      )
+    self._unfit[rows_N[~fits_N]] = True
+    against_us = np.where(
+      self.relevant[rows_N[:, None], columns_NxW], -np.inf, np.inf
+    )
+    return np.where(np.isnan(scores_NxW), against_us, scores_NxW)
+
+  def ranked(
+    self,
+    scores_BxC: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    figures: Callable = dict,
+  ) -> Ranked:
+    """Returns the ranking of those requests of which everything has fitted.
+
+    Args:
+      scores_BxC: of all requests, greater is better.
+      columns: [B] each, as in `Ranked`.
+      figures: as in `Ranked`.
+
+    Raises:
+      InputError: there is none.
+    """
+    if self._unfit.all():
+      raise InputError(
+        f"{self._task.name}: for each of {len(self.targets)} requests "
+        f"something was asked that does not fit {self._lengths} tokens: give "
+        "longer lengths"
+      )
+    rows = np.flatnonzero(~self._unfit)
+    return Ranked(
+      [self.targets[row] for row in rows.tolist()],
+      scores_BxC[rows],
+      {name: column[rows] for name, column in columns.items()},
+      figures,
+    )
+
+  def _rendered(self, rows_N: np.ndarray, columns_NxW: np.ndarray) -> Columns:
+    """Returns the examples of those inputs that fit; rows ascend."""
+    rows, counts = np.unique(rows_N, return_counts=True)
+    asked = tf.RaggedTensor.from_row_lengths(
+      tf.constant(columns_NxW, tf.int64), counts
+    )
+    try:
+      return self._render(_taken(self._records, rows), asked)
+    except tf.errors.InvalidArgumentError as error:
+      if "Dataset was empty" not in error.message:
+        raise
+      return {}
+
+  def _examples(self, records: Columns, asked: tf.RaggedTensor) -> Columns:
+    """Returns all examples of some records, in the graph."""
+    number = tf.shape(asked.flat_values, tf.int64)[0]
+    dataset = tf.data.Dataset.from_tensor_slices({**records, "asked": asked})
+    dataset = dataset.map(functools.partial(tf.nest.map_structure, tf.identity))
+    examples = self._task.preprocess_postcache(dataset, self._lengths, seed=0)
+    return examples.ragged_batch(number).get_single_element()
+
+
+def _taken(records: Columns, rows: np.ndarray) -> Columns:
+  return {name: tf.gather(column, rows) for name, column in records.items()}
+
+
+def _spec(column: tf.Tensor | tf.RaggedTensor) -> tf.TypeSpec:
+  """Returns what any number of rows of a column is."""
+  if isinstance(column, tf.RaggedTensor):
+    return tf.RaggedTensorSpec(
+      [None] * column.shape.rank, column.dtype, column.ragged_rank
+    )
+  return tf.TensorSpec([None, *column.shape[1:]], column.dtype)
+
+
+def _rows(columns: Columns) -> Iterator[dict[str, Any]]:
+  """Yields the rows of columns, lists where they are ragged."""
+  values = (
+    column.to_list() if isinstance(column, tf.RaggedTensor) else column.numpy()
+    for column in columns.values()
+  )
+  for row in zip(*values, strict=True):
+    yield dict(zip(columns, row, strict=True))
+
+
+def _dense(column: tf.Tensor | tf.RaggedTensor) -> np.ndarray:
+  """Returns a column padded with 0."""
+  if isinstance(column, tf.RaggedTensor):
+    column = column.to_tensor()
+  return column.numpy()
+
+
+def sort(asker: Asker) -> Ranked:
+  """Ranks by as few comparisons as a merge sort takes.
+
+  Of two that are level the relevant one loses. Figures: as those of all pairs,
+  see `procedures.of_pairs`.
+  """
+  rows, odds, right = [], [], []
+
+  def prefer(rows_N: np.ndarray, pairs_Nx2: np.ndarray) -> np.ndarray:
+    # Who is named first: as in `questions.pairs`.
+    one, other = pairs_Nx2.T
+    ahead = 2 * ((other - one) % asker.counts[rows_N])
+    turned = ahead > asker.counts[rows_N]
+    turned |= (ahead == asker.counts[rows_N]) & (one > other)
+    named_Nx2 = np.where(turned[:, None], pairs_Nx2[:, ::-1], pairs_Nx2)
+    relevant_Nx2 = asker.relevant[rows_N[:, None], named_Nx2]
+    scores_Nx2 = asker.ask(rows_N, named_Nx2)
+    first, second = scores_Nx2.T
+    rows.append(rows_N)
+    odds.append((first > second).astype(np.float64) - (first < second))
+    right.append(relevant_Nx2[:, 0].astype(np.int64) - relevant_Nx2[:, 1])
+    wins = (first > second) | ((first == second) & ~relevant_Nx2[:, 0])
+    return wins ^ turned
+
+  order_BxC, _ = sorting.merge_sort(asker.counts, prefer)
+  scores_BxC = np.full(order_BxC.shape, -np.inf)
+  at, place = np.nonzero(order_BxC >= 0)
+  scores_BxC[at, order_BxC[at, place]] = -place
+  columns = procedures.comparison_columns(
+    *(np.concatenate(parts) for parts in (rows, odds, right)),
+    len(asker.counts),
+  )
+  return asker.ranked(scores_BxC, columns, procedures.comparison_figures)
+
+
+@gin.configurable(module="instructrec_jax")
+def groups(asker: Asker, group_size: int = 10) -> Ranked:
+  """Ranks by groups that fit into a prompt, and rounds of their winners.
+
+  See `rounds.play` for the whole ranking. Of two that are level the relevant
+  one loses. Figures: prompts, of a request.
+
+  Args:
+    asker: of a task with the candidates in the prompt.
+    group_size: candidates of a prompt at the most.
+  """
+
+  def rank(rows_N: np.ndarray, columns_NxW: np.ndarray) -> np.ndarray:
+    scores_NxW = asker.ask(rows_N, columns_NxW)
+    relevant_NxW = asker.relevant[rows_N[:, None], columns_NxW]
+    order_NxW = np.lexsort((relevant_NxW, -scores_NxW), axis=-1)
+    return np.take_along_axis(columns_NxW, order_NxW, axis=1)
+
+  scores_BxC, prompts_B = rounds.play(asker.counts, group_size, rank)
+  return asker.ranked(scores_BxC, {"prompts": prompts_B})
+
+
+@gin.configurable(module="instructrec_jax")
+def permute(asker: Asker, number: int = 5, order_seed: int = 0) -> Ranked:
+  """Ranks by the mean log-likelihood over several orders of the candidates.
+
+  Figures: how much the ranking depends on the order, see `orders.sensitivity`.
+
+  Args:
+    asker: of a task with the candidates in the prompt.
+    number: of orders, from 2.
+    order_seed: another one gives other orders.
+
+  Raises:
+    InputError: for fewer than two orders.
+  """
+  if number < 2:
+    raise InputError(f"permute.number = {number}: expected 2 or more orders")
+  instances = [target["instance"] for target in asker.targets]
+  drawn_PxBxC = orders.permutations(instances, asker.counts, number, order_seed)
+  scores_PxBxC = np.full(drawn_PxBxC.shape, -np.inf)
+  for scores_BxC, drawn_BxC in zip(scores_PxBxC, drawn_PxBxC, strict=True):
+    for count in np.unique(asker.counts).tolist():
+      rows = np.flatnonzero(asker.counts == count)
+      columns = drawn_BxC[rows, :count]
+      scores_BxC[rows[:, None], columns] = asker.ask(rows, columns)
+  mask_BxC = np.arange(drawn_PxBxC.shape[2]) < asker.counts[:, None]
+  sensitivity = orders.sensitivity(
+    scores_PxBxC, asker.relevant.astype(np.float64), mask_BxC
+  )
+  return asker.ranked(scores_PxBxC.mean(axis=0), sensitivity, orders.figures)
+
+
+# What each does, and the form of the tasks that it is for.
+PROCEDURES: dict[str, tuple[Callable[[Asker], Ranked], str]] = {
+  "sorting": (sort, "t1"),
+  "rounds": (groups, "t3"),
+  "orders": (permute, "t3"),
+}
+
+
+def evaluate(
+  procedure: str,
+  tasks: Sequence[str],
+  split: str,
+  lengths: Mapping[str, int],
+  score: Score,
+  folder_of: Callable[[str], Path],
+  seed: int,
+  **description: str | int | None,
+) -> list[Path]:
+  """Ranks the requests of those tasks that a procedure is for.
+
+  Args:
+    procedure: a key of `PROCEDURES`.
+    tasks: names.
+    split: of the records.
+    lengths: tokens of "inputs" and "targets".
+    score: scores rows.
+    folder_of: where the results of a task go; each procedure's in a folder of
+      its name below.
+    seed: of the bootstrap.
+    **description: system and step, as in `evaluator.write`.
+
+  Returns:
+    The folder of each task's results.
+
+  Raises:
+    InputError: for an unknown procedure, no task of its form, or no request
+      that fits.
+  """
+  if procedure not in PROCEDURES:
+    raise unknown("ranking procedure", procedure, PROCEDURES)
+  rank, form = PROCEDURES[procedure]
+  suited = [name for name in tasks if form_name(name) == form]
+  if not suited:
+    raise InputError(
+      f"{procedure!r} is for tasks of the form {form!r}, whose names end in "
+      f"_{form}; there is none among {list(tasks)}"
+    )
+  folders = []
+  for name in suited:
+    task = seqio.TaskRegistry.get(name)
+    folders.append(folder_of(name) / procedure)
+    ranking = rank(Asker(task, split, lengths, score))
+    evaluator.write(
+      folders[-1],
+      task,
+      evaluator.measured(ranking, seed),
+      split=split,
+      procedure=procedure,
+      seed=seed,
+      **description,
+    )
+  return folders

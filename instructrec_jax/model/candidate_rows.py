@@ -40,7 +40,7 @@ class CandidateRows(NamedTuple):
 
 def one_a_row(candidates_BxCxT: jax.Array) -> CandidateRows:
   """Returns rows of one candidate each, padded as they are given."""
-  B, C, T = candidates_BxCxT.shape
+  _, C, T = candidates_BxCxT.shape
   if T == 1:  # A row has at least one position.
     candidates_BxCxT = jnp.pad(candidates_BxCxT, ((0, 0), (0, 0), (0, 1)))
   following = candidates_BxCxT[..., 1:]

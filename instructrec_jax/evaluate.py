@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -33,6 +34,9 @@ def evaluate(
 ) -> list[Path]:
   """Ranks the candidates of every request by likelihood, and measures it.
 
+  Of several processes each scores its share of the requests, and the first
+  writes the results: those of one process, to the last digit.
+
   Args:
     model: what scores.
     checkpoint: of its parameters: a run's folder, for the newest, or one step's
@@ -42,7 +46,7 @@ def evaluate(
       candidate's title may have.
     out: folder for results, <out>/<task>/<step>.
     split: "validation", "test", or one of their samples, e.g. "test_2k".
-    batch_size: requests at a time, over all devices.
+    batch_size: requests at a time, over all devices of a process.
     num_partitions: devices that one copy of the parameters is split over.
     system: the model's name in tables.
     seed: of the bootstrap.
@@ -52,27 +56,20 @@ def evaluate(
 
   Raises:
     InputError: for an unknown name or split, no request that fits, a
-      checkpoint that does not fit the model, or several processes.
+      checkpoint that does not fit the model, or processes that do not see the
+      same requests.
   """
-  if jax.process_count() > 1:
-    raise InputError(
-      f"evaluation runs in one process, this is one of {jax.process_count()}"
-    )
   tasks = _ranking_tasks(mixture_or_task_name, split)
   scorer = scoring.Scorer(model, checkpoint, batch_size, num_partitions)
+  logger = functools.partial(
+    evaluator.ResultLogger, system=system, split=split, seed=seed
+  )
   runs = seqio.Evaluator(
     mixture_or_task_name,
     pipeline.RankingFeatureConverter(pack=False, apply_length_check=False),
     eval_split=split,
     sequence_length=dict(task_feature_lengths),
-    logger_cls=[
-      functools.partial(
-        evaluator.ResultLogger,
-        system=system,
-        split=split,
-        seed=seed,
-      )
-    ],
+    logger_cls=[logger] if jax.process_index() == 0 else [],
     log_dir=str(out),
   )
   for task in tasks:
@@ -94,6 +91,9 @@ def evaluate(
   step = int(digits[0]) if digits else None
   done, _ = runs.evaluate(compute_metrics=True, score_fn=score_fn, step=step)
   done.result()
+  if jax.process_index() == 0:
+    shapes = len(scorer.shapes)
+    print(f"{shapes} shapes of batches were compiled", file=sys.stderr)
   return [evaluator.result_folder(out, task, step) for task in tasks]
 
 

@@ -18,6 +18,8 @@ from instructrec_jax.model import blocks, sharding
 # cache, on each of other devices as many as keep it busy.
 _CPU_LOGITS = 2**22
 _DEVICE_LOGITS = 2**27
+# Of the vocabulary: fewer columns make a slow matrix product.
+_FEWEST_COLUMNS = 512
 
 
 @jax.custom_vjp
@@ -109,8 +111,7 @@ def _of_vocabulary_blocks(x_BxPxD, kernel_DxV, first_BxC, following_BxQ):
     )
     return largest, total, jnp.where(is_here_BxE, found_BxE, logit_BxE)
 
-  # Not fewer columns than make a good matrix product.
-  width = min(max(_CPU_LOGITS // (4 * B * P), 512), V)
+  width = min(max(_CPU_LOGITS // (4 * B * P), _FEWEST_COLUMNS), V)
   none = jnp.full((B, P, 1), -jnp.inf)
   state = none, jnp.zeros_like(none), jnp.zeros(tokens_BxE.shape)
   state, _ = jax.lax.scan(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import gin
+import jax
 import numpy as np
 import seqio
 import tensorflow as tf
@@ -349,6 +350,8 @@ def evaluate(
     task = seqio.TaskRegistry.get(name)
     folders.append(folder_of(name) / procedure)
     ranking = rank(Asker(task, split, lengths, score))
+    if jax.process_index() > 0:
+      continue  # Its share is scored; the first process writes.
     evaluator.write(
       folders[-1],
       task,

@@ -153,11 +153,22 @@ def _train(
   print(f"{manifest['mixture']}: {manifest['step']} steps are trained")
 
 
-def _evaluate(**options) -> None:
+def _evaluate(
+  coordinator_address: str | None,
+  num_processes: int | None,
+  process_id: int | None,
+  **options,
+) -> None:
+  import jax
+
   from instructrec_jax import runs
   from instructrec_jax.eval import report
+  from instructrec_jax.train import distributed
 
-  print(report.report(runs.evaluate(**options)))
+  with distributed.processes(coordinator_address, num_processes, process_id):
+    folders = runs.evaluate(**options)
+    if jax.process_index() == 0:
+      print(report.report(folders))
 
 
 def _baseline(baseline: str, out: str | None, **options) -> None:

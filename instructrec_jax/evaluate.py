@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -37,6 +38,9 @@ def evaluate(
 ) -> list[Path]:
   """Ranks items for every request, and measures the rankings.
 
+  Of several processes each scores its share of the requests, and the first
+  writes the results: those of one process, to the last digit.
+
   Args:
     model: what scores.
     checkpoint: of its parameters: a run's folder, for the newest, or one step's
@@ -47,7 +51,7 @@ def evaluate(
     out: folder for results, <out>/<task>/<step>, where further rankings have
       folders of their names; of the catalogue, <out>/catalogue/<task>/<step>.
     split: "validation", "test", or one of their samples, e.g. "test_2k".
-    batch_size: requests at a time, over all devices.
+    batch_size: requests at a time, over all devices of a process.
     num_partitions: devices that one copy of the parameters is split over.
     system: the model's name in tables.
     seed: of the bootstrap.
@@ -64,12 +68,9 @@ def evaluate(
 
   Raises:
     InputError: for an unknown name or split, no request that fits, a
-      checkpoint that does not fit the model, or several processes.
+      checkpoint that does not fit the model, or processes that do not see the
+      same requests.
   """
-  if jax.process_count() > 1:
-    raise InputError(
-      f"evaluation runs in one process, this is one of {jax.process_count()}"
-    )
   if rank not in RANKED:
     raise unknown("choice of what to rank", rank, RANKED)
   if procedure is not None and rank != "candidates":
@@ -92,20 +93,16 @@ def evaluate(
       procedure, tasks, split, task_feature_lengths, scorer.score, folder_of,
       system=system, step=step, seed=seed,
     )  # fmt: skip
+  logger = functools.partial(
+    evaluator.ResultLogger, system=system, split=split, seed=seed
+  )
   for task in tasks:
     runs = seqio.Evaluator(
       task,
       pipeline.RankingFeatureConverter(pack=False, apply_length_check=False),
       eval_split=split,
       sequence_length=dict(task_feature_lengths),
-      logger_cls=[
-        functools.partial(
-          evaluator.ResultLogger,
-          system=system,
-          split=split,
-          seed=seed,
-        )
-      ],
+      logger_cls=[logger] if jax.process_index() == 0 else [],
       log_dir=str(out),
     )
     examples = runs.cached_task_datasets[task]
@@ -122,6 +119,9 @@ def evaluate(
       score_fn = functools.partial(_score, scorer)
     done, _ = runs.evaluate(compute_metrics=True, score_fn=score_fn, step=step)
     done.result()
+  if jax.process_index() == 0 and scorer.shapes:
+    shapes = len(scorer.shapes)
+    print(f"{shapes} shapes of batches were compiled", file=sys.stderr)
   return [folder_of(task) for task in tasks]
 
 

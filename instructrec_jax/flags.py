@@ -100,10 +100,13 @@ def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
       default="data/records",
       help="folder of the records (data/records)",
     )
-  add = added["train"].add_argument
-  add("--coordinator_address", help="host:port of the first of many processes")
-  add("--num_processes", type=int, help="how many there are")
-  add("--process_id", type=int, help="which one this is, from 0")
+  for name in ("train", "evaluate"):
+    add = added[name].add_argument
+    add(
+      "--coordinator_address", help="host:port of the first of many processes"
+    )
+    add("--num_processes", type=int, help="how many there are")
+    add("--process_id", type=int, help="which one this is, from 0")
   add = added["cache"].add_argument
   add("--out", help="folder for the tokens (CACHED_TOKENS)")
   add("--epochs", type=int, help="times to draw wordings and negatives (1)")

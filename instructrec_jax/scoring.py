@@ -1,21 +1,49 @@
 """A checkpoint's model on the devices, ready to score requests in batches."""
 
 import os
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import tqdm
+from jax.experimental import multihost_utils
 
-from instructrec_jax.model import beam, ranking_model, sharding, trie
+from instructrec_jax import buckets
+from instructrec_jax.errors import InputError
+from instructrec_jax.model import (
+  beam,
+  candidate_rows,
+  ranking_model,
+  sharding,
+  trie,
+)
 from instructrec_jax.train import checkpoint as checkpoint_lib
+
+# Positions of a row, at least: several titles. And what they are a multiple of.
+_ROW, _ROUND_ROW = 32, 8
+
+
+class _Batch(NamedTuple):
+  """Requests to be scored together, -1 where one is missing at the end."""
+
+  requests: np.ndarray
+  bucket: buckets.Bucket
 
 
 class Scorer:
   """Scores any number of requests with the parameters of one checkpoint.
 
+  Of several processes each has the whole model on its own devices, and scores
+  its share of the batches. A batch is the same whichever process has it, so
+  that the scores are the same, to the last bit, as those of one process with as
+  many devices as each of the several has.
+
   Attributes:
     checkpoint: the step's folder that was found.
+    shapes: those that were compiled so far: requests, tokens of the input,
+      candidates, rows, and positions of a row.
   """
 
   def __init__(
@@ -25,19 +53,22 @@ class Scorer:
     batch_size: int = 32,
     num_partitions: int = 1,
   ):
-    """Loads the parameters onto the devices.
+    """Loads the parameters onto this process's devices.
 
     Args:
       model: what scores.
       checkpoint: a run's folder, for its newest step, or one step's folder.
-      batch_size: requests at a time, over all devices.
+      batch_size: requests at a time, over all devices of a process.
       num_partitions: devices that one copy of the parameters is split over.
 
     Raises:
-      InputError: the checkpoint is not there, or does not fit the model.
+      InputError: the checkpoint is not there, or does not fit the model; or
+        the batch or a process's devices do not divide.
     """
     self.checkpoint = checkpoint_lib.find(checkpoint)
-    self._mesh = sharding.make_mesh(num_partitions)
+    self.shapes: set[tuple[int, ...]] = set()
+    self._mesh = sharding.make_mesh(num_partitions, jax.local_devices())
+    sharding.check_rows(self._mesh, batch_size)
     self._batch_size = batch_size
     shapes = model.parameter_shapes()
     places = sharding.tree_shardings(self._mesh, shapes, shapes)
@@ -50,43 +81,96 @@ class Scorer:
     )
 
   def score(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Returns the log-likelihood of every candidate of every request.
+    """Returns the score of every candidate of every request.
+
+    Requests of about one size are scored together, without most of the padding.
+    Of several processes all must ask for the same, and get all scores.
 
     Args:
       rows: of N requests, what `RankingModel.score_batch` takes: int32
         encoder_input_tokens [N, L] and candidate_tokens [N, C, T], padded with
-        0. Columns of nothing but padding are not computed.
+        0.
 
     Returns:
       float32 [N, C], in nats; -inf for an absent candidate.
+
+    Raises:
+      InputError: if processes were asked for different requests.
     """
-    rows = {name: _without_padding(tokens) for name, tokens in rows.items()}
-    total = len(rows["encoder_input_tokens"])
-    batch_size = self._batch_size
-    scores_NxC = []
+    inputs_NxL, candidates_NxCxT = (
+      np.ascontiguousarray(rows[name], np.int32)
+      for name in ("encoder_input_tokens", "candidate_tokens")
+    )
+    lay = _Layout.of(candidates_NxCxT)
+    rows_N = lay.places.row.max(axis=1, initial=0) + 1
+    length_N = (inputs_NxL > 0).cumsum(axis=1).argmax(axis=1) + 1
+    plan = buckets.plan(length_N, rows_N, lay.width, self._batch_size)
+    batches = [batch for b in plan for batch in self._batches(b)]
+    index, count = jax.process_index(), jax.process_count()
+    # In turns, so that each has as many of the large ones.
+    mine = batches[index::count]
+    scores_MxC = self._compute(mine, inputs_NxL, candidates_NxCxT, lay)
+    requests_M = _joined([b.requests for b in mine], np.empty(0, np.int64))
+    if count > 1:
+      size = -(-len(batches) // count) * self._batch_size
+      digest = zlib.crc32(candidates_NxCxT, zlib.crc32(inputs_NxL))
+      requests_M, scores_MxC = _gather(digest, requests_M, scores_MxC, size)
+    return _in_order(requests_M, scores_MxC, len(inputs_NxL))
+
+  def _batches(self, bucket: buckets.Bucket) -> Iterator[_Batch]:
+    """Yields a bucket's requests, as many at a time as go together."""
+    size = self._batch_size
+    for start in range(0, len(bucket.requests), size):
+      requests = bucket.requests[start : start + size]
+      more = size - len(requests)
+      yield _Batch(np.pad(requests, (0, more), constant_values=-1), bucket)
+
+  def _compute(
+    self,
+    batches: Sequence[_Batch],
+    inputs_NxL: np.ndarray,
+    candidates_NxCxT: np.ndarray,
+    lay: "_Layout",
+  ) -> np.ndarray:
+    """Returns the scores of some batches, one after the other, [M, C]."""
+    C = candidates_NxCxT.shape[1]
+    scores = []
+    total = sum(int((batch.requests >= 0).sum()) for batch in batches)
     with tqdm.tqdm(total=total, unit="request", disable=None) as bar:
 
       def collect(scores_BxC: jax.Array) -> None:
-        scores_NxC.append(np.asarray(scores_BxC))
-        bar.update(min(batch_size, total - bar.n))
+        done = batches[len(scores)]
+        scores.append(np.asarray(scores_BxC))
+        bar.update(int((done.requests >= 0).sum()))
 
       pending = None
-      for start in range(0, total, batch_size):
-        # The last batch is filled up with rows that are cut off again below.
-        batch_rows = np.arange(start, start + batch_size) % total
-        batch = {name: tokens[batch_rows] for name, tokens in rows.items()}
-        batch = sharding.put_batch(self._mesh, batch)
-        scores_BxC = self._score_batch(self._params, batch)
+      for requests, (_, inputs, rows) in batches:
+        # A request that is missing is filled in by the last; see `_in_order`.
+        candidates = candidates_NxCxT[requests]
+        places = jax.tree.map(lambda x, at=requests: x[at], lay.places)
+        batch = {
+          "encoder_input_tokens": _cut(inputs_NxL[requests], inputs),
+          "candidate_rows": candidate_rows.fill(
+            candidates, places, rows, lay.width
+          ),
+        }
+        self.shapes.add((self._batch_size, inputs, C, rows, lay.width))
+        scores_BxC = self._score_batch(
+          self._params, sharding.put_batch(self._mesh, batch)
+        )
         if pending is not None:
           collect(pending)  # While the devices score this one.
         pending = scores_BxC
-      collect(pending)
-    return np.concatenate(scores_NxC)[:total]
+      if pending is not None:
+        collect(pending)
+    return _joined(scores, np.empty((0, C), np.float32))
 
   def recommend(
     self, rows: Mapping[str, np.ndarray], catalogue: trie.Trie
   ) -> beam.Recommendations:
     """Generates items out of a catalogue for every request.
+
+    Of several processes each generates for all requests.
 
     Args:
       rows: of N requests, what `RankingModel.recommend_batch` takes: int32
@@ -96,8 +180,9 @@ class Scorer:
     Returns:
       NumPy arrays [N, ...], as many items as the model has beams.
     """
-    inputs = _without_padding(rows["encoder_input_tokens"])
-    rows = {**rows, "encoder_input_tokens": inputs}
+    inputs = rows["encoder_input_tokens"]
+    longest = int((inputs > 0).any(axis=0).sum())
+    rows = {**rows, "encoder_input_tokens": inputs[:, :longest]}
     # The same on each device, once and for all batches.
     titles = jax.device_put(
       catalogue,
@@ -106,7 +191,7 @@ class Scorer:
     total, batch_size = len(inputs), self._batch_size
     found = []
     for start in tqdm.trange(0, total, batch_size, unit="batch", disable=None):
-      # As above: the last batch is filled up.
+      # The last batch is filled up with rows that are cut off again.
       batch_rows = np.arange(start, start + batch_size) % total
       batch = sharding.put_batch(
         self._mesh, {name: array[batch_rows] for name, array in rows.items()}
@@ -117,10 +202,76 @@ class Scorer:
     return jax.tree.map(lambda *parts: np.concatenate(parts)[:total], *found)
 
 
-def _without_padding(tokens: np.ndarray) -> np.ndarray:
-  """Cuts the last columns of [..., T], which hold nothing but padding.
+class _Layout(NamedTuple):
+  """Where each request's candidates lie in rows, and how wide these are."""
 
-  Lengths are what may be used; titles are mostly much shorter.
+  places: candidate_rows.Places
+  width: int
+
+  @classmethod
+  def of(cls, candidates_NxCxT: np.ndarray) -> "_Layout":
+    length_NxC = np.maximum((candidates_NxCxT > 0).sum(axis=2) - 1, 0)
+    enough = min(_ROW, int(length_NxC.sum(axis=1).max(initial=1)))
+    width = max(int(length_NxC.max(initial=1)), enough, 1)
+    width = -(-width // _ROUND_ROW) * _ROUND_ROW
+    return cls(candidate_rows.places(candidates_NxCxT, width), width)
+
+
+def _gather(
+  digest: int, requests_M: np.ndarray, scores_MxC: np.ndarray, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the requests and scores of all processes, one after the other.
+
+  Args:
+    digest: of what this process was asked.
+    requests_M: int64, the numbers of its requests, -1 for none.
+    scores_MxC: float32, their scores.
+    size: M at most, of any process.
+
+  Raises:
+    InputError: if processes were asked for different requests.
   """
-  used_T = tokens.any(tuple(range(tokens.ndim - 1)))
-  return tokens[..., : int(used_T.sum())]
+  more = size - len(requests_M)
+  digests, requests, scores = multihost_utils.process_allgather(
+    (
+      np.array(digest, np.uint32),
+      np.pad(requests_M, (0, more), constant_values=-1).astype(np.int32),
+      np.pad(scores_MxC, ((0, more), (0, 0))),
+    )
+  )
+  if (digests != digests[0]).any():
+    raise InputError(
+      f"of {len(digests)} processes not all were given the same requests: "
+      "expected the same records, vocabulary and settings on every machine"
+    )
+  return requests.reshape(-1), scores.reshape(-1, scores.shape[-1])
+
+
+def _in_order(
+  requests_M: np.ndarray, scores_MxC: np.ndarray, total: int
+) -> np.ndarray:
+  """Returns the scores of requests 0, 1, … up to `total`.
+
+  Raises:
+    InputError: if not each of them is there once.
+  """
+  is_real_M = requests_M >= 0
+  requests, scores = requests_M[is_real_M], scores_MxC[is_real_M]
+  times = np.bincount(requests, minlength=total)
+  if len(times) != total or (times != 1).any():
+    wrong = int((times != 1).argmax()) if len(times) == total else total
+    raise InputError(
+      f"request {wrong} of {total} was scored {times[wrong]} times"
+    )
+  return scores[np.argsort(requests)]
+
+
+def _cut(tokens_BxL: np.ndarray, length: int) -> np.ndarray:
+  """Returns tokens of a length: less padding, or more."""
+  more = max(length - tokens_BxL.shape[1], 0)
+  return np.pad(tokens_BxL, ((0, 0), (0, more)))[:, :length]
+
+
+def _joined(arrays: Sequence[np.ndarray], none: np.ndarray) -> np.ndarray:
+  """Returns the arrays one after the other; `none` if there are none."""
+  return np.concatenate(arrays) if len(arrays) else none

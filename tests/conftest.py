@@ -42,6 +42,14 @@ def small_data(tmp_path_factory):
   return folder
 
 
+@pytest.fixture(autouse=True)
+def no_settings_left():
+  """Takes back what a test, or a fixture of its module, has bound."""
+  yield
+  with gin.unlock_config():
+    gin.clear_config()
+
+
 @pytest.fixture
 def small(small_data):
   """`small_data`, with its tasks registered and its vocabulary bound."""
@@ -53,5 +61,4 @@ def small(small_data):
     gin.bind_parameter("vocabulary.location", "small")
   yield small_data
   seqio.set_tfds_data_dir_override(None)
-  gin.clear_config()
   vocabulary.RUN_VOCABULARY.forget()

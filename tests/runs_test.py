@@ -1,9 +1,11 @@
 """Training and evaluation as the command line drives them."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -152,6 +154,50 @@ def test_scores_are_the_model_s_and_the_metrics_the_scores(
   for one, other in zip(folders, again, strict=True):
     a, b = (results.read_predictions(f) for f in (one, other))
     np.testing.assert_allclose(a.scores, b.scores, rtol=1e-5)
+
+
+def _evaluate_in(processes, trained, out):
+  """Evaluates in so many processes, of two devices each; returns results."""
+  with contextlib.closing(socket.socket()) as listener:
+    listener.bind(("localhost", 0))
+    address = f"localhost:{listener.getsockname()[1]}"
+  command = [
+    sys.executable, "-m", "instructrec_jax.cli", "evaluate", "--split=test",
+    f"--model_dir={trained}", f"--out={out}", "--batch_size=8",
+  ]  # fmt: skip
+  cluster = [f"--coordinator_address={address}", f"--num_processes={processes}"]
+  env = os.environ | {
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    "PYTHONPATH": os.pathsep.join(sys.path),
+  }
+  started = [
+    subprocess.Popen(
+      [*command, *([*cluster, f"--process_id={i}"] if processes > 1 else ())],
+      env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    for i in range(processes)
+  ]  # fmt: skip
+  try:
+    outputs = [process.communicate(timeout=240) for process in started]
+  finally:
+    for process in started:
+      process.kill()
+  assert [p.returncode for p in started] == [0] * processes, outputs
+  told = ["HR@1" in stdout for stdout, _ in outputs]
+  assert told == [True] + [False] * (processes - 1)
+  return {
+    str(path.relative_to(out)): path.read_bytes()
+    for path in sorted(out.rglob("*"))
+    if path.is_file()
+  }
+
+
+def test_two_processes_evaluate_as_one_does(trained, tmp_path):
+  """60 requests in batches of 8: one has four of them, the other too, less."""
+  one = _evaluate_in(1, trained, tmp_path / "one")
+  two = _evaluate_in(2, trained, tmp_path / "two")
+  assert any(name.endswith("predictions.jsonl") for name in one)
+  assert two == one
 
 
 def test_requests_that_do_not_fit_are_counted(trained, tmp_path):

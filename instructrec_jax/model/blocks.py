@@ -172,7 +172,7 @@ class RelativePositionBias(nn.Module):
   bidirectional: bool
 
   @nn.compact
-  def __call__(self, length: int) -> jax.Array:
+  def __call__(self, length: int, train: bool) -> jax.Array:
     """Returns the bias [H, length, length], query before key."""
     table_HxR = self.param(
       "rel_embedding",
@@ -182,6 +182,8 @@ class RelativePositionBias(nn.Module):
     )
     pairs = np.arange(length)[None, :] - np.arange(length)[:, None]
     buckets = attention.relative_position_bucket(pairs, self.bidirectional)
+    if not train:
+      return table_HxR[:, buckets]
     # A product with ones and zeros: the gradient of a lookup would scatter
     # length**2 values, and slices of one row per distance compile slowly.
     chosen = jax.nn.one_hot(buckets, attention.RELPOS_BUCKETS, axis=0)
@@ -231,9 +233,9 @@ class Attention(nn.Module):
       train: whether to drop attention weights.
     """
     if x_NxQxD is y_NxMxD:
-      query, key, value = self._heads(x_NxQxD, self.query, self.key, self.value)
+      query, key, value = self.heads(x_NxQxD, self.query, self.key, self.value)
     else:
-      [query] = self._heads(x_NxQxD, self.query)
+      [query] = self.heads(x_NxQxD, self.query)
       key, value = self.keys_values(y_NxMxD)
     value = self.drop(value, deterministic=not train)
     return self._gather(
@@ -242,7 +244,7 @@ class Attention(nn.Module):
 
   def keys_values(self, y_NxMxD: jax.Array) -> tuple[jax.Array, ...]:
     """Returns the keys and the values of positions, each [N, H, M, K]."""
-    return self._heads(y_NxMxD, self.key, self.value)
+    return self.heads(y_NxMxD, self.key, self.value)
 
   def gather(
     self,
@@ -254,7 +256,7 @@ class Attention(nn.Module):
     y_segments_NxM: jax.Array,
   ) -> jax.Array:
     """Returns what `__call__` does, of keys and values that are there."""
-    [query] = self._heads(x_NxQxD, self.query)
+    [query] = self.heads(x_NxQxD, self.query)
     return self._gather(
       query,
       key_NxHxMxK,
@@ -285,7 +287,7 @@ class Attention(nn.Module):
       ancestors_BxWxT: int32, the place that each beam had at each position; -1
         at those to come.
     """
-    [query_BxHxWxK] = self._heads(x_BxWxD, self.query)
+    [query_BxHxWxK] = self.heads(x_BxWxD, self.query)
     logits_BxHxWxTxP = jnp.einsum(
       "bhwk,bhtpk->bhwtp",
       query_BxHxWxK,
@@ -304,19 +306,19 @@ class Attention(nn.Module):
       weights.astype(value_BxHxTxWxK.dtype),
       value_BxHxTxWxK,
     )
-    return self._joined(out_BxHxWxK)
+    return self.joined(out_BxHxWxK)
 
   def _gather(self, *heads_bias_segments: jax.Array | bool | None) -> jax.Array:
     """Returns [N, Q, D], the projection of what `attention.attend` returns."""
-    return self._joined(attention.attend(*heads_bias_segments))
+    return self.joined(attention.attend(*heads_bias_segments))
 
-  def _joined(self, out_NxHxQxK: jax.Array) -> jax.Array:
+  def joined(self, out_NxHxQxK: jax.Array) -> jax.Array:
     """Returns the projection of what the heads gathered, [N, Q, D]."""
     N, _, Q, _ = out_NxHxQxK.shape
     out = out_NxHxQxK.swapaxes(1, 2).reshape(N, Q, -1)
     return project(out, self.out(), self.config.dtype)
 
-  def _heads(
+  def heads(
     self, x_NxMxD: jax.Array, *kernels: Kernel
   ) -> tuple[jax.Array, ...]:
     """Returns projections of x, each [N, H, M, K].

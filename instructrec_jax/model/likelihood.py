@@ -1,13 +1,25 @@
-"""The log-likelihood of tokens, with one pass over the logits each way.
+"""The log-likelihood of tokens: of a batch to train on, and of candidates.
 
 Autodiff of a log-softmax keeps its exponentials for the gradient, an array as
-large as the logits, and adds up the gradients of its two terms in a third.
+large as the logits, and adds up the gradients of its two terms in a third; here
+there is one pass over the logits each way. Of candidates not even the logits
+are there as a whole.
+
+Letters beside those of network.py: P positions of a request, E tokens whose
+likelihood is asked for.
 """
 
 import jax
 import jax.numpy as jnp
 
-from instructrec_jax.model import sharding
+from instructrec_jax.model import blocks, sharding
+
+# Bytes of logits that are computed at a time: on a CPU as many as stay in its
+# cache, on each of other devices as many as keep it busy.
+_CPU_LOGITS = 2**22
+_DEVICE_LOGITS = 2**27
+# Of the vocabulary: fewer columns make a slow matrix product.
+_FEWEST_COLUMNS = 512
 
 
 @jax.custom_vjp
@@ -55,3 +67,92 @@ def _backward(kept: tuple, grads: tuple) -> tuple[jax.Array, None]:
 
 
 token_log_likelihood.defvjp(_forward, _backward)
+
+
+def of_rows(
+  x_BxPxD: jax.Array,
+  kernel_DxV: jax.Array,
+  first_BxC: jax.Array,
+  following_BxRxS: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+  """Returns the log-likelihoods of candidates' tokens, in nats.
+
+  Args:
+    x_BxPxD: the decoder's output at the start, and at the R * S positions of
+      the rows.
+    kernel_DxV: the projection to the vocabulary.
+    first_BxC: int32, tokens that may follow the start.
+    following_BxRxS: int32, the token that follows each position of the rows.
+
+  Returns:
+    float32 [B, C] and [B, R, S].
+  """
+  of = _of_vocabulary_blocks if sharding.on_one_cpu() else _of_positions
+  following_BxQ = following_BxRxS.reshape(len(first_BxC), -1)
+  first, rest_BxQ = of(x_BxPxD, kernel_DxV, first_BxC, following_BxQ)
+  return first, rest_BxQ.reshape(following_BxRxS.shape)
+
+
+def _of_vocabulary_blocks(x_BxPxD, kernel_DxV, first_BxC, following_BxQ):
+  """Some of the vocabulary at a time, so that the kernel is read once."""
+  (B, P, _), V, C = x_BxPxD.shape, kernel_DxV.shape[1], first_BxC.shape[1]
+  tokens_BxE = jnp.concatenate([first_BxC, following_BxQ], axis=1)
+  at_E = jnp.concatenate([jnp.zeros(C, jnp.int32), jnp.arange(1, P)])
+
+  def block(state: tuple, start: jax.Array | int, width: int) -> tuple:
+    before, total, logit_BxE = state
+    columns = jax.lax.dynamic_slice_in_dim(kernel_DxV, start, width, axis=1)
+    logits = blocks.project(x_BxPxD, columns, "float32")
+    largest = jnp.maximum(before, jnp.max(logits, axis=-1, keepdims=True))
+    total *= jnp.exp(before - largest)
+    total += jnp.sum(jnp.exp(logits - largest), axis=-1, keepdims=True)
+    column_BxE = tokens_BxE - start
+    is_here_BxE = (column_BxE >= 0) & (column_BxE < width)
+    found_BxE = jax.vmap(lambda logits, column: logits[at_E, column])(
+      logits, jnp.where(is_here_BxE, column_BxE, 0)
+    )
+    return largest, total, jnp.where(is_here_BxE, found_BxE, logit_BxE)
+
+  width = min(max(_CPU_LOGITS // (4 * B * P), _FEWEST_COLUMNS), V)
+  none = jnp.full((B, P, 1), -jnp.inf)
+  state = none, jnp.zeros_like(none), jnp.zeros(tokens_BxE.shape)
+  state, _ = jax.lax.scan(
+    lambda state, start: (block(state, start, width), None),
+    state,
+    jnp.arange(0, V - width + 1, width),
+  )
+  if V % width:
+    state = block(state, V - V % width, V % width)
+  largest, total, logit_BxE = state
+  log_z_BxP = (largest + jnp.log(total))[..., 0]
+  return jnp.split(logit_BxE - log_z_BxP[:, at_E], [C], axis=1)
+
+
+def _of_positions(x_BxPxD, kernel_DxV, first_BxC, following_BxQ):
+  """Some positions at a time; the vocabulary may be split over devices."""
+
+  def logits_of(x_BxQxD: jax.Array) -> jax.Array:
+    logits = blocks.project(x_BxQxD, kernel_DxV, "float32")
+    return sharding.constrain(logits, "batch", "length", "vocab")
+
+  B, Q = following_BxQ.shape
+  logits_Bx_xV = logits_of(x_BxPxD[:, :1])
+  first_BxC = target_logit(logits_Bx_xV, first_BxC) - jax.nn.logsumexp(
+    logits_Bx_xV, axis=-1
+  )
+  a_position = 4 * B * kernel_DxV.shape[1]
+  budget = _DEVICE_LOGITS * len(sharding.devices())
+  at_once = min(max(budget // a_position, 1), Q)
+  more = -Q % at_once
+
+  def in_blocks(array: jax.Array) -> jax.Array:
+    widths = [(0, 0), (0, more), *[(0, 0)] * (array.ndim - 2)]
+    array = jnp.pad(array, widths)
+    array = array.reshape(B, -1, at_once, *array.shape[2:])
+    return jnp.moveaxis(array, 1, 0)
+
+  logp = jax.lax.map(
+    lambda block: token_log_likelihood(logits_of(block[0]), block[1])[0],
+    (in_blocks(x_BxPxD[:, 1:]), in_blocks(following_BxQ)),
+  )
+  return first_BxC, jnp.moveaxis(logp, 0, 1).reshape(B, -1)[:, :Q]

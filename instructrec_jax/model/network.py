@@ -23,6 +23,7 @@ one after the other or as one scan over them all, see `run_layers`. Decoding
 token by token, `start` and `step` keep the keys and values of what was decided.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -48,7 +49,11 @@ from instructrec_jax.model.sharding import constrain
 
 
 def run_layers(
-  stack: nn.Module, x: jax.Array, *context: jax.Array, train: bool
+  stack: nn.Module,
+  x: jax.Array,
+  *context: jax.Array,
+  train: bool,
+  method: Callable[..., jax.Array] | None = None,
 ) -> jax.Array:
   """Returns the output of a stack's layers, each on that of the one before.
 
@@ -57,6 +62,7 @@ def run_layers(
     x: [..., D], the first one's input.
     *context: what all of them take beside it.
     train: whether to drop out, by the rng "dropout" of the stack.
+    method: of a layer; None to call it.
   """
   cfg = stack.config
   if stack.is_initializing():
@@ -67,8 +73,9 @@ def run_layers(
   def step(x: jax.Array, inputs: tuple) -> tuple[jax.Array, None]:
     params, key = inputs
     rngs = None if key is None else {"dropout": key}
-    layer = _unbound(stack)
-    return layer.apply({"params": params}, x, *context, train, rngs=rngs), None
+    arguments = {"params": params}, x, *context, train
+    x = _unbound(stack).apply(*arguments, rngs=rngs, method=method)
+    return x, None
 
   if REMAT[cfg.remat] is not None:
     # Inside a scan nothing can be merged with what was computed before.
@@ -133,7 +140,7 @@ class Encoder(nn.Module):
       self,
       residual(self.drop(x_BxLxD, train)),
       segments_BxL,
-      self.relpos_bias(x_BxLxD.shape[1]),
+      self.relpos_bias(x_BxLxD.shape[1], train),
       train=train,
     )
     return self.drop(self.encoder_norm(x), train)
@@ -168,7 +175,7 @@ class Decoder(nn.Module):
       encoded_BxLxD,
       segments_BxCxT,
       encoder_segments_BxL,
-      self.relpos_bias(x_BxCxTxD.shape[2]),
+      self.relpos_bias(x_BxCxTxD.shape[2], train),
       train=train,
     )
     logits = self._logits(self.drop(self.decoder_norm(x), train))
@@ -195,7 +202,7 @@ class Decoder(nn.Module):
     encoder_segments_BxL: jax.Array,
   ) -> tuple[jax.Array, list[Cache]]:
     """Returns the logits after one more token, [B, W, V], and the caches."""
-    bias_HxTxT = self.relpos_bias(ancestors_BxWxT.shape[2])
+    bias_HxTxT = self.relpos_bias(ancestors_BxWxT.shape[2], False)
     bias_Hx_xT = jax.lax.dynamic_slice_in_dim(bias_HxTxT, position, 1, axis=1)
     layer, x, after = _unbound(self), x_BxWxD, []
     for params, cache in zip(_layer_params(self), caches, strict=True):
@@ -258,7 +265,7 @@ class Transformer(nn.Module):
       float32 [B, C, T, V].
     """
     if encoder_segment_ids_BxL is None:
-      encoder_segment_ids_BxL = _one_segment(encoder_input_tokens_BxL)
+      encoder_segment_ids_BxL = one_segment(encoder_input_tokens_BxL)
       decoder_segment_ids_BxCxT = jnp.ones_like(decoder_input_tokens_BxCxT)
     encoded_BxLxD = self.encoder(
       self.token_embedder(encoder_input_tokens_BxL),
@@ -285,7 +292,7 @@ class Transformer(nn.Module):
     """
     encoded_BxLxD = self.encoder(
       self.token_embedder(encoder_input_tokens_BxL),
-      _one_segment(encoder_input_tokens_BxL),
+      one_segment(encoder_input_tokens_BxL),
       False,
     )
     return self.decoder.start(encoded_BxLxD, beams, length)
@@ -320,9 +327,10 @@ class Transformer(nn.Module):
       caches,
       position,
       ancestors_BxWxT,
-      _one_segment(encoder_input_tokens_BxL),
+      one_segment(encoder_input_tokens_BxL),
     )
 
 
-def _one_segment(tokens: jax.Array) -> jax.Array:
+def one_segment(tokens: jax.Array) -> jax.Array:
+  """Returns 1 where there is a token, 0 for padding."""
   return (tokens > 0).astype(jnp.int32)

@@ -17,7 +17,15 @@ from flax import traverse_util
 from flax.linen import partitioning
 
 from instructrec_jax import errors
-from instructrec_jax.model import beam, decoding, network, sharding, trie
+from instructrec_jax.model import (
+  beam,
+  candidate_pass,
+  candidate_rows,
+  decoding,
+  network,
+  sharding,
+  trie,
+)
 from instructrec_jax.model.likelihood import target_logit, token_log_likelihood
 
 Batch = Mapping[str, jax.Array]
@@ -56,6 +64,7 @@ class RankingModel:
     loss_normalizing_factor: float | str | None = None,
     num_beams: int = 1,
     catalogue: trie.Trie | None = None,
+    length_power: float = 0.0,
   ):
     """Builds the network; makes no parameters yet.
 
@@ -76,6 +85,9 @@ class RankingModel:
         token at each position.
       catalogue: titles that `predict_batch` chooses from, see
         `instructrec_jax.title_trie`; None for any text.
+      length_power: what the number of a candidate's tokens is raised to, and
+        its log-likelihood divided by, for its score: 0 for the log-likelihood,
+        1 for its mean over the tokens.
 
     Raises:
       InputError: if the factor is an unknown name, or there is no beam.
@@ -98,6 +110,7 @@ class RankingModel:
     self._loss_normalizing_factor = loss_normalizing_factor
     self._num_beams = num_beams
     self._catalogue = catalogue
+    self._length_power = length_power
 
   def get_initial_variables(
     self,
@@ -190,29 +203,40 @@ class RankingModel:
     return self.loss_fn(params, batch, None)
 
   def score_batch(self, params: Params, batch: Batch) -> jax.Array:
-    """Returns the log-likelihood of every candidate of every request.
+    """Returns the score of every candidate of every request.
 
     Args:
       params: the network's parameters.
       batch: int32 encoder_input_tokens [B, L] and candidate_tokens [B, C, T],
         each candidate with EOS at its end and padded with 0. A candidate of
-        padding only is absent.
+        padding only is absent. Instead of candidate_tokens there may be
+        candidate_rows, the same candidates without their padding.
 
     Returns:
-      float32 [B, C], in nats, summed over the candidate's tokens with EOS; -inf
-      for an absent candidate.
+      float32 [B, C], log-likelihoods in nats, summed over the candidate's
+      tokens with EOS, and divided by their number to the power of
+      `length_power`; -inf for an absent candidate.
     """
-    candidates_BxCxT = batch["candidate_tokens"]
-    shifted_BxCxT = jnp.pad(
-      candidates_BxCxT[..., :-1], ((0, 0), (0, 0), (1, 0))
+    rows = batch.get("candidate_rows")
+    if rows is None:
+      rows = candidate_rows.one_a_row(batch["candidate_tokens"])
+    # On a CPU it takes long to copy all kernels into one array for a scan; for
+    # an accelerator it takes long to compile many layers.
+    one_cpu = sharding.on_one_cpu()
+    module = decoding.unrolled(self.module) if one_cpu else self.module
+    first_BxC, rest_BxRxS = module.apply(
+      {"params": params},
+      batch["encoder_input_tokens"],
+      rows,
+      method=candidate_pass.log_likelihoods,
     )
-    logits_BxCxTxV = self.module.apply(
-      {"params": params}, batch["encoder_input_tokens"], shifted_BxCxT
-    )
-    logp_BxCxT, _ = token_log_likelihood(logits_BxCxTxV, candidates_BxCxT)
-    real_BxCxT = candidates_BxCxT > 0
-    scores_BxC = jnp.sum(jnp.where(real_BxCxT, logp_BxCxT, 0.0), axis=-1)
-    return jnp.where(jnp.any(real_BxCxT, axis=-1), scores_BxC, -jnp.inf)
+    scores_BxC = candidate_rows.sums(rows, first_BxC, rest_BxRxS)
+    if self._length_power:
+      length_BxC = candidate_rows.sums(
+        rows, jnp.ones_like(first_BxC), jnp.ones_like(rest_BxRxS)
+      )
+      scores_BxC /= jnp.maximum(length_BxC, 1) ** self._length_power
+    return jnp.where(rows.first > 0, scores_BxC, -jnp.inf)
 
   def predict_batch(
     self, params: Params, batch: Batch, rng: jax.Array | None = None

@@ -158,11 +158,15 @@ def constrain(x: jax.Array, *axes: str | None) -> jax.Array:
   return nn.with_logical_constraint(x, axes, mesh=_MESH.get())
 
 
+def devices() -> list[jax.Device]:
+  """Returns what runs that which is traced."""
+  mesh = _MESH.get()
+  return jax.devices() if mesh is None else list(mesh.devices.flat)
+
+
 def on_one_cpu() -> bool:
   """Returns whether what is traced runs on a single CPU device."""
-  mesh = _MESH.get()
-  devices = jax.devices() if mesh is None else list(mesh.devices.flat)
-  return len(devices) == 1 and devices[0].platform == "cpu"
+  return len(devices()) == 1 and devices()[0].platform == "cpu"
 
 
 def tree_shardings(
@@ -242,25 +246,26 @@ def check_rows(mesh: Mesh, rows: int) -> None:
     )
 
 
-def put_batch(
-  mesh: Mesh, batch: Mapping[str, np.ndarray]
-) -> dict[str, jax.Array]:
+def put_batch(mesh: Mesh, batch: Any) -> Any:
   """Returns a batch on the devices, its rows split over the data axis.
 
   Args:
     mesh: the mesh.
-    batch: this process's rows of each array: its share by `data_shard`.
+    batch: this process's rows of each array of a tree: its share by
+      `data_shard`.
 
   Raises:
     InputError: if the rows of all processes do not divide over the data axis.
   """
-  rows = len(next(iter(batch.values()))) * data_shard(mesh)[1]
+  rows = len(jax.tree.leaves(batch)[0]) * data_shard(mesh)[1]
   check_rows(mesh, rows)
   place = batch_sharding(mesh)
-  return {
-    name: jax.make_array_from_process_local_data(place, np.asarray(array))
-    for name, array in batch.items()
-  }
+  return jax.tree.map(
+    lambda array: jax.make_array_from_process_local_data(
+      place, np.asarray(array)
+    ),
+    batch,
+  )
 
 
 def _leaf_axes(

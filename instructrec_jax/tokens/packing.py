@@ -36,7 +36,7 @@ def pack(lengths_Ex2: np.ndarray, row_lengths: tuple[int, int]) -> np.ndarray:
   dealt[:examples] = lengths_Ex2[largest_first]
   # A few rows more than an ideal packing would need.
   rows = min(steps, int(size_E.sum() / groups * 1.1) + 2)
-  row_SxG = _first_fit(dealt.reshape(steps, groups, 2), row_lengths, rows)
+  row_SxG = first_fit(dealt.reshape(steps, groups, 2), row_lengths, rows)
 
   rows_G = row_SxG.max(axis=0, initial=-1) + 1
   row_SxG += np.cumsum(rows_G) - rows_G
@@ -59,15 +59,18 @@ def by_row(row_E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   return np.argsort(row_E, kind="stable"), begin
 
 
-def _first_fit(
+def first_fit(
   lengths_SxGx2: np.ndarray, row_lengths: tuple[int, int], rows: int
 ) -> np.ndarray:
-  """Returns int64 [steps, groups], each example's row within its group.
+  """Puts each example into the first row of its group that has room for it.
 
   Args:
     lengths_SxGx2: [steps, groups, 2], in the order in which they are placed.
     row_lengths: as in `pack`.
     rows: to begin with in each group; more are added when needed.
+
+  Returns:
+    int64 [steps, groups], each example's row within its group.
   """
   steps, groups, _ = lengths_SxGx2.shape
   group = np.arange(groups)

@@ -194,13 +194,15 @@ def test_greedy_decodes_equal_hugging_face(golden):
 def test_relative_position_bias_is_the_bucket_of_each_pair(bidirectional):
   length = 300
   bias = blocks.RelativePositionBias(num_heads=2, bidirectional=bidirectional)
-  params = bias.init(jax.random.key(0), length)
+  params = bias.init(jax.random.key(0), length, True)
   table = np.asarray(params["params"]["rel_embedding"])
   pairs = np.arange(length)[None, :] - np.arange(length)[:, None]
   buckets = attention.relative_position_bucket(pairs, bidirectional)
   assert buckets.min() == 0
   assert buckets.max() == attention.RELPOS_BUCKETS - 1
-  np.testing.assert_array_equal(bias.apply(params, length), table[:, buckets])
+  for train in (True, False):
+    found = bias.apply(params, length, train)
+    np.testing.assert_array_equal(found, table[:, buckets])
 
 
 def programs_in(jaxpr):

@@ -14,7 +14,12 @@ import pytest
 from flax import traverse_util
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.model import ranking_model
+from instructrec_jax.model import (
+  candidate_rows,
+  likelihood,
+  ranking_model,
+  sharding,
+)
 from tests.model import golden as golden_file
 
 GOLDEN = golden_file.load("tiny")
@@ -69,6 +74,66 @@ def test_scores_equal_hugging_face(golden):
   )
   np.testing.assert_allclose(scores, golden["scores"], rtol=2e-5)
   assert (np.argsort(scores) == np.argsort(golden["scores"])).all()
+
+
+@pytest.mark.parametrize("devices", [1, 4])
+@pytest.mark.parametrize("width", [None, 16, 40])
+def test_scores_depend_neither_on_devices_nor_on_rows(
+  monkeypatch, golden, devices, width
+):
+  """One CPU goes through the vocabulary, others through the positions."""
+  monkeypatch.setattr(likelihood, "_CPU_LOGITS", 4 * 17)
+  monkeypatch.setattr(likelihood, "_DEVICE_LOGITS", 4 * 60 * 5)
+  monkeypatch.setattr(likelihood, "_FEWEST_COLUMNS", 13)
+  again = np.arange(4) % 3  # Rows that divide over the devices.
+  tokens = golden["candidates"][again]
+  batch = {"encoder_input_tokens": golden["inputs"][again]}
+  if width is None:
+    batch["candidate_tokens"] = tokens
+  else:
+    places = candidate_rows.places(tokens, width)
+    batch["candidate_rows"] = candidate_rows.fill(tokens, places, 5, width)
+  mesh = sharding.make_mesh(1, jax.devices()[:devices])
+  params = jax.device_put(
+    golden["params"],
+    sharding.tree_shardings(mesh, golden["params"], golden["params"]),
+  )
+  scores = sharding.jit_on_mesh(mesh, MODEL.score_batch)(
+    params, sharding.put_batch(mesh, batch)
+  )
+  expected = golden["scores"][again]
+  np.testing.assert_allclose(scores, expected, rtol=2e-5)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_a_score_may_be_divided_by_a_power_of_the_length(golden, power):
+  tokens = golden["candidates"]
+  model = ranking_model.RankingModel(CONFIG, length_power=power)
+  more = np.zeros_like(tokens[:, :1])  # An absent one.
+  scores = jax.jit(model.score_batch)(
+    golden["params"],
+    {
+      "encoder_input_tokens": golden["inputs"],
+      "candidate_tokens": np.concatenate([tokens, more], axis=1),
+    },
+  )
+  expected = golden["scores"] / (tokens > 0).sum(axis=-1) ** power
+  np.testing.assert_allclose(scores[:, :-1], expected, rtol=2e-5)
+  assert (np.asarray(scores)[:, -1] == -np.inf).all()
+
+
+def test_a_candidate_of_one_token_is_worth_its_likelihood(golden):
+  """With nothing but the start before it."""
+  inputs = golden["inputs"]
+  tokens = np.array([[[5]] * 2] * len(inputs), np.int32)
+  batch = {"encoder_input_tokens": inputs, "candidate_tokens": tokens}
+  start = {
+    "encoder_input_tokens": inputs,
+    "decoder_input_tokens": np.zeros((len(inputs), 1), np.int32),
+  }
+  logp = jax.nn.log_softmax(logits_of(golden["params"], start))[:, 0, 5]
+  scores = SCORE(golden["params"], batch)
+  np.testing.assert_allclose(scores, np.stack([logp, logp], 1), rtol=2e-5)
 
 
 @hypothesis.settings(deadline=None, max_examples=15)

@@ -1,0 +1,142 @@
+"""One pass of the decoder over all candidates of a request.
+
+Shapes are suffixes of the letters of network.py and candidate_rows.py; P is the
+positions of a request, 1 + R × S: the start, which all candidates share, and
+those of the rows.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from instructrec_jax.model import attention, blocks, likelihood, network
+from instructrec_jax.model.candidate_rows import CandidateRows
+
+
+def log_likelihoods(
+  module: network.Transformer,
+  encoder_input_tokens_BxL: jax.Array,
+  rows: CandidateRows,
+) -> tuple[jax.Array, jax.Array]:
+  """Returns the log-likelihood of each candidate's tokens, in nats.
+
+  A method of the network, to be given to `module.apply`.
+
+  Args:
+    module: the network, bound to its parameters.
+    encoder_input_tokens_BxL: int32, padded with 0.
+    rows: the candidates.
+
+  Returns:
+    float32 [B, C] of first tokens, and [B, R, S] of those that follow; of no
+    meaning where there is no token.
+  """
+  B, _, S = rows.tokens.shape
+  segments_BxL = network.one_segment(encoder_input_tokens_BxL)
+  encoded_BxLxD = module.encoder(
+    module.token_embedder(encoder_input_tokens_BxL), segments_BxL, False
+  )
+  start_Bx_ = jnp.zeros((B, 1), rows.tokens.dtype)
+  tokens_BxP = jnp.concatenate([start_Bx_, rows.tokens.reshape(B, -1)], axis=1)
+  decoder = module.decoder
+  bias_HxTxT = decoder.relpos_bias(S + 1, False)
+  x_BxPxD = network.run_layers(
+    decoder,
+    blocks.residual(module.token_embedder(tokens_BxP)),
+    encoded_BxLxD,
+    segments_BxL,
+    rows.candidate,
+    bias_HxTxT[:, :S, :S],
+    jnp.moveaxis(bias_HxTxT[:, :, 0][:, rows.place], 0, 1),
+    train=False,
+    method=_layer,
+  )
+  return likelihood.of_rows(
+    decoder.decoder_norm(x_BxPxD),
+    decoder.logits_dense(),
+    rows.first,
+    rows.following,
+  )
+
+
+def _layer(
+  layer: blocks.DecoderLayer,
+  x_BxPxD: jax.Array,
+  encoded_BxLxD: jax.Array,
+  encoder_segments_BxL: jax.Array,
+  candidate_BxRxS: jax.Array,
+  bias_HxSxS: jax.Array,
+  start_bias_BxHxRxS: jax.Array,
+  train: bool,
+) -> jax.Array:
+  """Returns a layer's output [B, P, D]."""
+  x = x_BxPxD
+  x += _look_back(
+    layer.self_attention,
+    layer.pre_self_attention_layer_norm(x),
+    candidate_BxRxS,
+    bias_HxSxS,
+    start_bias_BxHxRxS,
+  )
+  # All positions are queries of one attention, so its keys and values are
+  # projected once a request.
+  x += layer.encoder_decoder_attention(
+    layer.pre_cross_attention_layer_norm(x),
+    encoded_BxLxD,
+    None,
+    jnp.ones(x.shape[:2], jnp.int32),
+    encoder_segments_BxL,
+  )
+  return blocks.residual(x + layer.mlp(layer.pre_mlp_layer_norm(x), train))
+
+
+def _look_back(
+  module: blocks.Attention,
+  x_BxPxD: jax.Array,
+  candidate_BxRxS: jax.Array,
+  bias_HxSxS: jax.Array,
+  start_bias_BxHxRxS: jax.Array,
+) -> jax.Array:
+  """Returns what each position gathers from its candidate's past, [B, P, D].
+
+  Args:
+    module: the self-attention.
+    x_BxPxD: the positions.
+    candidate_BxRxS: int32; in a row, a position sees those of its own candidate
+      up to itself. All see the start, which sees itself alone.
+    bias_HxSxS: added to the logits between positions of a row.
+    start_bias_BxHxRxS: added to the logits of the start.
+  """
+  S = candidate_BxRxS.shape[2]
+
+  def split(x_BxHxPxK: jax.Array) -> tuple[jax.Array, jax.Array]:
+    B, H, P, K = x_BxHxPxK.shape
+    rest = x_BxHxPxK[:, :, 1:].reshape(B, H, (P - 1) // S, S, K)
+    return x_BxHxPxK[:, :, 0], rest
+
+  heads = module.heads(x_BxPxD, module.query, module.key, module.value)
+  (_, q_BxHxRxSxK), (start_k, k), (start_v, v) = map(split, heads)
+  start = jnp.einsum(
+    "bhrsk,bhk->bhrs", q_BxHxRxSxK, start_k, preferred_element_type="float32"
+  )
+  start = (start + start_bias_BxHxRxS)[..., None]
+  own = jnp.einsum(
+    "bhrsk,bhrmk->bhrsm", q_BxHxRxSxK, k, preferred_element_type="float32"
+  )
+  own += bias_HxSxS[None, :, None]
+  same = candidate_BxRxS[..., None] == candidate_BxRxS[..., None, :]
+  seen_BxRxSxS = same & jnp.tri(S, dtype=bool)[None, None]
+  own = jnp.where(seen_BxRxSxS[:, None], own, attention.MASKED)
+  largest = jnp.maximum(jnp.max(own, axis=-1, keepdims=True), start)
+  own, start = jnp.exp(own - largest), jnp.exp(start - largest)
+  total = jnp.sum(own, axis=-1, keepdims=True) + start
+  out = jnp.einsum(
+    "bhrsm,bhrmk->bhrsk",
+    own.astype(v.dtype),
+    v,
+    preferred_element_type="float32",
+  )
+  out += start * start_v[:, :, None, None].astype(jnp.float32)
+  out_BxHxRSxK = (out / total).astype(v.dtype).reshape(heads[0][:, :, 1:].shape)
+  return module.joined(
+    jnp.concatenate([start_v[:, :, None], out_BxHxRSxK], axis=2)
+  )

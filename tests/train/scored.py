@@ -1,0 +1,90 @@
+"""Requests to score, also a program for several processes to score them.
+
+  python tests/train/scored.py CHECKPOINT OUT COUNT [PORT INDEX]
+
+writes the scores that process INDEX has in the end to OUT.
+"""
+
+import contextlib
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import jax
+import numpy as np
+
+from instructrec_jax import buckets, scoring
+from instructrec_jax.model import ranking_model
+from instructrec_jax.train import checkpoint, distributed, step
+from tests.train import toy
+
+MODEL = ranking_model.RankingModel(toy.CONFIG)
+TOTAL, MOST, LONGEST = 43, 5, 12
+
+
+def requests():
+  """Returns requests of all lengths, with 1 to MOST candidates."""
+  rng = np.random.default_rng(0)
+  inputs = rng.integers(2, 64, (TOTAL, 70)).astype(np.int32)
+  inputs[np.arange(70) >= rng.integers(1, 71, TOTAL)[:, None]] = 0
+  candidates = rng.integers(2, 64, (TOTAL, MOST, LONGEST)).astype(np.int32)
+  lengths = rng.integers(1, LONGEST + 1, (TOTAL, MOST))
+  place = np.arange(LONGEST)
+  candidates[place == lengths[..., None] - 1] = 1
+  candidates[place >= lengths[..., None]] = 0
+  candidates[np.arange(MOST) >= rng.integers(1, MOST + 1, TOTAL)[:, None]] = 0
+  return {"encoder_input_tokens": inputs, "candidate_tokens": candidates}
+
+
+def write_checkpoint(folder):
+  """Writes random parameters, and returns where."""
+  made = MODEL, toy.adafactor()
+  places = jax.tree.map(
+    lambda _: jax.sharding.SingleDeviceSharding(jax.devices()[0]),
+    step.state_shapes(*made),
+  )
+  state = step.make_state(*made, 0, places)
+  with checkpoint.Checkpoints(folder, keep=None) as checkpoints:
+    checkpoints.save(state, toy.Batches())
+  return folder
+
+
+def run(path, out, count):
+  """Returns the scores of each of so many processes, which score together."""
+  out.mkdir()
+  with contextlib.closing(socket.socket()) as listener:
+    listener.bind(("localhost", 0))
+    port = listener.getsockname()[1]
+  env = os.environ | {
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
+    "PYTHONPATH": str(pathlib.Path(__file__).parents[2]),
+  }
+  started = [
+    subprocess.Popen(
+      [sys.executable, __file__, path, out / f"{index}.npy", str(count),
+       str(port), str(index)],
+      env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    for index in range(count)
+  ]  # fmt: skip
+  try:
+    outputs = [process.communicate(timeout=240) for process in started]
+  finally:
+    for process in started:
+      process.kill()
+  assert [p.returncode for p in started] == [0] * count, outputs
+  return [np.load(out / f"{index}.npy") for index in range(count)]
+
+
+def main(path, out, count, port, index):
+  buckets._WORTH_BATCHES = 0.01
+  cluster = (f"localhost:{port}", int(count), int(index))
+  with distributed.processes(*(cluster if int(count) > 1 else ())):
+    scorer = scoring.Scorer(MODEL, path, batch_size=4)
+    np.save(out, scorer.score(requests()))
+
+
+if __name__ == "__main__":
+  main(*sys.argv[1:])

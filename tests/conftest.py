@@ -42,9 +42,9 @@ def small_data(tmp_path_factory):
   return folder
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def no_settings_left():
-  """Takes back what a test, or a fixture of its module, has bound."""
+  """Takes back what a module's tests and fixtures have bound."""
   yield
   with gin.unlock_config():
     gin.clear_config()
@@ -61,4 +61,5 @@ def small(small_data):
     gin.bind_parameter("vocabulary.location", "small")
   yield small_data
   seqio.set_tfds_data_dir_override(None)
+  gin.clear_config()
   vocabulary.RUN_VOCABULARY.forget()

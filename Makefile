@@ -38,6 +38,7 @@ format: install
 # GAMES is the folder of InstructRec's Games, see README.md.
 benchmark: install
 	$(BIN)/python benchmarks/packing.py
+	$(BIN)/python benchmarks/candidate_scoring.py
 	$(BIN)/python benchmarks/constrained_decoding.py
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/train_step.py

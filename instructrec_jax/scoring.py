@@ -145,13 +145,13 @@ class Scorer:
 
       pending = None
       for requests, (_, inputs, rows) in batches:
-        # A request that is missing is filled in by the last; see `_in_order`.
-        candidates = candidates_NxCxT[requests]
-        places = jax.tree.map(lambda x, at=requests: x[at], lay.places)
+        # The first stands in for one that is missing; see `_in_order`.
+        at = np.where(requests >= 0, requests, requests[0])
+        places = candidate_rows.Places(*(x[at] for x in lay.places))
         batch = {
-          "encoder_input_tokens": _cut(inputs_NxL[requests], inputs),
+          "encoder_input_tokens": _cut(inputs_NxL[at], inputs),
           "candidate_rows": candidate_rows.fill(
-            candidates, places, rows, lay.width
+            candidates_NxCxT[at], places, rows, lay.width
           ),
         }
         self.shapes.add((self._batch_size, inputs, C, rows, lay.width))

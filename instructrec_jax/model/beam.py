@@ -7,6 +7,9 @@ Sequences that have ended are kept beside the beams that go on, the best W of
 each. A beam's score can but fall, so that the search is over when none that
 goes on is better than the last of those kept, in any request.
 
+Where a catalogue leaves each beam a single title, there is nothing more to
+choose: all of them are read to their ends in one pass, as given candidates are.
+
 Letters beside those of network.py: X excluded items, S titles of the catalogue,
 E edges of the trie that are looked at together.
 """
@@ -18,12 +21,21 @@ import jax
 import jax.numpy as jnp
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.model import decoding, network
+from instructrec_jax.model import (
+  candidate_pass,
+  candidate_rows,
+  decoding,
+  network,
+)
 from instructrec_jax.model.trie import Trie
 
 # Edges of the trie that are looked at together, of each request. Few beams have
 # more children together, but for those that have only just begun.
 _EDGES = 512
+
+# Titles that are read to their ends take this part of the room that as many of
+# the longest would take.
+_ROW_PARTS = 4, 2, 1
 
 
 class Hypotheses(NamedTuple):
@@ -56,7 +68,14 @@ Kept = TypeVar("Kept", Hypotheses, Step)
 
 
 class Choices(Protocol):
-  """What sequences may be made of."""
+  """What sequences may be made of.
+
+  Attributes:
+    decide: whether there are starts after which only one sequence is left;
+      if there are, the last two methods are of use.
+  """
+
+  decide: bool
 
   def ends(self, node_BxW: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns whether a sequence may end here, and the node that it ends at."""
@@ -70,6 +89,20 @@ class Choices(Protocol):
       logits_BxWxV: float32, of the next token; it is worth its logit.
       scores_BxW: float32, what is added to it; -inf where there is no beam.
       node_BxW: int32, where in the trie beams are.
+    """
+
+  def is_decided(self, node_BxW: jax.Array) -> jax.Array:
+    """Returns whether there is one way to go on, to the end."""
+
+  def whole(
+    self, tokens_BxWxT: jax.Array, node_BxW: jax.Array, position: jax.Array
+  ) -> tuple[jax.Array, jax.Array]:
+    """Returns decided sequences with EOS, and the nodes they end at.
+
+    Args:
+      tokens_BxWxT: int32, what was decided before the position.
+      node_BxW: int32, where in the trie beams are.
+      position: int32.
     """
 
 
@@ -182,6 +215,13 @@ def search(
     better_B = jnp.max(live.scores, axis=1) > ended.scores[:, -1]
     return (position < T) & jnp.any(better_B)
 
+  def chooses(state: tuple) -> jax.Array:
+    if not choices.decide:
+      return goes_on(state)
+    live = state[1]
+    no_choice_BxW = choices.is_decided(live.node) | (live.scores == -jnp.inf)
+    return goes_on(state) & ~jnp.all(no_choice_BxW)
+
   def step(state: tuple) -> tuple:
     position, live, ended, ancestors_BxWxT, caches = state
     ancestors_BxWxT = _put(
@@ -215,7 +255,22 @@ def search(
     ancestors_BxWxT = _at(ancestors_BxWxT, chosen.parent)
     return position + 1, live, ended, ancestors_BxWxT, caches
 
-  position, live, ended, _, _ = jax.lax.while_loop(goes_on, step, state)
+  state = jax.lax.while_loop(chooses, step, state)
+  position, live, ended, _, caches = state
+  if choices.decide:
+    cross = [cache["cross"] for cache in caches]
+
+    def finish() -> Hypotheses:
+      tokens_BxWxT, end_BxW = choices.whole(live.tokens, live.node, position)
+      is_live_BxW = live.scores > -jnp.inf
+      tokens_BxWxT = jnp.where(is_live_BxW[..., None], tokens_BxWxT, 0)
+      scores_BxW = _scores(
+        module, params, encoder_input_tokens_BxL, cross, tokens_BxWxT
+      )
+      scores_BxW = jnp.where(is_live_BxW, scores_BxW, -jnp.inf)
+      return _best(ended, Hypotheses(scores_BxW, tokens_BxWxT, end_BxW))
+
+    ended = jax.lax.cond(goes_on(state), finish, lambda: ended)
   # What has had no room for an end. (None in a catalogue, whose titles fit.)
   cut_BxW = jnp.where(position == T, live.scores, -jnp.inf)
   found = _best(ended, live._replace(scores=cut_BxW))
@@ -225,9 +280,43 @@ def search(
   )
 
 
+def _scores(
+  module: network.Transformer,
+  params: dict,
+  encoder_input_tokens_BxL: jax.Array,
+  cross: list[tuple[jax.Array, jax.Array]],
+  tokens_BxWxT: jax.Array,
+) -> jax.Array:
+  """Returns the log-likelihoods of whole sequences, [B, W].
+
+  They lie one after the other in a row, for which there are a few sizes.
+  """
+  _, W, T = tokens_BxWxT.shape
+  needed_B = candidate_rows.size_of_one(tokens_BxWxT)
+  sizes = sorted({-(-W * T // parts) for parts in _ROW_PARTS})
+
+  def of_size(size: int) -> jax.Array:
+    rows = candidate_rows.in_one(tokens_BxWxT, size)
+    first, rest = module.apply(
+      {"params": params},
+      encoder_input_tokens_BxL,
+      cross,
+      rows,
+      method=candidate_pass.after_input,
+    )
+    return candidate_rows.sums(rows, first, rest)
+
+  fits = jnp.max(needed_B) <= jnp.array(sizes)
+  return jax.lax.switch(
+    jnp.argmax(fits), [lambda size=size: of_size(size) for size in sizes]
+  )
+
+
 @dataclasses.dataclass(frozen=True)
 class AnyText:
   """Every token of the vocabulary; a sequence may end anywhere."""
+
+  decide = False
 
   def ends(self, node_BxW: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns yes, and the same node."""
@@ -261,6 +350,7 @@ class InCatalogue:
 
   trie: Trie
   excluded: jax.Array
+  decide = True
 
   @classmethod
   def of(
@@ -324,6 +414,28 @@ class InCatalogue:
       lambda state: state[0] < jnp.max(total_B), block, (jnp.int32(0), none)
     )
     return best
+
+  def is_decided(self, node_BxW: jax.Array) -> jax.Array:
+    """Returns whether there is one title below a node."""
+    return self.trie.high[node_BxW] - self.trie.low[node_BxW] == 1
+
+  def whole(
+    self, tokens_BxWxT: jax.Array, node_BxW: jax.Array, position: jax.Array
+  ) -> tuple[jax.Array, jax.Array]:
+    """Returns the titles below nodes that have one, and their leaves."""
+
+    def add(at: jax.Array, state: tuple) -> tuple:
+      tokens_BxWxT, node_BxW = state
+      # A leaf's children are those of a node after it: it has none.
+      is_leaf_BxW = self.trie.token[node_BxW] == decoding.EOS
+      child_BxW = self.trie.first_child[node_BxW]
+      node_BxW = jnp.where(is_leaf_BxW, node_BxW, child_BxW)
+      token_BxW = jnp.where(is_leaf_BxW, 0, self.trie.token[node_BxW])
+      return _put(tokens_BxWxT, token_BxW, at), node_BxW
+
+    return jax.lax.fori_loop(
+      position, tokens_BxWxT.shape[2], add, (tokens_BxWxT, node_BxW)
+    )
 
   def _has_end(self, node: jax.Array) -> jax.Array:
     """Returns whether a title ends after a node that is no leaf."""

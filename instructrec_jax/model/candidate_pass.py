@@ -5,6 +5,8 @@ positions of a request, 1 + R × S: the start, which all candidates share, and
 those of the rows.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 
@@ -30,26 +32,67 @@ def log_likelihoods(
     float32 [B, C] of first tokens, and [B, R, S] of those that follow; of no
     meaning where there is no token.
   """
-  B, _, S = rows.tokens.shape
   segments_BxL = network.one_segment(encoder_input_tokens_BxL)
   encoded_BxLxD = module.encoder(
     module.token_embedder(encoder_input_tokens_BxL), segments_BxL, False
   )
-  start_Bx_ = jnp.zeros((B, 1), rows.tokens.dtype)
-  tokens_BxP = jnp.concatenate([start_Bx_, rows.tokens.reshape(B, -1)], axis=1)
-  decoder = module.decoder
-  bias_HxTxT = decoder.relpos_bias(S + 1, False)
+  x_BxPxD, *context = _begin(module, rows)
   x_BxPxD = network.run_layers(
-    decoder,
-    blocks.residual(module.token_embedder(tokens_BxP)),
+    module.decoder,
+    x_BxPxD,
     encoded_BxLxD,
     segments_BxL,
+    *context,
+    train=False,
+    method=_layer_after_encoder,
+  )
+  return _end(module, x_BxPxD, rows)
+
+
+def after_input(
+  module: network.Transformer,
+  encoder_input_tokens_BxL: jax.Array,
+  cross: Sequence[tuple[jax.Array, jax.Array]],
+  rows: CandidateRows,
+) -> tuple[jax.Array, jax.Array]:
+  """Returns what `log_likelihoods` does, of an input that has been encoded.
+
+  Args:
+    module: the network, bound to its parameters.
+    encoder_input_tokens_BxL: int32, padded with 0.
+    cross: the keys and the values of the input, of each layer.
+    rows: the candidates.
+  """
+  segments_BxL = network.one_segment(encoder_input_tokens_BxL)
+  x_BxPxD, *context = _begin(module, rows)
+  for layer, keys_values in zip(
+    network.bound_layers(module.decoder), cross, strict=True
+  ):
+    x_BxPxD = layer(_layer, x_BxPxD, keys_values, segments_BxL, *context)
+  return _end(module, x_BxPxD, rows)
+
+
+def _begin(
+  module: network.Transformer, rows: CandidateRows
+) -> tuple[jax.Array, ...]:
+  """Returns the first layer's input, and what `_layer` takes at the end."""
+  B, _, S = rows.tokens.shape
+  start_Bx_ = jnp.zeros((B, 1), rows.tokens.dtype)
+  tokens_BxP = jnp.concatenate([start_Bx_, rows.tokens.reshape(B, -1)], axis=1)
+  bias_HxTxT = module.decoder.relpos_bias(S + 1, False)
+  return (
+    blocks.residual(module.token_embedder(tokens_BxP)),
     rows.candidate,
     bias_HxTxT[:, :S, :S],
     jnp.moveaxis(bias_HxTxT[:, :, 0][:, rows.place], 0, 1),
-    train=False,
-    method=_layer,
   )
+
+
+def _end(
+  module: network.Transformer, x_BxPxD: jax.Array, rows: CandidateRows
+) -> tuple[jax.Array, jax.Array]:
+  """Returns the log-likelihoods, of the last layer's output."""
+  decoder = module.decoder
   return likelihood.of_rows(
     decoder.decoder_norm(x_BxPxD),
     decoder.logits_dense(),
@@ -58,15 +101,30 @@ def log_likelihoods(
   )
 
 
-def _layer(
+def _layer_after_encoder(
   layer: blocks.DecoderLayer,
   x_BxPxD: jax.Array,
   encoded_BxLxD: jax.Array,
   encoder_segments_BxL: jax.Array,
+  *context: jax.Array | bool,
+) -> jax.Array:
+  """Returns a layer's output [B, P, D]."""
+  # All positions are queries of one attention, so its keys and values are
+  # projected once a request.
+  keys_values = layer.encoder_decoder_attention.keys_values(encoded_BxLxD)
+  *context, train = context
+  del train
+  return _layer(layer, x_BxPxD, keys_values, encoder_segments_BxL, *context)
+
+
+def _layer(
+  layer: blocks.DecoderLayer,
+  x_BxPxD: jax.Array,
+  keys_values: tuple[jax.Array, jax.Array],
+  encoder_segments_BxL: jax.Array,
   candidate_BxRxS: jax.Array,
   bias_HxSxS: jax.Array,
   start_bias_BxHxRxS: jax.Array,
-  train: bool,
 ) -> jax.Array:
   """Returns a layer's output [B, P, D]."""
   x = x_BxPxD
@@ -77,16 +135,14 @@ def _layer(
     bias_HxSxS,
     start_bias_BxHxRxS,
   )
-  # All positions are queries of one attention, so its keys and values are
-  # projected once a request.
-  x += layer.encoder_decoder_attention(
+  x += layer.encoder_decoder_attention.gather(
     layer.pre_cross_attention_layer_norm(x),
-    encoded_BxLxD,
+    *keys_values,
     None,
     jnp.ones(x.shape[:2], jnp.int32),
     encoder_segments_BxL,
   )
-  return blocks.residual(x + layer.mlp(layer.pre_mlp_layer_norm(x), train))
+  return blocks.residual(x + layer.mlp(layer.pre_mlp_layer_norm(x), False))
 
 
 def _look_back(

@@ -56,6 +56,36 @@ def one_a_row(candidates_BxCxT: jax.Array) -> CandidateRows:
   )
 
 
+def size_of_one(candidates_BxCxT: jax.Array) -> jax.Array:
+  """Returns the positions that each request's candidates need, int32 [B]."""
+  length_BxC = jnp.sum(candidates_BxCxT > 0, axis=2)
+  return jnp.sum(jnp.maximum(length_BxC - 1, 0), axis=1)
+
+
+def in_one(candidates_BxCxT: jax.Array, size: int) -> CandidateRows:
+  """Returns one row a request, its candidates one after the other.
+
+  Args:
+    candidates_BxCxT: int32, padded with 0; they may be traced.
+    size: S, at least what `size_of_one` says.
+  """
+  each = one_a_row(candidates_BxCxT)
+  length_BxC = jnp.sum(each.candidate > 0, axis=2)
+  begin_BxC = jnp.cumsum(length_BxC, axis=1) - length_BxC
+  # What is nobody's goes past the row's end, where it is dropped.
+  at_BxCxT = jnp.where(
+    each.candidate > 0, begin_BxC[..., None] + each.place - 1, size
+  )
+  request_Bx_x_ = jnp.arange(len(begin_BxC))[:, None, None]
+
+  def put(values_BxCxT: jax.Array) -> jax.Array:
+    row_BxS = jnp.zeros((len(begin_BxC), size), jnp.int32)
+    row_BxS = row_BxS.at[request_Bx_x_, at_BxCxT].set(values_BxCxT, mode="drop")
+    return row_BxS[:, None]
+
+  return CandidateRows(each.first, *map(put, each[1:]))
+
+
 class Places(NamedTuple):
   """Where each candidate of N requests begins, int64 [N, C].
 

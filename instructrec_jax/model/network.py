@@ -97,6 +97,19 @@ def _unbound(stack: nn.Module) -> nn.Module:
   return type(stack.layers[0])(stack.config, parent=None)
 
 
+def bound_layers(stack: nn.Module) -> list[Callable[..., Any]]:
+  """Returns for each layer what applies a method to it and its arguments."""
+
+  def bind(params: dict[str, Any]) -> Callable[..., Any]:
+    def call(method: Callable[..., Any] | str, *arguments: Any) -> Any:
+      variables = {"params": params}
+      return _unbound(stack).apply(variables, *arguments, method=method)
+
+    return call
+
+  return [bind(params) for params in _layer_params(stack)]
+
+
 def _layer_params(stack: nn.Module) -> list[dict[str, Any]]:
   params = stack.variables["params"]
   return [params[f"layers_{n}"] for n in range(len(stack.layers))]
@@ -185,12 +198,9 @@ class Decoder(nn.Module):
     self, encoded_BxLxD: jax.Array, beams: int, length: int
   ) -> list[Cache]:
     """Returns each layer's cache, see `DecoderLayer.start`."""
-    layer = _unbound(self)
     return [
-      layer.apply(
-        {"params": params}, encoded_BxLxD, beams, length, method="start"
-      )
-      for params in _layer_params(self)
+      layer("start", encoded_BxLxD, beams, length)
+      for layer in bound_layers(self)
     ]
 
   def step(
@@ -204,17 +214,16 @@ class Decoder(nn.Module):
     """Returns the logits after one more token, [B, W, V], and the caches."""
     bias_HxTxT = self.relpos_bias(ancestors_BxWxT.shape[2], False)
     bias_Hx_xT = jax.lax.dynamic_slice_in_dim(bias_HxTxT, position, 1, axis=1)
-    layer, x, after = _unbound(self), x_BxWxD, []
-    for params, cache in zip(_layer_params(self), caches, strict=True):
-      x, cache = layer.apply(
-        {"params": params},
+    x, after = x_BxWxD, []
+    for layer, cache in zip(bound_layers(self), caches, strict=True):
+      x, cache = layer(
+        "step",
         x,
         cache,
         position,
         ancestors_BxWxT,
         encoder_segments_BxL,
         bias_Hx_xT,
-        method="step",
       )
       after.append(cache)
     logits = self._logits(self.decoder_norm(x))

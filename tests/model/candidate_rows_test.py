@@ -46,6 +46,20 @@ def test_what_lies_in_rows_is_what_was_given(requests, width):
       assert not title[end + 1 :].any()
 
 
+def test_in_one_row_they_lie_one_after_the_other():
+  tokens = padded([[[5, 6], [], [7, 8, 9]], [[7], [8, 9, 10], [4]]])
+  assert candidate_rows.size_of_one(tokens).tolist() == [5, 5]
+  rows = candidate_rows.in_one(tokens, 7)
+  assert rows.tokens[:, 0].tolist() == [
+    [5, 6, 7, 8, 9, 0, 0],
+    [7, 8, 9, 10, 4, 0, 0],
+  ]
+  assert rows.following[0, 0].tolist() == [6, 1, 8, 9, 1, 0, 0]
+  assert rows.candidate[0, 0].tolist() == [1, 1, 3, 3, 3, 0, 0]
+  assert rows.place[1, 0].tolist() == [1, 1, 2, 3, 1, 0, 0]
+  np.testing.assert_array_equal(rows.first, tokens[..., 0])
+
+
 def test_first_fit_leaves_little_padding():
   """Worked by hand: 6 + 2, 5 + 3 and 4 + 4 positions in rows of 8."""
   lengths = [2, 6, 3, 5, 4, 4]

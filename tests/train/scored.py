@@ -25,16 +25,24 @@ TOTAL, MOST, LONGEST = 43, 5, 12
 
 
 def requests():
-  """Returns requests of all lengths, with 1 to MOST candidates."""
+  """Returns requests of all lengths, with 1 to MOST candidates.
+
+  The last one is the largest, so that it has no place in most buckets.
+  """
   rng = np.random.default_rng(0)
   inputs = rng.integers(2, 64, (TOTAL, 70)).astype(np.int32)
-  inputs[np.arange(70) >= rng.integers(1, 71, TOTAL)[:, None]] = 0
+  length = rng.integers(1, 71, TOTAL)
+  length[-1] = 70
+  inputs[np.arange(70) >= length[:, None]] = 0
   candidates = rng.integers(2, 64, (TOTAL, MOST, LONGEST)).astype(np.int32)
   lengths = rng.integers(1, LONGEST + 1, (TOTAL, MOST))
+  lengths[-1] = LONGEST
   place = np.arange(LONGEST)
   candidates[place == lengths[..., None] - 1] = 1
   candidates[place >= lengths[..., None]] = 0
-  candidates[np.arange(MOST) >= rng.integers(1, MOST + 1, TOTAL)[:, None]] = 0
+  count = rng.integers(1, MOST + 1, TOTAL)
+  count[-1] = MOST
+  candidates[np.arange(MOST) >= count[:, None]] = 0
   return {"encoder_input_tokens": inputs, "candidate_tokens": candidates}
 
 

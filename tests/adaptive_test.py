@@ -105,14 +105,14 @@ def test_sorting_takes_few_comparisons(small, tmp_path):
     return taste(rows)
 
   result, _ = evaluated(tmp_path, "sorting", "t1", score)
-  comparisons = result.figures["comparisons"].value
+  comparisons = result.further["comparisons"].value
   assert comparisons * 60 == sum(asked)
   assert comparisons <= sorting.most_comparisons(10) == 25
   assert len(asked) <= 16
   # Each is named first about as often as second.
-  assert 0.4 < result.figures["first_wins"].value < 0.6
+  assert 0.4 < result.further["first_wins"].value < 0.6
   result, _ = evaluated(tmp_path, "sorting", "t1", liking_first)
-  assert result.figures["first_wins"].value == 1
+  assert result.further["first_wins"].value == 1
 
 
 def test_all_pairs_through_seqio_rank_as_sorting_does(
@@ -136,7 +136,7 @@ def test_all_pairs_through_seqio_rank_as_sorting_does(
   ).evaluate(compute_metrics=True, step=3, score_fn=score_fn)[0].result()
   for folder in (tmp_path / task / "3", tmp_path / task / "3" / "copeland"):
     assert ranks(results.read_predictions(folder)) == expected
-  figures = results.read_result(tmp_path / task / "3").figures
+  figures = results.read_result(tmp_path / task / "3").further
   assert figures["comparisons"].value == 45
 
 
@@ -159,15 +159,15 @@ def test_rounds_rank_what_no_prompt_could_hold(small, tmp_path, expected):
 
 def test_orders_say_how_much_the_order_matters(small, tmp_path):
   result, _ = evaluated(tmp_path, "orders", "t3", taste)
-  assert result.figures["rank_sd"].value == 0
-  assert result.figures["top_changes"].value == 0
-  assert result.figures["kendall_tau"].value == pytest.approx(1)
+  assert result.further["rank_sd"].value == 0
+  assert result.further["top_changes"].value == 0
+  assert result.further["kendall_tau"].value == pytest.approx(1)
   hit = result.metrics["hr@1"].value
-  assert result.figures["hr@1_lowest_order"].value == hit
+  assert result.further["hr@1_lowest_order"].value == hit
   result, predictions = evaluated(tmp_path, "orders", "t3", liking_first)
-  assert result.figures["top_changes"].value > 0.99
+  assert result.further["top_changes"].value > 0.99
   # By luck each order has the target first in a tenth of the requests.
-  assert 0 <= result.figures["hr@1_lowest_order"].value < 0.2
+  assert 0 <= result.further["hr@1_lowest_order"].value < 0.2
   assert metrics.measure(predictions.outcomes)["mrr"].mean() < 0.5
 
 

@@ -14,6 +14,7 @@ import gin
 import jax
 import numpy as np
 import pytest
+import sentencepiece
 
 from instructrec_jax import cli, gin_files, runs
 from instructrec_jax.data import records
@@ -200,18 +201,29 @@ def test_two_processes_evaluate_as_one_does(trained, tmp_path):
   assert two == one
 
 
-def test_requests_that_do_not_fit_are_counted(trained, tmp_path):
+def test_requests_that_do_not_fit_are_counted(trained, small_data, tmp_path):
+  manifest = json.loads((trained / "manifest.json").read_text())
+  pieces = sentencepiece.SentencePieceProcessor(manifest["vocabulary"]["file"])
+  titles = records.load_catalogue(small_data, "small")["title"].to_list()
+  lengths = np.array([len(pieces.encode(title)) + 1 for title in titles])
+  requests = records.load_split(small_data, "small", "test")
+  longest = lengths[requests["candidates"]].max(axis=1)
+  limit = int(longest.min())
+  fitting = int((longest <= limit).sum())
+  assert fitting < len(longest)
   [folder] = runs.evaluate(
     str(trained),
-    gin_bindings=["TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 6}"],
+    gin_bindings=[
+      f"TASK_FEATURE_LENGTHS = {{'inputs': 192, 'targets': {limit}}}"
+    ],
     mixture_or_task_name="instructrec_small_p1_i0_t2",
     out=tmp_path,
     split="test",
     batch_size=16,
   )
   result = results.read_result(folder)
-  assert result.n == 18  # Requests of titles with six pieces at most.
-  assert sum(result.skipped.values()) == 42
+  assert result.n == fitting
+  assert sum(result.skipped.values()) == len(longest) - fitting
 
 
 def test_an_older_checkpoint_and_one_that_is_not_there(trained, tmp_path):
@@ -350,7 +362,7 @@ def test_procedures_that_ask_anew(trained, tmp_path, capsys):
   assert folder == tmp_path / "instructrec_small_p1_i0_t3" / "12" / "rounds"
   result = results.read_result(folder)
   assert (result.n, result.procedure) == (60, "rounds")
-  assert result.figures["prompts"].value == 4  # Of 3, 3, 4 and 3 candidates.
+  assert result.further["prompts"].value == 4  # Of 3, 3, 4 and 3 candidates.
   with pytest.raises(InputError, match="unknown ranking procedure 'sort'"):
     runs.evaluate(str(trained), procedure="sort", **arguments)
   with pytest.raises(InputError, match="'sorting' is for tasks of the form"):

@@ -9,6 +9,7 @@ import seqio
 
 from instructrec_jax import pipeline, runs, t5x_hooks
 from instructrec_jax.errors import InputError
+from instructrec_jax.instructions.templates import FAMILIES
 from instructrec_jax.tokens import loader
 from instructrec_jax.tokens.cache import TokenCache
 
@@ -133,10 +134,11 @@ def test_cached_tokens_are_taken_instead(small_data, small, tmp_path):
 
 
 def test_names_are_registered_before_they_are_looked_up(small):
-  seqio.MixtureRegistry.remove("instructrec_small")
-  for family in ("t0", "t2", "t3"):
-    seqio.TaskRegistry.remove(f"instructrec_small_p1_i0_{family}")
   name = "instructrec_small"
+  for mixture in (name, f"{name}_all_forms"):
+    seqio.MixtureRegistry.remove(mixture)
+  for family in FAMILIES:
+    seqio.TaskRegistry.remove(f"{name}_{family}")
   assert t5x_hooks.registered(name) == name
   with pytest.raises(InputError, match="Did you mean 'instructrec_small'"):
     t5x_hooks.registered("instructrec_smal")

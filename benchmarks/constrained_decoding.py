@@ -32,16 +32,9 @@ import time
 from collections.abc import Callable
 
 import turns
+from small_t5 import VOCABULARY, make_params
 
-INPUTS, TITLES, LONGEST, BEAMS, VOCABULARY = 512, 10_000, 30, 10, 32128
-SIZES = {
-  "emb_dim": 512,
-  "num_heads": 6,
-  "num_encoder_layers": 8,
-  "num_decoder_layers": 8,
-  "head_dim": 64,
-  "mlp_dim": 1024,
-}
+INPUTS, TITLES, LONGEST, BEAMS = 512, 10_000, 30, 10
 
 # Decodes once.
 Decode = Callable[[], object]
@@ -68,19 +61,6 @@ def make_inputs():
   return np.random.default_rng(1).integers(2, 32100, (1, INPUTS), np.int32)
 
 
-def make_params():
-  """Returns the network's shape and random weights, by names joined by "/"."""
-  import jax
-  from flax import traverse_util
-
-  from instructrec_jax.model import network, ranking_model
-
-  config = network.T5Config(VOCABULARY, dropout_rate=0.0, **SIZES)
-  model = ranking_model.RankingModel(config)
-  variables = jax.jit(model.get_initial_variables)(jax.random.key(0))
-  return model, traverse_util.flatten_dict(variables["params"], sep="/")
-
-
 def make_trie(count: int):
   """Returns the trie; of titles that are the same the first one counts."""
   from instructrec_jax.model import trie
@@ -92,14 +72,11 @@ def ours() -> tuple[Decode, dict]:
   """Our beam search in the catalogue."""
   import jax
   import numpy as np
-  from flax import traverse_util
 
   from instructrec_jax.model import beam
 
-  model, flat = make_params()
-  arguments = jax.device_put(
-    (traverse_util.unflatten_dict(flat, sep="/"), make_inputs())
-  )
+  model, params = make_params()
+  arguments = jax.device_put((params, make_inputs()))
   titles = jax.device_put(make_trie(TITLES))
   recommend = jax.jit(
     lambda params, inputs, titles: beam.recommend(
@@ -124,7 +101,6 @@ def unconstrained(steps: int) -> tuple[Decode, dict]:
   """Our beam search of any text that does not end."""
   import jax
   import jax.numpy as jnp
-  from flax import traverse_util
 
   from instructrec_jax.model import beam
 
@@ -132,10 +108,8 @@ def unconstrained(steps: int) -> tuple[Decode, dict]:
     def ends(self, node_BxW):
       return jnp.zeros(node_BxW.shape, bool), node_BxW
 
-  model, flat = make_params()
-  arguments = jax.device_put(
-    (traverse_util.unflatten_dict(flat, sep="/"), make_inputs())
-  )
+  model, params = make_params()
+  arguments = jax.device_put((params, make_inputs()))
   search = jax.jit(
     lambda params, inputs: beam.search(
       model.module, params, inputs, BEAMS, steps, Endless()
@@ -147,39 +121,10 @@ def unconstrained(steps: int) -> tuple[Decode, dict]:
 def hugging_face() -> tuple[Decode, dict]:
   """Hugging Face's beam search, which asks a function what may come next."""
   import numpy as np
+  import small_t5
   import torch
-  import transformers
 
-  from instructrec_jax.weights import names
-
-  config = transformers.T5Config(
-    vocab_size=VOCABULARY,
-    d_model=SIZES["emb_dim"],
-    d_kv=SIZES["head_dim"],
-    d_ff=SIZES["mlp_dim"],
-    num_layers=SIZES["num_encoder_layers"],
-    num_decoder_layers=SIZES["num_decoder_layers"],
-    num_heads=SIZES["num_heads"],
-    feed_forward_proj="gated-gelu",
-    decoder_start_token_id=0,
-    tie_word_embeddings=False,
-  )
-  # transformers 5 ties a T5 built from a config whatever the config was given.
-  config.tie_word_embeddings = False
-  model = transformers.T5ForConditionalGeneration(config).eval()
-  _, flat = make_params()
-  theirs = names.hf_names(
-    SIZES["num_encoder_layers"], SIZES["num_decoder_layers"]
-  )
-  state = {
-    theirs[name]: torch.from_numpy(
-      np.array(value.T if names.is_transposed(name) else value)
-    )
-    for name, value in flat.items()
-  }
-  state |= {copy: state[of] for copy, of in names.COPIES.items()}
-  model.load_state_dict(state)
-
+  model = small_t5.hugging_face(make_params()[1]).eval()
   tokens, lengths = make_titles(TITLES)
   following: dict[tuple[int, ...], set[int]] = {}
   for title in np.split(tokens, np.cumsum(lengths)[:-1]):

@@ -23,16 +23,9 @@ import time
 from collections.abc import Callable
 
 import turns
+from small_t5 import SIZES, VOCABULARY
 
-ROWS, INPUTS, TARGETS, VOCABULARY = 8, 512, 128, 32128
-SIZES = {
-  "emb_dim": 512,
-  "num_heads": 6,
-  "num_encoder_layers": 8,
-  "num_decoder_layers": 8,
-  "head_dim": 64,
-  "mlp_dim": 1024,
-}
+ROWS, INPUTS, TARGETS = 8, 512, 128
 # Examples that share a row, all of one length.
 PACKED = 2
 
@@ -147,25 +140,14 @@ def t5x(dropout_rate: float) -> tuple[Step, float]:
 
 def hugging_face(dropout_rate: float) -> tuple[Step, None]:
   """PyTorch, transformers' T5 and transformers' Adafactor."""
+  import small_t5
   import torch
   import transformers
 
   torch.manual_seed(0)
-  config = transformers.T5Config(
-    vocab_size=VOCABULARY,
-    d_model=SIZES["emb_dim"],
-    d_kv=SIZES["head_dim"],
-    d_ff=SIZES["mlp_dim"],
-    num_layers=SIZES["num_encoder_layers"],
-    num_decoder_layers=SIZES["num_decoder_layers"],
-    num_heads=SIZES["num_heads"],
-    dropout_rate=dropout_rate,
-    feed_forward_proj="gated-gelu",
-    decoder_start_token_id=0,
-    use_cache=False,
-  )
-  config.tie_word_embeddings = False  # The constructor does not take it over.
-  model = transformers.T5ForConditionalGeneration(config).train()
+  model = small_t5.hugging_face(
+    dropout_rate=dropout_rate, use_cache=False
+  ).train()
   optimizer = transformers.Adafactor(
     model.parameters(),
     lr=1e-3,

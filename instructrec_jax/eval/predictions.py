@@ -170,47 +170,6 @@ class Predictions:
     return digest.hexdigest()[:16]
 
 
-def join(
-  parts: Sequence[Predictions], instances: Column | None = None
-) -> Predictions:
-  """Puts together what several hosts have scored, in any way of sharing it.
-
-  Args:
-    parts: at least one; each host's own.
-    instances: of all requests; None where nobody knows them.
-
-  Returns:
-    All of it in the order of the instances: the same, to the last bit, as if
-    one host had scored everything.
-
-  Raises:
-    InputError: an instance comes twice, is missing, or was not asked for.
-  """
-  width = max(part.candidates.shape[1] for part in parts)
-  columns = [dict(_columns(_widened(part, width))) for part in parts]
-  whole = Predictions(
-    **{name: np.concatenate([c[name] for c in columns]) for name in columns[0]},
-    attributes={
-      name: np.concatenate([part.attributes[name] for part in parts])
-      for name in parts[0].attributes
-    },
-  )
-  _check_unique(whole.instances)
-  if instances is not None:
-    for what, these in (
-      ("has no scores", np.setdiff1d(instances, whole.instances)),
-      (
-        "has scores, but was not asked",
-        np.setdiff1d(whole.instances, instances),
-      ),
-    ):
-      if len(these):
-        raise InputError(
-          f"instance {these[0]} {what}, and {len(these) - 1} more"
-        )
-  return whole.take(np.argsort(whole.instances))
-
-
 def _columns(predictions: Predictions) -> Iterator[tuple[str, np.ndarray]]:
   for field in dataclasses.fields(predictions):
     if field.name != "attributes":

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.eval import chance, metrics, predictions, resampling
+from instructrec_jax.eval import chance, metrics, resampling
 from instructrec_jax.eval.predictions import Predictions
 
 
@@ -84,35 +84,6 @@ def figures(whole):
   )
 
 
-@given(st.integers(1, 5), st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None)
-def test_any_split_over_hosts_gives_the_same_to_the_last_bit(hosts, random):
-  whole = several()
-  owner = np.array([random.randrange(hosts) for _ in range(whole.n)])
-  parts = []
-  for host in range(hosts):
-    part = whole.take(owner == host)
-    # A host pads to its own longest list.
-    widest = int(part.mask.sum(axis=1).max(initial=0))
-    cut = {
-      name: getattr(part, name)[:, :widest]
-      for name in ("candidates", "gains", "scores")
-    }
-    parts.append(dataclasses.replace(part, **cut))
-  random.shuffle(parts)
-  joined = predictions.join(parts, whole.instances)
-  assert figures(joined) == figures(whole)
-  ordered = whole.take(np.argsort(whole.instances))
-  for field in dataclasses.fields(Predictions):
-    if field.name != "attributes":
-      np.testing.assert_array_equal(
-        getattr(joined, field.name), getattr(ordered, field.name)
-      )
-  assert joined.attributes["template"].tolist() == (
-    ordered.attributes["template"].tolist()
-  )
-
-
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=10, deadline=None)
 def test_order_of_candidates_permutes_scores_and_changes_no_figure(random):
@@ -126,26 +97,6 @@ def test_order_of_candidates_permutes_scores_and_changes_no_figure(random):
     scores=whole.scores[:, order],
   )
   assert figures(moved) == figures(whole)
-
-
-@pytest.mark.parametrize(
-  ("change", "message"),
-  [
-    (lambda parts: [parts[0], *parts], "it comes 2 times, expected once"),
-    (lambda parts: parts[:1], r"instance \d+ has no scores, and \d+ more"),
-  ],
-)
-def test_hosts_that_do_not_add_up(change, message):
-  whole = several()
-  parts = [whole.take(np.arange(20)), whole.take(np.arange(20, 40))]
-  with pytest.raises(InputError, match=message):
-    predictions.join(change(parts), whole.instances)
-
-
-def test_hosts_that_did_too_much():
-  whole = several()
-  with pytest.raises(InputError, match="has scores, but was not asked, and 4 "):
-    predictions.join([whole], whole.instances[5:])
 
 
 BASE = {

@@ -44,9 +44,11 @@ def hugging_face(params: Mapping | None = None, **settings):
     num_heads=SIZES["num_heads"],
     feed_forward_proj="gated-gelu",
     decoder_start_token_id=0,
+    # Said to the constructor, this keeps the logits unscaled; transformers 5
+    # ties a T5 built from a config all the same, unless it is said again.
+    tie_word_embeddings=False,
     **settings,
   )
-  # transformers 5 ties a T5 built from a config whatever the config was given.
   config.tie_word_embeddings = False
   model = transformers.T5ForConditionalGeneration(config)
   if params is not None:

@@ -1,40 +1,32 @@
-"""InstructRec's templates, in our own words: a table of text with slots.
-
-A family is a preference (P0 none, P1 the history, P2 a stated taste), an
-intention (I0 none, I1 vague, I2 specific) and a task form (T0 pointwise, T1
-pairwise, T2 matching, T3 reranking): InstructRec, section 3.1. The paper has no
-template of T1: that family is an addition of ours.
-
-Slots:
-  {history}     titles of what the user has had so far, oldest first
-  {candidates}  titles to choose from
-                (both as a sentence: "Title one; Title two; Title three.")
-  {item}        the title in question
-  {other}       the title that it is compared with
-  {target}      the title that was in fact next (outputs only)
-  {answer}      yes or no: was {item} next? (outputs only)
-"""
+"""Templates that can be filled: each wording of the tables for each family."""
 
 import dataclasses
 import re
 import string
+from collections.abc import Iterable
 
 from instructrec_jax.errors import InputError, unknown
+from instructrec_jax.instructions import wordings
+from instructrec_jax.instructions.families import FIELDS, Family, family_of
+from instructrec_jax.instructions.rows import Row
 
-INPUT_SLOTS = ("history", "candidates", "item", "other")
-OUTPUT_SLOTS = ("target", "answer")
+_TEXTS = tuple(FIELDS.values())
+INPUT_SLOTS = ("history", "candidates", "item", "other", *_TEXTS)
+OUTPUT_SLOTS = ("target", "answer", "history", *_TEXTS)
+_CLAUSE = re.compile(r"\[([^\]]*)\]")
 
 
 @dataclasses.dataclass(frozen=True)
 class Template:
-  """One wording of an instruction.
+  """One wording of an instruction of one family.
 
   Attributes:
-    name: unique, `<family>/<number>`.
-    family: `<preference>_<intention>_<task form>`, e.g. `p1_i0_t3`.
+    name: unique, `<family>/<row>.<number>`, or `.held_out` for a number.
+    family: a key of `families.FAMILIES`.
     inputs: text with input slots. {history} stands between blanks, so that its
       items can be dropped without changing how the rest is tokenized.
-    output: text with exactly one output slot.
+    output: text with output slots, {history} likewise.
+    held_out: whether it is kept from training.
 
   Raises:
     InputError: if a slot is unknown, missing, or badly placed.
@@ -44,6 +36,7 @@ class Template:
   family: str
   inputs: str
   output: str
+  held_out: bool = False
 
   def __post_init__(self):
     for text, known in (
@@ -53,17 +46,26 @@ class Template:
       for slot in slots(text):
         if slot not in known:
           raise unknown(f"slot in template {self.name!r}:", slot, known)
-    if slots(self.inputs).count("history") != 1 or not re.search(
-      r"(^|\s)\{history\}(\s|$)", self.inputs
-    ):
-      raise InputError(
-        f"template {self.name!r}: expected {{history}} once, with a blank or "
-        f"the text's end on either side, got {self.inputs!r}"
-      )
-    if len(slots(self.output)) != 1:
+      if "{history}" in text and (
+        slots(text).count("history") != 1
+        or not re.search(r"(^|\s)\{history\}(\s|$)", text)
+      ):
+        raise InputError(
+          f"template {self.name!r}: expected {{history}} once, with a blank or "
+          f"the text's end on either side, got {text!r}"
+        )
+    if not slots(self.output):
       raise InputError(
         f"template {self.name!r}: expected one of {OUTPUT_SLOTS} in the "
         f"output, got {self.output!r}"
+      )
+    expected = _slots_of(family_of(self.family))
+    given = set(slots(self.inputs))
+    if expected != given:
+      raise InputError(
+        f"template {self.name!r}: family {self.family} tells of "
+        f"{sorted(expected)}, but the text has {sorted(given)}: "
+        f"{self.inputs!r}"
       )
 
 
@@ -72,67 +74,67 @@ def slots(text: str) -> list[str]:
   return [name for _, name, _, _ in string.Formatter().parse(text) if name]
 
 
-def _family(family: str, output: str, *inputs: str) -> list[Template]:
-  return [
-    Template(f"{family}/{i}", family, text, output)
-    for i, text in enumerate(inputs)
-  ]
+def _slots_of(family: Family) -> set[str]:
+  """Returns the slots that each instruction of a family has."""
+  shown = {"t0": {"item"}, "t1": {"item", "other"}, "t3": {"candidates"}}
+  named = {"p1": "history", "item": "item", **FIELDS}
+  told = {named[part] for part in family.inputs}
+  return told | shown.get(family.form, set())
 
 
-TEMPLATES: tuple[Template, ...] = (
-  *_family(
-    "p1_i0_t0",
-    "{answer}",
-    "A customer's purchases, from the oldest to the newest: {history} Would "
-    "this customer pick {item} next? Answer yes or no.",
-    "Here is what someone has chosen so far: {history} Judge whether they "
-    "will go for {item} now. Reply with yes or no.",
-    "Is {item} likely to be the next entry in this record? {history} Say yes "
-    "or no.",
-  ),
-  *_family(
-    "p1_i0_t1",
-    "{target}",
-    "A customer's purchases, from the oldest to the newest: {history} Which "
-    "will they want next, {item} or {other}? Give its title.",
-    "Someone has chosen the following so far: {history} Only one of these two "
-    "suits this person: {item} or {other}. Say which.",
-    "Compare {item} with {other} for a user whose picks until now are: "
-    "{history} Name the one that comes next.",
-  ),
-  *_family(
-    "p1_i0_t2",
-    "{target}",
-    "A customer's purchases, from the oldest to the newest: {history} Name "
-    "the item they will want next.",
-    "Someone has chosen the following so far: {history} Recommend the one "
-    "product that should come next, by its title.",
-    "What is the title of the next entry? A user's picks until now: {history}",
-  ),
-  *_family(
-    "p1_i0_t3",
-    "{target}",
-    "A customer's purchases, from the oldest to the newest: {history} Choose "
-    "what they will want next from these candidates: {candidates} Give its "
-    "title.",
-    "Someone has chosen the following so far: {history} The shop can show "
-    "{candidates} Which one of them suits this person best?",
-    "Candidates: {candidates} A user's picks until now: {history} Select the "
-    "candidate that comes next.",
-  ),
+def expand(row: Row) -> Iterable[Template]:
+  """Yields a row's wordings for each of its families.
+
+  Raises:
+    InputError: if a wording has not what a family tells of.
+  """
+  texts = {str(number): text for number, text in enumerate(row.wordings)}
+  for name in row.families:
+    family = family_of(name)
+    for number, text in (*texts.items(), ("held_out", row.held_out)):
+      yield Template(
+        f"{name}/{row.id}.{number}",
+        name,
+        _worded(text, family),
+        _worded(row.output, family),
+        held_out=number == "held_out",
+      )
+
+
+def _worded(text: str, family: Family) -> str:
+  """Returns the text as it is for one family, without brackets and {need}."""
+  said = "{" + str(family.need) + "}"
+  plain = _CLAUSE.sub("", text).replace("{need}", said)
+  wanted = _slots_of(family)
+
+  def clause(match: re.Match) -> str:
+    new = set(slots(match[1])) - set(slots(plain))
+    return match[1] if new and new <= wanted else ""
+
+  return " ".join(_CLAUSE.sub(clause, text).replace("{need}", said).split())
+
+
+TEMPLATES: tuple[Template, ...] = tuple(
+  template for row in wordings.ROWS for template in expand(row)
 )
 
-FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(t.family for t in TEMPLATES))
-# Those that the paper has templates of.
-PAPER: tuple[str, ...] = tuple(f for f in FAMILIES if not f.endswith("_t1"))
 
-
-def templates_of(family: str) -> tuple[Template, ...]:
+def templates_of(
+  family: str,
+  templates: Iterable[Template] = TEMPLATES,
+  held_out: bool = False,
+) -> tuple[Template, ...]:
   """Returns the templates of `family`.
+
+  Args:
+    family: a key of `families.FAMILIES`.
+    templates: out of which.
+    held_out: those that are kept from training, instead of the others.
 
   Raises:
     InputError: if there is no such family; the message lists those there are.
   """
-  if family not in FAMILIES:
-    raise unknown("instruction family", family, FAMILIES)
-  return tuple(t for t in TEMPLATES if t.family == family)
+  family_of(family)
+  return tuple(
+    t for t in templates if t.family == family and t.held_out == held_out
+  )

@@ -1,31 +1,40 @@
 """One function that declares a dataset's tasks and its mixture."""
 
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import seqio
 import tensorflow as tf
 from etils import epath
 
 from instructrec_jax.data.names import PREFIX, records_name
-from instructrec_jax.eval import evaluator
-from instructrec_jax.instructions import render
+from instructrec_jax.eval import answer_metrics, evaluator
+from instructrec_jax.instructions import mixing, render, wordings
 from instructrec_jax.instructions.catalogue import Catalogue, tfds_name
-from instructrec_jax.instructions.questions import FORMS, form_name
+from instructrec_jax.instructions.families import FAMILIES, Family, family_of
+from instructrec_jax.instructions.questions import FORMS
 from instructrec_jax.instructions.templates import (
-  FAMILIES,
-  PAPER,
+  TEMPLATES,
+  Template,
   templates_of,
 )
+from instructrec_jax.tasks.family_records import FamilyRecords
 from instructrec_jax.vocabulary import RUN_VOCABULARY
 
-# Records lie in random order, so a split's first ones are a sample of it.
-SPLITS = {
-  "train": "train",
-  "validation": "validation",
-  "test": "test",
-  "validation_2k": "validation[:2000]",
-  "test_2k": "test[:2000]",
+# What the name of a task with held-out wordings ends in.
+HELD_OUT = "_held_out"
+# The name of a mixture, less the dataset's, and its families.
+MIXTURES: Mapping[str, Sequence[str]] = {
+  "": [name for name in FAMILIES if not name.endswith("_t1")],
+  "_all_forms": list(FAMILIES),
+  "_history": [name for name in FAMILIES if name.startswith("p1_i0_")],
+  **{
+    f"_{group}": list(
+      dict.fromkeys(itertools.chain(*(r.families for r in rows)))
+    )
+    for group, rows in wordings.GROUPS.items()
+  },
 }
 
 
@@ -34,7 +43,8 @@ def register(
   *,
   records: str | None = None,
   tfds_data_dir: str | None = None,
-  families: Sequence[str] = FAMILIES,
+  families: Sequence[str] = tuple(FAMILIES),
+  templates: Sequence[Template] = TEMPLATES,
   num_negatives: int = 9,
   vocabulary: seqio.Vocabulary = RUN_VOCABULARY,
 ) -> str:
@@ -48,56 +58,87 @@ def register(
       them.
     tfds_data_dir: where the records are; by default what the run's
       --tfds_data_dir says.
-    families: which families, see instructions/templates.py.
+    families: which families, see instructions/families.py.
+    templates: of these families: the table's, or with some of your own.
     num_negatives: negatives drawn per training instance, afresh each epoch,
       where the task form does not say how many.
     vocabulary: by default the run's, see vocabulary.py.
 
   Returns:
     The name of the mixture of those families that are the paper's,
-    `instructrec_<dataset>`. All of them are `instructrec_<dataset>_all_forms`.
+    `instructrec_<dataset>`; the others are in `MIXTURES`.
 
   Raises:
     InputError: for an unknown family, or a name that tasks cannot carry.
     ValueError: if the name is registered already.
   """
-  records = records or tfds_name(dataset)
   mixture = records_name(dataset)
-  catalogue = Catalogue(dataset, records, tfds_data_dir)
-  feature = functools.partial(seqio.Feature, vocabulary, add_eos=True)
-  tasks = [
-    seqio.TaskRegistry.add(
-      f"{mixture}_{family}",
-      source=seqio.TfdsDataSource(records, tfds_data_dir, splits=SPLITS),
-      preprocessors=[
-        functools.partial(
-          _instructions,
-          family=family,
-          catalogue=catalogue,
-          num_negatives=num_negatives,
-        ),
-        _drop_unfit,
-        _one_by_one,
-      ],
-      postprocess_fn=functools.partial(_ranking_target, form=form_name(family)),
-      metric_fns=[evaluator.ranking_metric_fn],
-      output_features={
-        "inputs": feature(),
-        "targets": feature(),
-        "candidates": feature(rank=2),
-      },
-      # Small, as records lie in random order; its content is saved with the
-      # place in the data at each checkpoint.
-      shuffle_buffer_size=1000,
-    ).name
-    for family in families
-  ]
-  for name, of in ((mixture, PAPER), (f"{mixture}_all_forms", FAMILIES)):
-    chosen = [
-      task for task, family in zip(tasks, families, strict=True) if family in of
+  catalogue = Catalogue(dataset, records or tfds_name(dataset), tfds_data_dir)
+  of = functools.partial(
+    _add_task,
+    catalogue=catalogue,
+    num_negatives=num_negatives,
+    vocabulary=vocabulary,
+  )
+  for name in families:
+    family = family_of(name)
+    seen = templates_of(name, templates)
+    of(f"{mixture}_{name}", family, seen)
+    if family.form != "text":
+      unseen = templates_of(name, templates, held_out=True)
+      of(f"{mixture}_{name}{HELD_OUT}", family, unseen)
+  for suffix, chosen in MIXTURES.items():
+    rated = [
+      (f"{mixture}_{name}", functools.partial(mixing.rate, family=name))
+      for name in families
+      if name in chosen
     ]
-    seqio.MixtureRegistry.add(name, chosen, default_rate=1.0)
+    if rated:
+      seqio.MixtureRegistry.add(mixture + suffix, rated)
   return mixture
+
+
+def _add_task(
+  name: str,
+  family: Family,
+  templates: Sequence[Template],
+  *,
+  catalogue: Catalogue,
+  num_negatives: int,
+  vocabulary: seqio.Vocabulary,
+) -> None:
+  """Registers the task of one family."""
+  feature = functools.partial(seqio.Feature, vocabulary, add_eos=True)
+  texts = answer_metrics.Texts()
+  ranks = FORMS[family.form].ranks
+  seqio.TaskRegistry.add(
+    name,
+    source=FamilyRecords(catalogue, family),
+    preprocessors=[
+      functools.partial(_with_texts, fields=family.fields),
+      functools.partial(
+        _instructions,
+        family=family,
+        templates=templates,
+        catalogue=catalogue,
+        num_negatives=num_negatives,
+      ),
+      _drop_unfit,
+      _one_by_one,
+    ],
+    postprocess_fn=functools.partial(_ranking_target, form=family.form)
+    if ranks
+    else texts.postprocess,
+    metric_fns=[evaluator.ranking_metric_fn if ranks else texts],
+    output_features={
+      "inputs": feature(),
+      "targets": feature(),
+      "candidates": feature(rank=2),
+    },
+    # Small, as records lie in random order; its content is saved with the
+    # place in the data at each checkpoint.
+    shuffle_buffer_size=1000,
+  )
 
 
 def register_found(data_dir: str) -> list[str]:
@@ -118,7 +159,8 @@ def _instructions(
   records: tf.data.Dataset,
   *,
   output_features,
-  family: str,
+  family: Family,
+  templates: Sequence[Template],
   catalogue: Catalogue,
   num_negatives: int,
   sequence_length=None,
@@ -127,12 +169,26 @@ def _instructions(
     render.render,
     sequence_length=sequence_length,
     output_features=output_features,
-    templates=templates_of(family),
-    form=FORMS[form_name(family)],
+    templates=tuple(templates),
+    family=family,
     catalogue=catalogue,
     num_negatives=num_negatives,
   )
   return seqio.map_over_dataset(step, num_seeds=1)(records)
+
+
+def _with_texts(
+  records: tf.data.Dataset, fields: Sequence[str]
+) -> tf.data.Dataset:
+  """Leaves out the records that lack one of the texts."""
+  if not fields:
+    return records
+
+  def has_all(record: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    lengths = tf.strings.length(tf.stack([record[name] for name in fields]))
+    return tf.reduce_all(lengths > 0)
+
+  return records.filter(has_all)
 
 
 def _drop_unfit(

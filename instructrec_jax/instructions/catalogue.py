@@ -23,6 +23,10 @@ class Catalogue:
 
   Nothing is read before it is asked for, so that tasks can be registered where
   the records are not.
+
+  Attributes:
+    records: their name in TFDS.
+    data_dir: where TFDS looks for them; None for the run's --tfds_data_dir.
   """
 
   def __init__(
@@ -38,9 +42,15 @@ class Catalogue:
         --tfds_data_dir.
     """
     self._dataset = dataset
-    self._loader = seqio.utils.LazyTfdsLoader(
-      name or tfds_name(dataset), data_dir=data_dir
-    )
+    self.records = name or tfds_name(dataset)
+    self.data_dir = data_dir
+    self._loader = seqio.utils.LazyTfdsLoader(self.records, data_dir=data_dir)
+
+  @functools.cached_property
+  def features(self) -> frozenset[str]:
+    """The names of the records' features."""
+    _ = self.folder  # A clear error where there are no records.
+    return frozenset(self._loader.info.features)
 
   @property
   def folder(self) -> epath.Path:

@@ -48,12 +48,14 @@ class Form:
       the input asks about.
     width: W of a training input; None for the target and all its negatives.
     num_negatives: drawn for a training input; None for as many as the task has.
+    ranks: whether candidates are ranked; else the target alone is told of.
   """
 
   questions: Callable[[tf.Tensor], tf.Tensor]
   answers: tuple[str, ...] = ()
   width: int | None = None
   num_negatives: int | None = None
+  ranks: bool = True
 
 
 # With one negative, of which the first of both in random order is asked about,
@@ -61,11 +63,12 @@ class Form:
 FORMS = {
   "t0": Form(each, answers=YES_NO, width=1, num_negatives=1),
   "t1": Form(pairs, width=2, num_negatives=1),
-  "t2": Form(whole),
+  "t2": Form(whole, num_negatives=0),
   "t3": Form(whole),
+  "text": Form(whole, num_negatives=0, ranks=False),
 }
 
 
-def form_name(family: str) -> str:
-  """Returns the key of `FORMS` of a family, or of a task named after one."""
-  return family.rpartition("_")[2]
+def form_name(task: str) -> str:
+  """Returns the key of `FORMS` of a task that ranks, by its name's end."""
+  return task.rpartition("_")[2]

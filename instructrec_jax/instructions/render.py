@@ -18,7 +18,8 @@ import seqio
 import tensorflow as tf
 
 from instructrec_jax.instructions.catalogue import Catalogue
-from instructrec_jax.instructions.questions import YES_NO, Form
+from instructrec_jax.instructions.families import Family
+from instructrec_jax.instructions.questions import FORMS, YES_NO, Form
 from instructrec_jax.instructions.templates import Template
 
 # Draws per example: enough that `count` distinct ones are among them with a
@@ -113,7 +114,7 @@ def frame(
   templates: tuple[Template, ...],
   choice: tf.Tensor,
   values: Mapping[str, tf.Tensor],
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
   """Renders template number `choice`, all but its history.
 
   Args:
@@ -122,16 +123,18 @@ def frame(
     values: strings [Q] by slot.
 
   Returns:
-    Strings [Q]: what stands before the history, what after, the output.
+    Strings [Q]: what stands before the history in the instruction, and what
+    after; the same of the output. Without a history all is before it.
   """
   # A text without slots is the same for all inputs.
   blank_Q = tf.zeros_like(next(iter(values.values())))
 
   def render(template: Template):
-    before, after = template.inputs.split("{history}")
+    before, _, after = template.inputs.partition("{history}")
+    begin, _, end = template.output.partition("{history}")
     return tuple(
       tf.strings.strip(tf.strings.join([fill(text, values), blank_Q]))
-      for text in (before, after, template.output)
+      for text in (before, after, begin, end)
     )
 
   return tf.switch_case(
@@ -147,21 +150,22 @@ def shorten(
   budget: int | None,
   vocabulary: seqio.Vocabulary,
 ) -> tuple[tf.Tensor, tf.RaggedTensor]:
-  """Drops the oldest history items until each input fits, and tokenizes it.
+  """Drops the oldest history items until each text fits, and tokenizes it.
 
   SentencePiece's pieces do not cross blanks, so the parts can be tokenized one
   by one, the history once for all inputs: the result equals the tokens of the
   whole text.
 
   Args:
-    before_Q: strings, each input's instruction before the history.
-    history_n: strings, each title with its separator, oldest first.
-    after_Q: strings, each input's instruction after the history.
-    budget: tokens that an input may have, EOS not counted; None for any.
+    before_Q: strings, what stands before the history in each text.
+    history_n: strings, each title with its separator, oldest first; none for
+      texts without it.
+    after_Q: strings, what stands after the history.
+    budget: tokens that a text may have, EOS not counted; None for any.
     vocabulary: what to tokenize with.
 
   Returns:
-    The inputs as strings [Q] and as int32 [Q, (tokens)] without EOS. The newest
+    The texts as strings [Q] and as int32 [Q, (tokens)] without EOS. The newest
     item always stays, so the tokens may exceed the budget.
   """
   count, length = tf.size(before_Q), tf.size(history_n)
@@ -205,7 +209,7 @@ def render(
   sequence_length: Mapping[str, int] | None,
   output_features: Mapping[str, seqio.Feature],
   templates: tuple[Template, ...],
-  form: Form,
+  family: Family,
   catalogue: Catalogue,
   num_negatives: int,
 ) -> dict[str, tf.Tensor]:
@@ -218,13 +222,15 @@ def render(
   epoch differs.
 
   Args:
-    record: one record, see schema.RECORD; with "asked", int64 [Q, W], where
-      something else than the form's questions is to be asked.
+    record: one record, see schema.RECORD, with the family's fields; with
+      "asked", int64 [Q, W], where something else than the form's questions is
+      to be asked.
     seed: int [2].
-    sequence_length: tokens at most in "inputs", EOS included; None for any.
+    sequence_length: tokens at most in "inputs" and "targets", EOS included;
+      None for any.
     output_features: the task's.
-    templates: of one family.
-    form: of that family.
+    templates: of the family.
+    family: what is told and asked.
     catalogue: of the record's dataset.
     num_negatives: drawn for training, where the form does not say.
 
@@ -239,6 +245,7 @@ def render(
     history_items, and relevant_items, which are the target where the record
     does not say.
   """
+  form = FORMS[family.form]
   stored = tf.size(record["candidates"]) > 0
   identity = tf.stack([record["user"], record["target"]])
   seeds = tf.random.experimental.stateless_split(
@@ -251,10 +258,13 @@ def render(
       tf.random.experimental.stateless_fold_in(seeds[2], order_seed()),
     ),
     lambda: _drawn(
-      record, catalogue, form.num_negatives or num_negatives, seeds
+      record,
+      catalogue,
+      num_negatives if form.num_negatives is None else form.num_negatives,
+      seeds,
     ),
   )
-  asked_QxW = _asked(record, form, stored, tf.size(candidates_C, tf.int64))
+  asked_QxW = _asked(record, form, stored, candidates_C)
   shown_QxW = tf.gather(candidates_C, asked_QxW)
 
   title = functools.partial(tf.gather, catalogue.titles)
@@ -262,7 +272,10 @@ def render(
     [], seeds[3], 0, len(templates), tf.int32
   )
   right_Q = shown_QxW[:, 0] == record["target"]
-  before_Q, after_Q, output_Q = frame(
+  fields = {
+    name: tf.fill(tf.shape(right_Q), record[name]) for name in family.fields
+  }
+  before_Q, after_Q, begin_Q, end_Q = frame(
     templates,
     choice,
     {
@@ -273,17 +286,23 @@ def render(
       "other": title(shown_QxW[:, -1]),
       "target": tf.fill(tf.shape(right_Q), title(record["target"])),
       "answer": tf.where(right_Q, *YES_NO),
+      **fields,
     },
   )
-  budget = sequence_length and sequence_length.get("inputs")
-  text_Q, tokens_QxL = shorten(
-    before_Q,
-    sentence(title(record["history"])),
-    after_Q,
-    budget - 1 if budget else None,
-    output_features["inputs"].vocabulary,
-  )
-  vocabulary = output_features["targets"].vocabulary
+  history_n = sentence(title(record["history"]))
+
+  def tokenize(feature: str, before_Q, after_Q, parts: tuple[str, ...]):
+    budget = sequence_length and sequence_length.get(feature)
+    return shorten(
+      before_Q,
+      history_n if "p1" in parts else history_n[:0],
+      after_Q,
+      budget - 1 if budget else None,
+      output_features[feature].vocabulary,
+    )
+
+  text_Q, tokens_QxL = tokenize("inputs", before_Q, after_Q, family.inputs)
+  output_Q, output_QxT = tokenize("targets", begin_Q, end_Q, family.outputs)
   answers_QxA = tf.cond(
     stored,
     lambda: _answers(form, title(shown_QxW)),
@@ -300,10 +319,11 @@ def render(
     "candidate_items": items_C,
     "candidates_pretokenized": title(items_C),
   }
-  eos = output_features["inputs"].vocabulary.eos_id
+  vocabulary = output_features["candidates"].vocabulary
+  eos = vocabulary.eos_id
   return {
     "inputs": _with_eos(tokens_QxL, eos).to_tensor(),
-    "targets": _with_eos(vocabulary.encode_tf(output_Q), eos).to_tensor(),
+    "targets": _with_eos(output_QxT, eos).to_tensor(),
     "candidates": _with_eos(vocabulary.encode_tf(answers_QxA), eos).to_tensor(),
     "inputs_pretokenized": text_Q,
     "targets_pretokenized": output_Q,
@@ -335,11 +355,14 @@ def _asked(
   record: Mapping[str, tf.Tensor],
   form: Form,
   stored: tf.Tensor,
-  count: tf.Tensor,
+  candidates_C: tf.Tensor,
 ) -> tf.Tensor:
   """Returns the columns that each input asks about, int64 [Q, W]."""
   if "asked" in record:
     return record["asked"]
+  if not form.ranks:  # The target is what everything is about.
+    return tf.where(candidates_C == record["target"])[:1]
+  count = tf.size(candidates_C, tf.int64)
   return tf.cond(
     stored,
     lambda: form.questions(count),
@@ -349,6 +372,8 @@ def _asked(
 
 def _answers(form: Form, titles_QxW: tf.Tensor) -> tf.Tensor:
   """Returns what the decoder may answer to each input, strings [Q, A]."""
+  if not form.ranks:
+    return titles_QxW[:, :0]
   if not form.answers:
     return titles_QxW
   return tf.tile(tf.constant([form.answers]), [tf.shape(titles_QxW)[0], 1])

@@ -18,6 +18,9 @@ Slots:
   {answer}      yes or no: was {item} next? (outputs only)
 """
 
+import itertools
+from collections.abc import Mapping
+
 from instructrec_jax.instructions import (
   combined_wordings,
   intention_wordings,
@@ -42,9 +45,11 @@ PAIRWISE = (
   ),
 )
 
-PAPER = (
-  *preference_wordings.ROWS,
-  *intention_wordings.ROWS,
-  *combined_wordings.ROWS,
-)
+# The paper's groups: A, B, C.
+GROUPS: Mapping[str, tuple[Row, ...]] = {
+  "preference": preference_wordings.ROWS,
+  "intention": intention_wordings.ROWS,
+  "combined": combined_wordings.ROWS,
+}
+PAPER = tuple(itertools.chain(*GROUPS.values()))
 ROWS = (*PAPER, *PAIRWISE)

@@ -14,9 +14,11 @@ from instructrec_jax import pipeline
 from instructrec_jax.data import records
 from instructrec_jax.instructions import render
 from instructrec_jax.instructions.questions import form_name
-from instructrec_jax.instructions.templates import FAMILIES, templates_of
+from instructrec_jax.instructions.families import FAMILIES as ALL
+from instructrec_jax.instructions.templates import TEMPLATES, templates_of
 from instructrec_jax.vocabulary import RUN_VOCABULARY
 
+FAMILIES = [name for name, family in ALL.items() if not family.fields]
 _LENGTHS = {"inputs": 512, "targets": 32}
 
 
@@ -34,6 +36,18 @@ def _wordings(family, **values):
     t.inputs.format(**values): t.output.format(**values)
     for t in templates_of(family)
   }
+
+
+def _slots(example):
+  """Returns what an example's template was filled with, read off the text."""
+  [template] = [t for t in TEMPLATES if t.name == example["template"].decode()]
+  parts = re.split(r"\{(\w+)\}", template.inputs)
+  pattern = "".join(
+    f"(?P<{part}>.+?)" if i % 2 else re.escape(part)
+    for i, part in enumerate(parts)
+  )
+  text = example["inputs_pretokenized"].decode()
+  return re.fullmatch(pattern, text).groupdict()
 
 
 def _sentence(titles):
@@ -116,12 +130,9 @@ def test_the_order_of_candidates_is_the_seed_s(small):
 def test_pairs_in_training_are_balanced_and_of_the_target(small):
   first = []
   for example in _examples("p1_i0_t1", "train"):
-    text = example["inputs_pretokenized"].decode()
     target = example["targets_pretokenized"].decode()
-    pattern = (
-      r"(?:next, |person: |Compare )(.+?) (?:or|with) (.+?)(?:\?|\.| for)"
-    )
-    pair = re.search(pattern, text).groups()
+    slots = _slots(example)
+    pair = slots["item"], slots["other"]
     assert target in pair
     assert pair[0] != pair[1]
     first.append(pair[0] == target)
@@ -130,17 +141,11 @@ def test_pairs_in_training_are_balanced_and_of_the_target(small):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_all_wordings_are_used(small, family):
-  texts = [
-    example["inputs_pretokenized"].decode()
-    for example in _examples(family, "train")
-  ]
-  counts = [
-    sum(text.startswith(t.inputs.partition("{")[0]) for text in texts)
-    for t in templates_of(family)
-  ]
-  assert sum(counts) == len(texts)
+  used = [e["template"].decode() for e in _examples(family, "train")]
+  counts = [used.count(t.name) for t in templates_of(family)]
+  assert sum(counts) == len(used)
   # Each about as often as the others: five standard deviations.
-  mean = len(texts) / len(counts)
+  mean = len(used) / len(counts)
   assert min(counts) > mean - 5 * mean**0.5
 
 
@@ -167,16 +172,6 @@ def test_candidate_tokens_are_their_titles(small):
 def test_training_has_no_stored_candidates(small):
   example = _examples("p1_i0_t3", "train")[0]
   assert example["candidates"].shape == (0, 0)
-
-
-def _candidates_of(example):
-  text = example["inputs_pretokenized"].decode()
-  longest = max(re.findall(r"[^.]*\.", text), key=lambda s: s.count(";"))
-  return tuple(
-    re.sub(r"^.*?(candidates|Candidates|show):? ", "", longest)
-    .removesuffix(".")
-    .split("; ")
-  )
 
 
 def test_training_negatives_are_drawn_anew_each_epoch_and_by_seed(small):
@@ -230,9 +225,7 @@ def test_pointwise_answers_are_balanced_and_true(small):
   titles = records.load_catalogue(small, "small")["title"].to_list()
   answers = []
   for example in _examples("p1_i0_t0", "train"):
-    text = example["inputs_pretokenized"].decode()
-    pattern = r"(?:pick|for|Is) ([A-Z][\w ]+?) (?:next\?|now\.|likely)"
-    item = re.search(pattern, text)[1]
+    item = _slots(example)["item"]
     answer = example["targets_pretokenized"].decode()
     assert (answer == "yes") == (item == titles[example["target_item"]])
     answers.append(answer)

@@ -1,0 +1,48 @@
+"""How often each family comes up in a mixture."""
+
+import collections
+from collections.abc import Mapping
+from typing import Any
+
+import gin
+
+from instructrec_jax.errors import unknown
+from instructrec_jax.instructions import wordings
+from instructrec_jax.instructions.families import FAMILIES
+
+
+def paper_rates() -> dict[str, float]:
+  """Returns each family's rate where all of the paper's templates are alike.
+
+  A template that serves several families is shared out among them. Pairwise,
+  of which the paper has no template, counts as one.
+  """
+  rates: dict[str, float] = collections.Counter()
+  for row in wordings.ROWS:
+    for family in row.families:
+      rates[family] += 1 / len(row.families)
+  return dict(rates)
+
+
+@gin.configurable(module="instructrec_jax")
+def family_rates(rates: Mapping[str, float] | None = None) -> dict[str, float]:
+  """Returns the rate of each family; a mixture draws in proportion to them.
+
+  Args:
+    rates: of some families, which others go without; None for `paper_rates`.
+
+  Raises:
+    InputError: for an unknown family.
+  """
+  if rates is None:
+    return paper_rates()
+  for name in rates:
+    if name not in FAMILIES:
+      raise unknown("family in family_rates.rates:", name, FAMILIES)
+  return dict.fromkeys(FAMILIES, 0.0) | dict(rates)
+
+
+def rate(task: Any, family: str) -> float:
+  """Returns a family's rate, for SeqIO, when a mixture is first used."""
+  del task
+  return family_rates()[family]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from instructrec_jax import pipeline
 from instructrec_jax.data import records
 from instructrec_jax.instructions import render
-from instructrec_jax.instructions.questions import form_name
 from instructrec_jax.instructions.families import FAMILIES as ALL
+from instructrec_jax.instructions.questions import form_name
 from instructrec_jax.instructions.templates import TEMPLATES, templates_of
 from instructrec_jax.vocabulary import RUN_VOCABULARY
 

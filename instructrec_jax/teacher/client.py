@@ -34,6 +34,19 @@ _TRY_AGAIN = {408, 409, 425, 429}
 # What a server says of one request that it does not like.
 _REFUSED = {400, 413, 422}
 _SHOWN = 300
+# What ends the run, and what the user can do about it.
+_FATAL = {
+  401: "it refuses the key {key}",
+  402: "it wants to be paid",
+  403: "it refuses the key {key}",
+  404: "is {model!r} a model of this server, and does --base_url end where "
+  "/chat/completions follows, such as https://api.openai.com/v1?",
+  429: "no quota is left",
+}
+_OTHERWISE = (
+  "it refuses what it is asked; perhaps it takes another --response_format, or "
+  "other --sampling"
+)
 
 
 
@@ -293,24 +306,12 @@ class Client:
     quota = "insufficient_quota" in response.text
     if status >= 500 or (status in _TRY_AGAIN and not quota):
       return None
-    where = f"{self._url} (HTTP {status}{said})"
-    if status in (401, 403):
-      raise InputError(
-        f"{where} refuses the key"
-        + (f" that {self._key_variable} holds" if self._key_variable else "")
-      )
-    if status == 404:
-      raise InputError(
-        f"{where}: is the model {self._questions.model!r} one of this server, "
-        "and does --base_url end where /chat/completions follows, such as "
-        "https://api.openai.com/v1?"
-      )
     if status in _REFUSED and (self._counts["answers_sent"] or _of_one(response)):
       raise _NoAnswerError(f"HTTP {status}")
-    raise InputError(
-      f"{where} refuses what it is asked; perhaps it knows another "
-      "--response_format or other --sampling"
+    hint = _FATAL.get(status, _OTHERWISE).format(
+      model=self._questions.model, key=self._key_variable or "that it got"
     )
+    raise InputError(f"{self._url} (HTTP {status}{said}): {hint}")
 
   def _said(self, response: httpx2.Response) -> str:
     """Returns what a server said of a fault, without the key."""

@@ -65,7 +65,7 @@ def annotate(
     InputError: an option is unknown or wrong, the tables are missing, or the
       teacher cannot be used.
   """
-  given = {k: v for k, v in given.items() if v not in (None, False, [])}
+  given = {k: v for k, v in given.items() if v is not None and v is not False}
   _check(teacher, given)
   judged = given.pop("judge", 0)
   chosen = _chosen(dataset, data_dir, per_user, num_users, seed)

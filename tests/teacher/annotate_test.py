@@ -1,10 +1,10 @@
 import json
+import shutil
 
 import polars as pl
 import pytest
-from chat_server import ChatServer
-from conftest import KEY
-from hypothesis import HealthCheck, given, settings
+from chat_server import KEY, ChatServer
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instructrec_jax import cli, schema
@@ -96,11 +96,7 @@ def test_no_text_names_its_item(shop):
     assert not named.any()
 
 
-@settings(
-  max_examples=15,
-  deadline=None,
-  suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_what_is_target_free_does_not_change_with_the_target(shop_dir, data):
   interactions, items = _tables(shop_dir)
@@ -109,8 +105,7 @@ def test_what_is_target_free_does_not_change_with_the_target(shop_dir, data):
     interactions.with_row_index().filter(pl.col("user") == user)["index"]
   ).to_list()
   place = data.draw(st.integers(1, len(rows) - 1), "place")
-  after = pl.Series(rows[place:])
-  at = pl.int_range(pl.len()).is_in(after.implode())
+  at = pl.int_range(pl.len()).is_in(rows[place:])
   # All from the target on: other items, reviews and ratings.
   other = interactions.with_columns(
     item=pl.when(at)
@@ -223,7 +218,8 @@ def test_the_api_teacher_from_the_command_line(shop, quick, capfd):
   for path in (shop / "annotations").rglob("*"):
     assert path.is_dir() or KEY.encode() not in path.read_bytes()
   # Everything is kept, so nobody needs to be there.
-  assert _run(shop, *api, *prices, "--judge=3", "--overwrite") == 0
+  shutil.rmtree(shop / "annotations" / "shop")
+  assert _run(shop, *api, *prices, "--judge=3") == 0
   assert f"answers_kept_before{'':>19} {sent:>12,}" in capfd.readouterr().out
   assert _read(shop).equals(frame)
 

@@ -7,6 +7,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+KEY = "sk-test-0123456789abcdef"
 _WORDS = (
   "quiet", "sturdy", "cheerful", "plain", "quick", "gentle", "bright", "small",
 )  # fmt: skip
@@ -46,6 +47,8 @@ class ChatServer:
 
     self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     self._http.daemon_threads = True
+    # Whoever hangs up early is no news.
+    self._http.handle_error = lambda *_: None
     self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
     threading.Thread(target=self._http.serve_forever, daemon=True).start()
 

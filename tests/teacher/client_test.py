@@ -9,8 +9,7 @@ import time
 
 import polars as pl
 import pytest
-from chat_server import ChatServer, text
-from conftest import KEY
+from chat_server import KEY, ChatServer, text
 
 from instructrec_jax.errors import InputError
 from instructrec_jax.teacher import prompts
@@ -218,10 +217,10 @@ def test_what_never_comes_is_counted_and_is_no_data(
 @pytest.mark.parametrize(
   ("fault", "said"),
   [
-    ((404, "no such model", ()), r"HTTP 404, no such model.*model 'toy'"),
-    ((401, f"bad key {KEY}", ()), r"bad key \*\*\*.*OPENAI_API_KEY holds"),
+    ((404, "no such model", ()), r"HTTP 404, no such model.*is 'toy' a model"),
+    ((401, f"bad key {KEY}", ()), r"bad key \*\*\*.*refuses the key OPENAI_API_KEY"),
     ((400, "unknown field", ()), r"unknown field.*--response_format"),
-    ((429, "insufficient_quota", ()), "insufficient_quota"),
+    ((429, "insufficient_quota", ()), "no quota is left"),
   ],
 )
 def test_what_no_request_survives_ends_the_run(fault, said, tmp_path, quick):

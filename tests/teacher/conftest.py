@@ -1,10 +1,9 @@
 """The embedded world's board games with reviews, and quick retries."""
 
 import pytest
+from chat_server import KEY
 
 from instructrec_jax.data import normalize, simulate
-
-KEY = "sk-test-0123456789abcdef"
 
 
 @pytest.fixture(scope="session")

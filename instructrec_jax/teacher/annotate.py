@@ -126,7 +126,9 @@ def _labels(chosen: instances.Chosen) -> pl.DataFrame:
   never = instances.never(chosen, "specific_intention")
   frame = chosen.frame.select(INSTANCE)
   if never is not None:
-    return frame.with_columns(text=pl.lit(None, pl.String), absent=pl.lit(never))
+    return frame.with_columns(
+      text=pl.lit(None, pl.String), absent=pl.lit(never)
+    )
   joined = chosen.target_items.select(
     text=pl.col("categories").list.join(", ").replace("", None)
   )

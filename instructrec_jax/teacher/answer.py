@@ -12,7 +12,8 @@ MALFORMED = "malformed answer"
 REFUSED = "refusal"
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 _REFUSING = re.compile(
-  r"^\W*(?:i'?m |i am )?(?:sorry|unable|afraid)\b|^\W*i (?:cannot|can't|won't)\b"
+  r"^\W*(?:i'?m |i am )?(?:sorry|unable|afraid)\b"
+  r"|^\W*i (?:cannot|can't|won't)\b"
   r"|\bas an? (?:ai|language model)\b",
   re.IGNORECASE,
 )

@@ -116,6 +116,7 @@ class Cache:
     return self._db.total_changes - before
 
   def close(self) -> None:
+    """Lets go of the file."""
     self._db.close()
 
   def _run(self, statement: str, values: tuple = ()) -> sqlite3.Cursor:

@@ -39,11 +39,12 @@ class Chat:
     taken = {"model", "messages", "response_format", "stream", "n"}
     if wrong := taken & set(self.sampling):
       raise InputError(
-        f"sampling may not set {', '.join(sorted(wrong))}: it holds such fields "
-        "of a request as temperature and max_tokens"
+        f"sampling may not set {', '.join(sorted(wrong))}: it holds such "
+        "fields of a request as temperature and max_tokens"
       )
 
   def made_of(self) -> dict[str, Any]:
+    """Returns all of it that decides an answer, for the manifest."""
     return {
       "model": self.model,
       "prompts": prompts.VERSION,

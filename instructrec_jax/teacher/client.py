@@ -49,7 +49,6 @@ _OTHERWISE = (
 )
 
 
-
 _Found = tuple[dict[str, str] | None, str | None]
 
 
@@ -134,9 +133,11 @@ class Client:
     self._random = random.Random()
 
   def made_of(self) -> Mapping[str, Any]:
+    """See `protocol.Teacher`."""
     return {"teacher": "api", **self._questions.made_of()}
 
   def counts(self) -> Mapping[str, Any]:
+    """See `protocol.Teacher`."""
     return {
       "api": taken(self._counts, self._prices),
       "asked_again": dict(self._again),
@@ -145,6 +146,7 @@ class Client:
   def answer(
     self, kind: Kind, batches: Iterable[pl.DataFrame]
   ) -> Iterator[pl.DataFrame]:
+    """See `protocol.Teacher`."""
     pairs = crowd.each(
       functools.partial(self._session, kind),
       chat.rows(batches),
@@ -306,7 +308,9 @@ class Client:
     quota = "insufficient_quota" in response.text
     if status >= 500 or (status in _TRY_AGAIN and not quota):
       return None
-    if status in _REFUSED and (self._counts["answers_sent"] or _of_one(response)):
+    if status in _REFUSED and (
+      self._counts["answers_sent"] or _of_one(response)
+    ):
       raise _NoAnswerError(f"HTTP {status}")
     hint = _FATAL.get(status, _OTHERWISE).format(
       model=self._questions.model, key=self._key_variable or "that it got"
@@ -332,8 +336,8 @@ class Client:
     if not key:
       raise InputError(
         f"the environment has no {self._key_variable}: put the key of "
-        f"{self._url} there, name another variable with --key_variable, or give "
-        "--key_variable=none for a server that needs none"
+        f"{self._url} there, name another variable with --key_variable, or "
+        "give --key_variable=none for a server that needs none"
       )
     if not (key.isascii() and key.isprintable()):
       raise InputError(

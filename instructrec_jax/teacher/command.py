@@ -207,9 +207,7 @@ def _left(questions, kept, chosen):
   """Yields the requests of both kinds that have no answer yet."""
   for kind in (PREFERENCE, INTENTION):
     if instances.never(chosen, kind.outputs[0]) is None:
-      yield from batch.unanswered(
-        questions, kept, kind, chosen.requests(kind)
-      )
+      yield from batch.unanswered(questions, kept, kind, chosen.requests(kind))
 
 
 _DO: Mapping[str, Callable[..., dict[str, Any]]] = {

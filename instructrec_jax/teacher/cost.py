@@ -77,7 +77,10 @@ def taken(counts: Mapping[str, int], prices: Prices) -> dict[str, Any]:
     prices: of tokens.
   """
   sent, before = (
-    (counts.get(f"input_tokens_{how}", 0), counts.get(f"output_tokens_{how}", 0))
+    (
+      counts.get(f"input_tokens_{how}", 0),
+      counts.get(f"output_tokens_{how}", 0),
+    )
     for how in ("sent", "kept_before")
   )
   now, then = prices.cost(*sent), prices.cost(*before)

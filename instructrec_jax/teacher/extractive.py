@@ -32,11 +32,13 @@ class Extractive:
     self._keys = keys.select(INSTANCE, "user", "position")
 
   def made_of(self) -> Mapping[str, Any]:
+    """See `protocol.Teacher`."""
     return {"teacher": "extractive", "version": _VERSION}
 
   def answer(
     self, kind: Kind, batches: Iterable[pl.DataFrame]
   ) -> Iterator[pl.DataFrame]:
+    """See `protocol.Teacher`."""
     if kind.name not in _WRITERS:
       raise InputError(
         f"the extractive teacher writes {' and '.join(_WRITERS)}, and cannot "
@@ -58,4 +60,5 @@ class Extractive:
       )
 
   def counts(self) -> Mapping[str, Any]:
+    """See `protocol.Teacher`."""
     return {}

@@ -153,9 +153,7 @@ class Chosen:
 
     Null where there is neither. Personal data is in it.
     """
-    there = [
-      c for c in ("summary", "review") if c in self.interactions.columns
-    ]
+    there = [c for c in ("summary", "review") if c in self.interactions.columns]
     if "review" not in there:
       return None
     # A headline ends like a sentence, or the text would go on in it.
@@ -166,11 +164,15 @@ class Chosen:
       .replace("", None)
       for c in there
     ]
-    return self.interactions[self.frame["row"]].select(
-      _plain(pl.concat_str(parts, separator=" ", ignore_nulls=True)).alias(
-        "review"
-      )
-    )["review"].replace("", None)
+    return (
+      self.interactions[self.frame["row"]]
+      .select(
+        _plain(pl.concat_str(parts, separator=" ", ignore_nulls=True)).alias(
+          "review"
+        )
+      )["review"]
+      .replace("", None)
+    )
 
   @functools.cached_property
   def target_items(self) -> pl.DataFrame:
@@ -258,9 +260,7 @@ def _labels(categories: pl.Series) -> pl.Series:
   fits = label.str.contains(_LABEL) & (
     label.str.count_matches(r"\S+") <= _LABEL_WORDS
   )
-  clean = categories.list.eval(
-    label.filter(fits).unique(maintain_order=True)
-  )
+  clean = categories.list.eval(label.filter(fits).unique(maintain_order=True))
   first = clean.list.get(0, null_on_oob=True)
   common = first.drop_nulls().value_counts(sort=True)
   if common.height and common["count"][0] >= _ROOT_SHARE * (
@@ -287,7 +287,7 @@ def _plain(text: pl.Expr) -> pl.Expr:
     (r"&#3[49];|&quot;|&apos;", "'"),
     (r"&amp;", "&"),
     (r"&nbsp;|&#160;", " "),
-    (r"[‘’`´]", "'"),
+    (r"[\u2018\u2019`\u00b4]", "'"),
     (r"\s+", " "),
   ):
     text = text.str.replace_all(pattern, instead)

@@ -104,7 +104,10 @@ _VERBS = (
 # How a need shows: its name, what is cut out of the review, and how it reads
 # afterwards, as something that is looked for. Plainer ones come first.
 _PURPOSES = (
-  (r"\bto replace ((?:my|our|an?|the)\s" + _CLAUSE + ")", "something to replace {}"),
+  (
+    r"\bto replace ((?:my|our|an?|the)\s" + _CLAUSE + ")",
+    "something to replace {}",
+  ),
   (
     r"\b(?:as a )?replacement for ((?:my|our|an?)\s" + _CLAUSE + ")",
     "something to replace {}",
@@ -135,7 +138,10 @@ _PURPOSES = (
     + ")",
     "something to {}",
   ),
-  (r"\bso (?:that )?i (?:can|could) (" + _CLAUSE + ")", "something so that I can {}"),
+  (
+    r"\bso (?:that )?i (?:can|could) (" + _CLAUSE + ")",
+    "something so that I can {}",
+  ),
   (
     r"\b(?:works?|worked|compatible|fits?|goes) (?:"
     + _WELL
@@ -182,7 +188,7 @@ _NEGATED = (
   r"supposed|would have|should have|could have|unless|instead)\b|n't\b"
 )
 _MOST_WORDS = 9
-_SENTENCE_END = r"[.!?]+(?:\s+|$)|\s[-–—]+\s|;\s"
+_SENTENCE_END = r"[.!?]+(?:\s+|$)|\s[-\u2013\u2014]+\s|;\s"
 
 _PHRASINGS = {
   ("gift", "recipient", "occasion"): (
@@ -194,8 +200,7 @@ _PHRASINGS = {
   ("recipient", "occasion"): (
     "I am looking for something for {recipient}, for {event}.",
     "I need {occasion} present for {recipient}.",
-    "I want to find something that {recipient} would like for "
-    "{event}.",
+    "I want to find something that {recipient} would like for {event}.",
   ),
   ("gift", "recipient"): (
     "I am looking for a gift for {recipient}.",
@@ -300,7 +305,9 @@ def _facts(requests: pl.DataFrame) -> pl.DataFrame:
     pl.col("place").drop_nulls().first(),
     pl.col("need").sort_by("rank", nulls_last=True).first(),
   )
-  names, events = (dict(enumerate(c)) for c in list(zip(*_OCCASIONS))[1:])
+  names, events = (
+    dict(enumerate(c)) for c in list(zip(*_OCCASIONS, strict=True))[1:]
+  )
   return requests.select(INSTANCE).join(
     facts.with_columns(
       occasion=pl.col("place").replace_strict(names, default=None),

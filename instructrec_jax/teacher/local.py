@@ -90,6 +90,7 @@ class Local:
     self._model.to(self._device).eval()
 
   def made_of(self) -> Mapping[str, Any]:
+    """See `protocol.Teacher`."""
     return {
       "teacher": "local",
       "model": self._identity,
@@ -97,11 +98,13 @@ class Local:
     }
 
   def counts(self) -> Mapping[str, Any]:
+    """See `protocol.Teacher`."""
     return {"local": dict(self._counts)}
 
   def answer(
     self, kind: Kind, batches: Iterable[pl.DataFrame]
   ) -> Iterator[pl.DataFrame]:
+    """See `protocol.Teacher`."""
     some = []
     for request in chat.rows(batches):
       some.append(request)

@@ -28,7 +28,8 @@ PATTERNS: dict[str, tuple[str, str]] = {
   ),
   "address": (
     r"\b\d{1,5} (?:[NSEW]\.? )?(?:[A-Z][a-z]+ ){1,3}"
-    rf"(?i:{_STREET})\b\.?(?:,? (?:[A-Z][a-z]+ ?){{1,3}},? [A-Z]{{2}} \d{{5}})?",
+    rf"(?i:{_STREET})\b\.?"
+    r"(?:,? (?:[A-Z][a-z]+ ?){1,3},? [A-Z]{2} \d{5})?",
     "[address]",
   ),
   "profile_name": (

@@ -154,7 +154,9 @@ def _facts(requests: pl.DataFrame) -> pl.DataFrame:
   rows = (
     requests.with_columns(
       length=pl.col("title").list.len(),
-      age=pl.int_ranges(pl.col("title").list.len().cast(pl.Int64)).list.reverse(),
+      age=pl.int_ranges(
+        pl.col("title").list.len().cast(pl.Int64)
+      ).list.reverse(),
     )
     .explode(*columns, "age")
     .with_row_index("row")
@@ -194,16 +196,16 @@ def _votes(rows: pl.DataFrame, by: str, *more: pl.Expr) -> pl.DataFrame:
 
 
 def _enough(share: float = _SHARE) -> pl.Expr:
-  return (pl.col("votes") >= 2) & (
-    pl.col("votes") >= share * pl.col("length")
-  )
+  return (pl.col("votes") >= 2) & (pl.col("votes") >= share * pl.col("length"))
 
 
 def _top(votes: pl.DataFrame, by: str, score: pl.Expr) -> pl.DataFrame:
   """Returns each history's best value; of equal ones the newest, by name."""
   return (
     votes.with_columns(score=score)
-    .sort(INSTANCE, "score", "newest", by, descending=[False, True, False, False])
+    .sort(
+      INSTANCE, "score", "newest", by, descending=[False, True, False, False]
+    )
     .unique(INSTANCE, keep="first", maintain_order=True)
     .select(INSTANCE, by)
   )
@@ -255,13 +257,9 @@ def _of_labels(rows: pl.DataFrame) -> pl.DataFrame:
   second = _top(others.filter(_enough()), "label", score)
   facts = facts.join(second.rename({"label": "second"}), INSTANCE, "left")
   others = _beside(others, second, "label")
-  older = (pl.col("votes") - pl.col("of_newest")) / (
-    pl.col("length") - _NEWEST
-  )
+  older = (pl.col("votes") - pl.col("of_newest")) / (pl.col("length") - _NEWEST)
   turned_to = (
-    (pl.col("length") >= _SHORT)
-    & (pl.col("of_newest") >= 2)
-    & (older < _SHARE)
+    (pl.col("length") >= _SHORT) & (pl.col("of_newest") >= 2) & (older < _SHARE)
   )
   lately = _top(others.filter(turned_to), "label", score)
   facts = facts.join(lately.rename({"label": "lately"}), INSTANCE, "left")
@@ -340,7 +338,7 @@ def _series(rows: pl.DataFrame) -> pl.DataFrame:
     candidates.append(
       titles.select(
         INSTANCE, "row", "length", "age",
-        series=prefix.str.strip_chars(" :,;-–—"),
+        series=prefix.str.strip_chars(" :,;-\u2013\u2014"),
         words=count,
         whole=words.list.len() <= count,
       )
@@ -350,9 +348,7 @@ def _series(rows: pl.DataFrame) -> pl.DataFrame:
     & ~pl.col("series").str.contains(rf"(?i)(^|[\s-])({_NO_SERIES})$")
     & ~pl.col("series").str.contains(r"[(\[][^)\]]*$")
   )
-  votes = _votes(
-    named, "series", pl.col("words").max(), pl.col("whole").any()
-  )
+  votes = _votes(named, "series", pl.col("words").max(), pl.col("whole").any())
   # A series that is one title of its own would be named by its title.
   votes = votes.filter(
     _enough(0.2) & ((pl.col("words") == 1) | ~pl.col("whole"))

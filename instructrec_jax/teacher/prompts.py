@@ -50,9 +50,7 @@ PROMPTS: Mapping[str, Prompt] = {
       "oldest first, with your own ratings where there are any. Say in one or "
       "two sentences, in the first person, what your taste is: kinds, themes, "
       "makers, series, price, and how it has lately changed. Speak of the "
-      "taste and not of single things. "
-      + _NEVER
-      + "At most 40 words."
+      "taste and not of single things. " + _NEVER + "At most 40 words."
     ),
     outputs={"preference": "the taste, in the first person"},
     shots=(

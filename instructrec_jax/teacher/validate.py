@@ -46,7 +46,7 @@ _NEAR = 88
 _NEAR_LENGTH = 10
 # Words in a row that are of the review, and no chance.
 _COPIED_WORDS = 10
-_SUBTITLE = r"\s+[-–—|]\s.*$|\s*[(\[].*$"
+_SUBTITLE = r"\s+[-\u2013\u2014|]\s.*$|\s*[(\[].*$"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,9 +208,7 @@ def _copied(texts: pl.DataFrame, field: str) -> pl.Series:
 
 
 VALIDATORS = (
-  Validator(
-    "empty", _by(lambda field: pl.col("text").str.strip_chars() == "")
-  ),
+  Validator("empty", _by(lambda field: pl.col("text").str.strip_chars() == "")),
   Validator(
     "refusal", _by(lambda field: pl.col("text").str.contains(_REFUSAL))
   ),

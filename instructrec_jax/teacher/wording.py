@@ -26,7 +26,8 @@ def draw(rng: np.random.Generator, *keys: np.ndarray) -> np.ndarray:
     state = np.full(keys[0].shape, salt[0])
     for key, number in zip(keys, salt[1:], strict=True):
       # The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
-      state = (state ^ (key.astype(np.uint64) * (number | _UINT64(1)))) + salt[0]
+      state = state ^ (key.astype(np.uint64) * (number | _UINT64(1)))
+      state = state + salt[0]
       state = (state ^ (state >> _UINT64(30))) * _UINT64(0xBF58476D1CE4E5B9)
       state = (state ^ (state >> _UINT64(27))) * _UINT64(0x94D049BB133111EB)
       state = state ^ (state >> _UINT64(31))

@@ -46,7 +46,9 @@ def test_every_instance_has_its_row_and_every_text_its_count(shop):
   assert dict(frame.schema) == {
     k: c.dtype for k, c in schema.ANNOTATIONS.items()
   }
-  assert dict(rejected.schema) == {k: c.dtype for k, c in schema.REJECTED.items()}
+  assert dict(rejected.schema) == {
+    k: c.dtype for k, c in schema.REJECTED.items()
+  }
   interactions, _ = _tables(shop)
   length = interactions.group_by("user").len()["len"]
   # Beside validation and test two training targets: all users have as many.
@@ -58,7 +60,9 @@ def test_every_instance_has_its_row_and_every_text_its_count(shop):
   for field in validate.FIELDS:
     counts = manifest["counts"][field]
     assert counts["written"] == frame[field].count()
-    assert sum(counts["rejected"].values()) == (rejected["field"] == field).sum()
+    assert (
+      sum(counts["rejected"].values()) == (rejected["field"] == field).sum()
+    )
     assert frame.height == counts["written"] + sum(
       counts["rejected"].values()
     ) + sum(counts["absent"].values())
@@ -259,7 +263,8 @@ def test_batches_are_written_and_read_from_the_command_line(
     (["--per_user=-1"], "per_user is -1"),
     (["--num_users=0"], "num_users is 0: expected 1 to"),
     (["--teacher=local", "--model=/no"], "config.json"),
-    (["--teacher=api", "--model=m", "--sampling=[1]"], "expected a JSON object"),
+    (["--teacher=api", "--model=m", "--sampling=[1]"],
+     "expected a JSON object"),
     (["--teacher=api", "--model=m", '--sampling={"n": 2}'], "may not set n"),
     (["--teacher=api", "--model=m", "--response_format=xml"], "json_schema"),
     (["--teacher=api", "--model=m", "--price_input=1", "--estimate"],

@@ -67,7 +67,9 @@ def test_a_damaged_file_is_said_and_left_as_it_is(damage, tmp_path):
       + data[4096 + 8192 :]
     )  # fmt: skip
   before = path.read_bytes()
-  with pytest.raises(InputError, match=r"a.db: the kept answers cannot be used"):
+  with pytest.raises(
+    InputError, match=r"a.db: the kept answers cannot be used"
+  ):
     Cache(path)
   assert path.read_bytes() == before
 

@@ -103,7 +103,7 @@ def test_equal_requests_are_sent_once(tmp_path, quick):
     assert len(server.requests) == 1
 
 
-def test_what_was_paid_for_before_an_exception_is_not_paid_again(
+def test_what_was_paid_for_before_it_was_cut_off_is_not_paid_again(
   tmp_path, quick
 ):
   n = 300
@@ -111,12 +111,10 @@ def test_what_was_paid_for_before_an_exception_is_not_paid_again(
     client = _client(server, tmp_path / "a.db", concurrency=8)
     answers = client.answer(INTENTION, _batches(n))
     got = 0
-    with pytest.raises(ZeroDivisionError):
-      for frame in answers:
-        got += len(frame)
-        if got > 100:
-          answers.close()
-          1 / 0  # noqa: B018
+    while got <= 100:
+      got += len(next(answers))
+    # What an exception in the caller's loop does.
+    answers.close()
     assert 100 < sum(server.answered.values()) < n
     _check_whole(_all(_client(server, tmp_path / "a.db"), _batches(n)), n)
     assert set(server.answered.values()) == {1}
@@ -218,7 +216,10 @@ def test_what_never_comes_is_counted_and_is_no_data(
   ("fault", "said"),
   [
     ((404, "no such model", ()), r"HTTP 404, no such model.*is 'toy' a model"),
-    ((401, f"bad key {KEY}", ()), r"bad key \*\*\*.*refuses the key OPENAI_API_KEY"),
+    (
+      (401, f"bad key {KEY}", ()),
+      r"bad key \*\*\*.*refuses the key OPENAI_API_KEY",
+    ),
     ((400, "unknown field", ()), r"unknown field.*--response_format"),
     ((429, "insufficient_quota", ()), "no quota is left"),
   ],
@@ -252,7 +253,7 @@ def test_nobody_there(tmp_path, quick):
 def test_no_key_is_said_before_anything_is_sent(tmp_path, quick, monkeypatch):
   monkeypatch.delenv("OPENAI_API_KEY")
   with ChatServer() as server:
-    with pytest.raises(InputError, match="no OPENAI_API_KEY.*--key_variable"):
+    with pytest.raises(InputError, match=r"no OPENAI_API_KEY.*--key_variable"):
       _all(_client(server, tmp_path / "a.db"), _batches(5))
     assert not server.requests
     client = _client(server, tmp_path / "a.db", key_variable=None)

@@ -8,7 +8,7 @@ from instructrec_jax.data import normalize, simulate
 
 @pytest.fixture(scope="session")
 def shop_dir(tmp_path_factory):
-  """A data folder with the tables of `shop`: reviews, labels, brands, prices."""
+  """A data folder: `shop` has reviews, labels, brands and prices."""
   folder = tmp_path_factory.mktemp("shop")
   simulate.write(folder / "raw", num_users=40, num_items=60)
   normalize.normalize(

@@ -76,5 +76,5 @@ def test_a_model_of_either_kind_answers_every_request_once(
 
 def test_a_folder_without_a_model_is_said(tmp_path, monkeypatch):
   monkeypatch.setattr(importlib.util, "find_spec", lambda name: True)
-  with pytest.raises(InputError, match="has no config.json"):
+  with pytest.raises(InputError, match=r"has no config\.json"):
     Local(str(tmp_path), Cache(tmp_path / "a.db"))

@@ -28,6 +28,7 @@ setuptools.setup(
     "etils",
     "flax>=0.12",
     "gin-config>=0.5",
+    "httpx2",
     "jax>=0.10",
     "jinja2",
     "markupsafe",
@@ -37,6 +38,7 @@ setuptools.setup(
     "optax>=0.2.8",
     "orbax-checkpoint>=0.12",
     "polars>=1.20",
+    "rapidfuzz>=3.8",
     "rouge-score",
     "sacrebleu",
     "sentencepiece",
@@ -51,6 +53,7 @@ setuptools.setup(
     "cuda": ["jax[cuda12]"],
     # What T5X needs from PyPI; T5X itself is installed from its repository.
     "t5x": ["cached_property", "fiddle", "grain", "jaxtyping"],
+    "teacher": ["torch", "transformers>=5"],
     "test": [
       "hypothesis",
       "pandas",

@@ -103,6 +103,18 @@ def _normalize(source: str, raw: str, **options) -> None:
   _print_manifest(normalize.normalize(source, raw, **options))
 
 
+def _annotate(**options) -> None:
+  from instructrec_jax.teacher import command
+
+  done = command.annotate(**options)
+  if "did" not in done:
+    _print_manifest(done)
+    return
+  print(f"annotate {options['dataset']}: {done['did']}")
+  for name, count in _flat(done["counts"]):
+    print(f"  {name:<44} {count}")
+
+
 def _build(vocabulary_size: int | None, **options) -> None:
   from instructrec_jax.data import records
 
@@ -246,6 +258,37 @@ _COMMANDS = {
   instructrec normalize movielens/100k --raw ~/ml-100k
   instructrec normalize table --raw ~/shop --dataset shop \\
     --user_column customer --item_column sku --time_column day""",
+  ),
+  "annotate": (
+    _annotate,
+    "preferences and intentions, written by a teacher",
+    """
+  instructrec annotate gift_cards
+  instructrec annotate gift_cards --teacher api --model gpt-4o-mini \\
+    --estimate --price_input 0.15 --price_output 0.6
+  instructrec annotate gift_cards --teacher api --model my-model \\
+    --base_url http://localhost:8000/v1 --key_variable none
+  instructrec annotate gift_cards --teacher api --model gpt-4o-mini \\
+    --write_requests batch
+  instructrec annotate gift_cards --teacher api --model gpt-4o-mini \\
+    --read_answers batch/answers.jsonl
+  instructrec annotate gift_cards --teacher local --model ~/flan-t5-large
+
+of each user's validation and test target, and of --per_user training targets
+(those with the longest histories):
+  preference          the taste, from up to 20 items before the target
+  vague_intention     what the user was after, from the review of the target
+  vague_intention_2   the same in other words
+  specific_intention  the labels of the target
+The last three look at the target. With --per_user 1 there are three instances
+a user, as there are preferences in the paper (151,638 of 50,546 users); its
+101,092 intentions are two a user, which two it does not say.
+Teachers:
+  extractive  no model: what histories share and reviews state; always the same
+  api         any OpenAI-compatible server; its key is read from the environment
+  local       a Hugging Face model by its folder (extra [teacher])
+Every answer of a model is kept in DATA_DIR/annotations/answers.sqlite3, and is
+asked for once: a run that was stopped goes on where it was.""",
   ),
   "build": (
     _build,

@@ -11,6 +11,7 @@ def add(added: dict[str, argparse.ArgumentParser]) -> None:
     added: the parsers, by command.
   """
   _data_flags(added)
+  _teacher_flags(added["annotate"].add_argument)
   _run_flags(added)
   _plan_flags(added["plan"].add_argument)
   _convert_flags(added["convert"].add_argument)
@@ -20,7 +21,7 @@ def add(added: dict[str, argparse.ArgumentParser]) -> None:
 def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   from instructrec_jax.data.sources import SOURCES
 
-  for name in ("normalize", "build", "baseline"):
+  for name in ("normalize", "annotate", "build", "baseline"):
     added[name].add_argument(
       "--data_dir", default="data", help="folder of all datasets (data)"
     )
@@ -58,7 +59,7 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
     type=int,
     help="train a vocabulary of so many pieces on the titles",
   )
-  for name in ("normalize", "build", "cache"):
+  for name in ("normalize", "annotate", "build", "cache"):
     added[name].add_argument(
       "--overwrite",
       action="store_true",
@@ -69,6 +70,69 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add("--num_users", type=int, default=2000, help="customers (2000)")
   add("--num_items", type=int, default=300, help="items a domain (300)")
   add("--seed", type=int, default=0, help="of the world (0)")
+
+
+def _teacher_flags(add: Callable[..., argparse.Action]) -> None:
+  add("dataset", help="short name of normalized tables")
+  add(
+    "--teacher",
+    default="extractive",
+    help="extractive, api or local; see below (extractive)",
+  )
+  add("--per_user", type=int, default=1, help="training targets of a user (1)")
+  add("--num_users", type=int, help="so many users, drawn by seed (all)")
+  add("--seed", type=int, default=0, help="of draws and wordings (0)")
+  add("--model", help="api: by the server's name; local: a folder")
+  add(
+    "--base_url",
+    help="api: what /chat/completions follows (https://api.openai.com/v1)",
+  )
+  add(
+    "--key_variable",
+    help="api: variable of the environment with the key, or none "
+    "(OPENAI_API_KEY)",
+  )
+  add("--concurrency", type=int, help="api: requests at a time (8)")
+  add("--requests_per_minute", type=float, help="api: at most (no limit)")
+  add("--tokens_per_minute", type=float, help="api: at most (no limit)")
+  add("--max_tries", type=int, help="api: of a request that fails (6)")
+  add("--timeout_s", type=float, help="api: seconds without an answer (60)")
+  add(
+    "--sampling",
+    help="api: JSON of more fields of a request; null leaves one out "
+    '({"temperature": 0.7, "max_tokens": 400})',
+  )
+  add(
+    "--response_format",
+    help="api: how JSON is asked for: json_schema, json_object or text "
+    "(json_schema)",
+  )
+  add(
+    "--estimate",
+    action="store_true",
+    help="api: what is left to ask, its tokens and cost; asks nothing",
+  )
+  add("--price_input", type=float, help="api: of a million tokens read")
+  add("--price_output", type=float, help="api: of a million tokens written")
+  add(
+    "--write_requests",
+    metavar="FOLDER",
+    help="api: write what is left to ask for a batch endpoint; asks nothing",
+  )
+  add(
+    "--read_answers",
+    nargs="+",
+    metavar="FILE",
+    help="api: keep the answers of a batch endpoint; asks nothing",
+  )
+  add("--batch_size", type=int, help="local: requests at a time (8)")
+  add(
+    "--judge",
+    type=int,
+    metavar="N",
+    help="api, local: texts of each field that it is asked to judge (none)",
+  )
+  add("--cache", metavar="FILE", help="api, local: where answers are kept")
 
 
 def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:

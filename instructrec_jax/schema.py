@@ -9,18 +9,22 @@ from instructrec_jax.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-  """A column of a normalized table.
+  """A column of a table.
 
   Attributes:
     dtype: its Polars type.
     meaning: what a value says, with its unit.
     required: whether every dataset has it. A column that a source lacks is
       absent altogether rather than full of nulls.
+    looks_at_target: whether a value is made from the item to recommend, or
+      from what the user wrote about it. What is not stays the same whatever
+      the target and all after it are.
   """
 
   dtype: pl.DataType | type[pl.DataType]
   meaning: str
   required: bool = False
+  looks_at_target: bool = False
 
 
 # Rows are sorted by user, then time, ties in file order: within a user the
@@ -52,6 +56,48 @@ USERS = {
 }
 
 TABLES = {"interactions": INTERACTIONS, "items": ITEMS, "users": USERS}
+
+# One row an annotated instance, sorted by user, then position.
+ANNOTATIONS = {
+  "user": Column(pl.UInt32, "row of the user in `users`", required=True),
+  "position": Column(
+    pl.UInt32,
+    "place of the target in the user's sequence, from 0",
+    required=True,
+  ),
+  "preference": Column(
+    pl.String,
+    "InstructRec's P2: the user's taste, from the items before the target",
+    required=True,
+  ),
+  "vague_intention": Column(
+    pl.String,
+    "I1: what the user was after, from the review of the target",
+    required=True,
+    looks_at_target=True,
+  ),
+  "vague_intention_2": Column(
+    pl.String,
+    "the same in other words",
+    required=True,
+    looks_at_target=True,
+  ),
+  "specific_intention": Column(
+    pl.String,
+    "I2: the labels of the target, with commas between",
+    required=True,
+    looks_at_target=True,
+  ),
+}
+
+# Texts that a validator turned down; they are no training data.
+REJECTED = {
+  "user": Column(pl.UInt32, "as in ANNOTATIONS", required=True),
+  "position": Column(pl.UInt32, "as in ANNOTATIONS", required=True),
+  "field": Column(pl.String, "a column of ANNOTATIONS", required=True),
+  "text": Column(pl.String, "as the teacher wrote it", required=True),
+  "reason": Column(pl.String, "the validator that it failed", required=True),
+}
 
 # Row number is the user's code; written beside the records. A training
 # negative must be none of the user's.

@@ -29,6 +29,16 @@ def tables_dir(data_dir: str | Path, dataset: str) -> Path:
   return Path(data_dir) / "tables" / check_dataset(dataset)
 
 
+def annotations_dir(data_dir: str | Path, dataset: str) -> Path:
+  """Returns the folder of a dataset's teacher texts."""
+  return Path(data_dir) / "annotations" / check_dataset(dataset)
+
+
+def answers_file(data_dir: str | Path) -> Path:
+  """Returns the file in which teachers' answers are kept, of all datasets."""
+  return Path(data_dir) / "annotations" / "answers.sqlite3"
+
+
 def records_name(dataset: str) -> str:
   """Returns the name under which TFDS knows a dataset's records."""
   return f"{PREFIX}{check_dataset(dataset)}"

@@ -1,0 +1,1 @@
+"""Preferences and intentions, written by a teacher: `instructrec annotate`."""

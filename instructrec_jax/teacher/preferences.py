@@ -1,0 +1,402 @@
+"""Preferences without a model: what the items of a history share.
+
+A history votes: labels, brands and series that several of its items have, what
+the newest ones turn to, what was rated low, what it costs. Nothing but the
+history is looked at, no statistic of other users either, so that no text can
+depend on the target.
+"""
+
+import numpy as np
+import polars as pl
+
+from instructrec_jax.teacher import wording
+from instructrec_jax.teacher.protocol import INSTANCE
+
+# A label such as "Games" says little without the one above it.
+_GENERIC = (
+  "games|game|accessories|consoles|controllers|hardware|software|toys|parts|"
+  "other|general|more|downloads|digital games|cards|books|music|movies|kits|"
+  "sets|bundles|magazines|supplies"
+)
+# A label that is a step more special outweighs that much of the votes.
+_DEPTH = 0.1
+# A shared fact is of a third of the history, and of two items at least.
+_SHARE = 0.3
+_NEWEST = 3
+_SHORT = 6
+_NOT_A_BRAND = r"(?i)^(unknown|various( artists)?|n/?a|none|generic|-|\s*)$"
+# What a series is not called, and must not end with.
+_NO_SERIES = (
+  "a|an|the|of|and|or|for|to|in|on|at|with|from|by|my|new|all|best|great|super|"
+  "big|little|world|star|black|ultimate|complete|official|nintendo|"
+  "playstation|xbox|sony|microsoft|wii|pc|ps2|ps3|ps4|usb|gift|card"
+)
+_PREFIX_WORDS = 4
+
+_MAIN = {
+  ("label", "second", "brand"): (
+    "I keep coming back to {label} and {second}, and I trust {brand}",
+    "What I look for is {label}, with some {second}, often from {brand}",
+    "My taste runs to {label} and {second}; {brand} is a name I return to",
+    "{label} and {second} are what I enjoy, above all from {brand}",
+  ),
+  ("label", "brand"): (
+    "I keep coming back to {label}, and I trust {brand}",
+    "My interest is in {label}, most of all from {brand}",
+    "{label} is where I look first, and {brand} is a name I return to",
+    "I care for {label} and like what {brand} makes",
+  ),
+  ("label", "second"): (
+    "I keep coming back to {label}, and to {second} as well",
+    "My taste runs to {label} and {second}",
+    "{label} is where I look first, and {second} comes next",
+    "What I enjoy is {label}, with an interest in {second}",
+  ),
+  ("label",): (
+    "I keep coming back to {label}",
+    "My interest is in {label}",
+    "{label} is where I look first",
+    "What I enjoy most is {label}",
+  ),
+  ("brand",): (
+    "I like what {brand} makes and tend to stay with it",
+    "{brand} is a name I trust and return to",
+    "When I choose, I look for {brand}",
+    "I have come to rely on {brand}",
+  ),
+  ("series",): (
+    "I follow the {series} series and want more of it",
+    "I like to stay with the {series} series",
+    "{series} is a series I return to",
+    "I am fond of everything in the {series} series",
+  ),
+  ("topic",): (
+    "I often pick things that have to do with {topic}",
+    "Anything about {topic} catches my eye",
+    "{topic} is a subject I return to",
+    "I am drawn to whatever has {topic} in its name",
+  ),
+  ("latest",): (
+    "I have just begun, with {latest}",
+    "So far I have shown an interest in {latest}",
+    "{latest} is what I have started with",
+    "I have recently taken an interest in {latest}",
+  ),
+}
+# What follows the main sentence, in this order.
+_FURTHER = {
+  "series_too": (
+    "I follow the {series_too} series",
+    "The {series_too} series is a favourite of mine",
+    "I want more of the {series_too} series",
+  ),
+  "lately": (
+    "Lately I have turned to {lately}",
+    "My latest choices lean towards {lately}",
+    "In recent times {lately} has caught my interest",
+  ),
+  "liked": (
+    "I was happiest with {liked}",
+    "My best experiences were with {liked}",
+    "{liked} has pleased me most",
+  ),
+  "disliked": (
+    "I was less happy with {disliked}",
+    "{disliked} has let me down",
+    "I have not had much luck with {disliked}",
+  ),
+  "price": (
+    "I usually spend about {price} on one",
+    "I tend to pay around {price}",
+    "A price of about {price} is usual for me",
+  ),
+}
+_MOST_FURTHER = 2
+SLOTS = (*dict.fromkeys(slot for slots in _MAIN for slot in slots), *_FURTHER)
+
+
+def write(requests: pl.DataFrame, drawn: np.ndarray) -> pl.DataFrame:
+  """Returns a preference for each history.
+
+  Args:
+    requests: of the kind `protocol.PREFERENCE`.
+    drawn: uint32 [requests], which decides the wording.
+
+  Returns:
+    INSTANCE and `preference`, null where the history shares nothing.
+  """
+  facts = _facts(requests).with_columns(drawn=pl.Series(drawn, dtype=pl.UInt32))
+  main = pl.lit(None, pl.String)
+  for slots, phrasings in reversed(_MAIN.items()):
+    there = pl.all_horizontal(pl.col(s).is_not_null() for s in slots)
+    filled = wording.fill(phrasings, pl.col("drawn"), SLOTS)
+    main = pl.when(there).then(filled).otherwise(main)
+  parts, number = [main], pl.lit(0)
+  for place, (name, phrasings) in enumerate(_FURTHER.items()):
+    fits = pl.col(name).is_not_null() & (number < _MOST_FURTHER)
+    # Other digits than those that chose the main sentence.
+    digits = pl.col("drawn") // 12 ** (place + 1)
+    parts.append(pl.when(fits).then(wording.fill(phrasings, digits, SLOTS)))
+    number = number + fits.cast(pl.Int32)
+  joined = pl.concat_str(
+    [wording.sentence(part) for part in parts],
+    separator=". ",
+    ignore_nulls=True,
+  )
+  return facts.select(
+    INSTANCE, preference=pl.when(main.is_not_null()).then(joined + ".")
+  )
+
+
+def _facts(requests: pl.DataFrame) -> pl.DataFrame:
+  """Returns the SLOTS of each history, null where it has none."""
+  columns = [c for c in requests.columns if c != INSTANCE]
+  rows = (
+    requests.with_columns(
+      length=pl.col("title").list.len(),
+      age=pl.int_ranges(
+        pl.col("title").list.len().cast(pl.Int64)
+      ).list.reverse(),
+    )
+    .explode(*columns, "age")
+    .with_row_index("row")
+  )
+  facts = requests.select(INSTANCE)
+  found = [_series(rows)]
+  if "categories" in columns:
+    found.append(_of_labels(rows))
+  if "brand" in columns:
+    found.append(_brand(rows))
+  if "price" in columns:
+    found.append(_price(rows))
+  for frame in found:
+    facts = facts.join(frame, INSTANCE, "left", maintain_order="left")
+  known = pl.coalesce(
+    *(c for c in ("label", "brand", "series") if c in facts.columns)
+  )
+  # Words of titles are the last resort.
+  bare = rows.join(facts.filter(known.is_null()), INSTANCE, "semi")
+  facts = facts.join(_topic(bare), INSTANCE, "left", maintain_order="left")
+  absent = [slot for slot in SLOTS if slot not in facts.columns]
+  facts = facts.with_columns(
+    pl.lit(None, pl.String).alias(slot) for slot in absent
+  )
+  named = pl.coalesce("label", "brand").is_not_null()
+  return facts.with_columns(series_too=pl.when(named).then("series"))
+
+
+def _votes(rows: pl.DataFrame, by: str, *more: pl.Expr) -> pl.DataFrame:
+  """Counts, for each history, the items that share a value of `by`."""
+  return rows.group_by(INSTANCE, by).agg(
+    pl.col("length").first(),
+    *more,
+    votes=pl.col("row").n_unique(),
+    newest=pl.col("age").min(),
+  )
+
+
+def _enough(share: float = _SHARE) -> pl.Expr:
+  return (pl.col("votes") >= 2) & (pl.col("votes") >= share * pl.col("length"))
+
+
+def _top(votes: pl.DataFrame, by: str, score: pl.Expr) -> pl.DataFrame:
+  """Returns each history's best value; of equal ones the newest, by name."""
+  return (
+    votes.with_columns(score=score)
+    .sort(
+      INSTANCE, "score", "newest", by, descending=[False, True, False, False]
+    )
+    .unique(INSTANCE, keep="first", maintain_order=True)
+    .select(INSTANCE, by)
+  )
+
+
+def _of_labels(rows: pl.DataFrame) -> pl.DataFrame:
+  """Returns `label`, `second`, `latest`, `lately`, `liked`, `disliked`."""
+  rated = "rating" in rows.columns
+  labels = (
+    rows.select(
+      INSTANCE, "row", "length", "age", *["rating"] * rated,
+      label="categories",
+      depth=pl.int_ranges(pl.col("categories").list.len().cast(pl.Int64)),
+    )
+    .explode("label", "depth")
+    .drop_nulls("label")
+  )  # fmt: skip
+  generic = pl.col("label").str.contains(f"(?i)^({_GENERIC})$")
+  above = pl.col("label").shift(1)
+  nested = above.str.to_lowercase().str.ends_with(
+    pl.col("label").str.to_lowercase()
+  )
+  labels = labels.with_columns(
+    label=pl.when(generic & (pl.col("depth") > 0) & ~nested)
+    .then(pl.format("{} {}", above, "label"))
+    .otherwise("label")
+  )
+  votes = _votes(
+    labels,
+    "label",
+    pl.col("depth").mean(),
+    (pl.col("age") < _NEWEST).sum().alias("of_newest"),
+    *[pl.col("rating").mean()] * rated,
+  )
+  score = pl.col("votes") * (1 + _DEPTH * pl.col("depth"))
+  latest = (
+    labels.filter(pl.col("age") == 0)
+    .unique(INSTANCE, keep="last", maintain_order=True)
+    .select(INSTANCE, latest="label")
+  )
+  best = _top(votes.filter(_enough()), "label", score)
+  facts = (
+    rows.select(INSTANCE)
+    .unique()
+    .join(latest, INSTANCE, "left")
+    .join(best, INSTANCE, "left")
+  )
+  others = _beside(votes, best, "label")
+  second = _top(others.filter(_enough()), "label", score)
+  facts = facts.join(second.rename({"label": "second"}), INSTANCE, "left")
+  others = _beside(others, second, "label")
+  older = (pl.col("votes") - pl.col("of_newest")) / (pl.col("length") - _NEWEST)
+  turned_to = (
+    (pl.col("length") >= _SHORT) & (pl.col("of_newest") >= 2) & (older < _SHARE)
+  )
+  lately = _top(others.filter(turned_to), "label", score)
+  facts = facts.join(lately.rename({"label": "lately"}), INSTANCE, "left")
+  if rated:
+    others = _beside(others, lately, "label")
+    facts = facts.join(_by_rating(rows, others), INSTANCE, "left")
+  return facts
+
+
+def _beside(votes: pl.DataFrame, chosen: pl.DataFrame, by: str) -> pl.DataFrame:
+  """Leaves out what says the same as the chosen value, or a part of it."""
+  name = f"{by}_chosen"
+  joined = votes.join(
+    chosen.rename({by: name}), INSTANCE, "left", maintain_order="left"
+  )
+  same = pl.col(name).str.contains(pl.col(by), literal=True) | pl.col(
+    by
+  ).str.contains(pl.col(name), literal=True)
+  return joined.filter(~same.fill_null(False)).drop(name)
+
+
+def _by_rating(rows: pl.DataFrame, votes: pl.DataFrame) -> pl.DataFrame:
+  """Returns `liked` and `disliked`: labels apart from the other ratings.
+
+  Scales differ and nothing says which one it is, so ratings are compared with
+  the highest that the user has given.
+  """
+  own = rows.group_by(INSTANCE, maintain_order=True).agg(
+    highest=pl.col("rating").max(), usual=pl.col("rating").mean()
+  )
+  votes = votes.join(own, INSTANCE, "left", maintain_order="left")
+  highest = pl.col("highest")
+  low = votes.filter(pl.col("rating") <= highest / 2)
+  high = votes.filter(
+    (pl.col("votes") >= 2)
+    & (pl.col("rating") == highest)
+    & (pl.col("usual") <= 0.8 * highest)
+  )
+  score = pl.col("votes") + _DEPTH * pl.col("depth")
+  return (
+    own.select(INSTANCE)
+    .join(
+      _top(high, "label", score).rename({"label": "liked"}), INSTANCE, "left"
+    )
+    .join(
+      _top(low, "label", score).rename({"label": "disliked"}), INSTANCE, "left"
+    )
+  )
+
+
+def _brand(rows: pl.DataFrame) -> pl.DataFrame:
+  name = (
+    pl.col("brand")
+    .str.replace_all(r"\s+", " ")
+    .str.strip_chars()
+    .str.replace(r"(?i)^(by|visit the) ", "")
+  )
+  fits = ~name.str.contains(_NOT_A_BRAND) & (name.str.len_chars() <= 30)
+  brands = rows.with_columns(brand=pl.when(fits).then(name))
+  votes = _votes(brands.drop_nulls("brand"), "brand")
+  return _top(votes.filter(_enough()), "brand", pl.col("votes"))
+
+
+def _series(rows: pl.DataFrame) -> pl.DataFrame:
+  """Returns `series`: the longest beginning that titles share."""
+  titles = rows.select(INSTANCE, "row", "length", "age", "title")
+  words = pl.col("title").str.split(" ")
+  candidates = []
+  for count in range(1, _PREFIX_WORDS + 1):
+    prefix = words.list.head(count).list.join(" ")
+    if count == 1:
+      # One word alone is too often no name, unless a number or a colon says so.
+      prefix = pl.col("title").str.extract(
+        r"^([A-Z][\w'&.-]{3,}?)(?::| \d| [IVX]+\b| - )"
+      )
+    candidates.append(
+      titles.select(
+        INSTANCE, "row", "length", "age",
+        series=prefix.str.strip_chars(" :,;-\u2013\u2014"),
+        words=count,
+        whole=words.list.len() <= count,
+      )
+    )  # fmt: skip
+  named = pl.concat(candidates).filter(
+    pl.col("series").str.contains(r"[A-Za-z]{3}")
+    & ~pl.col("series").str.contains(rf"(?i)(^|[\s-])({_NO_SERIES})$")
+    & ~pl.col("series").str.contains(r"[(\[][^)\]]*$")
+  )
+  votes = _votes(named, "series", pl.col("words").max(), pl.col("whole").any())
+  # A series that is one title of its own would be named by its title.
+  votes = votes.filter(
+    _enough(0.2) & ((pl.col("words") == 1) | ~pl.col("whole"))
+  )
+  score = pl.col("votes") * 10 + pl.col("words")
+  return _top(votes, "series", score)
+
+
+def _topic(rows: pl.DataFrame) -> pl.DataFrame:
+  """Returns `topic`: the word that most titles share."""
+  word = r"[A-Za-z][A-Za-z'-]{3,}"
+  words = (
+    rows.with_columns(
+      topic=pl.col("title").str.to_lowercase().str.extract_all(word)
+    )
+    .explode("topic")
+    .drop_nulls("topic")
+    .filter(
+      ~pl.col("topic").str.contains(
+        rf"^({_NO_SERIES}|edition|volume|pack|this|that|your|{_GENERIC})$"
+      )
+    )
+  )
+  return _top(
+    _votes(words, "topic").filter(_enough()), "topic", pl.col("votes")
+  )
+
+
+def _price(rows: pl.DataFrame) -> pl.DataFrame:
+  """Returns `price`: the usual one, where prices are near each other."""
+  price = pl.col("price")
+  usual = price.median()
+  return (
+    rows.group_by(INSTANCE, maintain_order=True)
+    .agg(
+      known=price.count(),
+      length=pl.len(),
+      usual=usual,
+      low=price.quantile(0.25),
+      high=price.quantile(0.75),
+    )
+    .filter(
+      (pl.col("known") >= 3)
+      & (2 * pl.col("known") >= pl.col("length"))
+      & (pl.col("usual") >= 2)
+      & (pl.col("high") <= 1.6 * pl.col("low"))
+    )
+    .select(
+      INSTANCE, price=pl.col("usual").round(0).cast(pl.Int64).cast(pl.String)
+    )
+  )

@@ -1,0 +1,253 @@
+"""What language models are asked, as data, with examples and a version.
+
+All of it is made up. Answers are JSON objects with one string for each output
+of the kind; a model without chat is asked for one output at a time, in plain
+text.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from instructrec_jax.teacher.protocol import (
+  INSTANCE,
+  INTENTION,
+  JUDGEMENT,
+  PREFERENCE,
+  Kind,
+)
+
+# Raised with every change of a wording, so that kept answers are told apart.
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Prompt:
+  """How one kind of request is put.
+
+  Attributes:
+    task: what the model is to do.
+    outputs: what each of the kind's outputs is, for it and for JSON schemas.
+    shots: facts and answers that show it.
+  """
+
+  task: str
+  outputs: Mapping[str, str]
+  shots: tuple[tuple[Mapping[str, Any], Mapping[str, str]], ...]
+
+
+_NEVER = (
+  "Never write the title of any product, film, book or game, and nothing that "
+  "is nearly one. Write English. Never write names of people, addresses, "
+  "e-mail addresses or numbers of phones. "
+)
+
+PROMPTS: Mapping[str, Prompt] = {
+  PREFERENCE.name: Prompt(
+    task=(
+      "You are a customer of a shop. You are given what you have had so far, "
+      "oldest first, with your own ratings where there are any. Say in one or "
+      "two sentences, in the first person, what your taste is: kinds, themes, "
+      "makers, series, price, and how it has lately changed. Speak of the "
+      "taste and not of single things. " + _NEVER + "At most 40 words."
+    ),
+    outputs={"preference": "the taste, in the first person"},
+    shots=(
+      (
+        {
+          "had": [
+            {
+              "title": "Harvest Valley: Four Seasons",
+              "categories": ["Nintendo Switch", "Games"],
+              "rating": 5,
+            },
+            {
+              "title": "Tiny Orchard Tycoon",
+              "categories": ["Nintendo Switch", "Games"],
+              "rating": 4,
+            },
+            {
+              "title": "Grim Citadel III",
+              "categories": ["PlayStation 4", "Games"],
+              "rating": 2,
+            },
+          ]
+        },
+        {
+          "preference": "I like calm games on the Nintendo Switch in which I "
+          "grow and build things at my own pace; dark and violent ones leave "
+          "me cold."
+        },
+      ),
+      (
+        {
+          "had": [
+            {
+              "title": "Northwind Trail Shoe, Men's",
+              "brand": "Northwind",
+              "price": 89,
+            },
+            {
+              "title": "Northwind Merino Socks, 3 Pairs",
+              "brand": "Northwind",
+              "price": 24,
+            },
+            {
+              "title": "Ridgeline 30 Litre Backpack",
+              "brand": "Ridgeline",
+              "price": 110,
+            },
+          ]
+        },
+        {
+          "preference": "I fit myself out for long walks in the hills, care "
+          "more for quality than for a low price, and trust Northwind for what "
+          "I wear."
+        },
+      ),
+    ),
+  ),
+  INTENTION.name: Prompt(
+    task=(
+      "You are given a review that a customer wrote after a purchase. Say in "
+      "one sentence, in the first person, what the customer was looking for "
+      "before it: for whom, for which occasion, for what use, or with which "
+      "qualities. Then say the same in quite other words. Do not judge the "
+      "purchase and do not quote the review. "
+      + _NEVER
+      + "At most 25 words each."
+    ),
+    outputs={
+      "vague_intention": "what was looked for, in the first person",
+      "vague_intention_2": "the same in other words",
+    },
+    shots=(
+      (
+        {
+          "review": "Great present! My nephew turned nine and has not put it "
+          "down since. Setting it up took a while.",
+          "categories": ["Building Toys"],
+        },
+        {
+          "vague_intention": "I am looking for a birthday present that will "
+          "keep my nine-year-old nephew busy.",
+          "vague_intention_2": "My nephew is turning nine, and I want to give "
+          "him something to build that he will not tire of.",
+        },
+      ),
+      (
+        {
+          "review": "My old one died after six years. This one charges faster "
+          "and is light enough for my daily train ride.",
+        },
+        {
+          "vague_intention": "I need a replacement for my old device that is "
+          "light to carry on the train and charges fast.",
+          "vague_intention_2": "Something portable and quick to charge should "
+          "take the place of what I used on my commute.",
+        },
+      ),
+    ),
+  ),
+  JUDGEMENT.name: Prompt(
+    task=(
+      "You check a text about what a customer likes or looks for. You are "
+      "given the text, the information that its writer had, and the product "
+      "that the customer took afterwards. Answer each question with yes or no."
+    ),
+    outputs={
+      "comes_from_information": "Does the text follow from the information?",
+      "adds_knowledge": "Does the text bring in relevant knowledge of the "
+      "world that the information does not state?",
+      "reflects_need": "Does the text say well what the customer likes or "
+      "needs?",
+      "related_to_target": "Does the product fit the text?",
+    },
+    shots=(
+      (
+        {
+          "text": "I am looking for a toy for my niece.",
+          "information": "My niece plays with it all day.",
+          "target": "Wooden Kitchen; Pretend Play",
+        },
+        {
+          "comes_from_information": "yes",
+          "adds_knowledge": "no",
+          "reflects_need": "yes",
+          "related_to_target": "yes",
+        },
+      ),
+    ),
+  ),
+}
+
+
+def facts(kind: Kind, request: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns what a model is told of a request, without what is not known.
+
+  Args:
+    kind: of the request.
+    request: a row of a batch; see `protocol.Kind.inputs`.
+  """
+  told = {k: v for k, v in request.items() if k != INSTANCE}
+  if kind is not PREFERENCE:
+    return _known(told)
+  names = list(told)
+  things = zip(*told.values(), strict=True)
+  return {
+    "had": [_known(dict(zip(names, thing, strict=True))) for thing in things]
+  }
+
+
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+  return {
+    k: round(v, 2) if isinstance(v, float) else v
+    for k, v in values.items()
+    if v is not None and v != []
+  }
+
+
+def messages(kind: Kind, request: Mapping[str, Any]) -> list[dict[str, str]]:
+  """Returns a request as a chat."""
+  prompt = PROMPTS[kind.name]
+  keys = "; ".join(f'"{k}": {v}' for k, v in prompt.outputs.items())
+  system = f"{prompt.task}\nAnswer with one JSON object: {keys}."
+  chat = [{"role": "system", "content": system}]
+  for told, answer in prompt.shots:
+    chat.append({"role": "user", "content": _dumps(told)})
+    chat.append({"role": "assistant", "content": _dumps(answer)})
+  chat.append({"role": "user", "content": _dumps(facts(kind, request))})
+  return chat
+
+
+def plain(kind: Kind, output: str, request: Mapping[str, Any]) -> str:
+  """Returns a request for one output, as text that a model continues."""
+  prompt = PROMPTS[kind.name]
+  parts = [f"{prompt.task} Answer with {prompt.outputs[output]}."]
+  for told, answer in prompt.shots:
+    parts.append(f"Information: {_dumps(told)}\nAnswer: {answer[output]}")
+  parts.append(f"Information: {_dumps(facts(kind, request))}\nAnswer:")
+  return "\n\n".join(parts)
+
+
+def json_schema(kind: Kind) -> dict[str, Any]:
+  """Returns the schema of an answer, as OpenAI's `response_format` takes it."""
+  outputs = PROMPTS[kind.name].outputs
+  return {
+    "name": kind.name,
+    "strict": True,
+    "schema": {
+      "type": "object",
+      "properties": {
+        name: {"type": "string", "description": says}
+        for name, says in outputs.items()
+      },
+      "required": list(outputs),
+      "additionalProperties": False,
+    },
+  }
+
+
+def _dumps(value: Any) -> str:
+  return json.dumps(value, ensure_ascii=False)

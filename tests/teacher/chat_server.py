@@ -1,0 +1,110 @@
+"""An OpenAI-compatible server on loopback that can behave badly."""
+
+import collections
+import hashlib
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+KEY = "sk-test-0123456789abcdef"
+_WORDS = (
+  "quiet", "sturdy", "cheerful", "plain", "quick", "gentle", "bright", "small",
+)  # fmt: skip
+
+
+def text(content, salt=""):
+  """Returns words that follow from what was asked."""
+  digest = hashlib.sha256((salt + content).encode()).digest()
+  words = " ".join(_WORDS[byte % len(_WORDS)] for byte in digest[:12])
+  return f"I want something {words} for my friend"
+
+
+class ChatServer:
+  """Answers requests; `fault(n, body)` names how the n-th one goes wrong.
+
+  Attributes:
+    answered: how often each content got a whole answer, which is what costs.
+    requests: bodies in the order in which they came.
+    keys: what Authorization said.
+  """
+
+  def __init__(self, fault=lambda n, body: None, delay_s=0.0):
+    self.fault, self.delay_s = fault, delay_s
+    self.answered = collections.Counter()
+    self.requests, self.keys, self.times = [], set(), []
+    self._lock = threading.Lock()
+    server = self
+
+    class Handler(BaseHTTPRequestHandler):
+      protocol_version = "HTTP/1.1"
+
+      def do_POST(self):
+        server._answer(self)
+
+      def log_message(self, *args):
+        pass
+
+    self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    self._http.daemon_threads = True
+    # Whoever hangs up early is no news.
+    self._http.handle_error = lambda *_: None
+    self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
+    threading.Thread(target=self._http.serve_forever, daemon=True).start()
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *_):
+    self._http.shutdown()
+    self._http.server_close()
+
+  def _answer(self, handler):
+    body = handler.rfile.read(int(handler.headers["Content-Length"]))
+    body = json.loads(body)
+    content = body["messages"][-1]["content"]
+    with self._lock:
+      self.requests.append(body)
+      self.times.append(time.monotonic())
+      self.keys.add(handler.headers.get("Authorization"))
+      fault = self.fault(len(self.requests) - 1, body)
+    time.sleep(self.delay_s)
+    if fault == "slow":
+      time.sleep(2)
+    if fault == "drop":
+      handler.close_connection = True
+      handler.connection.close()
+      return
+    if fault == "garbage":
+      _send(handler, 200, b"<html>busy</html>")
+      return
+    if isinstance(fault, tuple):
+      status, message, headers = fault
+      error = {"error": {"message": message}}
+      _send(handler, status, json.dumps(error).encode(), headers)
+      return
+    names = body["response_format"]["json_schema"]["schema"]["required"]
+    answer = {
+      "malformed": "Here you are: {",
+      "refusal": "I'm sorry, I cannot help with that.",
+    }.get(fault) or json.dumps({name: text(content, name) for name in names})
+    completion = {
+      "choices": [{"message": {"content": answer}, "finish_reason": "stop"}],
+      "usage": {"prompt_tokens": 100, "completion_tokens": 10},
+    }
+    # Counted before it is sent: whoever reads it may look at once.
+    with self._lock:
+      self.answered[content] += 1
+    _send(handler, 200, json.dumps(completion).encode())
+
+
+def _send(handler, status, data, headers=()):
+  try:
+    handler.send_response(status)
+    for name, value in headers:
+      handler.send_header(name, value)
+    handler.send_header("Content-Length", str(len(data)))
+    handler.end_headers()
+    handler.wfile.write(data)
+  except (BrokenPipeError, ConnectionResetError):
+    handler.close_connection = True

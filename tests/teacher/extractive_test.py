@@ -1,0 +1,119 @@
+import polars as pl
+import pytest
+
+from instructrec_jax.teacher import intentions, preferences
+from instructrec_jax.teacher.protocol import INSTANCE, PREFERENCE
+
+
+def _preference(drawn=0, **lists):
+  frame = pl.DataFrame(
+    {INSTANCE: [0], **{k: [v] for k, v in lists.items()}},
+    schema_overrides={
+      INSTANCE: pl.UInt32,
+      **{k: v for k, v in PREFERENCE.inputs.items() if k in lists},
+    },
+  )
+  return preferences.write(frame, [drawn])["preference"][0]
+
+
+def _intention(review, drawn=0):
+  frame = pl.DataFrame({INSTANCE: [0], "review": [review]})
+  [row] = intentions.write(frame, [drawn]).rows()
+  return row[1:]
+
+
+def test_labels_and_brands_that_a_history_shares_are_named():
+  text = _preference(
+    title=["One", "Two", "Three"],
+    categories=[["Tea", "Green Tea"], ["Tea", "Green Tea"], ["Cups"]],
+    brand=["Leaf", "Leaf", "Potter"],
+  )
+  assert "Green Tea" in text
+  assert "Leaf" in text
+  assert "Cups" not in text
+  assert "One" not in text
+
+
+def test_a_general_label_is_named_with_the_one_above_it():
+  text = _preference(
+    title=["A", "B"], categories=[["PlayStation 4", "Games"]] * 2
+  )
+  assert "PlayStation 4 Games" in text
+
+
+def test_a_series_is_the_longest_shared_beginning():
+  titles = ["Call of Duty: Ghosts", "Call of Duty 4", "Chess"]
+  assert "the Call of Duty series" in _preference(title=titles)
+  # One that is a title itself is not named.
+  titles = ["Green Valley", "Green Valley Nights", "Chess"]
+  assert "series" not in (_preference(title=titles) or "")
+
+
+def test_recent_low_and_usual_prices_are_told():
+  categories = [["Rock"]] * 6 + [["Jazz"]] * 2
+  text = _preference(title=list("abcdefgh"), categories=categories)
+  assert "Rock" in text.partition(".")[0]
+  assert "Jazz" in text.partition(".")[2]
+  text = _preference(
+    title=list("abcd"), categories=[["Rock"]] * 3 + [["Polka"]],
+    rating=[5.0, 4.0, 5.0, 1.0], price=[10.0, 11.0, 12.0, 11.0],
+  )  # fmt: skip
+  assert "Polka" in text.partition(".")[2]
+  assert " 11" in text
+
+
+def test_nothing_shared_is_nothing_said():
+  assert _preference(title=["Bread", "Hammer"]) is None
+  assert _preference(title=["Bread"]) is None
+
+
+@pytest.mark.parametrize(
+  ("review", "expected"),
+  [
+    ("Bought this for my 9 year old nephew's birthday.",
+     ["my 9 year old nephew", "birthday"]),
+    ("I gave it to my sister as a Christmas present!", ["my sister",
+     "Christmas"]),
+    ("My kids love it.", ["my kids"]),
+    ("I needed something sturdy for the garden, and here it is",
+     ["something sturdy for the garden"]),
+    ("Got it to replace my old controller.", ["to replace my old controller"]),
+    ("Arrived late. Works great with my old laptop.",
+     ["works with my old laptop"]),
+    ("It is very easy to use.", ["easy to use"]),
+    ("Great graphics, so-so sound", ["with good graphics"]),
+    ("MADE A NICE GIFT", ["gift"]),
+  ],
+)  # fmt: skip
+def test_what_a_review_states_is_said_again(review, expected):
+  for drawn in range(4):
+    first, second = _intention(review, drawn)
+    assert first != second
+    for part in expected:
+      assert part in first or part == "gift"
+      assert part in second or part == "gift"
+
+
+@pytest.mark.parametrize(
+  "review",
+  [
+    "Five stars.",
+    "Not good for kids at all.",
+    "The gift card arrived on time.",
+    "I could not get it to work with this.",
+    "Write to [e-mail] for my brother",
+    "",
+  ],
+)
+def test_a_review_that_states_none_gives_none(review):
+  assert _intention(review) == (None, None)
+
+
+def test_sentences_do_not_run_together():
+  # "for my" and "son" are in different sentences.
+  assert _intention("It was for my. Son of a gun!") == (None, None)
+
+
+def test_wordings_vary_with_what_is_drawn():
+  texts = {_intention("A gift for my son.", drawn)[0] for drawn in range(50)}
+  assert len(texts) >= 4

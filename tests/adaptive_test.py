@@ -209,7 +209,11 @@ def test_a_model_without_numbers_is_wrong(small, tmp_path):
   def score(rows):
     return np.full(rows["candidate_tokens"].shape[:2], np.nan)
 
-  for procedure, form in (("sorting", "t1"), ("rounds", "t3"), ("orders", "t1")):
+  for procedure, form in (
+    ("sorting", "t1"),
+    ("rounds", "t3"),
+    ("orders", "t1"),
+  ):
     _, predictions = evaluated(tmp_path, procedure, form, score)
     assert set(ranks(predictions).values()) == {10}
 

@@ -155,7 +155,7 @@ def test_a_narrow_beam_and_a_history_that_stays(
 def test_another_runner_s_answers_are_measured_alike(
   model_dir, everything, tmp_path
 ):
-  """A predict_with_aux_fn as T5X makes it: a jitted closure, lists, no order."""
+  """A predict_with_aux_fn as T5X makes it: jitted, lists, in no order."""
   runs_of = catalogue_ranking.CatalogueEvaluator(
     TASK,
     pipeline.RankingFeatureConverter(pack=False),

@@ -50,7 +50,9 @@ def requests():
 def catalogue():
   """Returns titles of four or five tokens, the first two in common."""
   rng = np.random.default_rng(1)
-  tokens = [[5, 6, *rng.integers(2, 64, 1 + n % 2), 8 + n] for n in range(ITEMS)]
+  tokens = [
+    [5, 6, *rng.integers(2, 64, 1 + n % 2), 8 + n] for n in range(ITEMS)
+  ]
   return trie.from_titles(tokens, list, 64)
 
 

@@ -149,6 +149,7 @@ class Scorer:
     rows = {name: np.ascontiguousarray(x, np.int32) for name, x in rows.items()}
     inputs_NxL = rows["encoder_input_tokens"]
     N, longest = len(inputs_NxL), int((inputs_NxL > 0).any(axis=0).sum())
+    longest = max(longest, 1)  # Of no request there is no input either.
     rows["encoder_input_tokens"] = inputs_NxL[:, :longest]
     # The same on each device, once and for all batches.
     titles = jax.device_put(

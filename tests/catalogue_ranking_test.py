@@ -206,7 +206,7 @@ def test_tasks_without_a_catalogue_in_common():
     task(name, seqio.TfdsDataSource(f"instructrec_{name}:1.0.0"))
     for name in ("a", "b")
   )
-  other = task("c", seqio.FunctionDataSource(lambda *_: None, splits=["test"]))
+  other = task("c", seqio.TextLineDataSource({"test": "c.txt"}))
   with pytest.raises(InputError, match="of the datasets a, b have no"):
     catalogue_ranking.catalogue_of([a, a, b])
   with pytest.raises(InputError, match="c is not over records"):

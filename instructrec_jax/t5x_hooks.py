@@ -14,9 +14,16 @@ from clu.data import dataset_iterator
 from etils import epath
 from flax import traverse_util
 
-from instructrec_jax import pipeline, tasks, training_data
+from instructrec_jax import (
+  catalogue_ranking,
+  pipeline,
+  tasks,
+  title_trie,
+  training_data,
+)
 from instructrec_jax.data.names import PREFIX, RECORDS_VERSION
 from instructrec_jax.errors import InputError
+from instructrec_jax.model import trie
 from instructrec_jax.train import checkpoint
 from instructrec_jax.weights import formats, t5x
 
@@ -39,6 +46,43 @@ def registered(mixture_or_task_name: str = gin.REQUIRED) -> str:
     tasks.register_found(folder)
   pipeline.task_or_mixture(mixture_or_task_name)
   return mixture_or_task_name
+
+
+@gin.configurable
+def matching(mixture_or_task_name: str = gin.REQUIRED) -> str:
+  """Returns the name of a mixture's tasks that any item can answer.
+
+  Args:
+    mixture_or_task_name: a mixture or task; of a mixture that has other tasks
+      too, another one is registered.
+
+  Raises:
+    InputError: as `registered`, or if there is no such task.
+  """
+  name = registered(mixture_or_task_name)
+  tasks = [t.name for t in seqio.get_subtasks(pipeline.task_or_mixture(name))]
+  found = catalogue_ranking.matching(tasks)
+  if found == tasks:
+    return name
+  chosen = f"{name}_catalogue"
+  if chosen not in seqio.MixtureRegistry.names():
+    seqio.MixtureRegistry.add(chosen, found, default_rate=1.0)
+  return chosen
+
+
+@gin.configurable
+def titles(mixture_or_task_name: str = gin.REQUIRED) -> trie.Trie:
+  """Returns the titles that the tasks of `matching` can be answered with.
+
+  Args:
+    mixture_or_task_name: as there.
+
+  Raises:
+    InputError: as `matching`, or as `catalogue_ranking.CatalogueEvaluator`.
+  """
+  name = matching(mixture_or_task_name)
+  tasks = seqio.get_subtasks(pipeline.task_or_mixture(name))
+  return title_trie.title_trie(catalogue_ranking.catalogue_of(tasks))
 
 
 def _tfds_data_dir() -> str | None:

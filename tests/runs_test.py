@@ -365,7 +365,9 @@ def test_procedures_that_ask_anew(trained, tmp_path, capsys):
   assert result.further["prompts"].value == 4  # Of 3, 3, 4 and 3 candidates.
   with pytest.raises(InputError, match="unknown ranking procedure 'sort'"):
     runs.evaluate(str(trained), procedure="sort", **arguments)
-  with pytest.raises(InputError, match="'sorting' is for tasks of the form"):
+  with pytest.raises(
+    InputError, match="'sorting' is for tasks whose names end"
+  ):
     runs.evaluate(str(trained), procedure="sorting", **arguments)
 
 

@@ -177,16 +177,20 @@ class Group:
     }
 
   @property
+  def ranked(self) -> str:
+    """What a request ranks."""
+    of_catalogue = self.systems[0].predictions.of_catalogue
+    return "items" if of_catalogue else "candidates"
+
+  @property
   def heading(self) -> str:
     """What was measured, in a line."""
     first = self.first
-    predictions = self.systems[0].predictions
-    outcomes = predictions.outcomes
+    outcomes = self.systems[0].predictions.outcomes
     relevant = _span(outcomes.relevant)
-    ranked = "items" if predictions.of_catalogue else "candidates"
     return (
       f"{first.dataset}, {self.split}: {first.n:,} requests of "
-      f"{_span(outcomes.sizes)} {ranked}, "
+      f"{_span(outcomes.sizes)} {self.ranked}, "
       + ("one of them positive" if relevant == "1" else f"{relevant} relevant")
     )
 

@@ -74,6 +74,12 @@ def matching(mixture_or_task_name: str = gin.REQUIRED) -> str:
 def titles(mixture_or_task_name: str = gin.REQUIRED) -> trie.Trie:
   """Returns the titles that the tasks of `matching` can be answered with.
 
+  T5X gives a model parameters and a batch only, so that the titles are a
+  constant of its program. That costs next to nothing: the tiny T5, 32 requests
+  and ten beams took 48 and 51 s to lower and compile with 100,000 titles (17
+  MB) as a constant and as an argument, and 47 and 44 s with 10,000, on a busy
+  CPU; at its peak 100,000 took 0.85 and 0.71 GB of memory.
+
   Args:
     mixture_or_task_name: as there.
 

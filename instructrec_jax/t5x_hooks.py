@@ -74,6 +74,13 @@ def matching(mixture_or_task_name: str = gin.REQUIRED) -> str:
 def titles(mixture_or_task_name: str = gin.REQUIRED) -> trie.Trie:
   """Returns the titles that the tasks of `matching` can be answered with.
 
+  T5X gives a model parameters and a batch only, so that the titles are a
+  constant of its program. That costs next to nothing: the tiny T5, 32 requests
+  and ten beams took 48 and 51 s to lower and compile with 100,000 titles (17
+  MB) as a constant and as an argument, 47 and 44 s with 10,000, and 60 s with a
+  million (168 MB) as a constant, on a busy CPU; at their peak 100,000 took 0.85
+  and 0.71 GB of memory, a million 2 GB.
+
   Args:
     mixture_or_task_name: as there.
 

@@ -87,7 +87,12 @@ class RankingModel:
         `instructrec_jax.title_trie`; None for any text.
       length_power: what the number of a candidate's tokens is raised to, and
         its log-likelihood divided by, for its score: 0 for the log-likelihood,
-        1 for its mean over the tokens.
+        1 for its mean over the tokens. Choose it on the validation split, for
+        it matters where titles differ in length: on 495 validation users of
+        Games, whose titles have 11.5 tokens (standard deviation 7.5), a tiny T5
+        had an NDCG@10 of .595, .623 and .638 at 0, .5 and 1 for <P1,I0,T2>
+        (1 less 0: .025 to .060, 95 %), and of .582, .609 and .622 for
+        <P1,I0,T3> (.023 to .059). All titles of the demo have five tokens.
 
     Raises:
       InputError: if the factor is an unknown name, or there is no beam.

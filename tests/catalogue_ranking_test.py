@@ -44,6 +44,7 @@ def model_dir(small_data, tmp_path_factory):
       "MIXTURE_OR_TASK_NAME = 'instructrec_small'",
       "TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 24}",
       "BATCH_SIZE = 8",
+      "LENGTH_POWER = 0.0",  # As beams score.
       "WARMUP_STEPS = 1",
       "TRAIN_STEPS = 2",
       f"MODEL_DIR = {str(folder)!r}",

@@ -14,7 +14,7 @@ from clu.data import dataset_iterator
 from etils import epath
 from flax import traverse_util
 
-from instructrec_jax import pipeline, tasks, training_data
+from instructrec_jax import paths, pipeline, tasks, training_data
 from instructrec_jax.data.names import PREFIX, RECORDS_VERSION
 from instructrec_jax.errors import InputError
 from instructrec_jax.train import checkpoint
@@ -50,7 +50,7 @@ def _tfds_data_dir() -> str | None:
 @gin.configurable
 def absolute(path: str | PathLike[str] = gin.REQUIRED) -> str:
   """Returns a folder's whole name: T5X takes no other."""
-  return fspath(path if "://" in fspath(path) else epath.Path(path).resolve())
+  return fspath(paths.absolute(path))
 
 
 @gin.configurable
@@ -144,7 +144,7 @@ class TrainIterator(dataset_iterator.DatasetIterator):
       model_dir: the run's folder.
     """
     self._batches = batches
-    self._model_dir = epath.Path(model_dir).resolve()
+    self._model_dir = paths.absolute(model_dir)
     self._start = batches.get_state()
     self._first = next(batches)
     self._element_spec = {
@@ -174,7 +174,7 @@ class TrainIterator(dataset_iterator.DatasetIterator):
     T5X restores the position of an initial checkpoint as well, which has no
     meaning in this run's data.
     """
-    path = epath.Path(filename).resolve()
+    path = paths.absolute(filename)
     if self._model_dir in path.parents:
       self._batches.set_state(path.read_bytes())
       self._first = None

@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 import sentencepiece
 
-from instructrec_jax import cli, gin_files, runs
+from instructrec_jax import cli, gin_files, runs, writers
 from instructrec_jax.data import records
 from instructrec_jax.errors import InputError
-from instructrec_jax.eval import results
+from instructrec_jax.eval import report, results
+from instructrec_jax.train import checkpoint
 from instructrec_jax.vocabulary import RUN_VOCABULARY
+from tests import bucket
 
 _TINY = (
   "VOCABULARY = 'small'",
@@ -115,6 +117,60 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
   assert process.wait() == -signal.SIGKILL
   assert start().wait(240) == 0
   assert _losses(killed) == _losses(trained)
+
+
+class _Board:
+  """In the place of TensorBoard's writer, which writes by TensorFlow."""
+
+  folders: list[str] = []
+
+  def __init__(self, folder):
+    self.folders.append(str(folder))
+
+  def write_scalars(self, step, scalars):
+    """Forgets them."""
+
+  def flush(self):
+    """Nothing is held back."""
+
+
+def test_a_run_in_a_bucket_is_trained_resumed_evaluated_and_reported(
+  trained, small_data, tmp_path, monkeypatch
+):
+  bucket.make(tmp_path / "buckets", monkeypatch)
+  monkeypatch.setattr(writers, "TensorBoardWriter", _Board)
+  monkeypatch.chdir(tmp_path)
+  run = tmp_path / "buckets" / "b" / "run"
+  _train(small_data, "gs://b/run", 5, "NUM_PARTITIONS = 2")
+  # A save that was cut off has its folder, in a bucket, but is not whole.
+  shutil.copytree(run / "checkpoints" / "5", run / "checkpoints" / "7")
+  (run / "checkpoints" / "7" / "commit_success.txt").unlink()
+  assert checkpoint.find("gs://b/run").step == 5
+  _train(small_data, "gs://b/run", 12, "NUM_PARTITIONS = 2")
+  assert _losses(run) == _losses(trained)
+  assert {*_Board.folders} == {"gs://b/run/tensorboard"}
+  manifest = json.loads((run / "manifest.json").read_text())
+  assert manifest["tfds_data_dir"] == str(small_data / "records")
+  with pytest.raises(InputError, match="gs://b/run holds a run with mixture"):
+    task = "instructrec_small_p1_i0_t2"
+    _train(small_data, "gs://b/run", 12, f"MIXTURE_OR_TASK_NAME = {task!r}")
+  [folder] = runs.evaluate(
+    "gs://b/run",
+    mixture_or_task_name="instructrec_small_p1_i0_t3",
+    split="validation",
+    batch_size=16,
+  )
+  task = "instructrec_small_p1_i0_t3"
+  assert str(folder) == f"gs://b/run/evaluation/{task}/12"
+  table = report.report(
+    ["gs://b/run"],
+    out=["gs://b/table.md"],
+    training_log="gs://b/run/metrics.jsonl",
+    trec_dir="gs://b/trec",
+  )
+  assert f"run, {task}" in table
+  assert task in (tmp_path / "buckets" / "b" / "table.md").read_text()
+  assert {path.name for path in tmp_path.iterdir()} == {"buckets"}
 
 
 def test_scores_are_the_model_s_and_the_metrics_the_scores(

@@ -49,9 +49,9 @@ setuptools.setup(
   extras_require={
     "tpu": ["jax[tpu]"],
     "cuda": ["jax[cuda12]"],
-    # For gs://… : Orbax asks the one what kind of bucket it is; without
-    # TensorFlow, files are read and written by the other.
-    "gcs": ["google-cloud-storage", "gcsfs"],
+    # For checkpoints on gs://… : Orbax asks it what kind of bucket that is.
+    # Other files go through TensorFlow, arrays through TensorStore.
+    "gcs": ["google-cloud-storage"],
     # What T5X needs from PyPI; T5X itself is installed from its repository.
     "t5x": ["cached_property", "fiddle", "grain", "jaxtyping"],
     "test": [

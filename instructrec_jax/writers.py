@@ -37,7 +37,7 @@ class TerminalWriter:
 class TensorBoardWriter:
   """Writes scalars as TensorBoard reads them, by its own code, in numpy.
 
-  It writes to a bucket by TensorFlow, or where there is none by fsspec.
+  It writes to a bucket by TensorFlow.
   """
 
   def __init__(self, folder: epath.Path):

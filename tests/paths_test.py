@@ -26,7 +26,7 @@ def test_names(monkeypatch, tmp_path):
   (tmp_path / "link").symlink_to(tmp_path / "run")
   assert str(paths.absolute(Path("link"))) == f"{tmp_path}/run"
   assert paths.local("run", "") == Path("run")
-  with pytest.raises(InputError, match="gs://b/x is not a local.*: copy it"):
+  with pytest.raises(InputError, match=r"gs://b/x is not a local.*: copy it"):
     paths.local("gs://b/x", "copy it")
   with pytest.raises(InputError, match="ftp://b/x: expected a local path, or"):
     paths.anywhere("ftp://b/x")

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from typing import ClassVar
 
 import gin
 import jax
@@ -122,13 +123,16 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
 class _Board:
   """In the place of TensorBoard's writer, which writes by TensorFlow."""
 
-  folders: list[str] = []
+  folders: ClassVar[list[str]] = []
+  ends_at: int | None = None
 
   def __init__(self, folder):
     self.folders.append(str(folder))
 
   def write_scalars(self, step, scalars):
-    """Forgets them."""
+    """Forgets them, and ends the run at a step."""
+    if step == self.ends_at:
+      raise RuntimeError("power is gone")
 
   def flush(self):
     """Nothing is held back."""
@@ -141,19 +145,23 @@ def test_a_run_in_a_bucket_is_trained_resumed_evaluated_and_reported(
   monkeypatch.setattr(writers, "TensorBoardWriter", _Board)
   monkeypatch.chdir(tmp_path)
   run = tmp_path / "buckets" / "b" / "run"
-  _train(small_data, "gs://b/run", 5, "NUM_PARTITIONS = 2")
+  monkeypatch.setattr(_Board, "ends_at", 7)
+  with pytest.raises(RuntimeError, match="power is gone"):
+    _train(small_data, "gs://b/run", 12, "NUM_PARTITIONS = 2")
+  monkeypatch.setattr(_Board, "ends_at", None)
+  assert {*_losses(run)} >= {1, 2, 3, 4, 5}
   # A save that was cut off has its folder, in a bucket, but is not whole.
   shutil.copytree(run / "checkpoints" / "5", run / "checkpoints" / "7")
   (run / "checkpoints" / "7" / "commit_success.txt").unlink()
-  assert checkpoint.find("gs://b/run").step == 5
+  assert checkpoint.find("gs://b/run").name == "5"
   _train(small_data, "gs://b/run", 12, "NUM_PARTITIONS = 2")
   assert _losses(run) == _losses(trained)
   assert {*_Board.folders} == {"gs://b/run/tensorboard"}
   manifest = json.loads((run / "manifest.json").read_text())
   assert manifest["tfds_data_dir"] == str(small_data / "records")
+  other = "MIXTURE_OR_TASK_NAME = 'instructrec_small_p1_i0_t2'"
   with pytest.raises(InputError, match="gs://b/run holds a run with mixture"):
-    task = "instructrec_small_p1_i0_t2"
-    _train(small_data, "gs://b/run", 12, f"MIXTURE_OR_TASK_NAME = {task!r}")
+    _train(small_data, "gs://b/run", 12, other)
   [folder] = runs.evaluate(
     "gs://b/run",
     mixture_or_task_name="instructrec_small_p1_i0_t3",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from instructrec_jax.data import ragged, records
 from instructrec_jax import paths
+from instructrec_jax.data import ragged, records
 from instructrec_jax.errors import InputError
 
 
@@ -53,9 +53,9 @@ class Seen:
         f"{folder}: split {split!r} has no instance "
         f"{np.asarray(instances)[absent][0]}"
       )
-    train = records.read_table(
-      paths.anywhere(folder) / records.TRAIN_ITEMS
-    )["items"]
+    train = records.read_table(paths.anywhere(folder) / records.TRAIN_ITEMS)[
+      "items"
+    ]
     lengths = train.list.len().to_numpy().astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     trained = train.filter(lengths > 0).explode().to_numpy().astype(np.int64)

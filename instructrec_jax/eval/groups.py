@@ -246,13 +246,13 @@ def load(
     InputError: there is no folder, one cannot be read, its two files are not
       of one evaluation, or a name is unknown.
   """
-  paths = [
+  folders = [
     path
     for path in result_folders(folders)
     if (path / results.PREDICTIONS_FILE).exists()
     or not (path / results.ANSWERS_FILE).exists()
   ]
-  read = [_read(path, names) for path in paths]
+  read = [_read(path, names) for path in folders]
 
   def posed(system: System) -> tuple:
     result = system.result
@@ -282,12 +282,12 @@ def result_folders(folders: Sequence[str | os.PathLike]) -> list[epath.Path]:
   Raises:
     InputError: no folder was given.
   """
-  paths = list(
+  found = list(
     dict.fromkeys(path for folder in folders for path in _results_in(folder))
   )
-  if not paths:
+  if not found:
     raise InputError("nothing to report: no result folder was given")
-  return paths
+  return found
 
 
 def _results_in(folder: str | os.PathLike) -> list[epath.Path]:

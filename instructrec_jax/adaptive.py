@@ -10,7 +10,6 @@ are scored together, W candidates that each asks about, P orders.
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import gin
@@ -18,6 +17,7 @@ import jax
 import numpy as np
 import seqio
 import tensorflow as tf
+from etils import epath
 
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import (
@@ -387,10 +387,10 @@ def evaluate(
   split: str,
   lengths: Mapping[str, int],
   score: Score,
-  folder_of: Callable[[str], Path],
+  folder_of: Callable[[str], epath.Path],
   seed: int,
   **description: str | int | None,
-) -> list[Path]:
+) -> list[epath.Path]:
   """Ranks the requests of those tasks that a procedure is for.
 
   Args:

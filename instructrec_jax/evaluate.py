@@ -5,15 +5,21 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import gin
 import jax
 import numpy as np
 import seqio
 import tensorflow as tf
+from etils import epath
 
-from instructrec_jax import adaptive, catalogue_ranking, pipeline, scoring
+from instructrec_jax import (
+  adaptive,
+  catalogue_ranking,
+  paths,
+  pipeline,
+  scoring,
+)
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import evaluator
 from instructrec_jax.eval.predictions import RANKED
@@ -35,7 +41,7 @@ def evaluate(
   rank: str = "candidates",
   exclude_history: bool = True,
   procedure: str | None = None,
-) -> list[Path]:
+) -> list[epath.Path]:
   """Ranks items for every request, and measures the rankings.
 
   Of several processes each scores its share of the requests, and the first
@@ -88,7 +94,7 @@ def evaluate(
   # Of the catalogue, where `CatalogueEvaluator` puts them.
   folder_of = functools.partial(
     evaluator.result_folder,
-    Path(out, rank) if rank == "catalogue" else out,
+    paths.anywhere(out) / rank if rank == "catalogue" else out,
     step=step,
   )
   if procedure is not None:

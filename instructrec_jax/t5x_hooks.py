@@ -16,6 +16,7 @@ from flax import traverse_util
 
 from instructrec_jax import (
   catalogue_ranking,
+  paths,
   pipeline,
   tasks,
   title_trie,
@@ -101,7 +102,7 @@ def _tfds_data_dir() -> str | None:
 @gin.configurable
 def absolute(path: str | PathLike[str] = gin.REQUIRED) -> str:
   """Returns a folder's whole name: T5X takes no other."""
-  return fspath(path if "://" in fspath(path) else epath.Path(path).resolve())
+  return fspath(paths.absolute(path))
 
 
 @gin.configurable
@@ -195,7 +196,7 @@ class TrainIterator(dataset_iterator.DatasetIterator):
       model_dir: the run's folder.
     """
     self._batches = batches
-    self._model_dir = epath.Path(model_dir).resolve()
+    self._model_dir = paths.absolute(model_dir)
     self._start = batches.get_state()
     self._first = next(batches)
     self._element_spec = {
@@ -225,7 +226,7 @@ class TrainIterator(dataset_iterator.DatasetIterator):
     T5X restores the position of an initial checkpoint as well, which has no
     meaning in this run's data.
     """
-    path = epath.Path(filename).resolve()
+    path = paths.absolute(filename)
     if self._model_dir in path.parents:
       self._batches.set_state(path.read_bytes())
       self._first = None

@@ -25,11 +25,11 @@ def make_params():
   return model, variables["params"]
 
 
-def hugging_face(params: Mapping | None = None, **settings):
+def hugging_face(params: Mapping, **settings):
   """Returns transformers' T5 of these sizes.
 
   Args:
-    params: our weights; None for its own random ones.
+    params: our weights.
     **settings: further ones of `transformers.T5Config`.
   """
   import transformers
@@ -51,8 +51,7 @@ def hugging_face(params: Mapping | None = None, **settings):
   )
   config.tie_word_embeddings = False
   model = transformers.T5ForConditionalGeneration(config)
-  if params is not None:
-    model.load_state_dict(_state(params))
+  model.load_state_dict(_state(params))
   return model
 
 

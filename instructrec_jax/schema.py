@@ -112,7 +112,10 @@ TRAIN_ITEMS = {
 
 @dataclasses.dataclass(frozen=True)
 class Feature:
-  """A feature of a record: `dtype` "int64" or "float32"; scalar or a list."""
+  """A feature of a record: a scalar or a list.
+
+  Its `dtype` is "int64", "float32" or "string".
+  """
 
   meaning: str
   dtype: str = "int64"
@@ -139,6 +142,15 @@ RECORD = {
   ),
   "rating": Feature("of the target", dtype="float32", optional=True),
   "timestamp": Feature("of the target, in seconds", optional=True),
+  **{
+    name: Feature(
+      f"{column.meaning}; empty where there is none",
+      dtype="string",
+      optional=True,
+    )
+    for name, column in ANNOTATIONS.items()
+    if column.dtype == pl.String
+  },
 }
 
 

@@ -9,20 +9,18 @@ tables, or the command line's help, does not wait for it.
 """
 
 import functools
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-import tqdm
 from etils import epath
 
 from instructrec_jax import artifacts, paths, schema
-from instructrec_jax.data import candidate_kinds, splits
+from instructrec_jax.data import candidate_kinds, record_files, splits
 from instructrec_jax.data.names import (
-  RECORDS_VERSION,
+  annotations_dir,
   generator,
   records_dir,
   records_name,
@@ -32,14 +30,9 @@ from instructrec_jax.errors import InputError
 
 CATALOGUE = "catalogue.parquet"
 TRAIN_ITEMS = "train_items.parquet"
-# Small enough that a shuffle over shards mixes, large enough to read quickly.
-_RECORDS_PER_SHARD = 8192
-_MAX_SHARDS = 256
 # Where a request has fewer candidates than others; codes are never negative.
 ABSENT = -1
 _NOTHING = np.empty(0, np.int64)
-# Where a tf.train.Feature holds values of each type.
-_LISTS = {"int64": "int64_list", "float32": "float_list"}
 
 Extras = Callable[[Path, pl.DataFrame], Mapping[str, Any]]
 
@@ -54,6 +47,7 @@ def build(
   candidates: str = "uniform",
   candidates_file: str | Path | None = None,
   among: int | None = None,
+  annotations: bool = True,
   extras: Extras | None = None,
   extra_options: Mapping[str, Any] | None = None,
 ) -> artifacts.Manifest:
@@ -80,6 +74,8 @@ def build(
     candidates_file: of the retriever, or one's own; see `candidate_files`.
     among: the retriever's first items out of which the negatives are drawn;
       None for the very first.
+    annotations: whether records get the texts that `instructrec annotate` has
+      written, where it has.
     extras: is called with the folder to fill and the catalogue before the
       stage is finished; what it returns is counted in the manifest.
     extra_options: what `extras` depends on, for the manifest.
@@ -96,9 +92,21 @@ def build(
     raise InputError(f"max_history is {max_history}: expected at least 1")
   tables = tables_dir(data_dir, dataset)
   source = artifacts.read_manifest(tables, "normalize")
+  inputs = {"tables": source["fingerprint"], **kind.inputs()}
+  texts = annotations_dir(data_dir, dataset) if annotations else None
+  if texts is not None and (texts / artifacts.MANIFEST).exists():
+    inputs["annotations"] = artifacts.read_manifest(texts, "annotate")[
+      "fingerprint"
+    ]
+  else:
+    texts = None
 
   def write(folder: Path) -> dict[str, Any]:
     interactions = pl.read_parquet(tables / "interactions.parquet")
+    if texts is not None:
+      interactions = _annotated(
+        interactions, pl.read_parquet(texts / "annotations.parquet")
+      )
     items = pl.read_parquet(tables / "items.parquet")
     catalogue = _catalogue(interactions, items)
     catalogue.write_parquet(folder / CATALOGUE)
@@ -109,7 +117,7 @@ def build(
     counts = _write_splits(
       folder,
       records_name(dataset),
-      _Table(interactions, max_history),
+      record_files.Table(interactions, max_history),
       seed,
       functools.partial(_find, kind, catalogue, users["user_id"]),
     )
@@ -122,7 +130,7 @@ def build(
     "build",
     records_dir(data_dir, dataset),
     write,
-    inputs={"tables": source["fingerprint"], **kind.inputs()},
+    inputs=inputs,
     options={
       "dataset": dataset,
       "max_history": max_history,
@@ -196,7 +204,7 @@ def read_split(folder: str | Path, split: str) -> dict[str, np.ndarray]:
     for name, feature in features.items()
   }
   files = sorted(str(p) for p in folder.glob(f"*-{split}.tfrecord-*"))
-  batches = tf.data.TFRecordDataset(files).batch(_RECORDS_PER_SHARD)
+  batches = tf.data.TFRecordDataset(files).batch(record_files.RECORDS_PER_SHARD)
   parsed = list(batches.map(lambda b: tf.io.parse_example(b, parsers)))
   instance = np.concatenate([b["instance"].numpy() for b in parsed])
   order = np.argsort(instance)
@@ -256,6 +264,30 @@ def _rows_in_order(
   return values[np.repeat(starts, lengths) + within], offsets
 
 
+def _annotated(
+  interactions: pl.DataFrame, annotations: pl.DataFrame
+) -> pl.DataFrame:
+  """Adds the texts that some targets have; those of others are empty."""
+  written = [
+    name
+    for name, feature in schema.RECORD.items()
+    if feature.dtype == "string"
+    and annotations[name].null_count() < len(annotations)
+  ]
+  place = pl.int_range(pl.len(), dtype=pl.UInt32).over("user")
+  return (
+    interactions.with_columns(position=place)
+    .join(
+      annotations.select("user", "position", *written),
+      ["user", "position"],
+      "left",
+      maintain_order="left",
+    )
+    .drop("position")
+    .with_columns(pl.col(name).fill_null("") for name in written)
+  )
+
+
 def _catalogue(interactions: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
   train = splits.train_rows(interactions["user"].to_numpy())
   met = interactions["item"].to_numpy()[train]
@@ -280,7 +312,7 @@ def _find(
   kind: candidate_kinds.Kind,
   catalogue: pl.DataFrame,
   user_ids: pl.Series,
-  table: "_Table",
+  table: record_files.Table,
   rng: np.random.Generator,
   split: str,
   target: np.ndarray,
@@ -304,7 +336,7 @@ def _find(
 def _write_splits(
   folder: Path,
   name: str,
-  table: "_Table",
+  table: record_files.Table,
   seed: int,
   find: Callable[..., candidate_kinds.Candidates],
 ) -> dict[str, Any]:
@@ -335,8 +367,10 @@ def _write_splits(
       given["relevant"] = found[split].relevant or [_NOTHING] * len(part)
     given = {k: [column[row] for row in order] for k, column in given.items()}
     path = folder / f"{name}-{split}"
-    shards[split] = _write_shards(path, table, part[order], given, features)
-  _write_metadata(folder, name, features, shards)
+    shards[split] = record_files.write_shards(
+      path, table, part[order], given, features
+    )
+  record_files.write_metadata(folder, name, features, shards)
   lengths = np.bincount(table.user)
   return {
     "features": features,
@@ -345,152 +379,3 @@ def _write_splits(
     "users_not_evaluated": int((lengths < splits.MIN_INTERACTIONS).sum()),
     **{f"candidates_of_{s}": c.counts for s, c in found.items() if c.counts},
   }
-
-
-class _Table:
-  """The interactions, as records take them."""
-
-  def __init__(self, interactions: pl.DataFrame, max_history: int):
-    self._columns = {
-      c: interactions[c].to_numpy() for c in interactions.columns
-    }
-    self.user, self.item = self._columns["user"], self._columns["item"]
-    self._max_history = max_history
-
-  def features(self, relevant: bool) -> list[str]:
-    """Returns the names of the records' features.
-
-    Args:
-      relevant: whether something says which candidates are relevant.
-    """
-    return [
-      name
-      for name, feature in schema.RECORD.items()
-      if not feature.optional
-      or name in self._columns
-      or (relevant and name == "relevant")
-    ]
-
-  def records(
-    self,
-    part: splits.Instances,
-    given: Mapping[str, Sequence],
-    features: Sequence[str],
-  ) -> Iterator[bytes]:
-    """Yields serialized records.
-
-    Args:
-      part: n targets.
-      given: features of theirs that the table does not say: numbers [n], or n
-        lists of them.
-      features: the names of all.
-    """
-    target = part.target
-    length = target - part.first
-    newest = target - np.minimum(length, self._max_history)
-    columns = {
-      "user": self.user[target],
-      "history_length": length,
-      "target": self.item[target],
-    } | given
-    for name in features:
-      if schema.RECORD[name].optional and name in self._columns:
-        columns[name] = self._columns[name][target]
-    # Python's own numbers, which protobuf takes faster than numpy's.
-    values = {
-      name: (row.tolist() for row in column)
-      if schema.RECORD[name].is_list
-      else zip(np.asarray(column).tolist())
-      for name, column in columns.items()
-    }
-    values["history"] = (
-      self.item[start:end].tolist()
-      for start, end in zip(newest.tolist(), target.tolist(), strict=True)
-    )
-    return _serialize(values)
-
-
-def _serialize(columns: Mapping[str, Iterable[Sequence]]) -> Iterator[bytes]:
-  """Yields a tf.train.Example for each row of values."""
-  import tensorflow as tf
-
-  # One message, filled again for each row, saves half of the time.
-  example = tf.train.Example()
-  feature = example.features.feature
-  fields = [
-    getattr(feature[name], _LISTS[schema.RECORD[name].dtype]).value
-    for name in columns
-  ]
-  for row in zip(*columns.values(), strict=True):
-    for field, values in zip(fields, row, strict=True):
-      field[:] = values
-    # Else a map's order, and with it the bytes, differ from run to run.
-    yield example.SerializeToString(deterministic=True)
-
-
-def _write_shards(
-  path: Path,
-  table: _Table,
-  part: splits.Instances,
-  given: Mapping[str, Sequence],
-  features: Sequence[str],
-) -> list[tuple[int, int]]:
-  """Writes records to path.tfrecord-*; returns (records, bytes) by shard."""
-  import tensorflow as tf
-
-  count = min(_MAX_SHARDS, -(-len(part) // _RECORDS_PER_SHARD))
-  bounds = [len(part) * shard // count for shard in range(count + 1)]
-  written = []
-  # No bar where nobody watches.
-  with tqdm.tqdm(total=len(part), desc=path.name, disable=None) as bar:
-    for shard, (start, end) in enumerate(itertools.pairwise(bounds)):
-      rows, size = slice(start, end), 0
-      name = f"{path}.tfrecord-{shard:05d}-of-{count:05d}"
-      with tf.io.TFRecordWriter(name) as writer:
-        some = {name: column[rows] for name, column in given.items()}
-        for record in table.records(part[rows], some, features):
-          writer.write(record)
-          size += len(record)
-      written.append((end - start, size))
-      bar.update(end - start)
-  return written
-
-
-def _write_metadata(
-  folder: Path,
-  name: str,
-  names: list[str],
-  shards: Mapping[str, list[tuple[int, int]]],
-) -> None:
-  import tensorflow_datasets as tfds
-
-  template = tfds.core.ShardedFileTemplate(
-    data_dir=folder,
-    dataset_name=name,
-    filetype_suffix="tfrecord",
-  )
-  features = {}
-  for feature_name in names:
-    feature = schema.RECORD[feature_name]
-    features[feature_name] = tfds.features.Tensor(
-      shape=(None,) if feature.is_list else (),
-      dtype=np.dtype(feature.dtype),
-      doc=feature.meaning,
-    )
-  tfds.folder_dataset.write_metadata(
-    data_dir=folder,
-    features=tfds.features.FeaturesDict(features),
-    split_infos=[
-      tfds.core.SplitInfo(
-        name=split,
-        shard_lengths=[records for records, _ in sizes],
-        num_bytes=sum(size for _, size in sizes),
-        filename_template=template.replace(split=split),
-      )
-      for split, sizes in shards.items()
-    ],
-    version=RECORDS_VERSION,
-    filename_template=template,
-    check_data=False,
-    description="Histories, targets and candidates for instructions.",
-  )

@@ -23,6 +23,7 @@ from instructrec_jax import (
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import evaluator
 from instructrec_jax.eval.predictions import RANKED
+from instructrec_jax.instructions.questions import FORMS
 from instructrec_jax.model import ranking_model
 
 
@@ -137,6 +138,12 @@ def evaluate(
   return [folder_of(task) for task in tasks]
 
 
+def _ranks(task: seqio.Task) -> bool:
+  """Returns whether a task ranks; one that is not ours says so by a metric."""
+  family = getattr(task.source, "family", None)
+  return family is None or FORMS[family.form].ranks
+
+
 def _score(
   scorer: scoring.Scorer, requests: tf.data.Dataset
 ) -> Sequence[tuple[int, np.ndarray]]:
@@ -174,17 +181,14 @@ def _ranking_tasks(name: str, split: str) -> list[str]:
   Raises:
     InputError: if there are none.
   """
-  ranking = [
-    task
-    for task in seqio.get_subtasks(pipeline.task_or_mixture(name))
-    if task.metric_objs
-  ]
+  tasks = pipeline.tasks_with(name, split)
+  if split == "train":
+    splits = set(tasks[0].splits) - {"train"}
+    raise unknown(f"evaluation split of {tasks[0].name}:", split, splits)
+  ranking = [task for task in tasks if task.metric_objs and _ranks(task)]
   if not ranking:
     raise InputError(f"{name} has no task that ranks candidates")
   for task in ranking:
-    if split not in task.splits or split == "train":
-      splits = set(task.splits) - {"train"}
-      raise unknown(f"evaluation split of {task.name}:", split, splits)
     try:
       task.num_input_examples(split)
     except ValueError as error:

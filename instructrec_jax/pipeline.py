@@ -3,8 +3,10 @@
 TensorFlow lives here and in the tasks; training and scoring see numpy only.
 """
 
+import collections
 import functools
 import io
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -32,6 +34,39 @@ def task_or_mixture(name: str) -> seqio.Task | seqio.Mixture:
   if name not in known:
     raise unknown("mixture or task", name, known)
   return seqio.get_mixture_or_task(name)
+
+
+def tasks_with(name: str, split: str) -> list[seqio.Task]:
+  """Returns the tasks of a mixture, less those whose texts were never written.
+
+  Those are told of on standard error.
+
+  Args:
+    name: of a mixture or task.
+    split: that all must have.
+
+  Raises:
+    InputError: if there is no such mixture or split, or no task is left.
+  """
+  found, without = [], collections.defaultdict(list)
+  for task in seqio.get_subtasks(task_or_mixture(name)):
+    absent = getattr(task.source, "absent", ())
+    if absent:
+      without[absent].append(task.name)
+    elif split in task.splits:
+      found.append(task)
+    else:
+      raise unknown(f"split of {task.name}:", split, task.splits)
+  reasons = [
+    f"the records have no {' and no '.join(absent)} (`instructrec annotate` "
+    f"writes it): {', '.join(names)} left out"
+    for absent, names in without.items()
+  ]
+  if not found:
+    raise InputError(f"{name} has no task to use: {'; '.join(reasons)}")
+  for reason in reasons:
+    print(reason, file=sys.stderr)
+  return found
 
 
 @gin.configurable(module="instructrec_jax")

@@ -107,18 +107,15 @@ def of_records(name: str, lengths: Mapping[str, int]) -> TrainingData:
   Raises:
     InputError: if there is no such mixture.
   """
-  import seqio
-
   from instructrec_jax import pipeline
 
-  subtasks = seqio.get_subtasks(pipeline.task_or_mixture(name))
   return TrainingData(
     made_of=made_of_records(name)
     | {"task_feature_lengths": dict(lengths), "tokens": None},
     vocabulary=describe_vocabulary(),
     too_long={
       task.name: pipeline.count_unfit(task.name, "train", lengths)
-      for task in subtasks
+      for task in pipeline.tasks_with(name, "train")
     },
     is_sample=True,
   )

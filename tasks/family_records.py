@@ -21,13 +21,16 @@ class FamilyRecords(seqio.TfdsDataSource):
 
   A mixture leaves out the tasks that have not the split asked for, so that one
   mixture serves datasets with reviews and without.
+
+  Attributes:
+    family: what the records are told as.
   """
 
   def __init__(self, catalogue: Catalogue, family: Family):
     """Remembers what to read; nothing is read yet."""
     super().__init__(catalogue.records, catalogue.data_dir, splits=SPLITS)
+    self.family = family
     self._catalogue = catalogue
-    self._family = family
 
   @property
   def absent(self) -> tuple[str, ...]:
@@ -37,7 +40,7 @@ class FamilyRecords(seqio.TfdsDataSource):
       InputError: if there are no records.
     """
     have = self._catalogue.features
-    return tuple(name for name in self._family.fields if name not in have)
+    return tuple(name for name in self.family.fields if name not in have)
 
   @property
   def splits(self) -> tuple[str, ...]:

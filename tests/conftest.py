@@ -25,6 +25,7 @@ import seqio
 
 from instructrec_jax import tasks, vocabulary
 from instructrec_jax.data import normalize, records, simulate
+from instructrec_jax.teacher import command
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_enable_x64", False)
@@ -36,8 +37,19 @@ def small_data(tmp_path_factory):
   folder = tmp_path_factory.mktemp("small")
   simulate.write(folder / "raw", num_users=60, num_items=48)
   normalize.normalize(
-    "table", folder / "raw" / "board_games", folder, "small", k_core=3
+    "table",
+    folder / "raw" / "board_games",
+    folder,
+    "small",
+    k_core=3,
+    review_column="review",
+    summary_column="summary",
+    rating_column="rating",
+    category_column="categories",
+    brand_column="brand",
+    price_column="price",
   )
+  command.annotate("small", data_dir=folder)
   records.build(folder, "small", **vocabulary.build_extras(320))
   return folder
 

@@ -104,9 +104,7 @@ def cache_tokens(
 def _rates(name: str) -> dict[str, float]:
   """Returns the mixing rate of each task that has a training split."""
   provider = pipeline.task_or_mixture(name)
-  tasks = [t for t in seqio.get_subtasks(provider) if "train" in t.splits]
-  if not tasks:
-    raise InputError(f"no task of {name} has a split 'train'")
+  tasks = pipeline.tasks_with(name, "train")
   if isinstance(provider, seqio.Task):
     return {name: 1.0}
   return {task.name: provider.get_rate(task) for task in tasks}

@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 from instructrec_jax import pipeline
 from instructrec_jax.data import records
 from instructrec_jax.instructions import render
-from instructrec_jax.instructions.families import FAMILIES as ALL
-from instructrec_jax.instructions.questions import form_name
+from instructrec_jax.instructions.families import FAMILIES
 from instructrec_jax.instructions.templates import TEMPLATES, templates_of
 from instructrec_jax.vocabulary import RUN_VOCABULARY
 
-FAMILIES = [name for name, family in ALL.items() if not family.fields]
 _LENGTHS = {"inputs": 512, "targets": 32}
 
 
@@ -59,8 +57,14 @@ def test_the_graph_renders_what_python_does(small, family):
   requests = records.load_split(small, "small", "test")
   titles = records.load_catalogue(small, "small")["title"].to_numpy()
   examples = _examples(family, "test")
-  inputs = {"t0": 10, "t1": 45, "t2": 1, "t3": 1}[form_name(family)]
-  assert len(examples) == inputs * len(requests["instance"])
+  fields = FAMILIES[family].fields
+  told = [
+    all(texts) for texts in zip(*(requests[f] for f in fields), strict=True)
+  ]
+  expected = sum(told) if fields else len(requests["instance"])
+  assert expected > 10
+  inputs = {"t0": 10, "t1": 45}.get(FAMILIES[family].form, 1)
+  assert len(examples) == inputs * expected
   rows = {instance: i for i, instance in enumerate(requests["instance"])}
   for example in examples:
     row = rows[example["instance"]]
@@ -75,6 +79,7 @@ def test_the_graph_renders_what_python_does(small, family):
       other=shown[-1],
       target=target,
       answer="yes" if shown[0] == target else "no",
+      **{name: requests[name][row].decode() for name in fields},
     )
     text = example["inputs_pretokenized"].decode()
     assert text in wordings

@@ -22,7 +22,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from etils import epath
 
@@ -38,20 +38,26 @@ FORMAT_VERSION = 2
 Manifest = dict[str, Any]
 
 
-def atomic_write_bytes(path: str | os.PathLike, data: bytes) -> None:
-  """Writes `path` whole or not at all, making its folder where needed.
+@contextlib.contextmanager
+def atomic_open(path: str | os.PathLike) -> Iterator[BinaryIO]:
+  """Yields a file to write, which is `path` once all went well, else nothing.
 
-  A bucket needs no help for that: an object is there once it is whole.
+  The folder is made where needed. A bucket needs no help: an object is there
+  once it is whole.
   """
   path = paths.anywhere(path)
   if paths.is_remote(path):
-    path.write_bytes(data)
+    with tempfile.TemporaryFile() as f:
+      yield f
+      f.seek(0)
+      with path.open("wb") as remote:
+        shutil.copyfileobj(f, remote)
     return
   path.parent.mkdir(parents=True, exist_ok=True)
   handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
   try:
     with os.fdopen(handle, "wb") as f:
-      f.write(data)
+      yield f
       f.flush()
       os.fsync(f.fileno())
     # mkstemp makes files for the owner alone; a result is for everybody.
@@ -61,6 +67,12 @@ def atomic_write_bytes(path: str | os.PathLike, data: bytes) -> None:
     with contextlib.suppress(FileNotFoundError):
       os.unlink(temporary)
     raise
+
+
+def atomic_write_bytes(path: str | os.PathLike, data: bytes) -> None:
+  """Writes `path` whole or not at all; see `atomic_open`."""
+  with atomic_open(path) as f:
+    f.write(data)
 
 
 def atomic_write_text(path: str | os.PathLike, text: str) -> None:

@@ -9,7 +9,7 @@ that rank, `candidates` too: titles, in the order in which they are shown.
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import seqio
@@ -68,9 +68,8 @@ def export(
   """
   if form not in FORMS:
     raise unknown("form of exported instructions", form, FORMS)
-  counts: dict[str, int] = {}
-
-  def lines() -> Iterator[str]:
+  counts = {}
+  with artifacts.atomic_open(out) as file:
     for task in pipeline.tasks_with(mixture_or_task_name, split):
       counts[task.name] = 0
       rows = task.get_dataset(
@@ -82,13 +81,14 @@ def export(
         try_in_mem_cache=False,
       ).as_numpy_iterator()
       for example in tqdm.tqdm(rows, desc=task.name, disable=None):
-        counts[task.name] += 1
         row = _row(task, example, FORMS[form])
-        yield json.dumps(row, ensure_ascii=False) + "\n"
-
-  artifacts.atomic_write_lines(out, lines())
-  if not any(counts.values()):
-    raise InputError(f"{mixture_or_task_name}: no record of {split!r} fits")
+        file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+        counts[task.name] += 1
+    if not any(counts.values()):
+      raise InputError(
+        f"{mixture_or_task_name}: no record of split {split!r} fits "
+        f"{task_feature_lengths}"
+      )
   return counts
 
 

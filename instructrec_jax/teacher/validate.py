@@ -98,6 +98,11 @@ def plain(text: pl.Expr, keep_case: bool = False) -> pl.Expr:
   return pl.format(" {} ", words)
 
 
+def without_subtitle(title: pl.Expr) -> pl.Expr:
+  """Returns titles without what follows a dash or stands in brackets."""
+  return title.str.replace(_SUBTITLE, "")
+
+
 def _by(expr: Callable[[str], pl.Expr]) -> Callable[..., pl.Series]:
   return lambda texts, field: texts.select(expr(field)).to_series()
 
@@ -130,9 +135,8 @@ def named(texts: pl.DataFrame, field: str = "") -> pl.Series:
   """
   del field
   pairs = _pairs(texts)
-  main = pl.col("title").str.replace(_SUBTITLE, "")
   found = pl.lit(False)
-  for title in (pl.col("title"), main):
+  for title in (pl.col("title"), without_subtitle(pl.col("title"))):
     words, as_written = plain(title), plain(title, keep_case=True)
     found = found | (
       pl.when(words.str.contains(_MANY_WORDS))

@@ -45,7 +45,8 @@ _PLATFORM = (
 _NO_SERIES = (
   "a|an|the|of|and|or|for|to|in|on|at|with|from|by|my|new|all|best|great|super|"
   "big|little|world|star|black|ultimate|complete|official|nintendo|"
-  "playstation|xbox|sony|microsoft|wii|pc|ps2|ps3|ps4|usb|gift|card"
+  "playstation|xbox|sony|microsoft|wii|pc|ps2|ps3|ps4|usb|gift|card|wireless|"
+  "wired|controller"
 )
 _PREFIX_WORDS = 4
 # Words of titles that say how a thing is sold, and not what it is about.
@@ -53,7 +54,7 @@ _NO_TOPIC = (
   "edition|volume|pack|this|that|your|cards?|gifts?|magazines?|subscriptions?|"
   "issues?|delivery|e-mail|email|print|print-at-home|configuration|asin|designs?|"
   "free|series|collection|version|size|inch|color|colour|downloads?|online|"
-  "codes?|digital|instant|wireless|wired"
+  "codes?|digital|instant"
 )
 
 _MAIN = {

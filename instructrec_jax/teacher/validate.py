@@ -218,10 +218,10 @@ VALIDATORS = (
   ),
   Validator("too short", _too(short=True)),
   Validator("too long", _too(short=False)),
-  Validator("another language", _by(_other_language)),
   Validator(
     "personal data", _by(lambda field: personal.present(pl.col("text")))
   ),
+  Validator("another language", _by(_other_language)),
   Validator("names the item", named, needs="titles"),
   Validator("nearly names the item", _nearly_named, needs="titles"),
   Validator("copied from the review", _copied, needs="review"),

@@ -16,10 +16,15 @@ def _preference(drawn=0, **lists):
   return preferences.write(frame, [drawn])["preference"][0]
 
 
-def _intention(review, drawn=0):
-  frame = pl.DataFrame({INSTANCE: [0], "review": [review]})
-  [row] = intentions.write(frame, [drawn]).rows()
-  return row[1:]
+def _intentions(review, count):
+  """Returns both wordings of a review, as `count` numbers draw them."""
+  frame = pl.DataFrame({INSTANCE: range(count), "review": [review] * count})
+  return [row[1:] for row in intentions.write(frame, range(count)).rows()]
+
+
+def _intention(review):
+  [texts] = _intentions(review, 1)
+  return texts
 
 
 def test_labels_and_brands_that_a_history_shares_are_named():
@@ -104,8 +109,7 @@ def test_nothing_shared_is_nothing_said():
   ],
 )  # fmt: skip
 def test_what_a_review_states_is_said_again(review, expected):
-  for drawn in range(4):
-    first, second = _intention(review, drawn)
+  for first, second in _intentions(review, 4):
     assert first != second
     for part in expected:
       assert part in first
@@ -140,5 +144,5 @@ def test_sentences_do_not_run_together():
 
 
 def test_wordings_vary_with_what_is_drawn():
-  texts = {_intention("A gift for my son.", drawn)[0] for drawn in range(50)}
+  texts = {first for first, _ in _intentions("A gift for my son.", 50)}
   assert len(texts) >= 4

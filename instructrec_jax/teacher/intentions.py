@@ -69,7 +69,9 @@ _OCCASIONS = (
   ),
 )
 # "Anniversary edition" is no occasion.
-_NO_OCCASION = r"\banniversary (?:edition|collection|release|version|box|set)\b"
+_NO_OCCASION = (
+  r"\banniversary (?:edition|collection|release|version|box|set|issue)\b"
+)
 # "Gift card" names a thing, and says nothing of what it was bought for.
 _GIFT_THING = (
   r"(?i)\bgift[- ]?(?:cards?|certificates?|codes?|box(?:es)?|bags?|wrap\w*|"

@@ -425,17 +425,15 @@ def _topic(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
   )
   words = (
     rows.join(facts.select(INSTANCE, said=said), INSTANCE)
-    .with_columns(
-      topic=pl.col("title").str.to_lowercase().str.extract_all(word)
-    )
+    .with_columns(topic=pl.col("title").str.extract_all(word))
     .explode("topic")
     .drop_nulls("topic")
     .filter(
       ~pl.col("topic").str.contains(
-        rf"^(?:{_NO_SERIES}|{_NO_TOPIC}|{_GENERIC})$"
+        rf"(?i)^(?:{_NO_SERIES}|{_NO_TOPIC}|{_GENERIC})$"
       )
       & ~pl.col("said").str.contains(
-        pl.col("topic").str.strip_suffix("s"), literal=True
+        pl.col("topic").str.to_lowercase().str.strip_suffix("s"), literal=True
       )
     )
   )

@@ -24,8 +24,8 @@ _LENGTHS = {
   "vague_intention_2": (3, 50),
   "specific_intention": (1, 40),
 }
-# Letters of the Latin alphabet among what is no blank.
-_LETTERS = 0.7
+# Of the Latin alphabet among letters, and of letters among what is no blank.
+_LATIN, _LETTERS = 0.9, 0.5
 _COMMON_WORDS = (
   "i|a|an|the|my|me|to|for|of|and|in|on|with|is|that|it|as|or|at|from|am|"
   "something|what|have|like|want|need"
@@ -118,9 +118,11 @@ def _too(short: bool) -> Callable[..., pl.Series]:
 
 def _other_language(field: str) -> pl.Expr:
   text = pl.col("text")
-  letters = text.str.count_matches("[A-Za-z]")
-  all_of_it = text.str.count_matches(r"\S")
-  foreign = letters < _LETTERS * all_of_it
+  latin = text.str.count_matches(r"\p{Latin}")
+  letters = text.str.count_matches(r"\p{L}")
+  foreign = (latin < _LATIN * letters) | (
+    letters < _LETTERS * text.str.count_matches(r"\S")
+  )
   if field not in SENTENCES:
     return foreign
   return foreign | ~text.str.contains(rf"(?i)\b(?:{_COMMON_WORDS})\b")

@@ -30,7 +30,7 @@ _MOST = 0.5
 _NEWEST = 3
 _SHORT = 6
 _NOT_A_BRAND = r"(?i)^(unknown|various( artists)?|n/?a|none|generic|-|\s*)$"
-_COMPANY = r"(?i),?\s+(?:inc|llc|ltd|co|corp|corporation|gmbh|limited)\.?$"
+_COMPANY = r"(?i),?\s+(?:inc|llc|ltd|corp|corporation|gmbh|limited)\.?$"
 # What follows the last dash of a title is often its platform, format or kind.
 _ENDING = r"\s[-\u2013\u2014]\s([A-Za-z][^-\u2013\u2014:()\[\]]{1,29})$"
 _NO_ENDING = r"(?i)\b(edition|pack|bundle|volume|vol|disc|part|set|count)\b"

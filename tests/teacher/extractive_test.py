@@ -39,6 +39,13 @@ def test_labels_and_brands_that_a_history_shares_are_named():
   assert "One" not in text
 
 
+def test_a_brand_is_named_without_its_form_of_company():
+  for brand, expected in (("Leaf Media, Inc.", "Leaf Media"), ("A & Co",) * 2):
+    text = _preference(title=["One", "Two"], brand=[brand] * 2)
+    assert "Inc" not in text
+    assert expected in text
+
+
 def test_a_general_label_is_named_with_the_one_above_it():
   text = _preference(
     title=["A", "B"], categories=[["PlayStation 4", "Games"]] * 2

@@ -25,7 +25,7 @@ setuptools.setup(
   install_requires=[
     "absl-py",
     "clu>=0.0.12",
-    "etils",
+    "etils[epath]",
     "flax>=0.12",
     "gin-config>=0.5",
     "httpx2",
@@ -51,6 +51,9 @@ setuptools.setup(
   extras_require={
     "tpu": ["jax[tpu]"],
     "cuda": ["jax[cuda12]"],
+    # For checkpoints on gs://… : Orbax asks it what kind of bucket that is.
+    # Other files go through TensorFlow, arrays through TensorStore.
+    "gcs": ["google-cloud-storage"],
     # What T5X needs from PyPI; T5X itself is installed from its repository.
     "t5x": ["cached_property", "fiddle", "grain", "jaxtyping"],
     "teacher": ["torch", "transformers>=5"],

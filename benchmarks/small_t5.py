@@ -25,11 +25,11 @@ def make_params():
   return model, variables["params"]
 
 
-def hugging_face(params: Mapping | None = None, **settings):
+def hugging_face(params: Mapping, **settings):
   """Returns transformers' T5 of these sizes.
 
   Args:
-    params: our weights; None for its own random ones.
+    params: our weights.
     **settings: further ones of `transformers.T5Config`.
   """
   import transformers
@@ -44,13 +44,14 @@ def hugging_face(params: Mapping | None = None, **settings):
     num_heads=SIZES["num_heads"],
     feed_forward_proj="gated-gelu",
     decoder_start_token_id=0,
+    # Said to the constructor, this keeps the logits unscaled; transformers 5
+    # ties a T5 built from a config all the same, unless it is said again.
+    tie_word_embeddings=False,
     **settings,
   )
-  # transformers 5 ties a T5 built from a config whatever the config was given.
   config.tie_word_embeddings = False
   model = transformers.T5ForConditionalGeneration(config)
-  if params is not None:
-    model.load_state_dict(_state(params))
+  model.load_state_dict(_state(params))
   return model
 
 

@@ -10,7 +10,6 @@ are scored together, W candidates that each asks about, P orders.
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import gin
@@ -18,6 +17,7 @@ import jax
 import numpy as np
 import seqio
 import tensorflow as tf
+from etils import epath
 
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import (
@@ -27,9 +27,12 @@ from instructrec_jax.eval import (
   rounds,
   sorting,
 )
+from instructrec_jax.eval import pairs as pairs_lib
 from instructrec_jax.eval.procedures import Ranked
 from instructrec_jax.instructions.questions import form_name
 
+# Stands in for infinity where two scores are subtracted.
+_WORST = 1e30
 # From rows for the model to scores, as `scoring.Scorer.score`.
 Score = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 # A row for each record or example.
@@ -210,6 +213,39 @@ def _dense(column: tf.Tensor | tf.RaggedTensor) -> np.ndarray:
   return column.numpy()
 
 
+def _named(
+  pairs_Nx2: np.ndarray, counts_N: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns pairs by who is named first, as in `questions.pairs`.
+
+  Args:
+    pairs_Nx2: columns of two candidates each.
+    counts_N: candidates of the request.
+
+  Returns:
+    int64 [N, 2], and whether that turned them round, bool [N].
+  """
+  one, other = pairs_Nx2.T
+  ahead = 2 * ((other - one) % counts_N)
+  turned_N = (ahead > counts_N) | ((ahead == counts_N) & (one > other))
+  return np.where(turned_N[:, None], pairs_Nx2[:, ::-1], pairs_Nx2), turned_N
+
+
+def _compare(
+  asker: Asker, rows_N: np.ndarray, named_Nx2: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Asks which of two is the one.
+
+  Returns:
+    The log-odds [N] that it is the first; and 1 where it should be, -1 where
+    it should be the second, else 0.
+  """
+  # What is decided against us is infinite, and level is still level.
+  scores_Nx2 = np.clip(asker.ask(rows_N, named_Nx2), -_WORST, _WORST)
+  right_Nx2 = asker.relevant[rows_N[:, None], named_Nx2].astype(np.int64)
+  return scores_Nx2[:, 0] - scores_Nx2[:, 1], right_Nx2[:, 0] - right_Nx2[:, 1]
+
+
 def sort(asker: Asker) -> Ranked:
   """Ranks by as few comparisons as a merge sort takes.
 
@@ -219,20 +255,13 @@ def sort(asker: Asker) -> Ranked:
   rows, odds, right = [], [], []
 
   def prefer(rows_N: np.ndarray, pairs_Nx2: np.ndarray) -> np.ndarray:
-    # Who is named first: as in `questions.pairs`.
-    one, other = pairs_Nx2.T
-    ahead = 2 * ((other - one) % asker.counts[rows_N])
-    turned = ahead > asker.counts[rows_N]
-    turned |= (ahead == asker.counts[rows_N]) & (one > other)
-    named_Nx2 = np.where(turned[:, None], pairs_Nx2[:, ::-1], pairs_Nx2)
-    relevant_Nx2 = asker.relevant[rows_N[:, None], named_Nx2]
-    scores_Nx2 = asker.ask(rows_N, named_Nx2)
-    first, second = scores_Nx2.T
-    rows.append(rows_N)
-    odds.append((first > second).astype(np.float64) - (first < second))
-    right.append(relevant_Nx2[:, 0].astype(np.int64) - relevant_Nx2[:, 1])
-    wins = (first > second) | ((first == second) & ~relevant_Nx2[:, 0])
-    return wins ^ turned
+    named_Nx2, turned_N = _named(pairs_Nx2, asker.counts[rows_N])
+    odds_N, right_N = _compare(asker, rows_N, named_Nx2)
+    for column, new in ((rows, rows_N), (odds, odds_N), (right, right_N)):
+      column.append(new)
+    relevant_N = asker.relevant[rows_N, named_Nx2[:, 0]]
+    wins_N = (odds_N > 0) | ((odds_N == 0) & ~relevant_N)
+    return wins_N ^ turned_N
 
   order_BxC, _ = sorting.merge_sort(asker.counts, prefer)
   scores_BxC = np.full(order_BxC.shape, -np.inf)
@@ -243,6 +272,52 @@ def sort(asker: Asker) -> Ranked:
     len(asker.counts),
   )
   return asker.ranked(scores_BxC, columns, procedures.comparison_figures)
+
+
+def turn(asker: Asker) -> Ranked:
+  """Ranks by comparisons of each two candidates, each asked in both orders.
+
+  Bradley-Terry, of the mean of both log-odds. Figures: as those of all pairs,
+  see `procedures.of_pairs`; as those of `permute`, of the rankings by each
+  pair's first order and by its second one; and pair_changes, the share of pairs
+  whose winner the order decides.
+  """
+  C = asker.relevant.shape[1]
+  mask_BxC = np.arange(C) < asker.counts[:, None]
+  two_BxCxC = np.triu(mask_BxC[:, :, None] & mask_BxC[:, None, :], 1)
+  rows_N, *pairs = np.nonzero(two_BxCxC)
+  named_Nx2, _ = _named(np.stack(pairs, axis=1), asker.counts[rows_N])
+  one_N, right_N = _compare(asker, rows_N, named_Nx2)
+  other_N, _ = _compare(asker, rows_N, named_Nx2[:, ::-1])
+  columns = procedures.comparison_columns(
+    np.tile(rows_N, 2),
+    np.concatenate([one_N, other_N]),
+    np.concatenate([right_N, -right_N]),
+    len(asker.counts),
+  )
+  changes_N = np.sign(one_N) != -np.sign(other_N)
+  columns["changes"] = np.bincount(rows_N, changes_N, len(asker.counts))
+
+  def strengths(odds_N: np.ndarray) -> np.ndarray:
+    odds_BxCxC = np.zeros(two_BxCxC.shape)
+    odds_BxCxC[rows_N, *named_Nx2.T] = odds_N
+    odds_BxCxC = odds_BxCxC - odds_BxCxC.transpose(0, 2, 1)
+    compared_BxCxC = two_BxCxC | two_BxCxC.transpose(0, 2, 1)
+    scores_BxC = pairs_lib.bradley_terry(odds_BxCxC, compared_BxCxC)
+    return np.where(mask_BxC, scores_BxC, -np.inf)
+
+  columns |= orders.sensitivity(
+    np.stack([strengths(one_N), strengths(-other_N)]),
+    asker.relevant.astype(np.float64),
+    mask_BxC,
+  )
+
+  def figures(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    changes = {"pair_changes": 2 * means["changes"] / means["comparisons"]}
+    ways = (procedures.comparison_figures, orders.figures)
+    return changes | ways[0](means) | ways[1](means)
+
+  return asker.ranked(strengths((one_N - other_N) / 2), columns, figures)
 
 
 @gin.configurable(module="instructrec_jax")
@@ -298,11 +373,11 @@ def permute(asker: Asker, number: int = 5, order_seed: int = 0) -> Ranked:
   return asker.ranked(scores_PxBxC.mean(axis=0), sensitivity, orders.figures)
 
 
-# What each does, and the form of the tasks that it is for.
-PROCEDURES: dict[str, tuple[Callable[[Asker], Ranked], str]] = {
-  "sorting": (sort, "t1"),
-  "rounds": (groups, "t3"),
-  "orders": (permute, "t3"),
+# What each does, by the form of the tasks that it is for.
+PROCEDURES: dict[str, dict[str, Callable[[Asker], Ranked]]] = {
+  "sorting": {"t1": sort},
+  "rounds": {"t3": groups},
+  "orders": {"t1": turn, "t3": permute},
 }
 
 
@@ -312,10 +387,10 @@ def evaluate(
   split: str,
   lengths: Mapping[str, int],
   score: Score,
-  folder_of: Callable[[str], Path],
+  folder_of: Callable[[str], epath.Path],
   seed: int,
   **description: str | int | None,
-) -> list[Path]:
+) -> list[epath.Path]:
   """Ranks the requests of those tasks that a procedure is for.
 
   Args:
@@ -333,23 +408,24 @@ def evaluate(
     The folder of each task's results.
 
   Raises:
-    InputError: for an unknown procedure, no task of its form, or no request
+    InputError: for an unknown procedure, no task of its forms, or no request
       that fits.
   """
   if procedure not in PROCEDURES:
     raise unknown("ranking procedure", procedure, PROCEDURES)
-  rank, form = PROCEDURES[procedure]
-  suited = [name for name in tasks if form_name(name) == form]
+  by_form = PROCEDURES[procedure]
+  suited = [name for name in tasks if form_name(name) in by_form]
   if not suited:
     raise InputError(
-      f"{procedure!r} is for tasks of the form {form!r}, whose names end in "
-      f"_{form}; there is none among {list(tasks)}"
+      f"{procedure!r} is for tasks whose names end in "
+      f"{' or '.join(f'_{form}' for form in by_form)}; there is none among "
+      f"{list(tasks)}"
     )
   folders = []
   for name in suited:
     task = seqio.TaskRegistry.get(name)
     folders.append(folder_of(name) / procedure)
-    ranking = rank(Asker(task, split, lengths, score))
+    ranking = by_form[form_name(name)](Asker(task, split, lengths, score))
     if jax.process_index() > 0:
       continue  # Its share is scored; the first process writes.
     evaluator.write(

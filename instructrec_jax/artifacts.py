@@ -18,14 +18,16 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from etils import epath
+
 import instructrec_jax
+from instructrec_jax import paths
 from instructrec_jax.errors import InputError
 
 MANIFEST = "manifest.json"
@@ -37,8 +39,14 @@ Manifest = dict[str, Any]
 
 
 def atomic_write_bytes(path: str | os.PathLike, data: bytes) -> None:
-  """Writes `path` whole or not at all, making its folder where needed."""
-  path = Path(path)
+  """Writes `path` whole or not at all, making its folder where needed.
+
+  A bucket needs no help for that: an object is there once it is whole.
+  """
+  path = paths.anywhere(path)
+  if paths.is_remote(path):
+    path.write_bytes(data)
+    return
   path.parent.mkdir(parents=True, exist_ok=True)
   handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
   try:
@@ -79,7 +87,7 @@ def read_manifest(folder: str | os.PathLike, stage: str) -> Manifest:
   Raises:
     InputError: the folder is absent, unfinished, or another stage's.
   """
-  folder = Path(folder)
+  folder = paths.anywhere(folder)
   manifest = _load_manifest(folder)
   if manifest is None:
     raise InputError(
@@ -123,11 +131,7 @@ def run_stage(
   Raises:
     InputError: the folder holds something else, or is being written.
   """
-  folder = Path(folder)
-  if re.match(r"[a-z0-9]+:/", str(folder)):
-    raise InputError(
-      f"{folder} is not a local folder: write to a local one and copy it"
-    )
+  folder = paths.local(folder, "write to a local one and copy it")
   made_of = _as_json(
     {
       "stage": stage,
@@ -156,7 +160,7 @@ def run_stage(
   return manifest | {"reused": False}
 
 
-def _load_manifest(folder: Path) -> Manifest | None:
+def _load_manifest(folder: Path | epath.Path) -> Manifest | None:
   path = folder / MANIFEST
   try:
     manifest = json.loads(path.read_text())

@@ -5,21 +5,25 @@ with any item. What is found are the likeliest titles, by a beam search that
 writes nothing else; whatever is not among them counts as the last of all.
 """
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import seqio
 import tensorflow as tf
 
-from instructrec_jax import scoring, title_trie
+from instructrec_jax import title_trie
 from instructrec_jax.data.ragged import places
 from instructrec_jax.data.seen import Seen
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import evaluator
 from instructrec_jax.instructions.catalogue import Catalogue
-from instructrec_jax.model import beam, trie
+from instructrec_jax.model import trie
 
+# What a predict_with_aux_fn of SeqIO's evaluator returns: tokens by index, and
+# more by name, here that of `RankingModel.predict_batch_with_aux`.
+Predicted = tuple[Sequence[tuple[int, Any]], Mapping[str, Any]]
 # What a score_fn of SeqIO's evaluator returns: scores by index, and more.
 Answers = tuple[list[tuple[int, np.ndarray]], dict[str, list]]
 
@@ -39,62 +43,154 @@ def matching(tasks: Sequence[str]) -> list[str]:
   return found
 
 
-def score_fn(
-  scorer: scoring.Scorer,
-  task: seqio.Task,
-  examples: tf.data.Dataset,
-  split: str,
-  exclude_history: bool,
-) -> Callable[[tf.data.Dataset], Answers]:
-  """Returns what answers a task's requests, for SeqIO's evaluator.
-
-  Args:
-    scorer: the model.
-    task: over records.
-    examples: the task's, in the order in which the evaluator numbers them.
-    split: that they are from.
-    exclude_history: whether a request leaves out what its user has had before.
+def catalogue_of(tasks: Sequence[seqio.Task]) -> Catalogue:
+  """Returns the items that some tasks ask about.
 
   Raises:
-    InputError: the titles make no trie, or there are no records.
+    InputError: a task is not over records, or they are of several datasets.
   """
-  dataset = evaluator.dataset_of(task.source)
-  if dataset is None:
-    raise InputError(f"{task.name} is not over records, so it has no catalogue")
-  records = task.source.tfds_dataset
-  catalogue = Catalogue(dataset, records.name, records.data_dir)
-  titles = title_trie.title_trie(catalogue)
-  num_items = len(catalogue.items)
-
-  def answer(requests: tf.data.Dataset) -> Answers:
-    seen = _seen(catalogue, examples, split, exclude_history)
-    whole = requests.batch(int(requests.cardinality()))
-    indices, rows = next(whole.as_numpy_iterator())
-    rows = {"encoder_input_tokens": rows["encoder_input_tokens"]}
-    if exclude_history:
-      rows["excluded_items"] = seen.matrix()[indices]
-    found = scorer.recommend(rows, titles)
-    order = np.argsort(indices)
-    items, scores = listed(
-      beam.Recommendations(*(column[order] for column in found)), titles, seen
+  records = {}
+  for task in tasks:
+    dataset = evaluator.dataset_of(task.source)
+    if dataset is None:
+      raise InputError(
+        f"{task.name} is not over records, so it has no catalogue"
+      )
+    records[dataset] = task.source.tfds_dataset
+  if len(records) > 1:
+    raise InputError(
+      f"tasks of the datasets {', '.join(records)} have no catalogue in "
+      "common: evaluate one dataset at a time"
     )
-    sizes = num_items - seen.counts()
-    return list(enumerate(scores)), {
-      "items": list(items), "sizes": sizes.tolist()
-    }  # fmt: skip
+  [(dataset, tfds)] = records.items()
+  return Catalogue(dataset, tfds.name, tfds.data_dir)
 
-  return answer
+
+class CatalogueEvaluator(seqio.Evaluator):
+  """SeqIO's evaluator, of tasks that can be answered with any item.
+
+  T5X and our own runner make and call it as they do SeqIO's. The model's
+  predict_with_aux_fn generates titles; what it generated is measured as scores
+  of items. Results lie in <log_dir>/catalogue, beside what may be there of the
+  same tasks' candidates.
+  """
+
+  def __init__(
+    self,
+    mixture_or_task_name: str,
+    feature_converter: seqio.FeatureConverter,
+    eval_split: str = "validation",
+    exclude_history: bool = True,
+    log_dir: str | None = None,
+    **settings: Any,
+  ):
+    """Reads the requests and the titles.
+
+    Args:
+      mixture_or_task_name: tasks of one dataset, all of the form T2.
+      feature_converter: as SeqIO's.
+      eval_split: that requests are from.
+      exclude_history: whether a request leaves out what its user has had
+        before.
+      log_dir: where results go; None for nowhere.
+      **settings: as SeqIO's.
+
+    Raises:
+      InputError: there are no tasks, or they have no catalogue in common, or
+        its titles make no trie.
+    """
+    super().__init__(
+      mixture_or_task_name,
+      feature_converter,
+      eval_split,
+      log_dir=log_dir and os.path.join(log_dir, "catalogue"),
+      **settings,
+    )
+    if not self.eval_tasks:
+      raise InputError(
+        f"{mixture_or_task_name} has no task that ranks on a split "
+        f"{eval_split!r}"
+      )
+    self._split = eval_split.partition("_")[0]
+    self._exclude_history = exclude_history
+    self._catalogue = catalogue_of(self.eval_tasks)
+    self.titles = title_trie.title_trie(self._catalogue)
+
+  def evaluate(
+    self,
+    *,
+    predict_with_aux_fn: Callable[[tf.data.Dataset], Predicted],
+    **settings: Any,
+  ) -> tuple[Any, Any]:
+    """Measures the tasks.
+
+    Args:
+      predict_with_aux_fn: generates titles for requests, in which the feature
+        excluded_items may be; see `RankingModel.predict_batch_with_aux`.
+      **settings: as SeqIO's; other functions of the model are not called.
+
+    Returns:
+      As SeqIO's.
+    """
+
+    def score_fn(requests: tf.data.Dataset) -> Answers:
+      [seen] = [
+        self._seen(self.cached_task_datasets[name])
+        for name, known in self.cached_model_datasets.items()
+        if known is requests
+      ]
+      if self._exclude_history:
+        requests = _excluding(requests, seen)
+      pairs, more = predict_with_aux_fn(requests)
+      order = np.argsort([index for index, _ in pairs])
+      found, scores = (np.asarray(more[x])[order] for x in ("items", "scores"))
+      items, scores = listed(found, scores, self.titles, seen)
+      sizes = len(self._catalogue.items) - seen.counts()
+      return list(enumerate(scores)), {
+        "items": list(items), "sizes": sizes.tolist()
+      }  # fmt: skip
+
+    return super().evaluate(**settings | {"score_fn": score_fn})
+
+  def _seen(self, examples: tf.data.Dataset) -> Seen:
+    """Returns what examples, in their order, leave out."""
+    if not self._exclude_history:
+      return Seen.nothing(int(examples.cardinality()))
+    asked: list[dict[str, Any]] = list(
+      examples.map(
+        lambda e: {name: e[name] for name in ("instance", "relevant_items")}
+      ).as_numpy_iterator()
+    )
+    return Seen.of(
+      self._catalogue.folder,
+      self._split,
+      np.array([request["instance"] for request in asked]),
+      [request["relevant_items"] for request in asked],
+    )
+
+
+def _excluding(requests: tf.data.Dataset, seen: Seen) -> tf.data.Dataset:
+  """Adds excluded_items to numbered requests."""
+  return tf.data.Dataset.zip(
+    requests, tf.data.Dataset.from_tensor_slices(seen.matrix())
+  ).map(
+    lambda numbered, items: (
+      numbered[0],
+      {**numbered[1], "excluded_items": items},
+    )
+  )
 
 
 def listed(
-  found: beam.Recommendations, titles: trie.Trie, seen: Seen
+  found: np.ndarray, worth: np.ndarray, titles: trie.Trie, seen: Seen
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns the items of the titles that were found.
 
   A title of several items stands for them all with one score, which is a tie.
 
   Args:
-    found: of n requests, W titles each.
+    found: integers [n, W], an item of each title, -1 for none.
+    worth: [n, W], the scores of the titles.
     titles: of the catalogue.
     seen: items of each request that are left out.
 
@@ -105,8 +201,8 @@ def listed(
   by_title = np.argsort(of_item, kind="stable")
   counts_S = np.bincount(of_item)
   starts_S = np.cumsum(counts_S) - counts_S
-  rows, columns = np.nonzero(found.items >= 0)
-  title = of_item[found.items[rows, columns]]
+  rows, columns = np.nonzero(found >= 0)
+  title = of_item[found[rows, columns]]
   entry = np.repeat(np.arange(len(title)), counts_S[title])
   items = by_title[starts_S[title][entry] + places(entry, len(title))]
   rows, columns = rows[entry], columns[entry]
@@ -117,26 +213,5 @@ def listed(
   shape = seen.n, int(place.max(initial=-1)) + 1
   codes, scores = np.full(shape, -1), np.full(shape, -np.inf)
   codes[rows, place] = items
-  scores[rows, place] = found.scores[rows, columns]
+  scores[rows, place] = worth[rows, columns]
   return codes, scores
-
-
-def _seen(
-  catalogue: Catalogue,
-  examples: tf.data.Dataset,
-  split: str,
-  exclude_history: bool,
-) -> Seen:
-  if not exclude_history:
-    return Seen.nothing(int(examples.cardinality()))
-  asked: list[dict[str, Any]] = list(
-    examples.map(
-      lambda e: {name: e[name] for name in ("instance", "relevant_items")}
-    ).as_numpy_iterator()
-  )
-  return Seen.of(
-    catalogue.folder,
-    split.partition("_")[0],
-    np.array([request["instance"] for request in asked]),
-    [request["relevant_items"] for request in asked],
-  )

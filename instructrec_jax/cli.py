@@ -6,11 +6,10 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import absl.logging
 
-from instructrec_jax import __version__, flags
+from instructrec_jax import __version__, flags, paths
 from instructrec_jax.errors import InputError
 
 # Warnings of TensorFlow's C++ side are not for whoever reads our results.
@@ -190,7 +189,7 @@ def _baseline(baseline: str, out: str | None, **options) -> None:
   where = f"{options['dataset']}_{options['split']}_{baseline}"
   if options["rank"] != "candidates":
     where += f"_{options['rank']}"
-  folder = Path(out or Path(options["data_dir"]) / "baselines" / where)
+  folder = out or paths.anywhere(options["data_dir"]) / "baselines" / where
   evaluate.evaluate_baseline(baseline=baseline, out=folder, **options)
   print(report.report([folder]))
 
@@ -206,7 +205,8 @@ def _report(results: Sequence[str], **options) -> None:
 def _simulate(out: str, **options) -> None:
   from instructrec_jax.data import simulate
 
-  world = simulate.write(Path(out), **options)
+  folder = paths.local(out, "write to a local one and copy it")
+  world = simulate.write(folder, **options)
   for domain, interactions in world.interactions.items():
     print(f"{out}/{domain}: {len(interactions):,} interactions")
 

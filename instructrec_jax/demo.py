@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from instructrec_jax import artifacts, runs
+from instructrec_jax import artifacts, paths, runs
 from instructrec_jax.baselines import evaluate as baselines
 from instructrec_jax.data import names, normalize, records, simulate
 from instructrec_jax.eval import report
@@ -45,7 +45,7 @@ def demo(out: str | Path = "demo", seed: int = 0) -> None:
   Raises:
     InputError: if `out` holds a demo made otherwise.
   """
-  out = Path(out)
+  out = paths.local(out, "write to a local one and copy it")
   data_dir, raw = out / "data", out / "raw"
   clock = _Clock()
 

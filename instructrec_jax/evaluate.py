@@ -5,15 +5,21 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import gin
 import jax
 import numpy as np
 import seqio
 import tensorflow as tf
+from etils import epath
 
-from instructrec_jax import adaptive, catalogue_ranking, pipeline, scoring
+from instructrec_jax import (
+  adaptive,
+  catalogue_ranking,
+  paths,
+  pipeline,
+  scoring,
+)
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import evaluator
 from instructrec_jax.eval.predictions import RANKED
@@ -35,7 +41,7 @@ def evaluate(
   rank: str = "candidates",
   exclude_history: bool = True,
   procedure: str | None = None,
-) -> list[Path]:
+) -> list[epath.Path]:
   """Ranks items for every request, and measures the rankings.
 
   Of several processes each scores its share of the requests, and the first
@@ -81,13 +87,16 @@ def evaluate(
   tasks = _ranking_tasks(mixture_or_task_name, split)
   if rank == "catalogue":
     tasks = catalogue_ranking.matching(tasks)
-    # Beside what may be there of the same task's candidates.
-    out = Path(out, rank)
   scorer = scoring.Scorer(model, checkpoint, batch_size, num_partitions)
   # Checkpoints of either runner are in folders named by their steps.
   digits = re.search(r"\d+$", scorer.checkpoint.name)
   step = int(digits[0]) if digits else None
-  folder_of = functools.partial(evaluator.result_folder, out, step=step)
+  # Of the catalogue, where `CatalogueEvaluator` puts them.
+  folder_of = functools.partial(
+    evaluator.result_folder,
+    paths.anywhere(out) / rank if rank == "catalogue" else out,
+    step=step,
+  )
   if procedure is not None:
     return adaptive.evaluate(
       procedure, tasks, split, task_feature_lengths, scorer.score, folder_of,
@@ -96,8 +105,13 @@ def evaluate(
   logger = functools.partial(
     evaluator.ResultLogger, system=system, split=split, seed=seed
   )
+  evaluator_of = seqio.Evaluator
+  if rank == "catalogue":
+    evaluator_of = functools.partial(
+      catalogue_ranking.CatalogueEvaluator, exclude_history=exclude_history
+    )
   for task in tasks:
-    runs = seqio.Evaluator(
+    runs = evaluator_of(
       task,
       pipeline.RankingFeatureConverter(pack=False, apply_length_check=False),
       eval_split=split,
@@ -112,12 +126,10 @@ def evaluate(
         f"{dict(task_feature_lengths)} tokens: give longer lengths"
       )
     if rank == "catalogue":
-      score_fn = catalogue_ranking.score_fn(
-        scorer, runs.eval_tasks[0], examples, split, exclude_history
-      )
+      ask = {"predict_with_aux_fn": functools.partial(_recommend, scorer, runs)}
     else:
-      score_fn = functools.partial(_score, scorer)
-    done, _ = runs.evaluate(compute_metrics=True, score_fn=score_fn, step=step)
+      ask = {"score_fn": functools.partial(_score, scorer)}
+    done, _ = runs.evaluate(compute_metrics=True, step=step, **ask)
     done.result()
   if jax.process_index() == 0 and scorer.shapes:
     shapes = len(scorer.shapes)
@@ -129,11 +141,31 @@ def _score(
   scorer: scoring.Scorer, requests: tf.data.Dataset
 ) -> Sequence[tuple[int, np.ndarray]]:
   """Scores the candidates of requests, for SeqIO's evaluator."""
-  # In one batch: a split's requests fit into memory many times over.
+  indices, rows = _whole(requests)
+  return list(zip(indices, scorer.score(rows), strict=True))
+
+
+def _recommend(
+  scorer: scoring.Scorer,
+  runs: catalogue_ranking.CatalogueEvaluator,
+  requests: tf.data.Dataset,
+) -> catalogue_ranking.Predicted:
+  """Generates titles for requests, as T5X's predict_with_aux_fn does."""
+  indices, rows = _whole(requests)
+  taken = ("encoder_input_tokens", "excluded_items")
+  rows = {name: rows[name] for name in taken if name in rows}
+  found = scorer.recommend(rows, runs.titles)
+  pairs = list(zip(indices, found.tokens[:, 0], strict=True))
+  return pairs, {"items": found.items, "scores": found.scores}
+
+
+def _whole(
+  requests: tf.data.Dataset,
+) -> tuple[list[int], dict[str, np.ndarray]]:
+  """Returns numbered requests: they fit into memory many times over."""
   whole = requests.batch(int(requests.cardinality()))
   indices, rows = next(whole.as_numpy_iterator())
-  scores_NxC = scorer.score(rows)
-  return list(zip(indices.tolist(), scores_NxC, strict=True))
+  return indices.tolist(), rows
 
 
 def _ranking_tasks(name: str, split: str) -> list[str]:

@@ -196,8 +196,8 @@ def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add(
     "--procedure",
     help="ask by earlier answers: sorting (T1, few comparisons), rounds (T3, "
-    "more candidates than fit a prompt) or orders (T3, how much their order "
-    "matters); what each task declares",
+    "more candidates than fit a prompt) or orders (T1 and T3, how much their "
+    "order matters); what each task declares",
   )
   add("--out", help="folder for results (MODEL_DIR/evaluation)")
 

@@ -7,9 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import gin
+from etils import epath
 
 import instructrec_jax
+from instructrec_jax import paths
 from instructrec_jax.errors import InputError
+
+# Search paths and includes may be of a bucket too.
+gin.config.register_file_reader(
+  lambda file: epath.Path(file).open(),
+  lambda file: paths.is_remote(file) and epath.Path(file).is_file(),
+)
 
 
 def path() -> Path:
@@ -42,7 +50,7 @@ def parse(
       unknown, or a macro left unset.
   """
   own = path()
-  folders = [Path(), *map(Path, search_paths), own, own.parent]
+  folders = [*map(paths.anywhere, (".", *search_paths, own, own.parent))]
   found = [str(_find(file, folders)) for file in files]
   gin.clear_config()
   for folder in folders[1:]:
@@ -72,20 +80,25 @@ def macro(name: str) -> Any:
   return gin.get_configurable(f"{name}/gin.macro")()
 
 
-def _find(file: str, folders: Sequence[Path]) -> Path:
+def _find(file: str, folders: Sequence[epath.Path]) -> epath.Path:
   """Returns a gin file's path in the first folder that has it, absolute.
 
   gin would find it too, but takes "runs/mine.gin" for a file in a Python
   package `runs` if there is a folder of that name, and stumbles.
   """
-  for folder in folders:
-    if (folder / file).is_file():
-      return (folder / file).resolve()
+  places = [paths.anywhere(file)]
+  if not paths.is_remote(file):
+    places = [folder / file for folder in folders]
+  for place in places:
+    with paths.reading(place):
+      if place.is_file():
+        return paths.absolute(place)
+  looked = ", ".join(str(paths.absolute(folder)) for folder in folders)
   own = path()
   known = sorted(str(p.relative_to(own)) for p in own.rglob("*.gin"))
   raise InputError(
-    f"no gin file {file!r} in {', '.join(str(f.resolve()) for f in folders)}. "
-    f"This project's own, in {own}: {', '.join(known)}"
+    f"no gin file {file!r} in {looked}. This project's own, in {own}: "
+    f"{', '.join(known)}"
   )
 
 

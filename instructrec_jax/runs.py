@@ -4,14 +4,14 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import gin
 import jax
 import numpy as np
+from etils import epath
 
-from instructrec_jax import artifacts, gin_files, training_data
+from instructrec_jax import artifacts, gin_files, paths, training_data
 from instructrec_jax.errors import InputError
 from instructrec_jax.gin_files import macro
 from instructrec_jax.train import checkpoint
@@ -85,14 +85,16 @@ def train(
     training_data.use_records(tfds_data_dir)
     data = training_data.of_records(name, lengths)
   _check_rows(model, data.vocabulary)
-  model_dir = Path(model_dir)
-  if (model_dir / "checkpoints").is_dir():
+  model_dir = paths.anywhere(model_dir)
+  with paths.reading(model_dir):
+    is_there = (model_dir / "checkpoints").is_dir()
+  if is_there:
     _check_same(model_dir, data.made_of)
   libraries = ["jax", "flax", "optax", "orbax-checkpoint"]
   manifest = {
     "stage": "train",
     "made_of": data.made_of,
-    "tfds_data_dir": str(Path(tfds_data_dir).resolve()),
+    "tfds_data_dir": str(paths.absolute(tfds_data_dir)),
     "vocabulary": data.vocabulary,
     "parameters": _count_parameters(model),
     "devices": [str(device) for device in jax.devices()],
@@ -120,7 +122,7 @@ def evaluate(
   tfds_data_dir: str | None = None,
   step: int | None = None,
   **settings: Any,
-) -> list[Path]:
+) -> list[epath.Path]:
   """Evaluates a run's checkpoint with the settings it was trained with.
 
   Args:
@@ -139,9 +141,11 @@ def evaluate(
   Raises:
     InputError: if something of this cannot be used.
   """
-  folder = Path(model_dir)
+  folder = paths.anywhere(model_dir)
   config = folder / CONFIG_FILE
-  if not gin_file and not config.exists():
+  with paths.reading(folder):
+    has_config = config.exists()
+  if not gin_file and not has_config:
     raise InputError(
       f"{folder} has no {CONFIG_FILE}: expected the folder of a run of "
       "`instructrec train`, or --gin_file with the model's settings"
@@ -160,13 +164,16 @@ def evaluate(
   if manifest.exists():
     _check_same(folder, {"vocabulary": vocabulary["sha256"]})
   given = {key: value for key, value in settings.items() if value is not None}
-  defaults = {"out": folder / "evaluation", "system": folder.resolve().name}
+  defaults = {
+    "out": folder / "evaluation",
+    "system": paths.absolute(folder).name,
+  }
   if step is not None:
     defaults["checkpoint"] = checkpoint.find(folder, step)
   return gin.get_configurable("instructrec_jax.evaluate")(**defaults | given)
 
 
-def _check_same(model_dir: Path, made_of: dict[str, Any]) -> None:
+def _check_same(model_dir: epath.Path, made_of: dict[str, Any]) -> None:
   """Raises InputError if a run was made of anything else than `made_of`."""
   path = model_dir / artifacts.MANIFEST
   there = json.loads(path.read_text()).get("made_of", {})

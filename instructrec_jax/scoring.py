@@ -1,9 +1,9 @@
-"""A checkpoint's model on the devices, ready to score requests in batches."""
+"""A checkpoint's model on the devices, ready to answer requests in batches."""
 
 import os
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -24,21 +24,24 @@ from instructrec_jax.train import checkpoint as checkpoint_lib
 # Positions of a row, at least: several titles. And what they are a multiple of.
 _ROW, _ROUND_ROW = 32, 8
 
+# Arrays [requests, ...], or a tree of them.
+Answers = TypeVar("Answers")
+
 
 class _Batch(NamedTuple):
-  """Requests to be scored together, -1 where one is missing at the end."""
+  """Requests to be answered together, -1 where one is missing at the end."""
 
   requests: np.ndarray
   bucket: buckets.Bucket
 
 
 class Scorer:
-  """Scores any number of requests with the parameters of one checkpoint.
+  """Answers any number of requests with the parameters of one checkpoint.
 
-  Of several processes each has the whole model on its own devices, and scores
+  Of several processes each has the whole model on its own devices, and answers
   its share of the batches. A batch is the same whichever process has it, so
-  that the scores are the same, to the last bit, as those of one process with as
-  many devices as each of the several has.
+  that scores and items are the same, to the last bit, as those of one process
+  with as many devices as each of the several has.
 
   Attributes:
     checkpoint: the step's folder that was found.
@@ -101,21 +104,108 @@ class Scorer:
       np.ascontiguousarray(rows[name], np.int32)
       for name in ("encoder_input_tokens", "candidate_tokens")
     )
+    N, C = candidates_NxCxT.shape[:2]
     lay = _Layout.of(candidates_NxCxT)
     rows_N = lay.places.row.max(axis=1, initial=0) + 1
     length_N = (inputs_NxL > 0).cumsum(axis=1).argmax(axis=1) + 1
     plan = buckets.plan(length_N, rows_N, lay.width, self._batch_size)
-    batches = [batch for b in plan for batch in self._batches(b)]
+
+    def start(at: np.ndarray, bucket: buckets.Bucket) -> jax.Array:
+      places = candidate_rows.Places(*(x[at] for x in lay.places))
+      batch = {
+        "encoder_input_tokens": _cut(inputs_NxL[at], bucket.inputs),
+        "candidate_rows": candidate_rows.fill(
+          candidates_NxCxT[at], places, bucket.rows, lay.width
+        ),
+      }
+      self.shapes.add(
+        (self._batch_size, bucket.inputs, C, bucket.rows, lay.width)
+      )
+      return self._score_batch(
+        self._params, sharding.put_batch(self._mesh, batch)
+      )
+
+    none = np.empty((0, C), np.float32)
+    return self._shared(plan, start, none, N, inputs_NxL, candidates_NxCxT)
+
+  def recommend(
+    self, rows: Mapping[str, np.ndarray], catalogue: trie.Trie
+  ) -> beam.Recommendations:
+    """Generates items out of a catalogue for every request.
+
+    Of several processes all must ask for the same, and get all items.
+
+    Args:
+      rows: of N requests, what `RankingModel.recommend_batch` takes: int32
+        encoder_input_tokens [N, L], and perhaps excluded_items [N, X].
+      catalogue: the titles.
+
+    Returns:
+      NumPy arrays [N, ...], as many items as the model has beams.
+
+    Raises:
+      InputError: if processes were asked for different requests.
+    """
+    rows = {name: np.ascontiguousarray(x, np.int32) for name, x in rows.items()}
+    inputs_NxL = rows["encoder_input_tokens"]
+    N, longest = len(inputs_NxL), int((inputs_NxL > 0).any(axis=0).sum())
+    longest = max(longest, 1)  # Of no request there is no input either.
+    rows["encoder_input_tokens"] = inputs_NxL[:, :longest]
+    # The same on each device, once and for all batches.
+    titles = jax.device_put(
+      catalogue,
+      jax.sharding.NamedSharding(self._mesh, jax.sharding.PartitionSpec()),
+    )
+
+    def start(at: np.ndarray, bucket: buckets.Bucket) -> beam.Recommendations:
+      del bucket  # There is one.
+      batch = {name: array[at] for name, array in rows.items()}
+      return self._recommend_batch(
+        self._params, sharding.put_batch(self._mesh, batch), titles
+      )
+
+    batch = {
+      name: jax.ShapeDtypeStruct((self._batch_size, *array.shape[1:]), np.int32)
+      for name, array in rows.items()
+    }
+    shapes = jax.eval_shape(self._recommend_batch, self._params, batch, titles)
+    none = jax.tree.map(lambda x: np.empty((0, *x.shape[1:]), x.dtype), shapes)
+    whole = [buckets.Bucket(np.arange(N), longest, 0)]
+    return self._shared(whole, start, none, N, *rows.values(), catalogue.token)
+
+  def _shared(
+    self,
+    plan: Sequence[buckets.Bucket],
+    start: Callable[[np.ndarray, buckets.Bucket], Answers],
+    none: Answers,
+    total: int,
+    *asked: np.ndarray,
+  ) -> Answers:
+    """Returns the answers to all requests, of which this process has its share.
+
+    Args:
+      plan: each request once.
+      start: sets the devices to work on a batch of requests of a bucket.
+      none: the answers to no request.
+      total: number of requests.
+      *asked: what must be the same in all processes.
+
+    Raises:
+      InputError: if it is not.
+    """
+    batches = [batch for bucket in plan for batch in self._batches(bucket)]
     index, count = jax.process_index(), jax.process_count()
     # In turns, so that each has as many of the large ones.
     mine = batches[index::count]
-    scores_MxC = self._compute(mine, inputs_NxL, candidates_NxCxT, lay)
+    answers = self._compute(mine, start, none)
     requests_M = _joined([b.requests for b in mine], np.empty(0, np.int64))
     if count > 1:
       size = -(-len(batches) // count) * self._batch_size
-      digest = zlib.crc32(candidates_NxCxT, zlib.crc32(inputs_NxL))
-      requests_M, scores_MxC = _gather(digest, requests_M, scores_MxC, size)
-    return _in_order(requests_M, scores_MxC, len(inputs_NxL))
+      digest = 0
+      for array in asked:
+        digest = zlib.crc32(np.ascontiguousarray(array), digest)
+      requests_M, answers = _gather(digest, requests_M, answers, size)
+    return _in_order(requests_M, answers, total)
 
   def _batches(self, bucket: buckets.Bucket) -> Iterator[_Batch]:
     """Yields a bucket's requests, as many at a time as go together."""
@@ -128,78 +218,30 @@ class Scorer:
   def _compute(
     self,
     batches: Sequence[_Batch],
-    inputs_NxL: np.ndarray,
-    candidates_NxCxT: np.ndarray,
-    lay: "_Layout",
-  ) -> np.ndarray:
-    """Returns the scores of some batches, one after the other, [M, C]."""
-    C = candidates_NxCxT.shape[1]
-    scores = []
+    start: Callable[[np.ndarray, buckets.Bucket], Answers],
+    none: Answers,
+  ) -> Answers:
+    """Returns the answers to some batches, one after the other, [M, ...]."""
+    answers = []
     total = sum(int((batch.requests >= 0).sum()) for batch in batches)
     with tqdm.tqdm(total=total, unit="request", disable=None) as bar:
 
-      def collect(scores_BxC: jax.Array) -> None:
-        done = batches[len(scores)]
-        scores.append(np.asarray(scores_BxC))
+      def collect(answer: Answers) -> None:
+        done = batches[len(answers)]
+        answers.append(jax.device_get(answer))
         bar.update(int((done.requests >= 0).sum()))
 
       pending = None
-      for requests, (_, inputs, rows) in batches:
+      for requests, bucket in batches:
         # The first stands in for one that is missing; see `_in_order`.
         at = np.where(requests >= 0, requests, requests[0])
-        places = candidate_rows.Places(*(x[at] for x in lay.places))
-        batch = {
-          "encoder_input_tokens": _cut(inputs_NxL[at], inputs),
-          "candidate_rows": candidate_rows.fill(
-            candidates_NxCxT[at], places, rows, lay.width
-          ),
-        }
-        self.shapes.add((self._batch_size, inputs, C, rows, lay.width))
-        scores_BxC = self._score_batch(
-          self._params, sharding.put_batch(self._mesh, batch)
-        )
+        started = start(at, bucket)
         if pending is not None:
-          collect(pending)  # While the devices score this one.
-        pending = scores_BxC
+          collect(pending)  # While the devices work on this one.
+        pending = started
       if pending is not None:
         collect(pending)
-    return _joined(scores, np.empty((0, C), np.float32))
-
-  def recommend(
-    self, rows: Mapping[str, np.ndarray], catalogue: trie.Trie
-  ) -> beam.Recommendations:
-    """Generates items out of a catalogue for every request.
-
-    Of several processes each generates for all requests.
-
-    Args:
-      rows: of N requests, what `RankingModel.recommend_batch` takes: int32
-        encoder_input_tokens [N, L], and perhaps excluded_items [N, X].
-      catalogue: the titles.
-
-    Returns:
-      NumPy arrays [N, ...], as many items as the model has beams.
-    """
-    inputs = rows["encoder_input_tokens"]
-    longest = int((inputs > 0).any(axis=0).sum())
-    rows = {**rows, "encoder_input_tokens": inputs[:, :longest]}
-    # The same on each device, once and for all batches.
-    titles = jax.device_put(
-      catalogue,
-      jax.sharding.NamedSharding(self._mesh, jax.sharding.PartitionSpec()),
-    )
-    total, batch_size = len(inputs), self._batch_size
-    found = []
-    for start in tqdm.trange(0, total, batch_size, unit="batch", disable=None):
-      # The last batch is filled up with rows that are cut off again.
-      batch_rows = np.arange(start, start + batch_size) % total
-      batch = sharding.put_batch(
-        self._mesh, {name: array[batch_rows] for name, array in rows.items()}
-      )
-      found.append(
-        jax.device_get(self._recommend_batch(self._params, batch, titles))
-      )
-    return jax.tree.map(lambda *parts: np.concatenate(parts)[:total], *found)
+    return jax.tree.map(lambda empty, *xs: _joined(xs, empty), none, *answers)
 
 
 class _Layout(NamedTuple):
@@ -218,25 +260,28 @@ class _Layout(NamedTuple):
 
 
 def _gather(
-  digest: int, requests_M: np.ndarray, scores_MxC: np.ndarray, size: int
-) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the requests and scores of all processes, one after the other.
+  digest: int, requests_M: np.ndarray, answers: Answers, size: int
+) -> tuple[np.ndarray, Answers]:
+  """Returns the requests and answers of all processes, one after the other.
 
   Args:
     digest: of what this process was asked.
     requests_M: int64, the numbers of its requests, -1 for none.
-    scores_MxC: float32, their scores.
+    answers: [M, ...], those to them.
     size: M at most, of any process.
 
   Raises:
     InputError: if processes were asked for different requests.
   """
   more = size - len(requests_M)
-  digests, requests, scores = multihost_utils.process_allgather(
+  padded = jax.tree.map(
+    lambda x: np.pad(x, [(0, more)] + [(0, 0)] * (x.ndim - 1)), answers
+  )
+  digests, requests, gathered = multihost_utils.process_allgather(
     (
       np.array(digest, np.uint32),
       np.pad(requests_M, (0, more), constant_values=-1).astype(np.int32),
-      np.pad(scores_MxC, ((0, more), (0, 0))),
+      padded,
     )
   )
   if (digests != digests[0]).any():
@@ -244,26 +289,27 @@ def _gather(
       f"of {len(digests)} processes not all were given the same requests: "
       "expected the same records, vocabulary and settings on every machine"
     )
-  return requests.reshape(-1), scores.reshape(-1, scores.shape[-1])
+  return requests.reshape(-1), jax.tree.map(
+    lambda x: x.reshape(-1, *x.shape[2:]), gathered
+  )
 
 
-def _in_order(
-  requests_M: np.ndarray, scores_MxC: np.ndarray, total: int
-) -> np.ndarray:
-  """Returns the scores of requests 0, 1, … up to `total`.
+def _in_order(requests_M: np.ndarray, answers: Answers, total: int) -> Answers:
+  """Returns the answers to requests 0, 1, … up to `total`.
 
   Raises:
     InputError: if not each of them is there once.
   """
-  is_real_M = requests_M >= 0
-  requests, scores = requests_M[is_real_M], scores_MxC[is_real_M]
+  places = np.flatnonzero(requests_M >= 0)
+  requests = requests_M[places]
   times = np.bincount(requests, minlength=total)
   if len(times) != total or (times != 1).any():
     wrong = int((times != 1).argmax()) if len(times) == total else total
     raise InputError(
-      f"request {wrong} of {total} was scored {times[wrong]} times"
+      f"request {wrong} of {total} was answered {times[wrong]} times"
     )
-  return scores[np.argsort(requests)]
+  places = places[np.argsort(requests)]
+  return jax.tree.map(lambda x: x[places], answers)
 
 
 def _cut(tokens_BxL: np.ndarray, length: int) -> np.ndarray:

@@ -8,12 +8,11 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import gin
 
-from instructrec_jax import artifacts, vocabulary_file
+from instructrec_jax import artifacts, paths, vocabulary_file
 from instructrec_jax.data import names
 from instructrec_jax.errors import InputError
 from instructrec_jax.model import sharding
@@ -149,7 +148,8 @@ def made_of_records(name: str) -> dict[str, Any]:
     "records": {
       source: artifacts.read_manifest(folder, "build")["fingerprint"]
       for source, folder in sources.items()
-      if (Path(folder) / artifacts.MANIFEST).exists()  # Else not `build`'s.
+      # Else not `build`'s.
+      if (paths.anywhere(folder) / artifacts.MANIFEST).exists()
     },
   }
 
@@ -207,19 +207,18 @@ def _vocabularies(
 ) -> tuple[str, str]:
   """Returns two names of vocabularies, alike if the run's is the cache's.
 
-  The run's file is compared where it is at hand. A machine that has tokens only
-  must do with comparing the settings.
+  The run's file is compared where it is at hand, on a disk. A machine that has
+  tokens only must do with comparing the settings.
   """
   setting = vocabulary_file.setting()
   if vocabulary_file.is_path(setting):
-    file = Path(setting)
+    file = paths.anywhere(setting)
   else:
-    folder = Path(tfds_data_dir) / names.records_name(setting)
+    folder = paths.anywhere(tfds_data_dir) / names.records_name(setting)
     file = folder / names.RECORDS_VERSION / vocabulary_file.FILE_NAME
-  if not file.is_file():
+  if paths.is_remote(file) or not file.is_file():
     return cached["setting"], setting
-  with file.open("rb") as model:
-    digest = hashlib.file_digest(model, "sha256").hexdigest()
+  digest = hashlib.sha256(file.read_bytes()).hexdigest()
   if digest == cached["sha256"]:
     return setting, setting
   return (

@@ -3,19 +3,23 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import gin
 import jax
 import tensorboard.summary
 import tqdm
+from etils import epath
 
+from instructrec_jax import paths
 from instructrec_jax.artifacts import atomic_write_text
 from instructrec_jax.train import runner
 
 METRICS_FILE = "metrics.jsonl"
+# Seconds between writes of that file to a bucket.
+_WRITE_PERIOD = 60
 
 
 class TerminalWriter:
@@ -31,9 +35,12 @@ class TerminalWriter:
 
 
 class TensorBoardWriter:
-  """Writes scalars as TensorBoard reads them, by its own code, in numpy."""
+  """Writes scalars as TensorBoard reads them, by its own code, in numpy.
 
-  def __init__(self, folder: Path):
+  It writes to a bucket by TensorFlow.
+  """
+
+  def __init__(self, folder: epath.Path):
     """Remembers where to write; nothing is touched before the first figures.
 
     Args:
@@ -61,25 +68,39 @@ class JsonLinesWriter:
   A run that is started again takes up at its last checkpoint. Lines of the
   first step that it writes, or of a later one, are removed: they are written
   anew.
+
+  Nothing can be appended to an object of a bucket. There the file is written
+  whole: with the first line, once a minute at most, and when it is flushed, as
+  training does before each checkpoint. What a killed run has not written then
+  is of steps that it takes again.
   """
 
-  def __init__(self, path: Path):
+  def __init__(self, path: epath.Path):
     """Remembers where to write; nothing is touched before the first line.
 
     Args:
       path: made, with its folder, if need be.
     """
     self._path = path
-    self._is_clean = False
+    self._lines: list[str] | None = None  # Of before, and those held back.
+    self._next_write = 0.0
 
   def write_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
     """Writes one line, which is on disk when this returns."""
-    if not self._is_clean:
-      atomic_write_text(self._path, "".join(self._lines_before(step)))
-      self._is_clean = True
+    remote = paths.is_remote(self._path)
+    if self._lines is None:
+      self._lines = self._lines_before(step)
+      if not remote:
+        atomic_write_text(self._path, "".join(self._lines))
     row = {"step": step} | {key: float(x) for key, x in scalars.items()}
-    with self._path.open("a", encoding="utf-8") as file:
-      file.write(json.dumps(row) + "\n")
+    line = json.dumps(row) + "\n"
+    if not remote:
+      with self._path.open("a", encoding="utf-8") as file:
+        file.write(line)
+      return
+    self._lines.append(line)
+    if time.monotonic() >= self._next_write:
+      self.flush()
 
   def _lines_before(self, step: int) -> list[str]:
     if not self._path.exists():
@@ -90,7 +111,10 @@ class JsonLinesWriter:
     return [f"{x}\n" for x in lines if json.loads(x)["step"] < step]
 
   def flush(self) -> None:
-    """Nothing is held back."""
+    """Writes what is held back, which is nothing on a disk."""
+    if self._lines is not None and paths.is_remote(self._path):
+      atomic_write_text(self._path, "".join(self._lines))
+      self._next_write = time.monotonic() + _WRITE_PERIOD
 
 
 class Writers:
@@ -121,7 +145,7 @@ def default_writer(model_dir: str | os.PathLike = gin.REQUIRED) -> Writers:
   """
   if jax.process_index():
     return Writers([])
-  model_dir = Path(model_dir)
+  model_dir = paths.anywhere(model_dir)
   return Writers(
     [
       TerminalWriter(),

@@ -15,7 +15,9 @@ Trains on a TPU slice of a GKE cluster that has JobSet (0.7 or newer).
 
 kubectl decides which cluster. The image has this project installed with [tpu],
 and its checkout for a working directory. MODEL_DIR must be where all hosts see
-it and where it stays: --bucket mounts a bucket at /bucket.
+it and where it stays: in a bucket, gs://…, for which the image has [gcs] as well
+and the service account storage.buckets.get, beside its right to the objects; or
+in /bucket, where --bucket mounts one, which cached tokens can lie in too.
 
 A job that was preempted, or that saved on SIGTERM and exited with 143, is
 started again as often as that happens, one that failed --max-restarts times.

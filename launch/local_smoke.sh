@@ -13,8 +13,9 @@ sound? Training is interrupted by SIGTERM on its way, and must go on.
 
 flags:
   --out FOLDER        for everything (a temporary folder)
-  --model-dir FOLDER  for the model (OUT/model); with several machines, one that
-                      all of them see, while OUT is each one's own
+  --model-dir FOLDER  for the model (OUT/model), gs://… too; with several
+                      machines, one that all of them see, while OUT is each
+                      one's own
   --dry-run           print the commands, run nothing
 
 examples:
@@ -23,20 +24,28 @@ examples:
 HELP
 }
 
+# Waits for a file, which may be one of a bucket.
+await='
+import sys, time
+from etils import epath
+file = epath.Path(sys.argv[1])
+while not file.exists():
+  time.sleep(0.2)
+'
+
 # Starts training, and ends it by SIGTERM after its first step.
 interrupt() {
-  local status=0
+  local status=0 training
   if [[ ${flags[dry-run]} == yes ]]; then
     echo "$(quote "$@") &  # Ended by SIGTERM after its first step."
     return
   fi
   "$@" &
-  until [[ -s ${flags[model-dir]}/metrics.jsonl ]] || ! kill -0 $! 2>/dev/null
-  do
-    sleep 0.2
-  done
-  kill -TERM $! 2>/dev/null || true
-  wait $! || status=$?
+  training=$!
+  python -c "$await" "${flags[model-dir]}/metrics.jsonl" &
+  wait -n "$training" $! || true
+  kill -TERM "$training" $! 2>/dev/null || true
+  wait "$training" || status=$?
   case $status in
     "$UNFINISHED") say "interrupted, and saved" ;;
     0) say "finished before it could be interrupted" ;;
@@ -48,6 +57,7 @@ flags=([out]="" [model-dir]="" [dry-run]=no)
 parse_flags "$@"
 ((${#job[@]} == 0)) || usage_error "the job here is what it is: ${job[*]}"
 need_program instructrec
+need_program python
 work=${flags[out]}
 if [[ -z $work && ${flags[dry-run]} == yes ]]; then
   work=SMOKE

@@ -12,7 +12,8 @@ Trains on the GPUs of a Slurm cluster, one process a GPU.
 
 Two minutes before its time is up the job gets SIGTERM, saves, and is queued
 again until COMMAND is finished; so it is when it is preempted, by Slurm. The
-checkout, its environment and MODEL_DIR must be on disks that all nodes see.
+checkout and its environment must be on disks that all nodes see, MODEL_DIR on
+one too or in a bucket, gs://….
 Activate the environment first: the job inherits it, and runs in the checkout.
 
 flags:

@@ -18,8 +18,11 @@ Trains on a TPU VM, or on all the VMs of a pod slice.
 `run` follows the job until it is finished. A TPU that is preempted is made again
 and the job started again, and so is a job that saved on SIGTERM; then it goes on
 from its newest checkpoint. So MODEL_DIR must be where all workers see it and
-where it outlives them: a bucket or disk that --setup mounts. Ctrl-C leaves the
-job alone: the same `run` again follows it.
+where it outlives them: in a bucket, gs://…, or on a disk that --setup mounts. The
+workers' service account must be allowed to use the bucket: to read and write its
+objects, and to ask what kind of bucket it is (storage.buckets.get). Records are
+read from a bucket too (--tfds_data_dir); cached tokens must be on each worker.
+Ctrl-C leaves the job alone: the same `run` again follows it.
 
 flags:
   --name NAME             of the TPU (instructrec)
@@ -38,9 +41,9 @@ flags:
 
 examples:
   launch/tpu_vm.sh run --zone us-west4-a --topology v5e:4x4 --queued --spot \
-    --setup 'mkdir -p b && (mountpoint -q b || gcsfuse --implicit-dirs BUCKET b)' \
     -- instructrec train --gin_file=runs/native_finetune.gin \
-    --gin_file=experiments/games_tiny.gin --gin.MODEL_DIR="'../b/games'"
+    --gin_file=experiments/games_tiny.gin --gin.MODEL_DIR="'gs://BUCKET/games'" \
+    --tfds_data_dir=gs://BUCKET/records
   launch/tpu_vm.sh run --zone us-central2-b --topology v4:2x2x4 --t5x -- \
     python -m t5x.train --gin_search_paths=gin --gin_file=runs/finetune.gin \
     --gin_file=experiments/games_tiny.gin --gin.MODEL_DIR="'gs://BUCKET/games'"

@@ -25,7 +25,7 @@ alive() {
 }
 
 install() {
-  local extras=tpu
+  local extras=tpu,gcs
   if alive; then
     echo "a job is going on here: nothing installed"
     return
@@ -35,7 +35,7 @@ install() {
   cd "$checkout"
   python3 -m pip install --user --quiet uv
   [[ -d .venv ]] || python3 -m uv venv --quiet --python "$python" .venv
-  [[ ${2:-} != t5x ]] || extras=tpu,t5x
+  [[ ${2:-} != t5x ]] || extras+=,t5x
   python3 -m uv pip install --quiet --python .venv \
     --constraint constraints.txt --editable ".[$extras]"
   [[ ${2:-} != t5x ]] ||

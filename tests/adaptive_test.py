@@ -1,5 +1,6 @@
 """Procedures that ask anew, with a scorer whose taste is known."""
 
+import copy
 import functools
 
 import gin
@@ -42,6 +43,27 @@ def liking_first(rows):
   return scores
 
 
+@pytest.fixture(scope="module")
+def askers():
+  return {}
+
+
+@pytest.fixture(autouse=True)
+def traced_once(monkeypatch, askers):
+  """Lets tests share what takes long: a task's preprocessors, traced."""
+  make = adaptive.Asker
+
+  def asker(task, split, lengths, score):
+    key = task.name, split, *lengths.values()
+    if key not in askers:
+      askers[key] = make(task, split, lengths, score)
+    one = copy.copy(askers[key])
+    one._score, one._unfit = score, np.zeros_like(one._unfit)
+    return one
+
+  monkeypatch.setattr(adaptive, "Asker", asker)
+
+
 @pytest.fixture
 def expected(small):
   """Rank of each request's target by worth."""
@@ -60,7 +82,7 @@ def expected(small):
 def evaluated(tmp_path, procedure, form, score, lengths=_LENGTHS):
   [folder] = adaptive.evaluate(
     procedure,
-    [f"instructrec_small_p1_i0_{f}" for f in ("t0", "t1", "t3")],
+    [f"instructrec_small_p1_i0_{f}" for f in ("t0", form)],
     "test",
     lengths,
     score,
@@ -85,7 +107,7 @@ def ranks(predictions):
 
 @pytest.mark.parametrize(
   ("procedure", "form"),
-  [("sorting", "t1"), ("rounds", "t3"), ("orders", "t3")],
+  [("sorting", "t1"), ("rounds", "t3"), ("orders", "t1"), ("orders", "t3")],
 )
 def test_a_steady_taste_is_found_and_none_comes_last(
   small, tmp_path, expected, procedure, form
@@ -171,11 +193,27 @@ def test_orders_say_how_much_the_order_matters(small, tmp_path):
   assert metrics.measure(predictions.outcomes)["mrr"].mean() < 0.5
 
 
+def test_who_is_named_first_cancels_out_of_both_orders(small, tmp_path):
+  result, _ = evaluated(tmp_path, "orders", "t1", taste)
+  assert result.further["comparisons"].value == 90
+  assert result.further["pair_changes"].value == 0
+  assert result.further["first_wins"].value == 0.5
+  assert result.further["rank_sd"].value == 0
+  result, predictions = evaluated(tmp_path, "orders", "t1", liking_first)
+  assert result.further["pair_changes"].value == 1
+  assert result.further["first_wins"].value == 1
+  assert set(ranks(predictions).values()) == {10}
+
+
 def test_a_model_without_numbers_is_wrong(small, tmp_path):
   def score(rows):
     return np.full(rows["candidate_tokens"].shape[:2], np.nan)
 
-  for procedure, form in (("sorting", "t1"), ("rounds", "t3")):
+  for procedure, form in (
+    ("sorting", "t1"),
+    ("rounds", "t3"),
+    ("orders", "t1"),
+  ):
     _, predictions = evaluated(tmp_path, procedure, form, score)
     assert set(ranks(predictions).values()) == {10}
 

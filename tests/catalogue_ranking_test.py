@@ -1,23 +1,26 @@
 """The whole catalogue ranked, held against scoring every title of it."""
 
+import functools
+import re
 import shutil
+import types
 
 import gin
-import jax.numpy as jnp
+import jax
 import numpy as np
 import polars as pl
 import pytest
 import seqio
 
-from instructrec_jax import catalogue_ranking, runs, scoring
+from instructrec_jax import catalogue_ranking, pipeline, runs, scoring
 from instructrec_jax.baselines import evaluate as baselines
 from instructrec_jax.data import records
 from instructrec_jax.data.names import records_dir, tables_dir
 from instructrec_jax.data.seen import Seen
 from instructrec_jax.errors import InputError
-from instructrec_jax.eval import report, results
+from instructrec_jax.eval import evaluator, report, results
 from instructrec_jax.instructions.catalogue import Catalogue
-from instructrec_jax.model import beam, trie
+from instructrec_jax.model import ranking_model, trie
 
 TASK = "instructrec_small_p1_i0_t2"
 ITEMS = 48
@@ -41,6 +44,7 @@ def model_dir(small_data, tmp_path_factory):
       "MIXTURE_OR_TASK_NAME = 'instructrec_small'",
       "TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 24}",
       "BATCH_SIZE = 8",
+      "LENGTH_POWER = 0.0",  # As beams score.
       "WARMUP_STEPS = 1",
       "TRAIN_STEPS = 2",
       f"MODEL_DIR = {str(folder)!r}",
@@ -149,6 +153,67 @@ def test_a_narrow_beam_and_a_history_that_stays(
   assert result.chance["hr@3"] == pytest.approx(3 / ITEMS)
 
 
+def test_another_runner_s_answers_are_measured_alike(
+  model_dir, everything, tmp_path
+):
+  """A predict_with_aux_fn as T5X makes it: jitted, lists, in no order."""
+  runs_of = catalogue_ranking.CatalogueEvaluator(
+    TASK,
+    pipeline.RankingFeatureConverter(pack=False),
+    eval_split="test",
+    sequence_length={"inputs": 192, "targets": 24},
+    logger_cls=[
+      functools.partial(evaluator.ResultLogger, system="other", split="test")
+    ],
+    log_dir=str(tmp_path),
+  )
+  params = scoring.Scorer(gin_model(), model_dir, batch_size=8)._params
+  model = ranking_model.RankingModel(
+    gin_model().config, num_beams=ITEMS, catalogue=runs_of.titles
+  )
+  predict = jax.jit(model.predict_batch_with_aux)
+
+  def predict_with_aux_fn(requests):
+    indices, rows = next(requests.batch(len(requests)).as_numpy_iterator())
+    tokens, more = predict(jax.device_get(params), rows)
+    mixed = np.random.default_rng(0).permutation(len(indices))
+    return list(zip(indices[mixed], tokens[mixed].tolist(), strict=True)), {
+      name: array[mixed].tolist() for name, array in more.items()
+    }
+
+  done, _ = runs_of.evaluate(
+    compute_metrics=True,
+    step=3,
+    predict_with_aux_fn=predict_with_aux_fn,
+    score_fn=None,
+    predict_fn=None,
+  )
+  done.result()
+  folder, expected = everything
+  other = tmp_path / "catalogue" / TASK / "3"
+  assert (
+    results.read_result(other).metrics == results.read_result(folder).metrics
+  )
+  found = results.read_predictions(other)
+  np.testing.assert_array_equal(found.candidates, expected.candidates)
+  np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-4)
+
+
+def test_tasks_without_a_catalogue_in_common():
+  def task(name, source):
+    return types.SimpleNamespace(name=name, source=source)
+
+  a, b = (
+    task(name, seqio.TfdsDataSource(f"instructrec_{name}:1.0.0"))
+    for name in ("a", "b")
+  )
+  other = task("c", seqio.TextLineDataSource({"test": "c.txt"}))
+  with pytest.raises(InputError, match="of the datasets a, b have no"):
+    catalogue_ranking.catalogue_of([a, a, b])
+  with pytest.raises(InputError, match="c is not over records"):
+    catalogue_ranking.catalogue_of([other])
+
+
 def test_popularity_ranks_the_same_catalogue(small_data, model_dir, tmp_path):
   folder = _evaluate(model_dir, tmp_path / "m", 12, split="test", system="wide")
   out = tmp_path / "popularity"
@@ -168,7 +233,10 @@ def test_popularity_ranks_the_same_catalogue(small_data, model_dir, tmp_path):
     assert result.metrics[f"hr@{k}"].value == pytest.approx(expected)
   page = tmp_path / "page.html"
   table = report.report([folder, out], [page], data_dir=small_data)
-  assert "gini@10" in page.read_text()
+  text = page.read_text()
+  assert "gini@10" in text
+  assert re.search(r"rank among up to \d+ items", text)
+  assert "further items not shown" in text
   assert "popularity" in table
   assert "wide" in table
   assert "coverage@10" in table
@@ -208,14 +276,10 @@ def test_items_of_one_title_tie():
   titles = trie.from_titles(
     [[5, 6], [7], [5, 6], [8]], list, 10, same_title="first"
   )
-  found = beam.Recommendations(
-    items=np.array([[0, 3, 1], [3, 0, -1]]),
-    scores=np.array([[-1.0, -2.0, -3.0], [-1.0, -4.0, -np.inf]]),
-    ranks=np.array([[1, 2, 3], [1, 2, 0]]),
-    tokens=np.zeros((2, 3, 3), np.int32),
-  )
+  found = np.array([[0, 3, 1], [3, 0, -1]])
+  worth = np.array([[-1.0, -2.0, -3.0], [-1.0, -4.0, -np.inf]])
   seen = Seen(np.array([0, 1]), np.array([2, 1]), 2)
-  items, scores = catalogue_ranking.listed(found, titles, seen)
+  items, scores = catalogue_ranking.listed(found, worth, titles, seen)
   assert items.tolist() == [[0, 3, 1], [3, 0, 2]]
   assert scores.tolist() == [[-1.0, -2.0, -3.0], [-1.0, -4.0, -4.0]]
 
@@ -251,15 +315,3 @@ def test_titles_that_say_nothing(
       model_dir, tmp_path / "out", 3, split="test", tfds_data_dir=str(copy)
     )
   assert not (tmp_path / "out").exists()
-
-
-def test_the_scorer_s_numbers_are_numpy_s(model_dir, everything):
-  """So that they can be kept after the devices have gone on."""
-  del everything
-  titles = trie.from_titles([[5, 6], [7]], list, 10)
-  scorer = scoring.Scorer(gin_model(), model_dir, batch_size=8)
-  inputs = np.ones((11, 4), np.int32)
-  found = scorer.recommend({"encoder_input_tokens": inputs}, titles)
-  assert isinstance(found.items, np.ndarray)
-  assert found.items.shape[0] == 11
-  assert not isinstance(found.scores, jnp.ndarray)

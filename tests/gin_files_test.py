@@ -30,7 +30,7 @@ from t5x.infer import infer
 from t5x.train import train
 own, *experiments = sys.argv[1:]
 gin.add_config_file_search_path(own)
-for run in ("finetune", "evaluate", "infer"):
+for run in ("finetune", "evaluate", "evaluate_catalogue", "infer"):
   for experiment in experiments:
     gin.clear_config()
     gin.parse_config_files_and_bindings(
@@ -77,7 +77,7 @@ def test_an_experiment_binds_all_that_t5x_needs(tmp_path):
     text=True,
   )
   assert done.returncode == 0, done.stderr
-  assert len(done.stdout.splitlines()) == 3 * len(_EXPERIMENTS)
+  assert len(done.stdout.splitlines()) == 4 * len(_EXPERIMENTS)
 
 
 @pytest.mark.parametrize("experiment", _EXPERIMENTS)

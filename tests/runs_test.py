@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from typing import ClassVar
 
 import gin
 import jax
@@ -16,11 +17,13 @@ import numpy as np
 import pytest
 import sentencepiece
 
-from instructrec_jax import cli, gin_files, runs
+from instructrec_jax import cli, gin_files, runs, writers
 from instructrec_jax.data import records
 from instructrec_jax.errors import InputError
-from instructrec_jax.eval import results
+from instructrec_jax.eval import report, results
+from instructrec_jax.train import checkpoint
 from instructrec_jax.vocabulary import RUN_VOCABULARY
+from tests import bucket
 
 _TINY = (
   "VOCABULARY = 'small'",
@@ -115,6 +118,68 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
   assert process.wait() == -signal.SIGKILL
   assert start().wait(240) == 0
   assert _losses(killed) == _losses(trained)
+
+
+class _Board:
+  """In the place of TensorBoard's writer, which writes by TensorFlow."""
+
+  folders: ClassVar[list[str]] = []
+  ends_at: int | None = None
+
+  def __init__(self, folder):
+    self.folders.append(str(folder))
+
+  def write_scalars(self, step, scalars):
+    """Forgets them, and ends the run at a step."""
+    if step == self.ends_at:
+      raise RuntimeError("power is gone")
+
+  def flush(self):
+    """Nothing is held back."""
+
+
+def test_a_run_in_a_bucket_is_trained_resumed_evaluated_and_reported(
+  trained, small_data, tmp_path, monkeypatch
+):
+  bucket.make(tmp_path / "buckets", monkeypatch)
+  monkeypatch.setattr(writers, "TensorBoardWriter", _Board)
+  monkeypatch.chdir(tmp_path)
+  run = tmp_path / "buckets" / "b" / "run"
+  monkeypatch.setattr(_Board, "ends_at", 7)
+  with pytest.raises(RuntimeError, match="power is gone"):
+    _train(small_data, "gs://b/run", 12, "NUM_PARTITIONS = 2")
+  monkeypatch.setattr(_Board, "ends_at", None)
+  assert {*_losses(run)} >= {1, 2, 3, 4, 5}
+  # A save that was cut off has its folder, in a bucket, but is not whole.
+  shutil.copytree(run / "checkpoints" / "5", run / "checkpoints" / "7")
+  (run / "checkpoints" / "7" / "commit_success.txt").unlink()
+  assert checkpoint.find("gs://b/run").name == "5"
+  _train(small_data, "gs://b/run", 12, "NUM_PARTITIONS = 2")
+  assert _losses(run) == _losses(trained)
+  assert {*_Board.folders} == {"gs://b/run/tensorboard"}
+  manifest = json.loads((run / "manifest.json").read_text())
+  assert manifest["tfds_data_dir"] == str(small_data / "records")
+  other = "MIXTURE_OR_TASK_NAME = 'instructrec_small_p1_i0_t2'"
+  with pytest.raises(InputError, match="gs://b/run holds a run with mixture"):
+    _train(small_data, "gs://b/run", 12, other)
+  [folder] = runs.evaluate(
+    "gs://b/run",
+    mixture_or_task_name="instructrec_small_p1_i0_t3",
+    split="validation",
+    batch_size=16,
+  )
+  task = "instructrec_small_p1_i0_t3"
+  assert str(folder) == f"gs://b/run/evaluation/{task}/12"
+  table = report.report(
+    ["gs://b/run"],
+    out=["gs://b/table.md"],
+    training_log="gs://b/run/metrics.jsonl",
+    trec_dir="gs://b/trec",
+  )
+  assert "\nrun " in table
+  written = {path.name for path in run.parent.iterdir()}
+  assert written == {"run", "table.md", "trec"}
+  assert {path.name for path in tmp_path.iterdir()} == {"buckets"}
 
 
 def test_scores_are_the_model_s_and_the_metrics_the_scores(
@@ -365,7 +430,9 @@ def test_procedures_that_ask_anew(trained, tmp_path, capsys):
   assert result.further["prompts"].value == 4  # Of 3, 3, 4 and 3 candidates.
   with pytest.raises(InputError, match="unknown ranking procedure 'sort'"):
     runs.evaluate(str(trained), procedure="sort", **arguments)
-  with pytest.raises(InputError, match="'sorting' is for tasks of the form"):
+  with pytest.raises(
+    InputError, match="'sorting' is for tasks whose names end"
+  ):
     runs.evaluate(str(trained), procedure="sorting", **arguments)
 
 

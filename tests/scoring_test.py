@@ -76,6 +76,19 @@ def test_no_request_at_all(scorer):
   assert scorer.score(rows).shape == (0, scored.MOST)
 
 
+def test_items_are_those_of_one_batch(scorer):
+  rows, titles = scored.excluded(), scored.catalogue()
+  params = jax.device_get(scorer._params)
+  expected = jax.jit(scored.MODEL.recommend_batch)(params, rows, titles)
+  found = scorer.recommend(rows, titles)
+  assert isinstance(found.items, np.ndarray)
+  np.testing.assert_array_equal(found.items, expected.items)
+  np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-5)
+  none = scorer.recommend({name: x[:0] for name, x in rows.items()}, titles)
+  assert none.items.shape == (0, 3)
+  assert none.tokens.dtype == np.int32
+
+
 def test_a_batch_that_does_not_divide_is_refused(checkpoint):
   with pytest.raises(InputError, match="use a multiple of 8, such as 8"):
     scoring.Scorer(scored.MODEL, checkpoint, 12)
@@ -84,9 +97,9 @@ def test_a_batch_that_does_not_divide_is_refused(checkpoint):
 @pytest.mark.parametrize(
   ("requests", "expected"),
   [
-    ([0, 1, 1, -1], "request 1 of 3 was scored 2 times"),
-    ([0, 2, -1, -1], "request 1 of 3 was scored 0 times"),
-    ([0, 1, 2, 3], "request 3 of 3 was scored 1 times"),
+    ([0, 1, 1, -1], "request 1 of 3 was answered 2 times"),
+    ([0, 2, -1, -1], "request 1 of 3 was answered 0 times"),
+    ([0, 1, 2, 3], "request 3 of 3 was answered 1 times"),
   ],
 )
 def test_each_request_counts_once(requests, expected):
@@ -105,10 +118,12 @@ def test_processes_that_see_other_requests_are_told(monkeypatch):
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_several_processes_score_as_one_does(checkpoint, tmp_path, count):
+def test_several_processes_answer_as_one_does(checkpoint, tmp_path, count):
   """To the last bit, with a remainder; each has a device of its own."""
   [one] = scored.run(checkpoint, tmp_path / "one", 1)
   several = scored.run(checkpoint, tmp_path / "several", count)
   assert len(several) == count
-  for scores in several:
-    np.testing.assert_array_equal(scores, one)
+  assert one.keys() == {"likelihoods", "items", "scores", "ranks", "tokens"}
+  for answers in several:
+    for name, array in one.items():
+      np.testing.assert_array_equal(answers[name], array)

@@ -144,6 +144,19 @@ def test_names_are_registered_before_they_are_looked_up(small):
     t5x_hooks.registered("instructrec_smal")
 
 
+def test_tasks_that_any_item_answers(small):
+  name, task = "instructrec_small", "instructrec_small_p1_i0_t2"
+  assert t5x_hooks.matching(task) == task
+  chosen = t5x_hooks.matching(name)
+  subtasks = seqio.get_subtasks(seqio.get_mixture_or_task(chosen))
+  assert [subtask.name for subtask in subtasks] == [task]
+  assert t5x_hooks.matching(name) == chosen
+  assert len(t5x_hooks.titles(name).title) == 48
+  with pytest.raises(InputError, match="expected a task of the form T2"):
+    t5x_hooks.matching("instructrec_small_p1_i0_t3")
+  seqio.MixtureRegistry.remove(chosen)
+
+
 def test_an_initial_checkpoint_gives_parameters_only():
   saved = {"target": {"a": {"b": 1, "c": 2}}, "state": {"step": 7}}
   model = {"target": {"a": {"b": 0, "c": 0}}, "state": {"step": 0}}

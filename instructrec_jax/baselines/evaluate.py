@@ -223,5 +223,5 @@ def _write(
     split=split,
     seed=seed,
   )
-  results.write(Path(out), result, predictions)
+  results.write(out, result, predictions)
   return result

@@ -1,11 +1,14 @@
 """Names of datasets, and the folders and seeds that follow from them."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
 import numpy as np
+from etils import epath
 
+from instructrec_jax import paths
 from instructrec_jax.errors import InputError
 
 PREFIX = "instructrec_"
@@ -24,9 +27,14 @@ def check_dataset(name: str) -> str:
   return name
 
 
-def tables_dir(data_dir: str | Path, dataset: str) -> Path:
-  """Returns the folder of a dataset's tables."""
-  return Path(data_dir) / "tables" / check_dataset(dataset)
+def tables_dir(data_dir: str | os.PathLike, dataset: str) -> Path:
+  """Returns the folder of a dataset's tables.
+
+  Raises:
+    InputError: it is not on this machine, where they are written and read.
+  """
+  where = paths.local(data_dir, "make the data in one; records can be copied")
+  return where / "tables" / check_dataset(dataset)
 
 
 def annotations_dir(data_dir: str | Path, dataset: str) -> Path:
@@ -44,9 +52,10 @@ def records_name(dataset: str) -> str:
   return f"{PREFIX}{check_dataset(dataset)}"
 
 
-def records_dir(data_dir: str | Path, dataset: str) -> Path:
+def records_dir(data_dir: str | os.PathLike, dataset: str) -> epath.Path:
   """Returns the folder of a dataset's records."""
-  return Path(data_dir) / "records" / records_name(dataset) / RECORDS_VERSION
+  records = paths.anywhere(data_dir) / "records"
+  return records / records_name(dataset) / RECORDS_VERSION
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import tqdm
+from etils import epath
 
-from instructrec_jax import artifacts, schema
+from instructrec_jax import artifacts, paths, schema
 from instructrec_jax.data import candidate_kinds, splits
 from instructrec_jax.data.names import (
   RECORDS_VERSION,
@@ -138,14 +139,20 @@ def load_catalogue(data_dir: str | Path, dataset: str) -> pl.DataFrame:
   """Returns the items table with train_count; the row is the item's code."""
   folder = records_dir(data_dir, dataset)
   artifacts.read_manifest(folder, "build")
-  return pl.read_parquet(folder / CATALOGUE)
+  return read_table(folder / CATALOGUE)
 
 
 def load_train_items(data_dir: str | Path, dataset: str) -> pl.Series:
   """Returns item codes, a list for each user code; see schema.TRAIN_ITEMS."""
   folder = records_dir(data_dir, dataset)
   artifacts.read_manifest(folder, "build")
-  return pl.read_parquet(folder / TRAIN_ITEMS)["items"]
+  return read_table(folder / TRAIN_ITEMS)["items"]
+
+
+def read_table(path: epath.Path) -> pl.DataFrame:
+  """Reads a Parquet file, which may be one of a bucket."""
+  with path.open("rb") as file:
+    return pl.read_parquet(file)
 
 
 def load_split(
@@ -175,7 +182,7 @@ def read_split(folder: str | Path, split: str) -> dict[str, np.ndarray]:
   """Reads a split of the records in a folder; see `load_split`."""
   import tensorflow as tf
 
-  folder = Path(folder)
+  folder = paths.anywhere(folder)
   if split not in splits.SPLITS:
     raise InputError(
       f"split {split!r} is unknown: one of {', '.join(splits.SPLITS)}"
@@ -215,7 +222,7 @@ def read_split(folder: str | Path, split: str) -> dict[str, np.ndarray]:
 
 
 def _features(
-  folder: Path, manifest: artifacts.Manifest
+  folder: epath.Path, manifest: artifacts.Manifest
 ) -> dict[str, schema.Feature]:
   """Returns what the records have.
 

@@ -1,12 +1,12 @@
 """What users have had already, which a ranking of a catalogue leaves out."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-import polars as pl
 
+from instructrec_jax import paths
 from instructrec_jax.data import ragged, records
 from instructrec_jax.errors import InputError
 
@@ -28,7 +28,7 @@ class Seen:
   @classmethod
   def of(
     cls,
-    folder: str | Path,
+    folder: str | os.PathLike,
     split: str,
     instances: np.ndarray,
     targets: Sequence[np.ndarray],
@@ -53,7 +53,9 @@ class Seen:
         f"{folder}: split {split!r} has no instance "
         f"{np.asarray(instances)[absent][0]}"
       )
-    train = pl.read_parquet(Path(folder) / records.TRAIN_ITEMS)["items"]
+    train = records.read_table(paths.anywhere(folder) / records.TRAIN_ITEMS)[
+      "items"
+    ]
     lengths = train.list.len().to_numpy().astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     trained = train.filter(lengths > 0).explode().to_numpy().astype(np.int64)

@@ -72,9 +72,31 @@ def _values(figures: Estimates, n: int) -> dict[str, float]:
   return {name: e.value for name, e in figures.items()} | {"n": float(n)}
 
 
+class _Written:
+  """A metric of texts: each is read, and what was read is measured."""
+
+  def __call__(
+    self, targets: Targets, predictions: Sequence[str]
+  ) -> dict[str, float]:
+    """Measures one task, for SeqIO."""
+    found = self.measured(targets, {"prediction": predictions}, _SEED)
+    return _values(found.further, len(targets))
+
+  def measured(
+    self, targets: Targets, inferences: Inferences, seed: int
+  ) -> Measured:
+    """Measures one task."""
+    written = inferences["prediction"]
+    read = [self._read(text) for text in written]
+    answers = _answers(targets, written, read)
+    return Measured(self._figures(read, answers.truths, seed), answers)
+
+
 @dataclasses.dataclass(frozen=True)
-class Ratings:
+class Ratings(_Written):
   """RMSE and MAE of ratings read out of text, and how many cannot be read.
+
+  See `ratings.measure`.
 
   Attributes:
     low: the least rating of the scale.
@@ -104,24 +126,14 @@ class Ratings:
       )
     return _asked(example, truth=rating)
 
-  def __call__(
-    self, targets: Targets, predictions: Sequence[str]
-  ) -> dict[str, float]:
-    """Measures one task, for SeqIO."""
-    inferences = {"prediction": predictions}
-    return _values(
-      self.measured(targets, inferences, _SEED).further, len(targets)
-    )
+  def _read(self, text: str) -> float | None:
+    rating = ratings.parse(text, self.low, self.high)
+    return None if np.isnan(rating) else rating
 
-  def measured(
-    self, targets: Targets, inferences: Inferences, seed: int
-  ) -> Measured:
-    """Measures one task; see `ratings.measure`."""
-    written = inferences["prediction"]
-    read = [ratings.parse(text, self.low, self.high) for text in written]
-    kept = [None if np.isnan(rating) else rating for rating in read]
-    answers = _answers(targets, written, kept)
-    return Measured(ratings.measure(read, answers.truths, seed), answers)
+  def _figures(
+    self, read: Sequence[float | None], truths: Sequence[float], seed: int
+  ) -> Estimates:
+    return ratings.measure(np.array(read, np.float64), truths, seed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,8 +185,8 @@ class ExpectedRatings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Attributes:
-  """Accuracy of each of a user's attributes.
+class Attributes(_Written):
+  """Accuracy of each of a user's attributes; see `user_attributes.accuracy`.
 
   Attributes:
     names: of the attributes.
@@ -199,44 +211,26 @@ class Attributes:
       )
     return _asked(example, truth=truth)
 
-  def __call__(
-    self, targets: Targets, predictions: Sequence[str]
-  ) -> dict[str, float]:
-    """Measures one task, for SeqIO."""
-    inferences = {"prediction": predictions}
-    return _values(
-      self.measured(targets, inferences, _SEED).further, len(targets)
-    )
+  def _read(self, text: str) -> dict[str, str]:
+    return user_attributes.parse(text, self.names)
 
-  def measured(
-    self, targets: Targets, inferences: Inferences, seed: int
-  ) -> Measured:
-    """Measures one task; see `user_attributes.accuracy`."""
-    written = inferences["prediction"]
-    read = [user_attributes.parse(text, self.names) for text in written]
-    answers = _answers(targets, written, read)
-    figures = user_attributes.accuracy(read, answers.truths, seed)
-    return Measured(
-      {f"accuracy of {name}": e for name, e in figures.items()}, answers
-    )
+  def _figures(
+    self,
+    read: Sequence[dict[str, str]],
+    truths: Sequence[dict[str, str]],
+    seed: int,
+  ) -> Estimates:
+    figures = user_attributes.accuracy(read, truths, seed)
+    return {f"accuracy of {name}": e for name, e in figures.items()}
 
 
 @dataclasses.dataclass(frozen=True)
-class Texts:
+class Texts(_Written):
   """BLEU and ROUGE of free texts against the target text."""
 
   def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
     """Returns what was asked: the target text."""
     return _asked(example, truth=output) if is_target else output
-
-  def __call__(
-    self, targets: Targets, predictions: Sequence[str]
-  ) -> dict[str, float]:
-    """Measures one task, for SeqIO."""
-    inferences = {"prediction": predictions}
-    return _values(
-      self.measured(targets, inferences, _SEED).further, len(targets)
-    )
 
   def measured(
     self, targets: Targets, inferences: Inferences, seed: int

@@ -10,14 +10,15 @@ are written by giving `ResultLogger` to the evaluator (SeqIO's or T5X's).
 import dataclasses
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import gin
 import numpy as np
 import seqio
 import tensorflow as tf
+from etils import epath
 
+from instructrec_jax import paths
 from instructrec_jax.data.names import PREFIX
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import (
@@ -234,7 +235,7 @@ def measured(ranking: procedures.Ranked, seed: int) -> answer_metrics.Measured:
 
 
 def write(
-  folder: Path,
+  folder: epath.Path,
   task: seqio.Task,
   found: answer_metrics.Measured,
   **description: Any,
@@ -267,9 +268,12 @@ def write(
   results.write(folder, result, found.predictions, found.answers)
 
 
-def result_folder(out: str | PathLike, task: str, step: int | None) -> Path:
+def result_folder(
+  out: str | PathLike, task: str, step: int | None
+) -> epath.Path:
   """Returns where a `ResultLogger` writes the results of a task."""
-  return Path(out, task, *([] if step is None else [str(step)]))
+  folder = paths.anywhere(out) / task
+  return folder if step is None else folder / str(step)
 
 
 def _texts(

@@ -7,9 +7,9 @@ the same requests show the same ones.
 import dataclasses
 import json
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
+from etils import epath
 
 from instructrec_jax.artifacts import atomic_write_text
 from instructrec_jax.errors import InputError
@@ -42,7 +42,7 @@ def chosen(instances: np.ndarray) -> np.ndarray:
   return ordered[np.linspace(0, len(ordered) - 1, count).astype(np.int64)]
 
 
-def write(folder: Path, texts: Iterable[Text]) -> None:
+def write(folder: epath.Path, texts: Iterable[Text]) -> None:
   """Writes a line for each text, in the order of their instances."""
   ordered = sorted(texts, key=lambda text: text.instance)
   lines = [
@@ -52,7 +52,7 @@ def write(folder: Path, texts: Iterable[Text]) -> None:
   atomic_write_text(folder / EXAMPLES_FILE, "".join(lines))
 
 
-def read(folder: Path) -> dict[int, Text]:
+def read(folder: epath.Path) -> dict[int, Text]:
   """Returns the texts by instance; none where no evaluation wrote any.
 
   Raises:

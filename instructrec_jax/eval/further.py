@@ -3,7 +3,8 @@
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from pathlib import Path
+
+from etils import epath
 
 from instructrec_jax.eval import results
 
@@ -37,7 +38,7 @@ class Further:
     ]
 
 
-def load(folders: Sequence[Path]) -> list[Further]:
+def load(folders: Sequence[epath.Path]) -> list[Further]:
   """Reads what result folders have of such figures.
 
   Args:
@@ -49,7 +50,7 @@ def load(folders: Sequence[Path]) -> list[Further]:
   read = [(folder, results.read_result(folder)) for folder in folders]
   read = [(folder, result) for folder, result in read if result.further]
 
-  def posed(one: tuple[Path, results.Result]) -> tuple:
+  def posed(one: tuple[epath.Path, results.Result]) -> tuple:
     result = one[1]
     return (
       result.dataset, result.split, result.requests, tuple(result.further)
@@ -62,7 +63,7 @@ def load(folders: Sequence[Path]) -> list[Further]:
 
 
 def _labelled(
-  read: Sequence[tuple[Path, results.Result]],
+  read: Sequence[tuple[epath.Path, results.Result]],
 ) -> dict[str, results.Result]:
   """Returns the results by their systems' names, made unique."""
   labelled = {}

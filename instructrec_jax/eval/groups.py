@@ -3,12 +3,14 @@
 import dataclasses
 import functools
 import itertools
+import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
+from etils import epath
 
+from instructrec_jax import paths
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import exposure, metrics, resampling, results
 from instructrec_jax.eval.background import Background
@@ -34,7 +36,7 @@ class System:
   """
 
   label: str
-  folder: Path
+  folder: epath.Path
   result: results.Result
   predictions: Predictions
 
@@ -177,16 +179,20 @@ class Group:
     }
 
   @property
+  def ranked(self) -> str:
+    """What a request ranks."""
+    of_catalogue = self.systems[0].predictions.of_catalogue
+    return "items" if of_catalogue else "candidates"
+
+  @property
   def heading(self) -> str:
     """What was measured, in a line."""
     first = self.first
-    predictions = self.systems[0].predictions
-    outcomes = predictions.outcomes
+    outcomes = self.systems[0].predictions.outcomes
     relevant = _span(outcomes.relevant)
-    ranked = "items" if predictions.of_catalogue else "candidates"
     return (
       f"{first.dataset}, {self.split}: {first.n:,} requests of "
-      f"{_span(outcomes.sizes)} {ranked}, "
+      f"{_span(outcomes.sizes)} {self.ranked}, "
       + ("one of them positive" if relevant == "1" else f"{relevant} relevant")
     )
 
@@ -222,10 +228,10 @@ class Group:
 
 
 def load(
-  folders: Sequence[str | Path],
+  folders: Sequence[str | os.PathLike],
   names: Sequence[str] | None = None,
   baseline: str | None = None,
-  data_dir: str | Path | None = None,
+  data_dir: str | os.PathLike | None = None,
 ) -> list[Group]:
   """Reads result folders in which items are ranked, and groups them.
 
@@ -244,13 +250,13 @@ def load(
     InputError: there is no folder, one cannot be read, its two files are not
       of one evaluation, or a name is unknown.
   """
-  paths = [
+  folders = [
     path
     for path in result_folders(folders)
     if (path / results.PREDICTIONS_FILE).exists()
     or not (path / results.ANSWERS_FILE).exists()
   ]
-  read = [_read(path, names) for path in paths]
+  read = [_read(path, names) for path in folders]
 
   def posed(system: System) -> tuple:
     result = system.result
@@ -274,24 +280,26 @@ def load(
   return groups
 
 
-def result_folders(folders: Sequence[str | Path]) -> list[Path]:
+def result_folders(folders: Sequence[str | os.PathLike]) -> list[epath.Path]:
   """Returns the result folders at or below some folders, each once.
 
   Raises:
     InputError: no folder was given.
   """
-  paths = list(
+  found = list(
     dict.fromkeys(path for folder in folders for path in _results_in(folder))
   )
-  if not paths:
+  if not found:
     raise InputError("nothing to report: no result folder was given")
-  return paths
+  return found
 
 
-def _results_in(folder: str | Path) -> list[Path]:
+def _results_in(folder: str | os.PathLike) -> list[epath.Path]:
   """Returns the result folders at or below `folder`, or else itself."""
-  found = sorted(Path(folder).rglob(results.METRICS_FILE))
-  return [path.parent for path in found] or [Path(folder)]
+  top = paths.anywhere(folder)
+  with paths.reading(top):
+    found = [at for at, _, files in top.walk() if results.METRICS_FILE in files]
+  return sorted(found, key=lambda at: at / results.METRICS_FILE) or [top]
 
 
 def _comparable(systems: list[System]) -> list[list[System]]:
@@ -368,7 +376,7 @@ def _span(numbers: np.ndarray) -> str:
   return f"{low}" if low == high else f"{low} to {high}"
 
 
-def _read(folder: Path, names: Sequence[str] | None) -> System:
+def _read(folder: epath.Path, names: Sequence[str] | None) -> System:
   result = results.read_result(folder)
   predictions = results.read_predictions(folder)
   claimed = {name: e.value for name, e in result.metrics.items()}
@@ -391,7 +399,9 @@ def _read(folder: Path, names: Sequence[str] | None) -> System:
 
 
 def _group(
-  systems: list[System], baseline: str | None, data_dir: str | Path | None
+  systems: list[System],
+  baseline: str | None,
+  data_dir: str | os.PathLike | None,
 ) -> Group:
   systems = _labelled(systems)
   chance = systems[0].result.chance

@@ -1,11 +1,12 @@
 """The command `report`: results read, put side by side, and written."""
 
 import json
+import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
+from instructrec_jax import paths
 from instructrec_jax.artifacts import atomic_write_text
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import further as further_lib
@@ -22,13 +23,13 @@ _PAGE = ".html"
 
 
 def report(
-  result_folders: Sequence[str | Path],
-  out: Sequence[str | Path] = (),
-  data_dir: str | Path | None = None,
-  training_log: str | Path | None = None,
+  result_folders: Sequence[str | os.PathLike],
+  out: Sequence[str | os.PathLike] = (),
+  data_dir: str | os.PathLike | None = None,
+  training_log: str | os.PathLike | None = None,
   metrics: Sequence[str] | None = None,
   baseline: str | None = None,
-  trec_dir: str | Path | None = None,
+  trec_dir: str | os.PathLike | None = None,
 ) -> str:
   """Compares results.
 
@@ -51,13 +52,14 @@ def report(
   Raises:
     InputError: a folder or file cannot be used; the message says which.
   """
-  for path in map(Path, out):
+  out = [paths.anywhere(path) for path in out]
+  for path in out:
     if path.suffix not in (_PAGE, *_WRITERS):
       raise unknown(f"kind of file: {path}:", path.suffix, (_PAGE, *_WRITERS))
-  losses = None if training_log is None else read_losses(Path(training_log))
+  losses = None if training_log is None else read_losses(training_log)
   groups = groups_lib.load(result_folders, metrics, baseline, data_dir)
   further = further_lib.load(groups_lib.result_folders(result_folders))
-  for path in map(Path, out):
+  for path in out:
     if path.suffix == _PAGE:
       # Only the page needs drawing and templates.
       from instructrec_jax.eval import page
@@ -76,7 +78,7 @@ def report(
   return tables.text(groups, further)
 
 
-def read_losses(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_losses(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
   """Reads the training losses of a metrics.jsonl.
 
   A run that was resumed may have written a step twice: the later line holds.
@@ -90,6 +92,7 @@ def read_losses(path: Path) -> tuple[np.ndarray, np.ndarray]:
   Raises:
     InputError: it is absent, a line is no JSON object, or none has a loss.
   """
+  path = paths.anywhere(path)
   losses = {}
   try:
     lines = path.read_text(encoding="utf-8").splitlines()

@@ -9,12 +9,14 @@ all requests together.
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from etils import epath
 
+from instructrec_jax import paths
 from instructrec_jax.artifacts import atomic_write_text
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import chance, metrics, resampling
@@ -102,7 +104,7 @@ class Result:
 
 
 def write(
-  folder: Path,
+  folder: str | os.PathLike,
   result: Result,
   predictions: Predictions | None,
   answers: Answers | None = None,
@@ -124,7 +126,7 @@ def write(
     predictions: a line each; None where nothing was ranked.
     answers: a line each; None where no text was written.
   """
-  folder.mkdir(parents=True, exist_ok=True)
+  folder = paths.anywhere(folder)
   for name, rows in (
     (PREDICTIONS_FILE, predictions and _rows(predictions)),
     (ANSWERS_FILE, answers and answers.rows()),
@@ -143,13 +145,13 @@ def write(
   atomic_write_text(folder / METRICS_FILE, text + "\n")
 
 
-def read_result(folder: Path) -> Result:
+def read_result(folder: str | os.PathLike) -> Result:
   """Reads a folder's metrics.json.
 
   Raises:
     InputError: it is absent, no JSON, or has other fields than a result.
   """
-  path = folder / METRICS_FILE
+  path = paths.anywhere(folder) / METRICS_FILE
   row = _loads(_read(path), str(path))
   fields = {field.name for field in dataclasses.fields(Result)}
   # Results of before there were such fields lack them.
@@ -171,14 +173,14 @@ def read_result(folder: Path) -> Result:
   return Result(**row)
 
 
-def read_predictions(folder: Path) -> Predictions:
+def read_predictions(folder: str | os.PathLike) -> Predictions:
   """Reads a folder's predictions.jsonl.
 
   Raises:
     InputError: it is absent, a line is not what `write` wrote, or its rank is
       not what its scores give.
   """
-  path = folder / PREDICTIONS_FILE
+  path = paths.anywhere(folder) / PREDICTIONS_FILE
   rows = [
     _loads(line, f"{path}, line {number}")
     for number, line in enumerate(_read(path).splitlines(), start=1)
@@ -280,7 +282,7 @@ def _words(scores: Sequence[float]) -> list[float | str]:
   return [s if np.isfinite(s) else str(s) for s in scores]
 
 
-def _read(path: Path) -> str:
+def _read(path: epath.Path) -> str:
   try:
     return path.read_text(encoding="utf-8")
   except FileNotFoundError:

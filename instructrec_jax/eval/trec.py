@@ -5,11 +5,12 @@ counted from the end, as ties are already decided, against us: trec_eval and
 others would decide them by the names of documents.
 """
 
+import os
 import re
-from pathlib import Path
 
 import numpy as np
 
+from instructrec_jax import paths
 from instructrec_jax.artifacts import atomic_write_text
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import exposure
@@ -72,7 +73,7 @@ def run(predictions: Predictions, tag: str) -> str:
 
 
 def write(
-  folder: str | Path, name: str, systems: dict[str, Predictions]
+  folder: str | os.PathLike, name: str, systems: dict[str, Predictions]
 ) -> None:
   """Writes <name>.qrels, and <name>.<system>.run for each system.
 
@@ -87,7 +88,7 @@ def write(
   tags = [re.sub(r"[^\w.@=-]+", "_", label) for label in systems]
   if len(set(tags)) < len(tags):
     raise InputError(f"systems' names are alike as file names: {tags}")
-  folder = Path(folder)
+  folder = paths.anywhere(folder)
   first = next(iter(systems.values()))
   atomic_write_text(folder / f"{name}.qrels", qrels(first))
   for tag, predictions in zip(tags, systems.values(), strict=True):

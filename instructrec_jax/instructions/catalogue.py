@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from instructrec_jax.data import names
-from instructrec_jax.data.records import CATALOGUE, TRAIN_ITEMS
+from instructrec_jax.data.records import CATALOGUE, TRAIN_ITEMS, read_table
 from instructrec_jax.errors import InputError
 
 
@@ -95,5 +95,4 @@ class Catalogue:
         f"{self._dataset!r}. Build them anew with `instructrec build "
         f"{self._dataset} --overwrite`."
       )
-    with path.open("rb") as file:
-      return pl.read_parquet(file)
+    return read_table(path)

@@ -16,10 +16,10 @@ from instructrec_jax.model import blocks, sharding
 
 # Bytes of logits that are computed at a time: on a CPU as many as stay in its
 # cache, on each of other devices as many as keep it busy.
-_CPU_LOGITS = 2**22
+_CPU_LOGITS = 2**20
 _DEVICE_LOGITS = 2**27
 # Of the vocabulary: fewer columns make a slow matrix product.
-_FEWEST_COLUMNS = 512
+_FEWEST_COLUMNS = 1024
 
 
 @jax.custom_vjp

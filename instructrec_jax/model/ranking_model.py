@@ -85,9 +85,11 @@ class RankingModel:
         token at each position.
       catalogue: titles that `predict_batch` chooses from, see
         `instructrec_jax.title_trie`; None for any text.
-      length_power: what the number of a candidate's tokens is raised to, and
-        its log-likelihood divided by, for its score: 0 for the log-likelihood,
-        1 for its mean over the tokens.
+      length_power: what the number of a candidate's tokens, in proportion to
+        the mean of its request, is raised to, and its log-likelihood divided
+        by, for its score: 0 for the log-likelihood, 1 to rank by its mean over
+        the tokens. Where all have one length, as yes and no have, nothing
+        changes.
 
     Raises:
       InputError: if the factor is an unknown name, or there is no beam.
@@ -214,8 +216,8 @@ class RankingModel:
 
     Returns:
       float32 [B, C], log-likelihoods in nats, summed over the candidate's
-      tokens with EOS, and divided by their number to the power of
-      `length_power`; -inf for an absent candidate.
+      tokens with EOS, and divided as `length_power` says; -inf for an absent
+      candidate.
     """
     rows = batch.get("candidate_rows")
     if rows is None:
@@ -235,7 +237,10 @@ class RankingModel:
       length_BxC = candidate_rows.sums(
         rows, jnp.ones_like(first_BxC), jnp.ones_like(rest_BxRxS)
       )
-      scores_BxC /= jnp.maximum(length_BxC, 1) ** self._length_power
+      there_Bx_ = jnp.sum(rows.first > 0, axis=1, keepdims=True)
+      mean_Bx_ = jnp.sum(length_BxC, axis=1, keepdims=True) / there_Bx_
+      share_BxC = jnp.where(rows.first > 0, length_BxC / mean_Bx_, 1)
+      scores_BxC /= share_BxC**self._length_power
     return jnp.where(rows.first > 0, scores_BxC, -jnp.inf)
 
   def predict_batch(

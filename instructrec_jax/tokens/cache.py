@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from instructrec_jax import artifacts
+from instructrec_jax import artifacts, paths
 from instructrec_jax.errors import InputError
 from instructrec_jax.tokens.order import Part
 
@@ -108,7 +108,8 @@ class TokenCache:
     Raises:
       InputError: if there is none, or a file of it is not whole.
     """
-    self.folder = Path(folder)
+    # Its files are mapped into memory.
+    self.folder = paths.local(folder, "copy the cache to one first")
     self.manifest = artifacts.read_manifest(self.folder, STAGE)
     self.fingerprint: str = self.manifest["fingerprint"]
     counts, options = self.manifest["counts"], self.manifest["options"]

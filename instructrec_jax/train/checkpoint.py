@@ -7,7 +7,8 @@ A checkpoint is the folder <model_dir>/checkpoints/<step> with three items:
              processes or each; not there if the checkpoint was converted from
              another runner's
 Orbax writes it under a temporary name and renames it when complete, so a folder
-with a number for a name is whole.
+with a number for a name is whole. A bucket cannot rename: there, it is whole
+once it has a file commit_success.txt.
 """
 
 import dataclasses
@@ -21,6 +22,7 @@ import orbax.checkpoint as ocp
 from absl import logging
 from etils import epath
 
+from instructrec_jax import paths
 from instructrec_jax.errors import InputError
 from instructrec_jax.train.step import TrainState
 from instructrec_jax.weights import formats, native, orbax_item, shapes
@@ -60,14 +62,18 @@ class Checkpoints:
     Args:
       model_dir: the run's folder, made if it is absent.
       keep: how many of the newest checkpoints to keep, or None for all.
+
+    Raises:
+      InputError: it is in a bucket that cannot be used.
     """
-    self._folder = epath.Path(model_dir).resolve() / native.CHECKPOINTS
-    self._manager = ocp.CheckpointManager(
-      self._folder,
-      options=ocp.CheckpointManagerOptions(
-        max_to_keep=keep, cleanup_tmp_directories=True
-      ),
-    )
+    self._folder = paths.absolute(model_dir) / native.CHECKPOINTS
+    with paths.reading(self._folder):
+      self._manager = ocp.CheckpointManager(
+        self._folder,
+        options=ocp.CheckpointManagerOptions(
+          max_to_keep=keep, cleanup_tmp_directories=True
+        ),
+      )
 
   def __enter__(self) -> "Checkpoints":
     return self

@@ -144,8 +144,10 @@ def train(
         log.pending = step, metrics
         last = step == train_steps or stop.asked(step)
         if last or step % checkpoint_period == 0:
-          # First see that this step is sound: no checkpoint holds a NaN.
+          # First see that this step is sound: no checkpoint holds a NaN. And
+          # a run that takes up here has the figures of all before.
           log.handle_pending()
+          writer.flush()
           checkpoints.save(unstack(state), batches)
         if last:
           break

@@ -7,6 +7,7 @@ from typing import Any
 
 from etils import epath
 
+from instructrec_jax import paths
 from instructrec_jax.errors import InputError
 from instructrec_jax.weights import adafactor, hf, native, shapes, t5x, tensor
 
@@ -38,7 +39,8 @@ class Format:
 FORMATS = {
   "native": Format(
     "<model_dir>/checkpoints/<step> with a folder 'params' in it, or a "
-    "<model_dir> with one",
+    "<model_dir> with one (in a bucket with commit_success.txt too, or its "
+    "saving was cut short)",
     native.steps,
     native.params,
     native.load,
@@ -111,8 +113,13 @@ def find(path: str | os.PathLike[str], step: int | None = None) -> Checkpoint:
   Raises:
     InputError: if there is none, or none of this step.
   """
-  folder = epath.Path(path)
-  found = _found(folder)
+  folder = paths.absolute(path)
+  with paths.reading(folder):
+    found = [
+      Checkpoint(name, child, step)
+      for name, format_ in FORMATS.items()
+      for step, child in format_.steps(folder).items()
+    ]
   if not found:
     expected = "; or ".join(f.folder for f in FORMATS.values())
     raise InputError(f"no checkpoint at {folder}: expected {expected}")
@@ -130,22 +137,3 @@ def find(path: str | os.PathLike[str], step: int | None = None) -> Checkpoint:
       f"{', '.join(str(c.folder) for c in at_step)}"
     )
   return at_step[0]
-
-
-def _found(folder: epath.Path) -> list[Checkpoint]:
-  try:
-    if "://" not in os.fspath(folder):
-      folder = folder.resolve()
-    return [
-      Checkpoint(name, child, step)
-      for name, format_ in FORMATS.items()
-      for step, child in format_.steps(folder).items()
-    ]
-  except Exception as error:
-    if "://" not in os.fspath(folder):
-      raise
-    # Each library for remote files has errors of its own.
-    raise InputError(
-      f"cannot read {folder}: {error}; a bucket needs a network, and "
-      f"credentials unless it is public (gcloud auth application-default login)"
-    ) from error

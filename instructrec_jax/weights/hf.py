@@ -8,7 +8,7 @@ from typing import Any
 
 from etils import epath
 
-from instructrec_jax import artifacts
+from instructrec_jax import artifacts, paths
 from instructrec_jax.errors import InputError
 from instructrec_jax.model import network
 from instructrec_jax.weights import (
@@ -80,8 +80,7 @@ def params(folder: epath.Path) -> dict[str, tensor.Tensor]:
     InputError: if it is not local, of another architecture, or a file or a
       weight is missing, too much, or of another shape.
   """
-  if "://" in str(folder):
-    raise InputError(f"{folder} is not a local folder: copy it to one first")
+  paths.local(folder, "copy it to one first")
   config = _config(folder)
   expected = shapes.parameters_of(config)
   found = _tensors(folder)

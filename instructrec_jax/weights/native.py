@@ -4,7 +4,6 @@
 written without a run.
 """
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ def steps(folder: epath.Path) -> dict[int | None, epath.Path]:
   return {
     int(child.name): child
     for child in (run.iterdir() if run.is_dir() else ())
-    if child.name.isdigit()
+    if child.name.isdigit() and orbax_item.is_whole(child)
   }
 
 
@@ -95,8 +94,17 @@ def write(
   if rest is not None:
     for item in (OPTIMIZER, DATA):
       if (rest / item).is_dir():
-        shutil.copytree(rest / item, folder / item)
+        _copy(rest / item, folder / item)
   return where
+
+
+def _copy(source: epath.Path, target: Path) -> None:
+  """Copies a folder, which may be one of a bucket."""
+  for at, _, files in source.walk():
+    into = target / at.relative_to(source)
+    into.mkdir(parents=True, exist_ok=True)
+    for name in files:
+      (at / name).copy(into / name)
 
 
 def _no_state(folder: epath.Path) -> InputError:

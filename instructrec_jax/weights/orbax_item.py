@@ -19,6 +19,11 @@ _METADATA_FILE = "_METADATA"
 _CHUNK_BYTES = 64 * 2**20
 
 
+def is_whole(folder: epath.Path) -> bool:
+  """Returns whether a checkpoint was saved to its end."""
+  return ocp.utils.is_checkpoint_finalized(folder)
+
+
 def metadata(item: epath.Path) -> Any:
   """Returns the tree of an item, with shape and dtype for leaves."""
   return ocp.StandardCheckpointHandler().metadata(item).tree

@@ -154,7 +154,7 @@ def test_several_relevant_of_a_catalogue(tmp_path):
   table = report.report([tmp_path], [tmp_path / "r.html"], baseline="theirs")
   assert "60 requests of 1000 items, 2 relevant" in table
   assert "PRECISION@5" in table
-  assert "among up to 1,000 candidates" in (tmp_path / "r.html").read_text()
+  assert "among up to 1,000 items" in (tmp_path / "r.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_tpu_is_made_installed_and_used_and_then_used_again(world):
     assert (checkout / "instructrec_jax" / "cli.py").exists()
     assert not (checkout / ".git").exists()
     assert (worker / "set up").exists()
-    assert ".[tpu]" in (worker / "python3").read_text()
+    assert ".[tpu,gcs]" in (worker / "python3").read_text()
     log = (worker / "instructrec-run" / "log").read_text()
     assert log.splitlines() == [str(checkout), *launch_world.JOB]
   log = (world / "logs" / "pod-1.log").read_text()

@@ -191,6 +191,43 @@ def test_t5x_evaluates_as_we_do(workplace, small_data, by_t5x):
     np.testing.assert_allclose(one.scores, other.scores, rtol=1e-4)
 
 
+@pytest.mark.parametrize("exclude_history", [True, False])
+def test_t5x_ranks_the_catalogue_as_we_do(
+  workplace, small_data, by_t5x, exclude_history
+):
+  out = f"catalogue_{exclude_history}"
+  _t5x(
+    "eval",
+    "evaluate_catalogue",
+    workplace,
+    small_data,
+    MODEL_DIR="by_t5x",
+    EVAL_OUTPUT_DIR=out,
+    EVAL_BATCH_SIZE=16,
+    NUM_BEAMS=6,
+    EXCLUDE_HISTORY=exclude_history,
+  )
+  [ours] = runs.evaluate(
+    str(by_t5x),
+    [str(workplace / "experiment.gin")],
+    [*_LAYERS, "NUM_BEAMS = 6"],
+    tfds_data_dir=str(small_data / "records"),
+    out=workplace / f"{out}_by_us",
+    split="test",
+    batch_size=16,
+    rank="catalogue",
+    exclude_history=exclude_history,
+  )
+  theirs = workplace / out / "inference_eval/catalogue" / _TASKS[1] / "20"
+  one, other = map(results.read_result, (ours, theirs))
+  assert (one.n, one.requests) == (other.n, other.requests)
+  assert one.metrics == other.metrics
+  assert one.metrics["hr@5"].value > 0
+  one, other = map(results.read_predictions, (ours, theirs))
+  np.testing.assert_array_equal(one.candidates, other.candidates)
+  np.testing.assert_allclose(one.scores, other.scores, rtol=1e-4)
+
+
 @pytest.mark.parametrize("mode", ["score", "predict"])
 def test_t5x_infers(workplace, small_data, by_t5x, mode):
   _t5x(

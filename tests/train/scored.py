@@ -1,8 +1,8 @@
-"""Requests to score, also a program for several processes to score them.
+"""Requests to answer, also a program for several processes to answer them.
 
   python tests/train/scored.py CHECKPOINT OUT COUNT [PORT INDEX]
 
-writes the scores that process INDEX has in the end to OUT.
+writes the scores and the items that process INDEX has in the end to OUT.
 """
 
 import contextlib
@@ -16,11 +16,12 @@ import jax
 import numpy as np
 
 from instructrec_jax import buckets, scoring
-from instructrec_jax.model import ranking_model
+from instructrec_jax.model import ranking_model, trie
 from instructrec_jax.train import checkpoint, distributed, step
 from tests.train import toy
 
-MODEL = ranking_model.RankingModel(toy.CONFIG)
+MODEL = ranking_model.RankingModel(toy.CONFIG, num_beams=3)
+ITEMS = 20
 TOTAL, MOST, LONGEST = 43, 5, 12
 
 
@@ -46,6 +47,24 @@ def requests():
   return {"encoder_input_tokens": inputs, "candidate_tokens": candidates}
 
 
+def catalogue():
+  """Returns titles of four or five tokens, the first two in common."""
+  rng = np.random.default_rng(1)
+  tokens = [
+    [5, 6, *rng.integers(2, 64, 1 + n % 2), 8 + n] for n in range(ITEMS)
+  ]
+  return trie.from_titles(tokens, list, 64)
+
+
+def excluded():
+  """Returns requests, and up to five items that each must not get."""
+  rng = np.random.default_rng(2)
+  return {
+    "encoder_input_tokens": requests()["encoder_input_tokens"],
+    "excluded_items": rng.integers(-1, ITEMS, (TOTAL, 5)).astype(np.int32),
+  }
+
+
 def write_checkpoint(folder):
   """Writes random parameters, and returns where."""
   made = MODEL, toy.adafactor()
@@ -60,7 +79,7 @@ def write_checkpoint(folder):
 
 
 def run(path, out, count):
-  """Returns the scores of each of so many processes, which score together."""
+  """Returns what each of so many processes has, which answer together."""
   out.mkdir()
   with contextlib.closing(socket.socket()) as listener:
     listener.bind(("localhost", 0))
@@ -71,7 +90,7 @@ def run(path, out, count):
   }
   started = [
     subprocess.Popen(
-      [sys.executable, __file__, path, out / f"{index}.npy", str(count),
+      [sys.executable, __file__, path, out / f"{index}.npz", str(count),
        str(port), str(index)],
       env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )
@@ -83,7 +102,7 @@ def run(path, out, count):
     for process in started:
       process.kill()
   assert [p.returncode for p in started] == [0] * count, outputs
-  return [np.load(out / f"{index}.npy") for index in range(count)]
+  return [dict(np.load(out / f"{index}.npz")) for index in range(count)]
 
 
 def main(path, out, count, port, index):
@@ -91,7 +110,8 @@ def main(path, out, count, port, index):
   cluster = (f"localhost:{port}", int(count), int(index))
   with distributed.processes(*(cluster if int(count) > 1 else ())):
     scorer = scoring.Scorer(MODEL, path, batch_size=4)
-    np.save(out, scorer.score(requests()))
+    found = scorer.recommend(excluded(), catalogue())
+    np.savez(out, **found._asdict(), likelihoods=scorer.score(requests()))
 
 
 if __name__ == "__main__":

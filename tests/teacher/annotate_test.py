@@ -163,6 +163,16 @@ def test_what_is_target_free_does_not_change_with_the_target(shop_dir, data):
   assert asked[0] == asked[1]
 
 
+def test_a_preference_is_held_against_its_history_and_not_the_target(shop):
+  chosen = instances.choose(*_tables(shop), 0, None, None)
+  texts = chosen.frame.select(INSTANCE, text=pl.lit("I like it"))
+  histories = pl.concat(chosen.preference_requests())["title"]
+  held = chosen.beside("preference", texts)["titles"]
+  assert held.to_list() == histories.to_list()
+  held = chosen.beside("vague_intention", texts)["titles"]
+  assert held.explode().to_list() == chosen.target_items["title"].to_list()
+
+
 def test_fields_say_whether_they_look_at_the_target():
   free = {n for n, c in schema.ANNOTATIONS.items() if not c.looks_at_target}
   assert free == {"user", "position", "preference"}

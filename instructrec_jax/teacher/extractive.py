@@ -56,7 +56,7 @@ class Extractive:
       yield (
         write(batch, drawn)
         .with_columns(pl.when(none).then(pl.lit(nothing)).alias(FAULT))
-        .select(schema(kind))
+        .select(*schema(kind))
       )
 
   def counts(self) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ _BATCH = 20_000
 _ROOT_SHARE = 0.9
 # Scraped labels contain pieces of pages, and sentences of the seller.
 _LABEL = r"^[^<>{}|]{2,40}$"
+_NO_LABEL = r"(?i)^by \w+$"
 _LABEL_WORDS = 5
 
 
@@ -257,8 +258,10 @@ def _labels(categories: pl.Series) -> pl.Series:
   depend on what anybody's target is.
   """
   label = pl.element().str.strip_chars()
-  fits = label.str.contains(_LABEL) & (
-    label.str.count_matches(r"\S+") <= _LABEL_WORDS
+  fits = (
+    label.str.contains(_LABEL)
+    & ~label.str.contains(_NO_LABEL)
+    & (label.str.count_matches(r"\S+") <= _LABEL_WORDS)
   )
   clean = categories.list.eval(label.filter(fits).unique(maintain_order=True))
   first = clean.list.get(0, null_on_oob=True)

@@ -57,7 +57,8 @@ _OCCASIONS = (
   (r"\bretire(?:ment|d|s)?\b", "a retirement", "a retirement"),
   (r"\bhouse-?\s?warming\b", "a house-warming", "a house-warming"),
   (
-    r"\b(?:thank[- ]?yous?|to thank|teacher appreciation)\b",
+    r"\b(?:(?:as an?|little|small|nice|say|saying|for an?) thank[- ]?you|"
+    r"thank[- ]?you (?:gift|present|card|note)|to thank|teacher appreciation)",
     "a thank-you",
     "a thank-you",
   ),
@@ -68,7 +69,9 @@ _OCCASIONS = (
   ),
 )
 # "Anniversary edition" is no occasion.
-_NO_OCCASION = r"\banniversary (?:edition|collection|release|version|box|set)\b"
+_NO_OCCASION = (
+  r"\banniversary (?:edition|collection|release|version|box|set|issue)\b"
+)
 # "Gift card" names a thing, and says nothing of what it was bought for.
 _GIFT_THING = (
   r"(?i)\bgift[- ]?(?:cards?|certificates?|codes?|box(?:es)?|bags?|wrap\w*|"
@@ -143,12 +146,20 @@ _PURPOSES = (
     "something so that I can {}",
   ),
   (
-    r"\b(?:works?|worked|compatible|fits?|goes) (?:"
+    r"\b(?:works?|worked|compatible) (?:"
     + _WELL
     + r" )?(?:with|on|in) ((?:my|our)\s"
     + _CLAUSE
     + ")",
     "something that works with {}",
+  ),
+  (
+    r"\b(?:fits?|goes) (?:"
+    + _WELL
+    + r" )?((?:with|on|in|into) (?:my|our)\s"
+    + _CLAUSE
+    + ")",
+    "something that fits {}",
   ),
   (
     r"\b(?:perfect|great|good|ideal|nice|fun|excellent|wonderful|best|handy|"
@@ -180,13 +191,14 @@ _DANGLING = (
   r"(?i)\b(?:it|its|this|these|those|them|they|he|she|him|his|her|hers|their|"
   r"there|here|you|your|what|same|such|price|money|cost|me|us|him|amazon|"
   r"seller|review|stars?|refund|item|product|purchase|everyone else|others?)\b"
-  r"|n't\b|\[|\d{4,}|^(?:one|more|new|now|sure|use|long)$|^that\b"
+  r"|n't\b|\[|\d{4,}|^(?:one|more|new|now|sure|use|long)$|^(?:that|having|being)\b"
 )
 _NEGATED = (
   r"(?i)\b(?:not|no|never|hardly|without|lacks?|lacking|wish|disappoint\w*|"
   r"waste|return(?:ed|ing)?|poor|bad|broken|broke|stopped|worst|however|"
   r"supposed|would have|should have|could have|unless|instead)\b|n't\b"
 )
+_FROM_NEGATION = r"(?i)\b(?:(?:not|never|no|without|cancel\w*)\b|\w+n't\b).*$"
 _MOST_WORDS = 9
 _SENTENCE_END = r"[.!?]+(?:\s+|$)|\s[-\u2013\u2014]+\s|;\s"
 
@@ -231,6 +243,10 @@ _PHRASINGS = {
     "I need a present for somebody.",
     "I want something that makes a good gift.",
     "I would like to give somebody a present.",
+    "I want to make somebody a present.",
+    "I am on the lookout for a gift.",
+    "Is there something that makes a nice present?",
+    "I have a present to give and need an idea.",
   ),
   ("occasion",): (
     "I am looking for something for {event}.",
@@ -320,8 +336,11 @@ def _facts(requests: pl.DataFrame) -> pl.DataFrame:
 
 
 def _recipient(sentence: pl.Expr) -> pl.Expr:
+  # Whom it is not for is no recipient.
+  sentence = sentence.str.replace(_FROM_NEGATION, "")
   found = pl.coalesce(sentence.str.extract(p, 1) for p in _RECIPIENTS)
-  return found.str.to_lowercase().str.replace_all(r"\s+", " ")
+  found = found.str.to_lowercase().str.replace_all(r"\s+", " ")
+  return found.str.replace("^the ", "my ")
 
 
 def _occasion(sentence: pl.Expr) -> pl.Expr:

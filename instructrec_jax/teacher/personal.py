@@ -58,9 +58,8 @@ def count(texts: pl.Series) -> dict[str, int]:
   for kind, (pattern, instead) in PATTERNS.items():
     found[kind] = text.str.count_matches(pattern).sum()
     text = text.str.replace_all(pattern, instead)
-  return {
-    kind: int(n or 0) for kind, n in frame.select(**found).row(0, True).items()
-  }
+  counts = frame.select(**found).row(0, named=True)
+  return {kind: int(n or 0) for kind, n in counts.items()}
 
 
 def present(text: pl.Expr) -> pl.Expr:

@@ -9,29 +9,53 @@ depend on the target.
 import numpy as np
 import polars as pl
 
-from instructrec_jax.teacher import wording
+from instructrec_jax.teacher import validate, wording
 from instructrec_jax.teacher.protocol import INSTANCE
 
 # A label such as "Games" says little without the one above it.
 _GENERIC = (
   "games|game|accessories|consoles|controllers|hardware|software|toys|parts|"
-  "other|general|more|downloads|digital games|cards|books|music|movies|kits|"
-  "sets|bundles|magazines|supplies"
+  "other|general|more|downloads|digital games|cards|kits|sets|bundles|supplies"
+)
+# Nor does one of people, which takes a "for" between the two.
+_PEOPLE = (
+  "wom[ae]n|m[ae]n|boys?|girls?|kids|child(?:ren)?|teens?|tweens|bab(?:y|ies)|"
+  "adults?|seniors?|infants?|toddlers?|ages? .*"
 )
 # A label that is a step more special outweighs that much of the votes.
 _DEPTH = 0.1
 # A shared fact is of a third of the history, and of two items at least.
 _SHARE = 0.3
+_MOST = 0.5
 _NEWEST = 3
 _SHORT = 6
 _NOT_A_BRAND = r"(?i)^(unknown|various( artists)?|n/?a|none|generic|-|\s*)$"
+_COMPANY = r"(?i),?\s+(?:inc|llc|ltd|corp|corporation|gmbh|limited)\.?$"
+# What follows the last dash of a title is often its platform, format or kind.
+_ENDING = r"\s[-\u2013\u2014]\s([A-Za-z][^-\u2013\u2014:()\[\]]{1,29})$"
+_NO_ENDING = r"(?i)\b(edition|pack|bundle|volume|vol|disc|part|set|count)\b"
+# Platforms, wherever a title has them: they are kinds of things, no series.
+_PLATFORM = (
+  r"(?i)\b(?:PlayStation(?: (?:[2-5]|VR|Vita))?|PSP|Xbox(?: (?:360|One|Series "
+  r"[XS]))?|(?:Nintendo )?(?:3?DS|Switch|Wii(?: U)?|GameCube|64)|"
+  r"Super Nintendo|Game ?Boy(?: (?:Advance|Color))?|Dreamcast|"
+  r"Sega (?:Genesis|Saturn))\b"
+)
 # What a series is not called, and must not end with.
 _NO_SERIES = (
   "a|an|the|of|and|or|for|to|in|on|at|with|from|by|my|new|all|best|great|super|"
   "big|little|world|star|black|ultimate|complete|official|nintendo|"
-  "playstation|xbox|sony|microsoft|wii|pc|ps2|ps3|ps4|usb|gift|card"
+  "playstation|xbox|sony|microsoft|wii|pc|ps2|ps3|ps4|usb|gift|card|wireless|"
+  "wired|controller"
 )
 _PREFIX_WORDS = 4
+# Words of titles that say how a thing is sold, and not what it is about.
+_NO_TOPIC = (
+  "edition|volume|pack|this|that|your|cards?|gifts?|magazines?|subscriptions?|"
+  "issues?|delivery|e-mail|email|print|print-at-home|configuration|asin|designs?|"
+  "free|series|collection|version|size|inch|color|colour|downloads?|online|"
+  "codes?|digital|instant"
+)
 
 _MAIN = {
   ("label", "second", "brand"): (
@@ -43,23 +67,23 @@ _MAIN = {
   ("label", "brand"): (
     "I keep coming back to {label}, and I trust {brand}",
     "My interest is in {label}, most of all from {brand}",
-    "{label} is where I look first, and {brand} is a name I return to",
-    "I care for {label} and like what {brand} makes",
+    "I look at {label} first, and {brand} is a name I return to",
+    "I care for {label} and like what comes from {brand}",
   ),
   ("label", "second"): (
     "I keep coming back to {label}, and to {second} as well",
     "My taste runs to {label} and {second}",
-    "{label} is where I look first, and {second} comes next",
+    "I look at {label} first, and {second} comes next",
     "What I enjoy is {label}, with an interest in {second}",
   ),
   ("label",): (
     "I keep coming back to {label}",
     "My interest is in {label}",
-    "{label} is where I look first",
+    "I look at {label} first",
     "What I enjoy most is {label}",
   ),
   ("brand",): (
-    "I like what {brand} makes and tend to stay with it",
+    "I like what comes from {brand} and tend to stay with it",
     "{brand} is a name I trust and return to",
     "When I choose, I look for {brand}",
     "I have come to rely on {brand}",
@@ -73,13 +97,13 @@ _MAIN = {
   ("topic",): (
     "I often pick things that have to do with {topic}",
     "Anything about {topic} catches my eye",
-    "{topic} is a subject I return to",
+    "I return to {topic} again and again",
     "I am drawn to whatever has {topic} in its name",
   ),
   ("latest",): (
     "I have just begun, with {latest}",
     "So far I have shown an interest in {latest}",
-    "{latest} is what I have started with",
+    "I have made a start with {latest}",
     "I have recently taken an interest in {latest}",
   ),
 }
@@ -93,17 +117,22 @@ _FURTHER = {
   "lately": (
     "Lately I have turned to {lately}",
     "My latest choices lean towards {lately}",
-    "In recent times {lately} has caught my interest",
+    "In recent times I have taken to {lately}",
   ),
   "liked": (
     "I was happiest with {liked}",
     "My best experiences were with {liked}",
-    "{liked} has pleased me most",
+    "Nothing has pleased me more than {liked}",
   ),
   "disliked": (
     "I was less happy with {disliked}",
-    "{disliked} has let me down",
+    "I have been let down by {disliked}",
     "I have not had much luck with {disliked}",
+  ),
+  "topic_too": (
+    "I often pick those that have to do with {topic_too}",
+    "I am drawn to those with {topic_too} in the name",
+    "I tend to choose those with {topic_too} in the name",
   ),
   "price": (
     "I usually spend about {price} on one",
@@ -139,7 +168,7 @@ def write(requests: pl.DataFrame, drawn: np.ndarray) -> pl.DataFrame:
     parts.append(pl.when(fits).then(wording.fill(phrasings, digits, SLOTS)))
     number = number + fits.cast(pl.Int32)
   joined = pl.concat_str(
-    [wording.sentence(part) for part in parts],
+    [wording.sentence(part).str.strip_suffix(".") for part in parts],
     separator=". ",
     ignore_nulls=True,
   )
@@ -161,28 +190,47 @@ def _facts(requests: pl.DataFrame) -> pl.DataFrame:
     .explode(*columns, "age")
     .with_row_index("row")
   )
-  facts = requests.select(INSTANCE)
-  found = [_series(rows)]
-  if "categories" in columns:
-    found.append(_of_labels(rows))
+  if "categories" not in columns:
+    rows = rows.with_columns(categories=pl.concat_list(_kind(pl.col("title"))))
+  found = [_series(rows), _of_labels(rows)]
   if "brand" in columns:
     found.append(_brand(rows))
   if "price" in columns:
     found.append(_price(rows))
+  facts = requests.select(INSTANCE)
   for frame in found:
     facts = facts.join(frame, INSTANCE, "left", maintain_order="left")
-  known = pl.coalesce(
-    *(c for c in ("label", "brand", "series") if c in facts.columns)
-  )
-  # Words of titles are the last resort.
-  bare = rows.join(facts.filter(known.is_null()), INSTANCE, "semi")
-  facts = facts.join(_topic(bare), INSTANCE, "left", maintain_order="left")
-  absent = [slot for slot in SLOTS if slot not in facts.columns]
-  facts = facts.with_columns(
-    pl.lit(None, pl.String).alias(slot) for slot in absent
+  facts = _with_all(facts)
+  # Words of titles come in where little else is shared.
+  little = facts.filter(pl.col("second").is_null() & pl.col("series").is_null())
+  facts = facts.drop("topic").join(
+    _topic(rows, little), INSTANCE, "left", maintain_order="left"
   )
   named = pl.coalesce("label", "brand").is_not_null()
-  return facts.with_columns(series_too=pl.when(named).then("series"))
+  return facts.with_columns(
+    series_too=pl.when(named).then("series"),
+    topic_too=pl.when(named).then("topic"),
+  )
+
+
+def _kind(title: pl.Expr) -> pl.Expr:
+  """Returns what a title says of what it is, where nothing else says it."""
+  title = title.str.replace_all(
+    r"(?i)\bPS ?([2-5])\b", "PlayStation $1"
+  ).str.replace_all("(?i)playstation", "PlayStation")
+  ending = title.str.extract(_ENDING, 1).str.strip_chars()
+  return pl.coalesce(
+    title.str.extract(f"({_PLATFORM})", 1),
+    pl.when(~ending.str.contains(_NO_ENDING)).then(ending),
+  )
+
+
+def _with_all(facts: pl.DataFrame) -> pl.DataFrame:
+  return facts.with_columns(
+    pl.lit(None, pl.String).alias(slot)
+    for slot in SLOTS
+    if slot not in facts.columns
+  )
 
 
 def _votes(rows: pl.DataFrame, by: str, *more: pl.Expr) -> pl.DataFrame:
@@ -225,12 +273,15 @@ def _of_labels(rows: pl.DataFrame) -> pl.DataFrame:
   )  # fmt: skip
   generic = pl.col("label").str.contains(f"(?i)^({_GENERIC})$")
   above = pl.col("label").shift(1)
-  nested = above.str.to_lowercase().str.ends_with(
-    pl.col("label").str.to_lowercase()
+  people = pl.col("label").str.contains(f"(?i)^({_PEOPLE})$")
+  alone = (pl.col("depth") == 0) | above.str.to_lowercase().str.contains(
+    pl.col("label").str.to_lowercase(), literal=True
   )
   labels = labels.with_columns(
-    label=pl.when(generic & (pl.col("depth") > 0) & ~nested)
+    label=pl.when(~alone & generic)
     .then(pl.format("{} {}", above, "label"))
+    .when(~alone & people)
+    .then(pl.format("{} for {}", above, "label"))
     .otherwise("label")
   )
   votes = _votes(
@@ -253,7 +304,9 @@ def _of_labels(rows: pl.DataFrame) -> pl.DataFrame:
     .join(latest, INSTANCE, "left")
     .join(best, INSTANCE, "left")
   )
-  others = _beside(votes, best, "label")
+  # Where nothing is shared, the latest is named.
+  named = facts.select(INSTANCE, label=pl.coalesce("label", "latest"))
+  others = _beside(votes, named, "label")
   second = _top(others.filter(_enough()), "label", score)
   facts = facts.join(second.rename({"label": "second"}), INSTANCE, "left")
   others = _beside(others, second, "label")
@@ -316,6 +369,7 @@ def _brand(rows: pl.DataFrame) -> pl.DataFrame:
     .str.replace_all(r"\s+", " ")
     .str.strip_chars()
     .str.replace(r"(?i)^(by|visit the) ", "")
+    .str.replace(_COMPANY, "")
   )
   fits = ~name.str.contains(_NOT_A_BRAND) & (name.str.len_chars() <= 30)
   brands = rows.with_columns(brand=pl.when(fits).then(name))
@@ -333,47 +387,58 @@ def _series(rows: pl.DataFrame) -> pl.DataFrame:
     if count == 1:
       # One word alone is too often no name, unless a number or a colon says so.
       prefix = pl.col("title").str.extract(
-        r"^([A-Z][\w'&.-]{3,}?)(?::| \d| [IVX]+\b| - )"
+        r"^([A-Z][\w'&.-]{3,}?)(?::| \d| [IVX]+\b)"
       )
     candidates.append(
       titles.select(
         INSTANCE, "row", "length", "age",
         series=prefix.str.strip_chars(" :,;-\u2013\u2014"),
         words=count,
-        whole=words.list.len() <= count,
+        whole=validate.plain(prefix) == validate.plain(
+          validate.without_subtitle(pl.col("title"))
+        ),
       )
     )  # fmt: skip
   named = pl.concat(candidates).filter(
-    pl.col("series").str.contains(r"[A-Za-z]{3}")
+    pl.col("series")
+    .str.replace_all(rf"{_PLATFORM}|(?i)\b(?:{_NO_SERIES})\b", "")
+    .str.contains(r"[A-Za-z]{3}")
     & ~pl.col("series").str.contains(rf"(?i)(^|[\s-])({_NO_SERIES})$")
-    & ~pl.col("series").str.contains(r"[(\[][^)\]]*$")
+    & ~pl.col("series").str.contains(r"[(\[][^)\]]*$|\s[-\u2013\u2014]\s")
   )
   votes = _votes(named, "series", pl.col("words").max(), pl.col("whole").any())
   # A series that is one title of its own would be named by its title.
-  votes = votes.filter(
-    _enough(0.2) & ((pl.col("words") == 1) | ~pl.col("whole"))
-  )
+  votes = votes.filter(_enough(0.2) & ~pl.col("whole"))
   score = pl.col("votes") * 10 + pl.col("words")
-  return _top(votes, "series", score)
+  return _top(votes, "series", score).with_columns(
+    pl.col("series").str.replace("(?i)^the ", "")
+  )
 
 
-def _topic(rows: pl.DataFrame) -> pl.DataFrame:
-  """Returns `topic`: the word that most titles share."""
+def _topic(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+  """Returns `topic`: a word of most titles that no other fact has."""
   word = r"[A-Za-z][A-Za-z'-]{3,}"
+  said = pl.concat_str(
+    (pl.col(c).str.to_lowercase() for c in ("label", "brand")),
+    separator=" ",
+    ignore_nulls=True,
+  )
   words = (
-    rows.with_columns(
-      topic=pl.col("title").str.to_lowercase().str.extract_all(word)
-    )
+    rows.join(facts.select(INSTANCE, said=said), INSTANCE)
+    .with_columns(topic=pl.col("title").str.extract_all(word))
     .explode("topic")
     .drop_nulls("topic")
     .filter(
       ~pl.col("topic").str.contains(
-        rf"^({_NO_SERIES}|edition|volume|pack|this|that|your|{_GENERIC})$"
+        rf"(?i)^(?:{_NO_SERIES}|{_NO_TOPIC}|{_GENERIC})$"
+      )
+      & ~pl.col("said").str.contains(
+        pl.col("topic").str.to_lowercase().str.strip_suffix("s"), literal=True
       )
     )
   )
   return _top(
-    _votes(words, "topic").filter(_enough()), "topic", pl.col("votes")
+    _votes(words, "topic").filter(_enough(_MOST)), "topic", pl.col("votes")
   )
 
 

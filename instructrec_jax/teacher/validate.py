@@ -24,8 +24,8 @@ _LENGTHS = {
   "vague_intention_2": (3, 50),
   "specific_intention": (1, 40),
 }
-# Letters of the Latin alphabet among what is no blank.
-_LETTERS = 0.7
+# Of the Latin alphabet among letters, and of letters among what is no blank.
+_LATIN, _LETTERS = 0.9, 0.5
 _COMMON_WORDS = (
   "i|a|an|the|my|me|to|for|of|and|in|on|with|is|that|it|as|or|at|from|am|"
   "something|what|have|like|want|need"
@@ -98,6 +98,11 @@ def plain(text: pl.Expr, keep_case: bool = False) -> pl.Expr:
   return pl.format(" {} ", words)
 
 
+def without_subtitle(title: pl.Expr) -> pl.Expr:
+  """Returns titles without what follows a dash or stands in brackets."""
+  return title.str.replace(_SUBTITLE, "")
+
+
 def _by(expr: Callable[[str], pl.Expr]) -> Callable[..., pl.Series]:
   return lambda texts, field: texts.select(expr(field)).to_series()
 
@@ -113,9 +118,11 @@ def _too(short: bool) -> Callable[..., pl.Series]:
 
 def _other_language(field: str) -> pl.Expr:
   text = pl.col("text")
-  letters = text.str.count_matches("[A-Za-z]")
-  all_of_it = text.str.count_matches(r"\S")
-  foreign = letters < _LETTERS * all_of_it
+  latin = text.str.count_matches(r"\p{Latin}")
+  letters = text.str.count_matches(r"\p{L}")
+  foreign = (latin < _LATIN * letters) | (
+    letters < _LETTERS * text.str.count_matches(r"\S")
+  )
   if field not in SENTENCES:
     return foreign
   return foreign | ~text.str.contains(rf"(?i)\b(?:{_COMMON_WORDS})\b")
@@ -130,9 +137,8 @@ def named(texts: pl.DataFrame, field: str = "") -> pl.Series:
   """
   del field
   pairs = _pairs(texts)
-  main = pl.col("title").str.replace(_SUBTITLE, "")
   found = pl.lit(False)
-  for title in (pl.col("title"), main):
+  for title in (pl.col("title"), without_subtitle(pl.col("title"))):
     words, as_written = plain(title), plain(title, keep_case=True)
     found = found | (
       pl.when(words.str.contains(_MANY_WORDS))
@@ -214,10 +220,10 @@ VALIDATORS = (
   ),
   Validator("too short", _too(short=True)),
   Validator("too long", _too(short=False)),
-  Validator("another language", _by(_other_language)),
   Validator(
     "personal data", _by(lambda field: personal.present(pl.col("text")))
   ),
+  Validator("another language", _by(_other_language)),
   Validator("names the item", named, needs="titles"),
   Validator("nearly names the item", _nearly_named, needs="titles"),
   Validator("copied from the review", _copied, needs="review"),

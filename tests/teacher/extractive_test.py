@@ -16,10 +16,15 @@ def _preference(drawn=0, **lists):
   return preferences.write(frame, [drawn])["preference"][0]
 
 
-def _intention(review, drawn=0):
-  frame = pl.DataFrame({INSTANCE: [0], "review": [review]})
-  [row] = intentions.write(frame, [drawn]).rows()
-  return row[1:]
+def _intentions(review, count):
+  """Returns both wordings of a review, as `count` numbers draw them."""
+  frame = pl.DataFrame({INSTANCE: range(count), "review": [review] * count})
+  return [row[1:] for row in intentions.write(frame, range(count)).rows()]
+
+
+def _intention(review):
+  [texts] = _intentions(review, 1)
+  return texts
 
 
 def test_labels_and_brands_that_a_history_shares_are_named():
@@ -34,6 +39,13 @@ def test_labels_and_brands_that_a_history_shares_are_named():
   assert "One" not in text
 
 
+def test_a_brand_is_named_without_its_form_of_company():
+  for brand, expected in (("Leaf Media, Inc.", "Leaf Media"), ("A & Co",) * 2):
+    text = _preference(title=["One", "Two"], brand=[brand] * 2)
+    assert "Inc" not in text
+    assert expected in text
+
+
 def test_a_general_label_is_named_with_the_one_above_it():
   text = _preference(
     title=["A", "B"], categories=[["PlayStation 4", "Games"]] * 2
@@ -41,12 +53,31 @@ def test_a_general_label_is_named_with_the_one_above_it():
   assert "PlayStation 4 Games" in text
 
 
+def test_a_label_of_people_is_named_with_what_is_for_them():
+  text = _preference(
+    title=["A", "B"], categories=[["Fashion & Style", "Women"]] * 2
+  )
+  assert "Fashion & Style for Women" in text
+
+
+def test_titles_say_what_they_are_where_nothing_else_does():
+  titles = ["Chess - Xbox 360", "Xbox 360 Cable", "Go (Xbox 360)"]
+  text = _preference(title=titles)
+  assert "Xbox 360" in text
+  assert "series" not in text
+  titles = ["Kind of Blue - Vinyl", "Blue Train - Vinyl"]
+  assert "Vinyl" in _preference(title=titles)
+
+
 def test_a_series_is_the_longest_shared_beginning():
   titles = ["Call of Duty: Ghosts", "Call of Duty 4", "Chess"]
   assert "the Call of Duty series" in _preference(title=titles)
   # One that is a title itself is not named.
-  titles = ["Green Valley", "Green Valley Nights", "Chess"]
-  assert "series" not in (_preference(title=titles) or "")
+  for titles in (
+    ["Green Valley", "Green Valley Nights", "Chess"],
+    ["Green Valley - Limited Edition", "Green Valley Nights", "Chess"],
+  ):
+    assert "series" not in (_preference(title=titles) or "")
 
 
 def test_recent_low_and_usual_prices_are_told():
@@ -82,16 +113,19 @@ def test_nothing_shared_is_nothing_said():
      ["works with my old laptop"]),
     ("It is very easy to use.", ["easy to use"]),
     ("Great graphics, so-so sound", ["with good graphics"]),
-    ("MADE A NICE GIFT", ["gift"]),
   ],
 )  # fmt: skip
 def test_what_a_review_states_is_said_again(review, expected):
-  for drawn in range(4):
-    first, second = _intention(review, drawn)
+  for first, second in _intentions(review, 4):
     assert first != second
     for part in expected:
-      assert part in first or part == "gift"
-      assert part in second or part == "gift"
+      assert part in first
+      assert part in second
+
+
+def test_a_present_for_nobody_in_particular():
+  for text in _intention("MADE A NICE GIFT"):
+    assert "gift" in text or "present" in text
 
 
 @pytest.mark.parametrize(
@@ -99,6 +133,8 @@ def test_what_a_review_states_is_said_again(review, expected):
   [
     "Five stars.",
     "Not good for kids at all.",
+    "I would never give it to my son.",
+    "Thank you for the quick delivery!",
     "The gift card arrived on time.",
     "I could not get it to work with this.",
     "Write to [e-mail] for my brother",
@@ -115,5 +151,5 @@ def test_sentences_do_not_run_together():
 
 
 def test_wordings_vary_with_what_is_drawn():
-  texts = {_intention("A gift for my son.", drawn)[0] for drawn in range(50)}
+  texts = {first for first, _ in _intentions("A gift for my son.", 50)}
   assert len(texts) >= 4

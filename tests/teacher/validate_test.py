@@ -79,6 +79,13 @@ def test_a_second_wording_is_another_one():
   assert _reason(text, field, first="A thing for my son.") is None
 
 
+def test_labels_may_have_numbers():
+  [reason] = validate.check(
+    pl.DataFrame({"text": ["Xbox 360, Games"]}), "specific_intention"
+  )["reason"]
+  assert reason is None
+
+
 def test_labels_are_no_sentences():
   assert _reason("Tea", "specific_intention") is None
   assert _reason("Tea, Cups", "specific_intention", ["Tea Cups"]) == (

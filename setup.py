@@ -36,7 +36,8 @@ setuptools.setup(
     "numpy",
     "optax>=0.2.8",
     "orbax-checkpoint>=0.12",
-    "polars>=1.20",
+    "polars>=1.34",  # Since then its JSON reader refuses what is not JSON.
+    "pyarrow",
     "rouge-score",
     "sacrebleu",
     "sentencepiece",

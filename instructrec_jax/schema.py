@@ -1,6 +1,7 @@
 """Tables and records: their columns, types and units, each declared once."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -94,6 +95,12 @@ RECORD = {
   "rating": Feature("of the target", dtype="float32", optional=True),
   "timestamp": Feature("of the target, in seconds", optional=True),
 }
+
+
+def absent(columns: Iterable[str], table: str) -> list[str]:
+  """Returns which columns of `table` a source has nothing for."""
+  there = set(columns)
+  return [name for name in TABLES[table] if name not in there]
 
 
 def conform(df: pl.DataFrame, table: str) -> pl.DataFrame:

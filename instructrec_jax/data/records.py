@@ -97,7 +97,7 @@ def build(
   source = artifacts.read_manifest(tables, "normalize")
 
   def write(folder: Path) -> dict[str, Any]:
-    interactions = pl.read_parquet(tables / "interactions.parquet")
+    interactions = _interactions(tables / "interactions.parquet")
     items = pl.read_parquet(tables / "items.parquet")
     catalogue = _catalogue(interactions, items)
     catalogue.write_parquet(folder / CATALOGUE)
@@ -247,6 +247,15 @@ def _rows_in_order(
   offsets = np.concatenate([[0], np.cumsum(lengths)])
   within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
   return values[np.repeat(starts, lengths) + within], offsets
+
+
+def _interactions(path: Path) -> pl.DataFrame:
+  """Reads what records hold: reviews, which are long, are not of it."""
+  rows = pl.scan_parquet(path)
+  names = rows.collect_schema().names()
+  return rows.select(
+    name for name in names if name == "item" or name in schema.RECORD
+  ).collect()
 
 
 def _catalogue(interactions: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:

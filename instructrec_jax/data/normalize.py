@@ -283,20 +283,30 @@ def _distinct(
 ) -> np.ndarray:
   """Returns those of `rows` that are the first of their (user, item)."""
   pair = user[rows].astype(np.uint64) * np.uint64(item.max() + 1) + item[rows]
-  order = _by_time(raw, rows, pair)
-  again = np.flatnonzero(np.diff(pair[order]) == 0)
+  # Only the few that are not alone are put in order.
+  pairs = np.sort(pair)
+  repeated = np.unique(pairs[1:][pairs[1:] == pairs[:-1]])
+  del pairs
+  several = np.flatnonzero(_is_in(pair, repeated))
+  order = several[_by_time(raw, rows[several], pair[several])]
+  later = order[1:][pair[order[1:]] == pair[order[:-1]]]
   keep = np.ones(rows.size, bool)
-  keep[order[again + 1]] = False
+  keep[later] = False
   exact = 0
   told = raw.drop(LINE, strict=False)
   if len(told.columns) > 2:
-    several = ~keep
-    several[order[again]] = True
     alike = told[rows[several]]
     exact = alike.height - alike.n_unique()
   tally.drop("interactions", "exact repeat", exact)
-  tally.drop("interactions", "repeated (user, item)", again.size - exact)
+  tally.drop("interactions", "repeated (user, item)", later.size - exact)
   return rows[keep]
+
+
+def _is_in(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
+  if not ascending.size:
+    return np.zeros(values.size, bool)
+  place = np.searchsorted(ascending, values)
+  return ascending[np.minimum(place, ascending.size - 1)] == values
 
 
 def _in_order(
@@ -330,16 +340,15 @@ def _k_core(user: np.ndarray, item: np.ndarray, k: int) -> np.ndarray:
   Returns:
     [rows] bool.
   """
-  rows = np.arange(user.size)
+  keep = np.ones(user.size, bool)
+  rows = np.flatnonzero(keep)
   while True:
-    users, items = np.bincount(user[rows]), np.bincount(item[rows])
-    stays = (users[user[rows]] >= k) & (items[item[rows]] >= k)
+    stays = (np.bincount(user) >= k)[user]
+    stays &= (np.bincount(item) >= k)[item]
     if stays.all():
-      break
-    rows = rows[stays]
-  keep = np.zeros(user.size, bool)
-  keep[rows] = True
-  return keep
+      return keep
+    keep[rows[~stays]] = False
+    rows, user, item = rows[stays], user[stays], item[stays]
 
 
 def _nothing_left(

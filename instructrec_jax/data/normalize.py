@@ -17,7 +17,7 @@ from instructrec_jax.errors import InputError
 
 # Amazon's 2018 titles are now and then a piece of the page around them.
 _BROKEN_TITLE = r"<[A-Za-z/!]|getTime"  # A regular expression.
-_TITLE = pl.col("title").is_not_null()
+_PART = 1 << 20
 
 
 def normalize(
@@ -267,6 +267,14 @@ def _coded(
 
 def _look_up(ids: pl.Series, among: pl.Series) -> pl.Series:
   """Returns where each of `ids` is `among` others; null where nowhere."""
+  if ids.dtype == pl.Categorical:
+    # They are codes already; a join would take their memory once more.
+    ids, among = ids.to_physical(), among.to_physical()
+    none = among.len()
+    place = np.full(max(ids.max(), among.max()) + 1, none, np.uint32)
+    place[among.to_numpy()] = np.arange(none)
+    found = pl.DataFrame({"place": place[ids.to_numpy()]})
+    return found.select(pl.when(pl.col("place") < none).then("place"))["place"]
   places = pl.DataFrame({"id": among}).with_row_index("place")
   found = pl.DataFrame({"id": ids}).join(
     places, on="id", how="left", maintain_order="left"
@@ -282,7 +290,9 @@ def _distinct(
   tally: _Tally,
 ) -> np.ndarray:
   """Returns those of `rows` that are the first of their (user, item)."""
-  pair = user[rows].astype(np.uint64) * np.uint64(item.max() + 1) + item[rows]
+  pair = user[rows].astype(np.uint64)
+  pair *= np.uint64(item.max() + 1)
+  pair += item[rows]
   # Only the few that are not alone are put in order.
   pairs = np.sort(pair)
   repeated = np.unique(pairs[1:][pairs[1:] == pairs[:-1]])
@@ -305,8 +315,15 @@ def _distinct(
 def _is_in(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
   if not ascending.size:
     return np.zeros(values.size, bool)
-  place = np.searchsorted(ascending, values)
-  return ascending[np.minimum(place, ascending.size - 1)] == values
+  found = np.empty(values.size, bool)
+  # In parts, for their places take as much memory as they.
+  for start in range(0, values.size, _PART):
+    part = values[start : start + _PART]
+    place = np.searchsorted(ascending, part)
+    found[start : start + _PART] = (
+      ascending[np.minimum(place, ascending.size - 1)] == part
+    )
+  return found
 
 
 def _in_order(
@@ -341,14 +358,23 @@ def _k_core(user: np.ndarray, item: np.ndarray, k: int) -> np.ndarray:
     [rows] bool.
   """
   keep = np.ones(user.size, bool)
-  rows = np.flatnonzero(keep)
+  rows = np.arange(user.size, dtype=np.uint32)
   while True:
-    stays = (np.bincount(user) >= k)[user]
-    stays &= (np.bincount(item) >= k)[item]
+    stays = (_counts(user) >= k)[user]
+    stays &= (_counts(item) >= k)[item]
     if stays.all():
       return keep
     keep[rows[~stays]] = False
     rows, user, item = rows[stays], user[stays], item[stays]
+
+
+def _counts(codes: np.ndarray) -> np.ndarray:
+  """Counts in parts, for `bincount` makes a copy of twice the size."""
+  counts = np.zeros(codes.max(initial=0) + 1, np.int64)
+  for start in range(0, codes.size, 16 * _PART):
+    part = codes[start : start + 16 * _PART]
+    counts += np.bincount(part, minlength=counts.size)
+  return counts
 
 
 def _nothing_left(
@@ -369,12 +395,12 @@ def _nothing_left(
 
 
 def _different(codes: np.ndarray) -> int:
-  return np.count_nonzero(np.bincount(codes))
+  return np.count_nonzero(_counts(codes))
 
 
 def _dense(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns codes without holes, and the old code of each new one."""
-  there = np.bincount(codes) > 0
+  there = _counts(codes) > 0
   return (np.cumsum(there) - 1)[codes], np.flatnonzero(there)
 
 

@@ -37,7 +37,8 @@ setuptools.setup(
     "numpy",
     "optax>=0.2.8",
     "orbax-checkpoint>=0.12",
-    "polars>=1.20",
+    "polars>=1.34",  # Since then its JSON reader refuses what is not JSON.
+    "pyarrow",
     "rapidfuzz>=3.8",
     "rouge-score",
     "sacrebleu",

@@ -92,6 +92,8 @@ def _sources() -> None:
     print(f"  files     {', '.join(files)}")
     print(f"  homepage  {source.homepage}")
     print(f"  licence   {source.licence}")
+    if source.categories:
+      print(f"  any of    {', '.join(sorted(source.categories))}")
     for option, meaning in source.options.items():
       print(f"  --{option}  {meaning}")
 

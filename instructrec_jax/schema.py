@@ -1,6 +1,7 @@
 """Tables and records: their columns, types and units, each declared once."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -152,6 +153,12 @@ RECORD = {
     if column.dtype == pl.String
   },
 }
+
+
+def absent(columns: Iterable[str], table: str) -> list[str]:
+  """Returns which columns of `table` a source has nothing for."""
+  there = set(columns)
+  return [name for name in TABLES[table] if name not in there]
 
 
 def conform(df: pl.DataFrame, table: str) -> pl.DataFrame:

@@ -1,7 +1,9 @@
 """SeqIO tasks and mixtures, registered when this module is imported.
 
 For each dataset of the SOURCES table there are the tasks
-`instructrec_<dataset>_<family>` and the mixture `instructrec_<dataset>`.
+`instructrec_<dataset>_<family>` and the mixture `instructrec_<dataset>`; those
+that lie in a folder of records, such as a category of Amazon Reviews, come with
+`register_found`.
 Registering reads nothing: the records (`instructrec build`) and the vocabulary
 are looked up when a task is first used.
 
@@ -19,6 +21,6 @@ from instructrec_jax.tasks.registration import register, register_found
 __all__ = ["register", "register_found"]
 
 for _dataset in sorted(
-  {source.dataset for source in SOURCES.values() if source.dataset}
+  {s.dataset for s in SOURCES.values() if s.dataset and not s.categories}
 ):
   register(_dataset)

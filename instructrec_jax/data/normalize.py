@@ -1,7 +1,7 @@
 """Raw tables into clean ones: titles, repeats, k-core, order, dense codes."""
 
 import collections
-import html
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,13 @@ import polars as pl
 from instructrec_jax import artifacts, schema
 from instructrec_jax.data import sources
 from instructrec_jax.data.names import check_dataset, tables_dir
+from instructrec_jax.data.sources import markup
+from instructrec_jax.data.spool import LINE
 from instructrec_jax.errors import InputError
 
 # Amazon's 2018 titles are now and then a piece of the page around them.
 _BROKEN_TITLE = r"<[A-Za-z/!]|getTime"  # A regular expression.
-_TITLE = pl.col("title").is_not_null()
+_PART = 1 << 20
 
 
 def normalize(
@@ -57,9 +59,25 @@ def normalize(
   files, read = sources.locate(source, Path(raw_dir), options)
 
   def write(folder: Path) -> dict[str, Any]:
-    tables, counts = clean(read(), k_core)
+    scratch = folder / "scratch"
+    raw = read(scratch=scratch) if row.spools else read()
+    spooled = raw.spooled
+    tables, counts = clean(raw, k_core)
+    # Else what is dropped would stay in memory.
+    del raw
     for name, df in tables.items():
-      df.write_parquet(folder / f"{name}.parquet")
+      path = folder / f"{name}.parquet"
+      if name in spooled:
+        spooled[name].write(df, name, path)
+      else:
+        df.write_parquet(path)
+    shutil.rmtree(scratch, ignore_errors=True)
+    counts["absent"] = {
+      name: schema.absent(
+        pl.read_parquet_schema(folder / f"{name}.parquet"), name
+      )
+      for name in tables
+    }
     return counts
 
   return artifacts.run_stage(
@@ -88,25 +106,29 @@ def clean(
     k_core: see `normalize`.
 
   Returns:
-    The tables of schema.TABLES, and counts: for each table (and the source's
-    user_attributes) `read`, `kept` and `dropped` by reason, and `first_bad`,
-    where unreadable rows begin.
+    The tables of schema.TABLES, with LINE where more columns are spooled; and
+    counts: for each table (and the source's user_attributes) `read`, `kept`
+    and `dropped` by reason, and `noted` where something is to be said of rows
+    read; and `first_bad`, where unreadable rows begin.
   """
   tally = _Tally(raw)
   items = _clean_items(raw.items, tally)
-  interactions, user_ids = _coded(raw.interactions, items, tally)
-  interactions = _distinct(interactions, tally)
-  user, item = (interactions[name].to_numpy() for name in ("user", "item"))
-  keep = _k_core(user, item, k_core)
+  user, item, rows, user_ids = _coded(raw.interactions, items, tally)
+  rows = _distinct(raw.interactions, user, item, rows, tally)
+  keep = _k_core(user[rows], item[rows], k_core)
   if not keep.any():
-    raise _nothing_left(user, item, k_core, tally)
+    raise _nothing_left(user[rows], item[rows], k_core, tally)
   tally.drop("interactions", f"{k_core}-core", (~keep).sum())
 
-  user_codes, users = _dense(user[keep])
-  item_codes, items_kept = _dense(item[keep])
-  users_before, items_before = _dense(user)[1].size, _dense(item)[1].size
-  titled = items["title"].count()
-  tally.drop("items", "without usable interaction", titled - items_before)
+  users_before, items_before = _different(user[rows]), _different(item[rows])
+  rows = _in_order(raw.interactions, user, rows[keep])
+  user_codes, users = _dense(user[rows])
+  item_codes, items_kept = _dense(item[rows])
+  tally.drop(
+    "items",
+    "without usable interaction",
+    items["title"].count() - items_before,
+  )
   tally.drop("items", f"{k_core}-core", items_before - items_kept.size)
   tally.drop(
     "users", "without usable interaction", user_ids.len() - users_before
@@ -114,19 +136,23 @@ def clean(
   tally.drop("users", f"{k_core}-core", users_before - users.size)
 
   tables = {
-    "interactions": interactions.filter(keep).with_columns(
+    "interactions": raw.interactions[rows].with_columns(
       user=user_codes, item=item_codes
     ),
     "items": items[items_kept]
-    .drop("code")
     .with_columns(pl.col("item_id").cast(pl.String))
     .with_row_index("item"),
     "users": _user_table(user_ids.gather(users), raw.users, tally),
   }
-  tables = {name: schema.conform(df, name) for name, df in tables.items()}
+  tables = {name: _conform(df, name) for name, df in tables.items()}
   for name, df in tables.items():
     tally.keep(name, df.height)
   return tables, tally.counts()
+
+
+def _conform(df: pl.DataFrame, name: str) -> pl.DataFrame:
+  line = df.select(pl.col(f"^{LINE}$"))
+  return schema.conform(df.drop(line.columns), name).hstack(line)
 
 
 class _Tally:
@@ -137,6 +163,7 @@ class _Tally:
     self._kept = collections.Counter()
     self._dropped = collections.defaultdict(dict)
     self._first = {}
+    self._noted = raw.noted
     for table, bad in raw.bad.items():
       for b in bad:
         self.read(table, b.rows)
@@ -160,6 +187,7 @@ class _Tally:
         "read": read,
         "dropped": self._dropped[name],
         "kept": self._kept[name],
+        **({"noted": self._noted[name]} if self._noted.get(name) else {}),
       }
       for name, read in self._read.items()
     } | {"first_bad": self._first}
@@ -173,14 +201,9 @@ class _Tally:
 
 
 def _clean_items(raw: pl.DataFrame, tally: _Tally) -> pl.DataFrame:
-  """Returns one row an id, `code` its number; unusable titles are null."""
+  """Returns one row an id; titles that cannot be used are null."""
   tally.read("items", raw.height)
-  # Unescaping twice over is for titles such as `&amp;amp;`, which exist.
-  titles = pl.Series(
-    "title",
-    [t and html.unescape(html.unescape(t)) for t in raw["title"].to_list()],
-    pl.String,
-  )
+  titles = markup.unescape(raw["title"])
   title = pl.col("title").str.replace_all(r"\s+", " ").str.strip_chars()
   items = raw.with_columns(titles).with_columns(title)
   broken = pl.col("title").str.contains(_BROKEN_TITLE)
@@ -207,67 +230,117 @@ def _clean_items(raw: pl.DataFrame, tally: _Tally) -> pl.DataFrame:
       f"none of the {best.height} items has a usable title ({tally}): is it "
       "the right column?"
     )
-  return (
-    best.with_columns(
-      pl.when(pl.col("fault").is_null()).then("title").alias("title")
-    )
-    .drop("fault")
-    .with_row_index("code")
-  )
+  return best.with_columns(
+    pl.when(pl.col("fault").is_null()).then("title").alias("title")
+  ).drop("fault")
 
 
 def _coded(
   raw: pl.DataFrame, items: pl.DataFrame, tally: _Tally
-) -> tuple[pl.DataFrame, pl.Series]:
-  """Replaces ids by codes, drops what has no usable item, sorts.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, pl.Series]:
+  """Turns ids into codes, and drops what has no usable item.
+
+  Rows are named by their numbers from here on, and copied once it is known
+  which of them stay: there may be tens of millions.
 
   Returns:
-    Interactions in chronological order within each user, ties in file order;
-    the user ids in the order of their first row, at their code.
+    The code of each row's user and of its item [rows of raw], 0 where there
+    is none; the rows that are usable; and the user ids in the order of their
+    first row, at their code.
   """
   users = raw["user"].unique(maintain_order=True)
   tally.read("interactions", raw.height)
   tally.read("users", users.len())
-  codes = pl.DataFrame({"user": users}).with_row_index("user_code")
-  titled = items.select(pl.col("item_id").alias("item"), "code", ok=_TITLE)
-  joined = raw.join(codes, on="user", how="left", maintain_order="left").join(
-    titled, on="item", how="left", maintain_order="left"
-  )
-  tally.drop("interactions", "item not listed", joined["code"].null_count())
-  tally.drop("interactions", "item without a title", (~joined["ok"]).sum())
-  joined = joined.filter(pl.col("ok")).drop("ok")
-  if joined.is_empty():
+  user = _look_up(raw["user"], users).to_numpy()
+  item = _look_up(raw["item"], items["item_id"])
+  titled = items["title"].is_not_null().gather(item)
+  tally.drop("interactions", "item not listed", item.null_count())
+  tally.drop("interactions", "item without a title", (~titled).sum())
+  rows = titled.fill_null(False).arg_true().to_numpy()
+  if not rows.size:
     raise InputError(
       f"no interaction has a listed item with a title ({tally}): item ids "
       f"such as {raw['item'][0]!r} here and {items['item_id'][0]!r} there"
     )
-  by = ["user"] + ["timestamp"] * ("timestamp" in raw.columns)
-  coded = joined.with_columns(
-    pl.col("user_code").alias("user"), pl.col("code").alias("item")
-  ).drop("user_code", "code")
-  return coded.sort(by, maintain_order=True), users
+  return user, item.fill_null(0).to_numpy(), rows, users
 
 
-def _distinct(df: pl.DataFrame, tally: _Tally) -> pl.DataFrame:
-  """Keeps the first of each (user, item)."""
-  user, item = (
-    df[name].to_numpy().astype(np.int64) for name in ("user", "item")
+def _look_up(ids: pl.Series, among: pl.Series) -> pl.Series:
+  """Returns where each of `ids` is `among` others; null where nowhere."""
+  if ids.dtype == pl.Categorical:
+    # They are codes already; a join would take their memory once more.
+    ids, among = ids.to_physical(), among.to_physical()
+    none = among.len()
+    place = np.full(max(ids.max(), among.max()) + 1, none, np.uint32)
+    place[among.to_numpy()] = np.arange(none)
+    found = pl.DataFrame({"place": place[ids.to_numpy()]})
+    return found.select(pl.when(pl.col("place") < none).then("place"))["place"]
+  places = pl.DataFrame({"id": among}).with_row_index("place")
+  found = pl.DataFrame({"id": ids}).join(
+    places, on="id", how="left", maintain_order="left"
   )
-  pair = user * (item.max() + 1) + item
-  # Stable, so that of equal pairs the first row comes first.
-  order = np.argsort(pair, kind="stable")
-  again = np.flatnonzero(np.diff(pair[order]) == 0)
-  keep = np.ones(df.height, bool)
-  keep[order[again + 1]] = False
+  return found["place"]
+
+
+def _distinct(
+  raw: pl.DataFrame,
+  user: np.ndarray,
+  item: np.ndarray,
+  rows: np.ndarray,
+  tally: _Tally,
+) -> np.ndarray:
+  """Returns those of `rows` that are the first of their (user, item)."""
+  pair = user[rows].astype(np.uint64)
+  pair *= np.uint64(item.max() + 1)
+  pair += item[rows]
+  # Only the few that are not alone are put in order.
+  pairs = np.sort(pair)
+  repeated = np.unique(pairs[1:][pairs[1:] == pairs[:-1]])
+  del pairs
+  several = np.flatnonzero(_is_in(pair, repeated))
+  order = several[_by_time(raw, rows[several], pair[several])]
+  later = order[1:][pair[order[1:]] == pair[order[:-1]]]
+  keep = np.ones(rows.size, bool)
+  keep[later] = False
   exact = 0
-  if len(df.columns) > 2:
-    several = ~keep
-    several[order[again]] = True
-    alike = df.filter(several)
+  told = raw.drop(LINE, strict=False)
+  if len(told.columns) > 2:
+    alike = told[rows[several]]
     exact = alike.height - alike.n_unique()
   tally.drop("interactions", "exact repeat", exact)
-  tally.drop("interactions", "repeated (user, item)", again.size - exact)
-  return df.filter(keep)
+  tally.drop("interactions", "repeated (user, item)", later.size - exact)
+  return rows[keep]
+
+
+def _is_in(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
+  if not ascending.size:
+    return np.zeros(values.size, bool)
+  found = np.empty(values.size, bool)
+  # In parts, for their places take as much memory as they.
+  for start in range(0, values.size, _PART):
+    part = values[start : start + _PART]
+    place = np.searchsorted(ascending, part)
+    found[start : start + _PART] = (
+      ascending[np.minimum(place, ascending.size - 1)] == part
+    )
+  return found
+
+
+def _in_order(
+  raw: pl.DataFrame, user: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+  """Sorts rows by user, then time, ties in file order."""
+  return rows[_by_time(raw, rows, user[rows])]
+
+
+def _by_time(
+  raw: pl.DataFrame, rows: np.ndarray, key: np.ndarray
+) -> np.ndarray:
+  """Returns the order by `key` [rows], then time, then as the rows come."""
+  keys = (key,)
+  if "timestamp" in raw.columns:
+    keys = (raw["timestamp"].to_numpy()[rows], key)
+  return np.lexsort(keys)
 
 
 def _k_core(user: np.ndarray, item: np.ndarray, k: int) -> np.ndarray:
@@ -284,16 +357,24 @@ def _k_core(user: np.ndarray, item: np.ndarray, k: int) -> np.ndarray:
   Returns:
     [rows] bool.
   """
-  rows = np.arange(user.size)
+  keep = np.ones(user.size, bool)
+  rows = np.arange(user.size, dtype=np.uint32)
   while True:
-    users, items = np.bincount(user[rows]), np.bincount(item[rows])
-    stays = (users[user[rows]] >= k) & (items[item[rows]] >= k)
+    stays = (_counts(user) >= k)[user]
+    stays &= (_counts(item) >= k)[item]
     if stays.all():
-      break
-    rows = rows[stays]
-  keep = np.zeros(user.size, bool)
-  keep[rows] = True
-  return keep
+      return keep
+    keep[rows[~stays]] = False
+    rows, user, item = rows[stays], user[stays], item[stays]
+
+
+def _counts(codes: np.ndarray) -> np.ndarray:
+  """Counts in parts, for `bincount` makes a copy of twice the size."""
+  counts = np.zeros(codes.max(initial=0) + 1, np.int64)
+  for start in range(0, codes.size, 16 * _PART):
+    part = codes[start : start + 16 * _PART]
+    counts += np.bincount(part, minlength=counts.size)
+  return counts
 
 
 def _nothing_left(
@@ -313,9 +394,13 @@ def _nothing_left(
   )
 
 
+def _different(codes: np.ndarray) -> int:
+  return np.count_nonzero(_counts(codes))
+
+
 def _dense(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns codes without holes, and the old code of each new one."""
-  there = np.bincount(codes) > 0
+  there = _counts(codes) > 0
   return (np.cumsum(there) - 1)[codes], np.flatnonzero(there)
 
 

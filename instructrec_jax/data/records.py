@@ -102,7 +102,7 @@ def build(
     texts = None
 
   def write(folder: Path) -> dict[str, Any]:
-    interactions = pl.read_parquet(tables / "interactions.parquet")
+    interactions = _interactions(tables / "interactions.parquet")
     if texts is not None:
       interactions = _annotated(
         interactions, pl.read_parquet(texts / "annotations.parquet")
@@ -286,6 +286,15 @@ def _annotated(
     .drop("position")
     .with_columns(pl.col(name).fill_null("") for name in written)
   )
+
+
+def _interactions(path: Path) -> pl.DataFrame:
+  """Reads what records hold: reviews, which are long, are not of it."""
+  rows = pl.scan_parquet(path)
+  names = rows.collect_schema().names()
+  return rows.select(
+    name for name in names if name == "item" or name in schema.RECORD
+  ).collect()
 
 
 def _catalogue(interactions: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:

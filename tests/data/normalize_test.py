@@ -1,7 +1,7 @@
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_files import read_tables, write_log, write_recbole
 
@@ -44,6 +44,7 @@ def _by_pandas(rows, k):
       return {user: list(group["item"]) for user, group in df.groupby("user")}
 
 
+@settings(deadline=None)
 @given(rows=_LOGS, k=st.integers(1, 4))
 def test_agrees_with_pandas_and_counts_every_row(rows, k):
   want = _by_pandas(rows, k)

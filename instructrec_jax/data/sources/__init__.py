@@ -2,12 +2,12 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from instructrec_jax import errors
-from instructrec_jax.data.sources import movielens, recbole, table
+from instructrec_jax.data.sources import amazon, movielens, recbole, table
 from instructrec_jax.data.sources.raw import Bad, Raw
 from instructrec_jax.errors import InputError
 
@@ -16,18 +16,23 @@ __all__ = ["SOURCES", "Bad", "Raw", "Source", "find", "locate"]
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-  """A dataset that can be read.
+  """A dataset that can be read, or a family of datasets.
 
   Attributes:
     dataset: its short name, which folders and tasks carry; None for a format,
       whose user names the dataset.
     reader: takes the files by role, and options, and returns raw tables.
-    files: name or glob pattern of each file, by role. `<role>_file` overrides
-      one; a role that ends in "?" need not be there.
+    files: name or glob pattern of each file, by role; " or " stands between
+      several. `<role>_file` overrides one; a role that ends in "?" need not be
+      there.
     homepage: where to get the files.
     licence: what may be done with them, in short.
     k_core: interactions that every user and item must have, by default.
     options: of the reader, with what they say.
+    spools: whether the reader takes `scratch` too, an empty folder for what
+      may not fit in memory.
+    categories: of a family, whose name, files and dataset have a place for
+      one: CATEGORY, and <category> in lower case.
   """
 
   dataset: str | None
@@ -37,8 +42,23 @@ class Source:
   licence: str
   k_core: int = 5
   options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  spools: bool = False
+  categories: Sequence[str] = ()
+
+  def of(self, category: str) -> "Source":
+    """Returns the member of this family for one of its categories."""
+    return dataclasses.replace(
+      self,
+      dataset=self.dataset.replace(CATEGORY.lower(), category.lower()),
+      files={
+        role: file.replace(CATEGORY, category)
+        for role, file in self.files.items()
+      },
+    )
 
 
+CATEGORY = "<Category>"
+_AMAZON = "none stated; for research, to be cited"
 _GROUPLENS = "non-commercial research; no redistribution without permission"
 _CSV_FILES = {"interactions": "ratings.csv", "items": "movies.csv"}
 
@@ -92,6 +112,35 @@ SOURCES: Mapping[str, Source] = {
     # and 431 of its 16,859 items (2,492 interactions) for the cut's sake.
     k_core=1,
   ),
+  f"amazon_2018/{CATEGORY}": Source(
+    dataset="<category>_2018",
+    reader=amazon.read_2018,
+    files={
+      "interactions": f"{CATEGORY}_5.json*",
+      "items": f"meta_{CATEGORY}.json*",
+    },
+    homepage="https://nijianmo.github.io/amazon/",
+    licence=_AMAZON,
+    spools=True,
+    categories=amazon.CATEGORIES_2018,
+  ),
+  f"amazon_2023/{CATEGORY}": Source(
+    dataset="<category>_2023",
+    reader=amazon.read_2023,
+    # As UCSD has them in one folder, and Hugging Face in two.
+    files={
+      "interactions": (
+        f"{CATEGORY}.jsonl* or review_categories/{CATEGORY}.jsonl*"
+      ),
+      "items": (
+        f"meta_{CATEGORY}.jsonl* or meta_categories/meta_{CATEGORY}.jsonl*"
+      ),
+    },
+    homepage="https://amazon-reviews-2023.github.io/",
+    licence=_AMAZON,
+    spools=True,
+    categories=amazon.CATEGORIES_2023,
+  ),
   "recbole": Source(
     dataset=None,
     reader=recbole.read,
@@ -120,6 +169,12 @@ def find(name: str) -> Source:
   Raises:
     InputError: there is none; near names come first.
   """
+  family, _, category = name.partition("/")
+  row = SOURCES.get(f"{family}/{CATEGORY}")
+  if row is not None:
+    if category not in row.categories:
+      raise errors.unknown(f"category of {family}", category, row.categories)
+    return row.of(category)
   if name not in SOURCES:
     raise errors.unknown("source", name, SOURCES)
   return SOURCES[name]
@@ -127,7 +182,7 @@ def find(name: str) -> Source:
 
 def locate(
   name: str, raw_dir: Path, options: Mapping[str, Any]
-) -> tuple[dict[str, Path], Callable[[], Raw]]:
+) -> tuple[dict[str, Path], Callable[..., Raw]]:
   """Finds a source's files and binds its reader to them.
 
   Args:
@@ -136,7 +191,8 @@ def locate(
     options: `<role>_file` for files of other names, and the reader's own.
 
   Returns:
-    The files by role, and a function that reads them.
+    The files by role, and a function that reads them; it takes `scratch`
+    where the source spools.
 
   Raises:
     InputError: files are missing or ambiguous, or an option is unknown.
@@ -153,14 +209,14 @@ def locate(
       raise errors.unknown(f"option of source {name!r}:", key, known)
   files = {}
   for role, spec in roles.items():
-    pattern = given.get(f"{role}_file")
+    named = given.get(f"{role}_file")
     path = _file(
       source,
       name,
       raw_dir,
       role,
-      pattern or source.files[spec],
-      optional=spec.endswith("?") and pattern is None,
+      source.files[spec].split(" or ") if named is None else [named],
+      optional=spec.endswith("?") and named is None,
     )
     if path is not None:
       files[role] = path
@@ -173,13 +229,15 @@ def _file(
   name: str,
   raw_dir: Path,
   role: str,
-  pattern: str,
+  patterns: Sequence[str],
   optional: bool,
 ) -> Path | None:
-  if Path(pattern).is_absolute():
-    matches = [Path(pattern)] if Path(pattern).is_file() else []
-  else:
-    matches = sorted(p for p in raw_dir.glob(pattern) if p.is_file())
+  matches = []
+  for one in patterns:
+    # Glob takes no absolute path.
+    found = [Path(one)] if Path(one).is_absolute() else raw_dir.glob(one)
+    matches += sorted(path for path in found if path.is_file())
+  pattern = " or ".join(patterns)
   if len(matches) == 1:
     return matches[0]
   if matches:
@@ -191,7 +249,12 @@ def _file(
     return None
   found = sorted(p.name + "/" * p.is_dir() for p in raw_dir.iterdir())
   shown = ", ".join(found[:12]) + (" …" if len(found) > 12 else "")
-  below = sorted(p.parent for p in raw_dir.glob(f"*/{pattern}"))
+  below = [
+    path.parents[one.count("/")]
+    for one in patterns
+    if not Path(one).is_absolute()
+    for path in sorted(raw_dir.glob(f"*/{one}"))
+  ]
   raise InputError(
     f"{raw_dir} has no {pattern} (the {role} of {name}). Expected: "
     f"{', '.join(source.files.values())}. Found: {shown or 'nothing'}."

@@ -4,6 +4,8 @@ import dataclasses
 
 import polars as pl
 
+from instructrec_jax.data.spool import Spool
+
 
 @dataclasses.dataclass(frozen=True)
 class Bad:
@@ -31,9 +33,15 @@ class Raw:
       other column of schema.ITEMS; ids may repeat.
     users: user_id and attributes; None where the source has none.
     bad: rows left out, by table: interactions, items, user_attributes.
+    noted: rows in which something is absent or was put right, by table: how
+      many, by what.
+    spooled: further columns of a table, too long for memory; the table then
+      has LINE, which says which row there is which one here.
   """
 
   interactions: pl.DataFrame
   items: pl.DataFrame
   users: pl.DataFrame | None = None
   bad: dict[str, list[Bad]] = dataclasses.field(default_factory=dict)
+  noted: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
+  spooled: dict[str, Spool] = dataclasses.field(default_factory=dict)

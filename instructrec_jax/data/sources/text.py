@@ -11,10 +11,8 @@ import polars as pl
 
 from instructrec_jax import errors
 from instructrec_jax.data.sources.raw import Bad
+from instructrec_jax.data.spool import LINE
 from instructrec_jax.errors import InputError
-
-# Row numbers travel with the rows until `parse` has reported the bad ones.
-LINE = "__line"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,26 +142,7 @@ def parse(
   for field in fields.values():
     if field.column not in there:
       raise errors.unknown(f"column of {path}", field.column, there)
-  reasons, faults, values = [], [], []
-  for name, field in fields.items():
-    given = pl.col(field.column)
-    if rows.collect_schema()[field.column] == pl.String:
-      given = pl.when(given != "").then(given)
-    value = given.cast(field.dtype, strict=False)
-    if field.value is not None:
-      value = field.value.cast(field.dtype, strict=False)
-    values.append(value.alias(name))
-    if field.required:
-      reasons.append(f"{field.column} is missing")
-      faults.append(given.is_null())
-    if field.dtype != pl.String:
-      reasons.append(f"{field.column} is not {_words(name, field.dtype)}")
-      faults.append(given.is_not_null() & value.is_null())
-  # The first fault of a row is its reason, so that no row counts twice.
-  fault = pl.coalesce(
-    *(pl.when(test).then(pl.lit(i, pl.UInt8)) for i, test in enumerate(faults)),
-    pl.lit(None, pl.UInt8),
-  )
+  values, fault, reasons = checks(fields, rows.collect_schema())
   try:
     table = rows.select(LINE, *values, fault.alias("__fault")).collect(
       engine="streaming"
@@ -182,14 +161,50 @@ def parse(
   ]
   good = table.filter(pl.col("__fault").is_null()).drop(LINE, "__fault")
   if good.is_empty():
-    raise InputError(
-      f"{path} has no usable row: "
-      + (
-        "; ".join(f"{b.rows} with {b.reason} ({b.first})" for b in bad)
-        or "none"
-      )
-    )
+    raise no_usable_row(path, bad)
   return good, bad
+
+
+def checks(
+  fields: Mapping[str, Field], schema: Mapping[str, pl.DataType]
+) -> tuple[list[pl.Expr], pl.Expr, list[str]]:
+  """Returns how raw columns become those named by `fields`; see `parse`.
+
+  Args:
+    fields: by name of the column to make.
+    schema: of the raw columns.
+
+  Returns:
+    The columns; which of the reasons speaks against a row, null where none
+    does; and the reasons.
+  """
+  reasons, faults, values = [], [], []
+  for name, field in fields.items():
+    given = pl.col(field.column)
+    if schema[field.column] == pl.String:
+      given = pl.when(given != "").then(given)
+    value = given.cast(field.dtype, strict=False)
+    if field.value is not None:
+      value = field.value.cast(field.dtype, strict=False)
+    values.append(value.alias(name))
+    if field.required:
+      reasons.append(f"{field.column} is missing")
+      faults.append(given.is_null())
+    if field.dtype != pl.String:
+      reasons.append(f"{field.column} is not {_words(name, field.dtype)}")
+      faults.append(given.is_not_null() & value.is_null())
+  # The first fault of a row is its reason, so that no row counts twice.
+  fault = pl.coalesce(
+    *(pl.when(test).then(pl.lit(i, pl.UInt8)) for i, test in enumerate(faults)),
+    pl.lit(None, pl.UInt8),
+  )
+  return values, fault, reasons
+
+
+def no_usable_row(path: Path, bad: Sequence[Bad]) -> InputError:
+  """Returns the error for a file all of whose rows are `bad`."""
+  why = "; ".join(f"{b.rows} with {b.reason} ({b.first})" for b in bad)
+  return InputError(f"{path} has no usable row: {why or 'none'}")
 
 
 def _words(name: str, dtype: pl.DataType | type[pl.DataType]) -> str:

@@ -41,8 +41,12 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add("dataset", help="short name of normalized tables")
   add("--seed", type=int, default=0, help="of negatives and orders (0)")
   add(
+    "--variant",
+    default="",
+    help="other records of the same dataset: search, hard or of_100; see below",
+  )
+  add(
     "--candidates",
-    default="uniform",
     help="what stands beside the target in validation and test: uniform, "
     "popularity, hard, or file; see below (uniform)",
   )

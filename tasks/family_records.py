@@ -1,5 +1,7 @@
 """A dataset's records, for a family that may need texts which they lack."""
 
+from collections.abc import Sequence
+
 import seqio
 
 from instructrec_jax.errors import InputError
@@ -26,11 +28,20 @@ class FamilyRecords(seqio.TfdsDataSource):
     family: what the records are told as.
   """
 
-  def __init__(self, catalogue: Catalogue, family: Family):
-    """Remembers what to read; nothing is read yet."""
+  def __init__(
+    self, catalogue: Catalogue, family: Family, fields: Sequence[str]
+  ):
+    """Remembers what to read; nothing is read yet.
+
+    Args:
+      catalogue: of the records.
+      family: see above.
+      fields: of a record, that have its texts.
+    """
     super().__init__(catalogue.records, catalogue.data_dir, splits=SPLITS)
     self.family = family
     self._catalogue = catalogue
+    self._fields = tuple(fields)
 
   @property
   def absent(self) -> tuple[str, ...]:
@@ -40,7 +51,7 @@ class FamilyRecords(seqio.TfdsDataSource):
       InputError: if there are no records.
     """
     have = self._catalogue.features
-    return tuple(name for name in self.family.fields if name not in have)
+    return tuple(name for name in self._fields if name not in have)
 
   @property
   def splits(self) -> tuple[str, ...]:

@@ -64,19 +64,19 @@ def draw_negatives(
   return tf.ensure_shape(draws + above, [count])
 
 
-def sentence(titles: tf.Tensor) -> tf.Tensor:
-  """Returns each title with its separator: "A;", "B;", "C.".
+def listed(titles: tf.Tensor, stop: tf.Tensor | str = "") -> tf.Tensor:
+  """Returns each title with its separator: "A;", "B;", "C".
 
   Args:
     titles: string [..., n].
+    stop: what follows the last one.
 
   Returns:
     string [..., n]; joined with blanks it is the text of a {history} or
     {candidates} slot, and each part is tokenized as it would be in the whole.
   """
   count = tf.shape(titles)[-1]
-  ends = tf.where(tf.range(count) == count - 1, ".", ";")
-  return titles + ends
+  return titles + tf.where(tf.range(count) == count - 1, stop, ";")
 
 
 def fill(text: str, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -114,7 +114,7 @@ def frame(
   templates: tuple[Template, ...],
   choice: tf.Tensor,
   values: Mapping[str, tf.Tensor],
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor, ...]:
   """Renders template number `choice`, all but its history.
 
   Args:
@@ -123,19 +123,24 @@ def frame(
     values: strings [Q] by slot.
 
   Returns:
-    Strings [Q]: what stands before the history in the instruction, and what
-    after; the same of the output. Without a history all is before it.
+    Strings: what stands before the history in the instruction, [Q], what
+    follows its last title, [], and what stands after it, [Q]; the same of the
+    output. Without a history all is before it.
   """
   # A text without slots is the same for all inputs.
   blank_Q = tf.zeros_like(next(iter(values.values())))
 
+  def filled(text: str) -> tf.Tensor:
+    return tf.strings.strip(tf.strings.join([fill(text, values), blank_Q]))
+
+  def around(text: str) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    before, _, after = text.partition("{history}")
+    stop = "." if after.startswith(".") else ""
+    after = after.removeprefix(stop)
+    return filled(before), tf.constant(stop), filled(after)
+
   def render(template: Template):
-    before, _, after = template.inputs.partition("{history}")
-    begin, _, end = template.output.partition("{history}")
-    return tuple(
-      tf.strings.strip(tf.strings.join([fill(text, values), blank_Q]))
-      for text in (before, after, begin, end)
-    )
+    return (*around(template.inputs), *around(template.output))
 
   return tf.switch_case(
     tf.cast(choice, tf.int32),
@@ -275,12 +280,12 @@ def render(
   fields = {
     name: tf.fill(tf.shape(right_Q), record[name]) for name in family.fields
   }
-  before_Q, after_Q, begin_Q, end_Q = frame(
+  before_Q, stop, after_Q, begin_Q, closing, end_Q = frame(
     templates,
     choice,
     {
       "candidates": tf.strings.reduce_join(
-        sentence(title(shown_QxW)), axis=1, separator=" "
+        listed(title(shown_QxW)), axis=1, separator=" "
       ),
       "item": title(shown_QxW[:, 0]),
       "other": title(shown_QxW[:, -1]),
@@ -289,20 +294,24 @@ def render(
       **fields,
     },
   )
-  history_n = sentence(title(record["history"]))
+  history_n = title(record["history"])
 
-  def tokenize(feature: str, before_Q, after_Q, parts: tuple[str, ...]):
+  def tokenize(feature: str, before_Q, stop, after_Q, parts: tuple[str, ...]):
     budget = sequence_length and sequence_length.get(feature)
     return shorten(
       before_Q,
-      history_n if "p1" in parts else history_n[:0],
+      listed(history_n if "p1" in parts else history_n[:0], stop),
       after_Q,
       budget - 1 if budget else None,
       output_features[feature].vocabulary,
     )
 
-  text_Q, tokens_QxL = tokenize("inputs", before_Q, after_Q, family.inputs)
-  output_Q, output_QxT = tokenize("targets", begin_Q, end_Q, family.outputs)
+  text_Q, tokens_QxL = tokenize(
+    "inputs", before_Q, stop, after_Q, family.inputs
+  )
+  output_Q, output_QxT = tokenize(
+    "targets", begin_Q, closing, end_Q, family.outputs
+  )
   answers_QxA = tf.cond(
     stored,
     lambda: _answers(form, title(shown_QxW)),

@@ -9,7 +9,8 @@ family that its slots belong to: the optional taste of the paper's templates.
 Slots:
   {history}     titles of what the user has had so far, oldest first
   {candidates}  titles to choose from
-                (both as a sentence: "Title one; Title two; Title three.")
+                (both as a list: "Title one; Title two; Title three", with a
+                stop where the sentence does not go on)
   {preference}  the user's taste, in a sentence
   {need}        what is looked for: the family's intention, or else the taste
   {item}        the title in question: the target where nothing is ranked

@@ -133,16 +133,13 @@ def _add_task(
   vocabulary: seqio.Vocabulary,
 ) -> None:
   """Registers the task of one family in an edition."""
-  fields = edition.fields(family)
   feature = functools.partial(seqio.Feature, vocabulary, add_eos=True)
   texts = answer_metrics.Texts()
   ranks = FORMS[family.form].ranks
   seqio.TaskRegistry.add(
     name,
-    source=FamilyRecords(catalogue, family, tuple(fields.values())),
+    source=FamilyRecords(catalogue, family, edition.fields(family)),
     preprocessors=[
-      functools.partial(_with_texts, fields=fields),
-      functools.partial(_newest, family=family.name),
       functools.partial(
         _instructions,
         family=family,
@@ -204,31 +201,6 @@ def _instructions(
     num_negatives=num_negatives,
   )
   return seqio.map_over_dataset(step, num_seeds=1)(records)
-
-
-def _with_texts(
-  records: tf.data.Dataset, fields: Mapping[str, str]
-) -> tf.data.Dataset:
-  """Leaves out the records that lack one of the texts, and names the others."""
-  if not fields:
-    return records
-
-  def has_all(record: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    texts = tf.stack([record[field] for field in fields.values()])
-    return tf.reduce_all(tf.strings.length(texts) > 0)
-
-  def named(record: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
-    return {**record, **{name: record[f] for name, f in fields.items()}}
-
-  return records.filter(has_all).map(named)
-
-
-def _newest(records: tf.data.Dataset, family: str) -> tf.data.Dataset:
-  """Leaves out a user's older targets where a family has a limit."""
-  limit = mixing.instances_per_user().get(family)
-  if limit is None:
-    return records
-  return records.filter(lambda record: record["newer_targets"] < limit)
 
 
 def _drop_unfit(

@@ -42,8 +42,12 @@ def _kind(family):
   if written == {"p2", "item"}:
     return "chain of thought"
   need = {"i1", "i2"}
-  if "item" in read | written and "p1" in read | written and (
-    (read & need and "item" in read) or (written & need and "item" in written)
+  if (
+    "item" in read | written
+    and "p1" in read | written
+    and (
+      (read & need and "item" in read) or (written & need and "item" in written)
+    )
   ):
     return "relatedness"
   return "turned around"

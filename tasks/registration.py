@@ -30,15 +30,25 @@ from instructrec_jax.tasks.family_records import FamilyRecords
 from instructrec_jax.vocabulary import RUN_VOCABULARY
 
 
+def _is_pairwise(family: str) -> bool:
+  """Returns whether the paper has no template of a family."""
+  return FAMILIES[family].form == "t1"
+
+
 def _plain(families: Iterable[str]) -> list[tuple[str, str]]:
   return [("", name) for name in dict.fromkeys(families)]
 
 
 # The name of a mixture, less the dataset's, and its tasks: edition and family.
 MIXTURES: Mapping[str, Sequence[tuple[str, str]]] = {
-  "": _plain(name for name in FAMILIES if not name.endswith("_t1")),
+  "": _plain(itertools.filterfalse(_is_pairwise, FAMILIES)),
   "all_forms": _plain(FAMILIES),
-  "history": _plain(name for name in FAMILIES if name.startswith("p1_i0_")),
+  # What takes no texts but titles.
+  "history": _plain(
+    name
+    for name, family in FAMILIES.items()
+    if family.inputs == ("p1",) and not family.fields and not _is_pairwise(name)
+  ),
   **{
     group: _plain(itertools.chain(*(row.families for row in rows)))
     for group, rows in wordings.GROUPS.items()

@@ -76,7 +76,8 @@ def by_item(item: np.ndarray, rng: np.random.Generator) -> dict[str, Instances]:
   """
   items = rng.permutation(np.unique(item))
   tenth = items.size // 10
-  parts = dict(zip(SPLITS, np.split(items, [-2 * tenth, -tenth]), strict=True))
+  ends = items.size - np.array([2, 1]) * tenth
+  parts = dict(zip(SPLITS, np.split(items, ends), strict=True))
   rows = {
     split: np.flatnonzero(np.isin(item, part)) for split, part in parts.items()
   }

@@ -14,8 +14,11 @@ _TEXTS = tuple(FIELDS.values())
 INPUT_SLOTS = ("history", "candidates", "item", "other", *_TEXTS)
 OUTPUT_SLOTS = ("target", "answer", "history", *_TEXTS)
 _CLAUSE = re.compile(r"\[([^\]]*)\]")
-# A list that its sentence does not go on from.
-_LAST = re.compile(r"(\{(?:history|candidates)\})(?= [^a-z]|$)")
+# What is no sentence by itself, where another sentence begins after it, and
+# where the text is over.
+_TITLES = r"(\{(?:history|candidates|item|other|specific_intention)\})"
+_LAST = re.compile(_TITLES + r'(?="? [^a-z])')
+_OVER = re.compile(_TITLES + r'(?="?$)')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +101,7 @@ def expand(row: Row) -> Iterable[Template]:
       yield Template(
         f"{name}/{row.id}.{number}",
         name,
-        _worded(text, family),
+        _OVER.sub(r"\1.", _worded(text, family)),
         _worded(row.output, family),
         held_out=number == "held_out",
       )
@@ -107,8 +110,8 @@ def expand(row: Row) -> Iterable[Template]:
 def _worded(text: str, family: Family) -> str:
   """Returns the text as it is for one family.
 
-  It has no brackets and no {need}, and a stop after a list that ends a
-  sentence.
+  It has no brackets and no {need}, and a stop after titles and labels that end
+  a sentence.
   """
   said = "{" + str(family.need) + "}"
   plain = _CLAUSE.sub("", text).replace("{need}", said)

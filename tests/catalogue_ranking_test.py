@@ -41,7 +41,7 @@ def model_dir(small_data, tmp_path_factory):
       "T5Config.head_dim = 4",
       "T5Config.num_encoder_layers = 1",
       "T5Config.num_decoder_layers = 1",
-      "MIXTURE_OR_TASK_NAME = 'instructrec_small'",
+      "MIXTURE_OR_TASK_NAME = 'instructrec_small_history'",
       "TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 24}",
       "BATCH_SIZE = 8",
       "LENGTH_POWER = 0.0",  # As beams score.

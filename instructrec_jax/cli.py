@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   absl.logging.set_verbosity(absl.logging.ERROR)
   # Training finds out by itself whether it needs it.
   if args.command in (
+    "prepare",
     "build",
     "cache",
     "evaluate",
@@ -144,6 +145,13 @@ def _flat(counts: dict, prefix: str = ""):
     else:
       text = value if isinstance(value, str) else json.dumps(value)
       yield f"{prefix}{key}", text
+
+
+def _prepare(**options) -> None:
+  from instructrec_jax import prepare
+
+  for manifest in prepare.prepare(**options).values():
+    _print_manifest(manifest)
 
 
 def _cache(**options) -> None:
@@ -303,6 +311,16 @@ asked for once: a run that was stopped goes on where it was.""",
   instructrec build shop --candidates hard --candidates_file scores.npy \\
     --among 100
   instructrec build shop --candidates file --candidates_file mine.jsonl
+  instructrec build shop --variant search
+  instructrec build shop --variant hard --candidates_file retrieved.parquet
+
+variants are records of their own, beside the plain ones:
+  search      queries (labels of items, and vague intentions of training
+              targets), items split 80/10/10; annotate first
+  hard        for --candidates hard
+  of_100      99 negatives
+Their tasks are instructrec_DATASET_VARIANT_…, e.g.
+instructrec_games_search_p0_i2_t3.
 
 candidates of a validation or test request, drawn once by seed and kept in the
 records, so that they are the same for every system. What is drawn is never
@@ -323,6 +341,21 @@ of a retriever's scores, .npy, has the shape [users, items], in the order of
 tables/DATASET/users.parquet and items.parquet.
 To rank the whole catalogue nothing is drawn: `instructrec evaluate` and
 `instructrec baseline` take --rank=catalogue, on any records.""",
+  ),
+  "prepare": (
+    _prepare,
+    "raw files to records with all texts: normalize, annotate and build",
+    """
+  instructrec prepare amazon_2018/Gift_Cards --raw ~/amazon_2018
+  instructrec prepare movielens/100k --raw ~/ml-100k --vocabulary_size 8000
+
+is, with the extractive teacher and what each command does unless told otherwise
+  instructrec normalize SOURCE --raw RAW
+  instructrec annotate DATASET
+  instructrec build DATASET
+  instructrec build DATASET --variant search
+Families whose texts a dataset cannot have, such as those of intentions where
+there are no reviews, are left out when a mixture is used.""",
   ),
   "cache": (
     _cache,

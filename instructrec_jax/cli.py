@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   args = parser.parse_args(rest)
   if bindings and "gin_bindings" not in vars(args):
     parser.error(
-      f"--gin.… is for cache, train, evaluate and plan, not {args.command}"
+      "--gin.… is for export, cache, train, evaluate and plan, not "
+      f"{args.command}"
     )
   if bindings:
     args.gin_bindings = bindings
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   if args.command in (
     "prepare",
     "build",
+    "describe",
+    "export",
     "cache",
     "evaluate",
     "baseline",
@@ -152,6 +155,15 @@ def _prepare(**options) -> None:
 
   for manifest in prepare.prepare(**options).values():
     _print_manifest(manifest)
+
+
+def _export(**options) -> None:
+  from instructrec_jax.instructions import export
+
+  counts = export.command(**options)
+  print(f"export {options['mixture_or_task_name']}: {options['out']}")
+  for name, count in _flat(counts):
+    print(f"  {name:<44} {count}")
 
 
 def _cache(**options) -> None:
@@ -356,6 +368,28 @@ is, with the extractive teacher and what each command does unless told otherwise
   instructrec build DATASET --variant search
 Families whose texts a dataset cannot have, such as those of intentions where
 there are no reviews, are left out when a mixture is used.""",
+  ),
+  "export": (
+    _export,
+    "instructions as JSON lines, for trainers that do not read SeqIO",
+    """
+  instructrec export instructrec_gift_cards_2018 --out gift_cards.jsonl
+  instructrec export instructrec_gift_cards_2018 --out mixed.jsonl \\
+    --num_instructions 252730 --form chat \\
+    --gin.family_rates.rates="{'p1_i0_t3': 2, 'p0_i1_t3': 1}"
+  instructrec export instructrec_gift_cards_2018_p1_i0_t3 --split test \\
+    --out test.jsonl --inputs_length 512 --targets_length 128 --vocabulary t5
+
+Every instruction of each task once, or --num_instructions of them, drawn by the
+mixture's rates; a record comes again in other words. A line's fields, by form:
+  instruction  instruction, input (empty), output: LLaMA-Factory's "alpaca"
+  chat         messages of a user and an assistant: TRL, and LLaMA-Factory, with
+               "formatting": "sharegpt", "columns": {"messages": "messages"} and
+               "tags": {"role_tag": "role", "content_tag": "content",
+               "user_tag": "user", "assistant_tag": "assistant"}
+  completion   prompt, completion: TRL
+Beside them stand task, template, instance and user, and in evaluation splits
+candidates.""",
   ),
   "cache": (
     _cache,

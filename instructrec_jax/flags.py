@@ -12,6 +12,7 @@ def add(added: dict[str, argparse.ArgumentParser]) -> None:
   """
   _data_flags(added)
   _teacher_flags(added["annotate"].add_argument)
+  _export_flags(added["export"].add_argument)
   _run_flags(added)
   _plan_flags(added["plan"].add_argument)
   _convert_flags(added["convert"].add_argument)
@@ -72,7 +73,7 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
     added[name].add_argument(
       "--per_user", type=int, default=1, help="training targets of a user (1)"
     )
-  for name in ("normalize", "annotate", "build", "prepare", "cache"):
+  for name in ("normalize", "annotate", "build", "prepare", "cache", "export"):
     added[name].add_argument(
       "--overwrite",
       action="store_true",
@@ -147,14 +148,39 @@ def _teacher_flags(add: Callable[..., argparse.Action]) -> None:
   add("--cache", metavar="FILE", help="api, local: where answers are kept")
 
 
+def _export_flags(add: Callable[..., argparse.Action]) -> None:
+  add("mixture_or_task_name", help="what to export, e.g. instructrec_shop")
+  add("--out", required=True, help="file to write")
+  add("--split", default="train", help="train, validation or test (train)")
+  add(
+    "--form",
+    default="instruction",
+    help="instruction, chat or completion; see below (instruction)",
+  )
+  add(
+    "--num_instructions",
+    type=int,
+    help="so many, by the mixture's rates (every one of each task once)",
+  )
+  add("--num_epochs", type=int, default=1, help="times to take every one (1)")
+  add("--inputs_length", type=int, help="tokens of what is told (any)")
+  add("--targets_length", type=int, help="tokens of what is answered (any)")
+  add(
+    "--vocabulary",
+    help="that lengths are counted in: t5, a dataset built with "
+    "--vocabulary_size, or a SentencePiece file (t5)",
+  )
+  add("--seed", type=int, default=0, help="of wordings and negatives (0)")
+
+
 def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
-  for name in ("cache", "train", "evaluate", "plan"):
+  for name in ("export", "cache", "train", "evaluate", "plan"):
     add = added[name].add_argument
     add(
       "--gin_file",
       action="append",
       default=[],
-      required=name != "evaluate",
+      required=name not in ("export", "evaluate"),
       help="a gin file; may be given several times, later ones win",
     )
     add(
@@ -170,7 +196,7 @@ def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
       nargs="?",
       help="binds a macro or a parameter, e.g. --gin.TRAIN_STEPS=100",
     )
-  for name in ("cache", "train"):
+  for name in ("export", "cache", "train"):
     added[name].add_argument(
       "--tfds_data_dir",
       default="data/records",

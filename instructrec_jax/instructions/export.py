@@ -1,39 +1,118 @@
-"""Instructions as JSON lines, for trainers that do not read SeqIO.
+"""`instructrec export`: instructions as JSON lines, for trainers without SeqIO.
 
-One object a line. The form "instruction" has the fields `instruction`, `input`
-(empty: all is said in the instruction) and `output`, as LLaMA-Factory and
-others read it; "chat" has `messages` of a user and an assistant, as TRL does.
-Both have `task`, `template`, `instance` and `user`; evaluation splits of tasks
-that rank, `candidates` too: titles, in the order in which they are shown.
+One object a line, with the fields of its form (a row of FORMS), and beside
+them `task`, `template`, `instance` and `user`; in evaluation splits
+`candidates` too: titles, in the order of this evaluation.
 """
 
-import json
+import collections
+import dataclasses
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
 
+import numpy as np
+import polars as pl
+import pyarrow as pa
 import seqio
+import tensorflow as tf
 import tqdm
 
-from instructrec_jax import artifacts, pipeline
+from instructrec_jax import (
+  artifacts,
+  gin_files,
+  paths,
+  pipeline,
+  training_data,
+)
 from instructrec_jax.errors import InputError, unknown
+from instructrec_jax.instructions import contents, mixing
+from instructrec_jax.vocabulary import RUN_VOCABULARY
 
-Row = dict[str, Any]
-
-
-def _instruction(question: str, answer: str) -> Row:
-  return {"instruction": question, "input": "", "output": answer}
-
-
-def _chat(question: str, answer: str) -> Row:
-  said = ("user", question), ("assistant", answer)
-  return {"messages": [{"role": role, "content": text} for role, text in said]}
-
-
-FORMS: Mapping[str, Callable[[str, str], Row]] = {
-  "instruction": _instruction,
-  "chat": _chat,
+# Instructions that come out of TensorFlow, and into the file, at a time.
+_CHUNK = 1024
+_TEXTS = {
+  "question": "inputs_pretokenized",
+  "answer": "targets_pretokenized",
+  "template": "template",
+  "task": "task",
 }
+_NUMBERS = ("instance", "user")
+_CANDIDATES = "candidates_pretokenized"
+_KEPT = (*_TEXTS.values(), *_NUMBERS, _CANDIDATES)
+_QUESTION, _ANSWER = pl.col("question"), pl.col("answer")
+
+
+def _said(role: str, text: pl.Expr) -> pl.Expr:
+  return pl.struct(role=pl.lit(role), content=text)
+
+
+# Form: the fields of its lines. LLaMA-Factory calls the first two "alpaca" and,
+# with the tags "role" and "content", "sharegpt"; TRL's SFTTrainer reads the
+# last two.
+FORMS: Mapping[str, Mapping[str, pl.Expr]] = {
+  "instruction": {
+    "instruction": _QUESTION,
+    "input": pl.lit(""),  # All is said in the instruction.
+    "output": _ANSWER,
+  },
+  "chat": {
+    "messages": pl.concat_list(
+      _said("user", _QUESTION), _said("assistant", _ANSWER)
+    ),
+  },
+  "completion": {"prompt": _QUESTION, "completion": _ANSWER},
+}
+
+
+def command(
+  mixture_or_task_name: str,
+  out: str,
+  gin_file: Sequence[str] = (),
+  gin_bindings: Sequence[str] = (),
+  gin_search_paths: Sequence[str] = (),
+  tfds_data_dir: str = "data/records",
+  vocabulary: str | None = None,
+  inputs_length: int | None = None,
+  targets_length: int | None = None,
+  overwrite: bool = False,
+  **options: Any,
+) -> dict[str, Any]:
+  """Exports from records in a folder, as flags and gin files say.
+
+  Args:
+    mixture_or_task_name: what to export.
+    out: the file.
+    gin_file: gin files, such as one that sets rates.
+    gin_bindings: single bindings, which win over the files.
+    gin_search_paths: where else to look for gin files.
+    tfds_data_dir: the folder of the records.
+    vocabulary: what lengths are counted in, see vocabulary.py; None for what
+      gin says.
+    inputs_length: tokens; None for any.
+    targets_length: tokens; None for any.
+    overwrite: whether to replace a file that is there.
+    **options: of `export`.
+
+  Returns:
+    What `export` counts.
+
+  Raises:
+    InputError: if something of this cannot be used.
+  """
+  if paths.anywhere(out).exists() and not overwrite:
+    raise InputError(
+      f"{out} exists: give --overwrite to replace it, or another file"
+    )
+  bound = [] if vocabulary is None else [f"vocabulary.location={vocabulary!r}"]
+  rates = f"import {mixing.__name__}"  # So that gin knows `family_rates`.
+  gin_files.parse(gin_file, [rates, *bound, *gin_bindings], gin_search_paths)
+  training_data.use_records(tfds_data_dir)
+  lengths = {"inputs": inputs_length, "targets": targets_length}
+  given = {name: n for name, n in lengths.items() if n is not None}
+  return export(
+    mixture_or_task_name, out, task_feature_lengths=given or None, **options
+  )
 
 
 def export(
@@ -41,72 +120,282 @@ def export(
   out: str | os.PathLike[str],
   split: str = "train",
   form: str = "instruction",
+  num_instructions: int | None = None,
   num_epochs: int = 1,
   task_feature_lengths: Mapping[str, int] | None = None,
   seed: int = 0,
-) -> dict[str, int]:
-  """Writes every instruction of a mixture's tasks to a file, whole or not.
-
-  Rates are not applied: each task's records come `num_epochs` times, with
-  wordings and negatives drawn anew each time.
+) -> dict[str, Any]:
+  """Writes instructions of a mixture's tasks to a file, whole or not at all.
 
   Args:
     mixture_or_task_name: registered with SeqIO.
     out: the file.
     split: of the records.
     form: a key of FORMS.
-    num_epochs: how often; an evaluation split is the same each time.
+    num_instructions: so many, drawn by the mixture's rates and mixed, and as
+      often as that takes: a record comes again in other words. None for every
+      instruction of each task, task by task, whatever the rates.
+    num_epochs: with None, how often, with wordings and negatives drawn anew;
+      an evaluation split is the same each time.
     task_feature_lengths: tokens of "inputs" and "targets", to which histories
-      are shortened, and above which records are left out; None for any.
-    seed: of wordings and negatives.
+      are shortened, and above which records are left out; None for any, which
+      needs no vocabulary.
+    seed: of wordings, negatives, and the draw.
 
   Returns:
-    The number of instructions by task.
+    "instructions" written, "by task", and, where all are written, "left out",
+    the records that made none, by task and reason.
 
   Raises:
-    InputError: for an unknown name, form or split.
+    InputError: for an unknown name, form or split, a number below 1, or a task
+      without an instruction that fits.
   """
-  if form not in FORMS:
-    raise unknown("form of exported instructions", form, FORMS)
-  counts = {}
+  _check(form, num_instructions, num_epochs, task_feature_lengths)
+  if task_feature_lengths:
+    # Where it cannot be read, that must be said before a graph is made.
+    training_data.describe_vocabulary()
+  rendering = _Rendering(split, task_feature_lengths, seed)
+  tasks = pipeline.tasks_with(mixture_or_task_name, split)
+  if num_instructions is None:
+    several = _every(tasks, rendering, num_epochs)
+  else:
+    provider = pipeline.task_or_mixture(mixture_or_task_name)
+    several = [_drawn(provider, tasks, rendering, num_instructions)]
   with artifacts.atomic_open(out) as file:
-    for task in pipeline.tasks_with(mixture_or_task_name, split):
-      counts[task.name] = 0
-      rows = task.get_dataset(
-        task_feature_lengths,
-        split,
-        shuffle=False,
-        seed=seed,
-        num_epochs=num_epochs,
-        try_in_mem_cache=False,
-      ).as_numpy_iterator()
-      for example in tqdm.tqdm(rows, desc=task.name, disable=None):
-        row = _row(task, example, FORMS[form])
-        file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-        counts[task.name] += 1
-    if not any(counts.values()):
+    written = _write(file, several, FORMS[form])
+    if not written:
       raise InputError(
-        f"{mixture_or_task_name}: no record of split {split!r} fits "
-        f"{task_feature_lengths}"
+        f"{mixture_or_task_name}: no record of split {split!r} can "
+        + _fits(task_feature_lengths)
       )
+  sizes = {name: instances.size for name, instances in written.items()}
+  counts = {"instructions": sum(sizes.values()), "by task": sizes}
+  if num_instructions is None:
+    counts["left out"] = _left_out(tasks, rendering, written)
   return counts
 
 
-def _row(
-  task: seqio.Task,
-  example: Mapping[str, Any],
-  say: Callable[[str, str], Row],
-) -> Row:
-  """Returns one line's object."""
-  question, answer = (
-    example[f"{feature}_pretokenized"].decode()
-    for feature in ("inputs", "targets")
+def _check(
+  form: str,
+  num_instructions: int | None,
+  num_epochs: int,
+  lengths: Mapping[str, int] | None,
+) -> None:
+  """Raises InputError for what `export` cannot use."""
+  if form not in FORMS:
+    raise unknown("form of exported instructions", form, FORMS)
+  numbers = {"num_instructions": num_instructions, "num_epochs": num_epochs}
+  for name, number in (numbers | dict(lengths or {})).items():
+    if number is not None and number < 1:
+      raise InputError(f"{name} is {number}: expected 1 or more")
+  if num_instructions is not None and num_epochs != 1:
+    raise InputError("num_instructions says how many: num_epochs has no use")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rendering:
+  """What of the records becomes text, and how."""
+
+  split: str
+  lengths: Mapping[str, int] | None
+  seed: int
+  _read: dict[tuple, contents.Contents] = dataclasses.field(
+    default_factory=dict
   )
-  row = say(question, answer) | {
-    "task": task.name,
-    "template": example["template"].decode(),
-    "instance": int(example["instance"]),
-    "user": int(example["user"]),
+
+  def of(
+    self, task: seqio.Task | seqio.Mixture, num_epochs: int | None, **more: Any
+  ) -> tf.data.Dataset:
+    """Returns the instructions of a task, or of a mixture."""
+    return task.get_dataset(
+      self.lengths,
+      self.split,
+      # Records lie in random order, and a buffer takes long to fill.
+      shuffle=False,
+      seed=self.seed,
+      num_epochs=num_epochs,
+      try_in_mem_cache=False,
+      **more,
+    )
+
+  def yields(self, task: seqio.Task) -> bool:
+    """Returns whether any instruction comes of a task."""
+    if self.lengths:
+      return any(True for _ in self.of(task, 1).take(1))
+    return bool(self.contents(task).told(task.source.family).any())
+
+  def contents(self, task: seqio.Task) -> contents.Contents:
+    """Returns what a task's records hold, which several tasks share."""
+    records = task.source.tfds_dataset
+    key = records.name, records.data_dir
+    if key not in self._read:
+      self._read[key] = contents.read(task.source, self.split)
+    return self._read[key]
+
+
+def _every(
+  tasks: Sequence[seqio.Task], rendering: _Rendering, num_epochs: int
+) -> Iterator[tuple[str, int | None, tf.data.Dataset]]:
+  """Yields each task's name, number of records, and instructions."""
+  for task in tasks:
+    records = task.num_input_examples(rendering.split)
+    total = records and records * num_epochs
+    yield task.name, total, rendering.of(_as_text(task, rendering), num_epochs)
+
+
+def _drawn(
+  provider: seqio.Task | seqio.Mixture,
+  tasks: Sequence[seqio.Task],
+  rendering: _Rendering,
+  count: int,
+) -> tuple[str, int, tf.data.Dataset]:
+  """Returns a mixture's name, `count`, and so many instructions."""
+  rates = {
+    task.name: provider.get_rate(task)
+    if isinstance(provider, seqio.Mixture)
+    else 1.0
+    for task in tasks
   }
-  candidates = [c.decode() for c in example["candidates_pretokenized"]]
-  return row | ({"candidates": candidates} if candidates else {})
+  rated = [task for task in tasks if rates[task.name] > 0]
+  if not rated:
+    raise InputError(f"{provider.name}: no task that is there has a rate")
+  for task in rated:
+    # What nothing comes of would be read again and again, without an end.
+    if not rendering.yields(task):
+      raise InputError(
+        f"{task.name}: no record of split {rendering.split!r} can "
+        f"{_fits(rendering.lengths)}. Leave it out of family_rates.rates"
+      )
+  mixture = seqio.Mixture(
+    provider.name,
+    [(_as_text(task, rendering), rates[task.name]) for task in rated],
+  )
+  mixed = rendering.of(mixture, None, passthrough_features=_KEPT)
+  return provider.name, count, mixed.take(count)
+
+
+def _fits(lengths: Mapping[str, int] | None) -> str:
+  if not lengths:
+    return "tell what it must"
+  return f"fit {' and '.join(f'{n} tokens of {k}' for k, n in lengths.items())}"
+
+
+def _as_text(task: seqio.Task, rendering: _Rendering) -> seqio.Task:
+  """Returns a task whose instructions say what task they are of.
+
+  Where no length is asked for nothing is tokenized, which takes long, and takes
+  a vocabulary that need not be at hand.
+  """
+
+  def named(instructions: tf.data.Dataset) -> tf.data.Dataset:
+    return instructions.map(lambda row: row | {"task": task.name})
+
+  def untold(feature: seqio.Feature) -> seqio.Feature:
+    if rendering.lengths or feature.vocabulary is not RUN_VOCABULARY:
+      return feature
+    return dataclasses.replace(feature, vocabulary=_Untold())
+
+  return task.replace(
+    preprocessors=[*task.preprocessors, named],
+    output_features={
+      name: untold(feature) for name, feature in task.output_features.items()
+    },
+  )
+
+
+class _Untold(seqio.Vocabulary):
+  """A vocabulary in which each text has no tokens."""
+
+  eos_id = 1
+  unk_id = 2
+  _base_vocab_size = 3
+
+  def __eq__(self, other: object) -> bool:
+    return isinstance(other, _Untold)
+
+  def _encode(self, s: str) -> list[int]:
+    return []
+
+  def _decode(self, ids: Sequence[int]) -> str:
+    return ""
+
+  def _encode_tf(self, s: tf.Tensor) -> tf.RaggedTensor:
+    shape = tf.shape(s, tf.int64)
+    lengths = tf.zeros([tf.size(s)], tf.int64)
+    tokens = tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int32), lengths)
+    if s.shape.rank == 1:
+      return tokens
+    return tf.RaggedTensor.from_uniform_row_length(
+      tokens, shape[-1], nrows=shape[0]
+    )
+
+  def _decode_tf(self, ids: tf.Tensor) -> tf.Tensor:
+    return tf.zeros(tf.shape(ids)[:-1], tf.string)
+
+
+def _write(
+  file: BinaryIO,
+  several: Iterable[tuple[str, int | None, tf.data.Dataset]],
+  form: Mapping[str, pl.Expr],
+) -> dict[str, np.ndarray]:
+  """Writes lines; returns the instances written, by task, in that order."""
+  fields = [text.alias(name) for name, text in form.items()]
+  written = collections.defaultdict(list)
+  for name, total, instructions in several:
+    # No bar where nobody watches.
+    with tqdm.tqdm(total=total, desc=name, disable=None) as bar:
+      for rows in _chunks(instructions):
+        rows.select(*fields, *_beside(rows)).write_ndjson(file)
+        for [task], part in rows.group_by("task"):
+          written[task].append(part["instance"].to_numpy())
+        bar.update(rows.height)
+  return {task: np.concatenate(parts) for task, parts in written.items()}
+
+
+def _chunks(instructions: tf.data.Dataset) -> Iterator[pl.DataFrame]:
+  """Yields instructions as tables: question, answer, template, task, ..."""
+
+  def keep(row: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {name: row[name] for name in _KEPT}
+
+  batches = instructions.map(keep, num_parallel_calls=tf.data.AUTOTUNE)
+  for batch in batches.ragged_batch(_CHUNK).prefetch(2):
+    titles = batch[_CANDIDATES]
+    lists = pa.LargeListArray.from_arrays(
+      titles.row_splits.numpy(), pa.array(titles.values.numpy(), pa.binary())
+    )
+    yield pl.DataFrame(
+      {
+        **{
+          name: pl.Series(batch[text].numpy(), dtype=pl.Binary).cast(pl.String)
+          for name, text in _TEXTS.items()
+        },
+        **{name: batch[name].numpy() for name in _NUMBERS},
+        "candidates": pl.from_arrow(lists).cast(pl.List(pl.String)),
+      }
+    )
+
+
+def _beside(rows: pl.DataFrame) -> list[str]:
+  """Returns which columns every form has; training shows no candidates."""
+  shown = rows["candidates"].list.len().max()
+  return ["task", "template", *_NUMBERS, *(["candidates"] if shown else [])]
+
+
+def _left_out(
+  tasks: Sequence[seqio.Task],
+  rendering: _Rendering,
+  written: Mapping[str, np.ndarray],
+) -> dict[str, dict[str, int]]:
+  """Returns how many records made no instruction, by task and reason."""
+  found = {}
+  for task in tasks:
+    family, there = task.source.family, rendering.contents(task)
+    told = int(there.told(family).sum())
+    fit = np.unique(written.get(task.name, [])).size
+    reasons = {
+      f"no {' or no '.join(family.fields)}": len(there) - told,
+      f"does not {_fits(rendering.lengths)}": told - fit,
+    }
+    found[task.name] = {why: n for why, n in reasons.items() if n}
+  return {name: reasons for name, reasons in found.items() if reasons}

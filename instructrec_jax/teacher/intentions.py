@@ -111,7 +111,7 @@ _NO_OCCASION = (
 _ANY_OCCASION = "|".join(pattern for pattern, _, _ in _OCCASIONS)
 _FOR_OCCASION = (
   r"\b(?:for|as|on|at|this|last|next|every|her|his|my|our|their|your)\s+"
-  rf"(?:[\w'-]+\s+){{0,3}}(?:{_ANY_OCCASION})|(?:{_ANY_OCCASION})\s+(?:gift|"
+  rf"(?:[\w'-]+\s+){{0,6}}(?:{_ANY_OCCASION})|(?:{_ANY_OCCASION})\s+(?:gift|"
   r"present|surprise|party|treat|basket|card|money|cheer)|\b(?:stocking "
   r"stuffer|secret santa|thank)"
 )

@@ -46,6 +46,27 @@ def test_a_brand_is_named_without_its_form_of_company():
     assert expected in text
 
 
+def test_brands_are_told_where_none_is_shared():
+  text = _preference(
+    title=list("abcd"), categories=[["Tea"]] * 4, brand=["W", "X", "Y", "Z"]
+  )
+  assert "Z, Y and X" in text
+  assert "W" not in text.replace("What", "")
+
+
+def test_labels_of_what_is_counted_are_plural():
+  text = _preference(title=["A", "B"], categories=[["Board Game"]] * 2)
+  assert "Board Games" in text
+  text = _preference(title=["A", "B"], categories=[["Green Tea"]] * 2)
+  assert "Green Tea" in text
+  assert "Teas" not in text
+
+
+def test_what_stands_in_brackets_is_no_topic():
+  titles = ["Lantern (Blue Design)", "Candle (Blue Design)"]
+  assert _preference(title=titles) is None
+
+
 def test_a_general_label_is_named_with_the_one_above_it():
   text = _preference(
     title=["A", "B"], categories=[["PlayStation 4", "Games"]] * 2

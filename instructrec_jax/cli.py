@@ -116,8 +116,7 @@ def _annotate(**options) -> None:
     _print_manifest(done)
     return
   print(f"annotate {options['dataset']}: {done['did']}")
-  for name, count in _flat(done["counts"]):
-    print(f"  {name:<44} {count}")
+  _print_counts(done["counts"])
 
 
 def _build(vocabulary_size: int | None, **options) -> None:
@@ -135,15 +134,21 @@ def _print_manifest(manifest: dict, of: str = "dataset") -> None:
   """Prints what a stage read, dropped and kept."""
   state = "is there already" if manifest["reused"] else "done"
   print(f"{manifest['stage']} {manifest['options'][of]}: {state}")
-  for name, count in _flat(manifest["counts"]):
-    print(f"  {name:<44} {count}")
+  _print_counts(manifest["counts"])
+
+
+def _print_counts(counts: dict) -> None:
+  rows = list(_flat(counts))
+  width = max([44, *(len(name) for name, _ in rows)])
+  for name, count in rows:
+    print(f"  {name:<{width}} {count}")
 
 
 def _flat(counts: dict, prefix: str = ""):
   for key, value in counts.items():
     if isinstance(value, dict):
       yield from _flat(value, f"{prefix}{key} / ")
-    elif isinstance(value, int):
+    elif isinstance(value, int | float):
       yield f"{prefix}{key}", f"{value:>12,}"
     else:
       text = value if isinstance(value, str) else json.dumps(value)
@@ -310,7 +315,9 @@ Teachers:
   api         any OpenAI-compatible server; its key is read from the environment
   local       a Hugging Face model by its folder (extra [teacher])
 Every answer of a model is kept in DATA_DIR/annotations/answers.sqlite3, and is
-asked for once: a run that was stopped goes on where it was.""",
+asked for once: a run that was stopped goes on where it was. What got no answer
+(the server failed each time) is counted as absent; once the run is finished,
+--overwrite asks for that again, and for nothing else.""",
   ),
   "build": (
     _build,

@@ -1,15 +1,9 @@
 import email.utils
-import os
-import random
-import signal
-import subprocess
-import sys
-import textwrap
 import time
 
 import polars as pl
 import pytest
-from chat_server import KEY, ChatServer, text
+from chat_server import KEY, ChatServer, some_faults, text
 
 from instructrec_jax.errors import InputError
 from instructrec_jax.teacher import prompts
@@ -59,20 +53,9 @@ def _rows(n):
       yield prompts.messages(INTENTION, row)[-1]["content"]
 
 
-def _some_faults(share, seed):
-  draw = random.Random(seed)
-  faults = [
-    "drop", "garbage", "malformed", "refusal", (500, "oops", ()),
-    (503, "busy", ()), (429, "slow down", [("Retry-After", "0.02")]),
-  ]  # fmt: skip
-  return lambda n, body: draw.choice(faults) if draw.random() < share else None
-
-
-def test_2000_texts_arrive_whole_though_one_request_in_twenty_fails(
-  tmp_path, quick
-):
-  n = 2000
-  with ChatServer(_some_faults(0.05, 0)) as server:
+def test_texts_arrive_whole_though_one_request_in_ten_fails(tmp_path, quick):
+  n = 400
+  with ChatServer(some_faults(0.1, 0)) as server:
     client = _client(server, tmp_path / "a.db", concurrency=16)
     _check_whole(_all(client, _batches(n)), n)
     # An answer that cannot be used costs too, and is asked for again.
@@ -119,34 +102,6 @@ def test_what_was_paid_for_before_it_was_cut_off_is_not_paid_again(
     _check_whole(_all(_client(server, tmp_path / "a.db"), _batches(n)), n)
     assert set(server.answered.values()) == {1}
     assert len(server.answered) == n
-
-
-def test_killed_and_run_again_it_loses_nothing(tmp_path, quick):
-  n, concurrency = 400, 4
-  script = textwrap.dedent(f"""
-    import sys
-    sys.path[:0] = {[os.path.dirname(__file__)]!r}
-    import client_test as t
-    client = t._client(sys.argv[1], sys.argv[2], concurrency={concurrency})
-    t._all(client, t._batches({n}))
-  """)
-  with ChatServer(delay_s=0.005) as server:
-    process = subprocess.Popen(
-      [sys.executable, "-c", script, server.url, str(tmp_path / "a.db")],
-      env=os.environ | {"PYTHONPATH": os.pathsep.join(["", *sys.path])},
-    )
-    while sum(server.answered.values()) < 150:
-      assert process.poll() is None
-      time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    killed_at = sum(server.answered.values())
-    assert killed_at < n
-    _check_whole(_all(_client(server, tmp_path / "a.db"), _batches(n)), n)
-    # Only what was on its way when it was killed can have been lost.
-    twice = [c for c in server.answered.values() if c > 1]
-    assert len(twice) <= concurrency
-    assert sum(server.answered.values()) <= n + concurrency
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,14 @@ def _flat(counts: dict, prefix: str = ""):
       yield f"{prefix}{key}", text
 
 
+def _describe(**options) -> None:
+  from instructrec_jax.describe import command
+
+  print(command.describe(**options))
+  for path in options["out"]:
+    print(f"written: {path}", file=sys.stderr)
+
+
 def _export(**options) -> None:
   from instructrec_jax.instructions import export
 
@@ -335,6 +343,20 @@ of a retriever's scores, .npy, has the shape [users, items], in the order of
 tables/DATASET/users.parquet and items.parquet.
 To rank the whole catalogue nothing is drawn: `instructrec evaluate` and
 `instructrec baseline` take --rank=catalogue, on any records.""",
+  ),
+  "describe": (
+    _describe,
+    "what the instructions of built records are: counts, words, tokens",
+    """
+  instructrec describe gift_cards_2018 --vocabulary gift_cards_2018
+  instructrec describe gift_cards_2018 --vocabulary t5 \\
+    --out describe.html --out describe.md --out describe.json
+  instructrec describe gift_cards_2018 --sample 0
+
+prints, as Markdown, the paper's table of its data with ours beside it; records,
+users and histories; texts that were written, rejected and absent; instances by
+family and split; and, of a sample of rendered instructions, words and tokens,
+and what is shortened or left out at given lengths.""",
   ),
   "export": (
     _export,

@@ -20,7 +20,7 @@ setuptools.setup(
   # a checkout, an editable install and a wheel import the same names.
   packages=setuptools.find_packages(include=["instructrec_jax*"]),
   package_data={
-    "instructrec_jax": ["gin/**/*.gin", "eval/templates/*"],
+    "instructrec_jax": ["gin/**/*.gin", "*/templates/*"],
   },
   install_requires=[
     "absl-py",

@@ -12,6 +12,7 @@ def add(added: dict[str, argparse.ArgumentParser]) -> None:
   """
   _data_flags(added)
   _teacher_flags(added["annotate"].add_argument)
+  _describe_flags(added["describe"].add_argument)
   _export_flags(added["export"].add_argument)
   _run_flags(added)
   _plan_flags(added["plan"].add_argument)
@@ -22,7 +23,14 @@ def add(added: dict[str, argparse.ArgumentParser]) -> None:
 def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   from instructrec_jax.data.sources import SOURCES
 
-  for name in ("normalize", "annotate", "build", "prepare", "baseline"):
+  for name in (
+    "normalize",
+    "annotate",
+    "build",
+    "prepare",
+    "describe",
+    "baseline",
+  ):
     added[name].add_argument(
       "--data_dir", default="data", help="folder of all datasets (data)"
     )
@@ -146,6 +154,31 @@ def _teacher_flags(add: Callable[..., argparse.Action]) -> None:
     help="api, local: texts of each field that it is asked to judge (none)",
   )
   add("--cache", metavar="FILE", help="api, local: where answers are kept")
+
+
+def _describe_flags(add: Callable[..., argparse.Action]) -> None:
+  add("dataset", help="short name of built records")
+  add(
+    "--out",
+    action="append",
+    default=[],
+    help="file to write: .md, .html or .json; may be given several times",
+  )
+  add(
+    "--sample",
+    type=int,
+    default=500,
+    help="training records of a family to render and measure (500)",
+  )
+  add("--inputs_length", type=int, default=512, help="tokens to fit (512)")
+  add("--targets_length", type=int, default=128, help="tokens to fit (128)")
+  add(
+    "--vocabulary",
+    default="t5",
+    help="that tokens are counted in: t5, a dataset built with "
+    "--vocabulary_size, or a SentencePiece file (t5)",
+  )
+  add("--seed", type=int, default=0, help="of wordings and negatives (0)")
 
 
 def _export_flags(add: Callable[..., argparse.Action]) -> None:

@@ -9,7 +9,7 @@ narrow, so that they can be read on a phone.
 import hashlib
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import matplotlib
@@ -239,6 +239,88 @@ def loss_curve(steps: np.ndarray, losses: np.ndarray) -> str:
     f"From {losses[0]:.3f} at step {steps[0]} to {losses[-1]:.3f} at step "
     f"{steps[-1]}; the least is {losses.min():.3f}.",
   )
+
+
+@matplotlib.rc_context(_STYLE)
+def stacked(
+  title: str,
+  labels: Sequence[str],
+  parts: Mapping[str, Sequence[int]],
+  unit: str,
+) -> str:
+  """Draws counts as bars, one above the other, each of several parts.
+
+  Args:
+    title: what is counted.
+    labels: what each bar is of, top to bottom.
+    parts: counts of each bar, by part; a part's colour is its place.
+    unit: of the counts.
+
+  Returns:
+    The SVG element.
+  """
+  fig, ax = _rows(labels)
+  left = np.zeros(len(labels))
+  for colour, counts in zip(_SERIES, parts.values(), strict=False):
+    ax.barh(range(len(labels)), counts, 0.66, left, color=colour)
+    left += counts
+  ax.set_xlabel(unit)
+  told = "; ".join(
+    f"{label} {', '.join(f'{n:,} {part}' for part, n in of.items())}"
+    for label, of in (
+      (label, {part: counts[y] for part, counts in parts.items()})
+      for y, label in enumerate(labels)
+    )
+  )
+  return _svg(fig, title, f"{told}.")
+
+
+@matplotlib.rc_context(_STYLE)
+def against_limit(
+  title: str,
+  labels: Sequence[str],
+  middle: Sequence[float],
+  most: Sequence[int],
+  limit: int,
+  unit: str,
+) -> str:
+  """Draws bars to the middle, a thin line on to the most, and a limit.
+
+  Args:
+    title: what is measured.
+    labels: what each bar is of, top to bottom.
+    middle: its mean.
+    most: its largest.
+    limit: a dashed line.
+    unit: of all.
+
+  Returns:
+    The SVG element.
+  """
+  fig, ax = _rows(labels)
+  rows = np.arange(len(labels))
+  ax.hlines(rows, middle, most, _FAINT, lw=1.2)
+  ax.plot(most, rows, "|", color=_FAINT, ms=5)
+  ax.barh(rows, middle, 0.66, color=_SERIES[0])
+  ax.axvline(limit, color=_INK, lw=1.2, ls=(0, (2, 1.5)))
+  ax.set_xlim(left=0)
+  ax.set_xlabel(unit)
+  told = "; ".join(
+    f"{label} {mean:.1f}, at most {largest:,}"
+    for label, mean, largest in zip(labels, middle, most, strict=True)
+  )
+  return _svg(fig, title, f"{told}; limit {limit:,}.")
+
+
+def _rows(labels: Sequence[str]) -> tuple:
+  """Returns a figure whose rows are named at the left."""
+  fig, ax = _axes(0.6 + 0.19 * len(labels))
+  ax.set_yticks(range(len(labels)), labels, size=8, parse_math=False)
+  ax.set_ylim(len(labels) - 0.4, -0.6)
+  ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, integer=True))
+  ax.xaxis.set_major_formatter("{x:,.0f}")
+  ax.grid(axis="x")
+  return fig, ax
 
 
 def _axes(height: float) -> tuple:

@@ -75,6 +75,18 @@ def text(groups: Iterable[Group], further: Iterable[Further] = ()) -> str:
 
 def markdown(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:
   """Returns all groups with their slices and exposure as Markdown."""
+  lines = [] if len(groups) < 2 else [NOT_COMPARABLE, ""]
+  for heading, named, below in _sections(groups, further):
+    lines += [f"## {heading}", ""]
+    for name, table in named:
+      lines += [f"### {name}", ""] if name else []
+      lines += [*markdown_lines(table), ""]
+    lines += [f"- {note}" for note in below] + [""]
+  return "\n".join(lines)
+
+
+def markdown_lines(table: Table) -> list[str]:
+  """Returns one table as Markdown."""
 
   def cell(c: Cell) -> str:
     figure = re.sub(r"([|\\`*_<>\[\]])", r"\\\1", c.text)
@@ -84,17 +96,9 @@ def markdown(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:
   def row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
-  lines = [] if len(groups) < 2 else [NOT_COMPARABLE, ""]
-  for heading, named, below in _sections(groups, further):
-    lines += [f"## {heading}", ""]
-    for name, table in named:
-      lines += [f"### {name}", ""] if name else []
-      rule = ["---", *["---:"] * (len(table.header) - 1)]
-      lines += [row(table.header), row(rule)]
-      lines += [row([cell(c) for c in cells]) for cells in table.rows]
-      lines.append("")
-    lines += [f"- {note}" for note in below] + [""]
-  return "\n".join(lines)
+  rule = ["---", *["---:"] * (len(table.header) - 1)]
+  rows = [[cell(c) for c in cells] for cells in table.rows]
+  return [row(table.header), row(rule), *map(row, rows)]
 
 
 def latex(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:

@@ -7,7 +7,8 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
-from instructrec_jax.instructions.families import FIELDS, Family
+from instructrec_jax import schema
+from instructrec_jax.instructions.families import Family
 
 # Records that come out of TensorFlow at a time.
 _CHUNK = 4096
@@ -22,8 +23,8 @@ class Contents:
     user: int [n], codes.
     history_length: int [n], items before the target, before any cut.
     shown: int [n], those of them that the record holds.
-    words: int [n] by field of `families.FIELDS`, words of that text, 0 where
-      there is none; of the fields that the records have.
+    words: int [n] by text of schema.RECORD, its words, 0 where there is none;
+      of the texts that the records have.
   """
 
   user: np.ndarray
@@ -50,7 +51,11 @@ def read(source: seqio.DataSource, split: str) -> Contents:
     split: of the source.
   """
   records = source.get_dataset(split, shuffle=False)
-  fields = [f for f in FIELDS.values() if f in records.element_spec]
+  fields = [
+    name
+    for name, feature in schema.RECORD.items()
+    if feature.dtype == "string" and name in records.element_spec
+  ]
 
   def count(record: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return {

@@ -1,0 +1,1 @@
+"""What a dataset's instructions are, in numbers: gathered, then shown."""

@@ -1,0 +1,95 @@
+"""`instructrec describe`: gather, then print and write."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+import seqio
+
+from instructrec_jax import gin_files, paths, training_data
+from instructrec_jax.artifacts import atomic_write_text, read_manifest
+from instructrec_jax.data.names import records_dir, records_name
+from instructrec_jax.describe import gather, tables
+from instructrec_jax.describe.numbers import Numbers
+from instructrec_jax.errors import InputError, unknown
+from instructrec_jax.pipeline import task_or_mixture
+
+
+def describe(
+  dataset: str,
+  data_dir: str = "data",
+  out: Sequence[str | os.PathLike[str]] = (),
+  sample: int = 500,
+  inputs_length: int = 512,
+  targets_length: int = 128,
+  vocabulary: str = "t5",
+  seed: int = 0,
+) -> str:
+  """Describes the instructions that a dataset's records make.
+
+  Args:
+    dataset: short name of built records.
+    data_dir: the folder of all datasets.
+    out: files to write: .md, .json, or .html (a page without outside
+      resources).
+    sample: training records of each family that are rendered; 0 for none.
+    inputs_length: tokens that inputs may have.
+    targets_length: tokens that targets may have.
+    vocabulary: what tokens are counted in, see vocabulary.py.
+    seed: of wordings and negatives of what is rendered.
+
+  Returns:
+    The tables as Markdown.
+
+  Raises:
+    InputError: there are no records, or an option cannot be used.
+  """
+  lengths = {"inputs": inputs_length, "targets": targets_length}
+  for name, number, least in (
+    ("sample", sample, 0),
+    *((f"{name}_length", length, 1) for name, length in lengths.items()),
+  ):
+    if number < least:
+      raise InputError(f"{name} is {number}: expected {least} or more")
+  files = [paths.anywhere(path) for path in out]
+  for path in files:
+    if path.suffix not in _WRITERS:
+      raise unknown(f"kind of file: {path}:", path.suffix, _WRITERS)
+  read_manifest(records_dir(data_dir, dataset), "build")
+  gin_files.parse([], [f"vocabulary.location = {vocabulary!r}"])
+  training_data.use_records(str(paths.anywhere(data_dir) / "records"))
+  numbers = gather.gather(
+    dataset, _tasks(dataset), data_dir, lengths, sample, seed
+  )
+  for path in files:
+    atomic_write_text(path, _WRITERS[path.suffix](numbers))
+  return tables.markdown(numbers)
+
+
+def _tasks(dataset: str) -> dict[str, seqio.Task]:
+  """Returns the tasks of all families, by their names less the dataset's."""
+  mixture = records_name(dataset)
+  every = task_or_mixture(f"{mixture}_all_forms")
+  # In the order in which they were registered, not of the alphabet.
+  order = list(every.rate_per_task_name)
+  found = sorted(every.tasks, key=lambda task: order.index(task.name))
+  return {task.name.removeprefix(f"{mixture}_"): task for task in found}
+
+
+def _json(numbers: Numbers) -> str:
+  return json.dumps(dataclasses.asdict(numbers), indent=2) + "\n"
+
+
+def _page(numbers: Numbers) -> str:
+  # Only the page needs drawing and templates.
+  from instructrec_jax.describe import page
+
+  return page.render(numbers)
+
+
+_WRITERS: Mapping[str, Callable[[Numbers], str]] = {
+  ".md": tables.markdown,
+  ".json": _json,
+  ".html": _page,
+}

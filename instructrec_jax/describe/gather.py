@@ -1,0 +1,215 @@
+"""From records, annotations and templates to the figures of a dataset."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import seqio
+import tqdm
+
+from instructrec_jax import artifacts, schema, training_data
+from instructrec_jax.data import records as records_lib
+from instructrec_jax.data import splits
+from instructrec_jax.data.names import annotations_dir, records_dir
+from instructrec_jax.describe import rendered
+from instructrec_jax.describe.numbers import (
+  FamilyNumbers,
+  Numbers,
+  Records,
+  Spread,
+  Templates,
+  Text,
+)
+from instructrec_jax.instructions import contents, wordings
+from instructrec_jax.instructions.families import FIELDS, Family
+from instructrec_jax.instructions.templates import templates_of
+
+# Where instructions are rendered: in words and with negatives that are drawn.
+_RENDERED = "train"
+
+
+class _Contents:
+  """Contents of splits, each read once: families share records."""
+
+  def __init__(self):
+    self._read: dict[tuple, contents.Contents] = {}
+
+  def of(self, task: seqio.Task, split: str) -> contents.Contents:
+    records = task.source.tfds_dataset
+    key = records.name, records.data_dir, split
+    if key not in self._read:
+      self._read[key] = contents.read(task.source, split)
+    return self._read[key]
+
+
+def gather(
+  dataset: str,
+  tasks: Mapping[str, seqio.Task],
+  data_dir: str | Path,
+  lengths: Mapping[str, int],
+  sample: int,
+  seed: int,
+) -> Numbers:
+  """Counts everything, and measures a sample of rendered instructions.
+
+  Args:
+    dataset: short name of built records.
+    tasks: of its families, by the name to show.
+    data_dir: the folder of all datasets.
+    lengths: tokens of inputs and targets.
+    sample: records that are rendered in each family; 0 for none.
+    seed: of their wordings and negatives.
+
+  Raises:
+    InputError: there are no records, or no vocabulary where some are rendered.
+  """
+  catalogue = records_lib.load_catalogue(data_dir, dataset)
+  trained = records_lib.load_train_items(data_dir, dataset)
+  counts, notes = _annotated(dataset, data_dir)
+  vocabulary = training_data.describe_vocabulary() if sample else None
+  there = _Contents()
+  # Any family tells what the records hold: it needs no text for that.
+  first = next(iter(tasks.values()))
+  whole = {split: there.of(first, split) for split in splits.SPLITS}
+  held_out = sum(len(whole[split]) for split in ("validation", "test"))
+  # No bar where nobody watches.
+  bar = tqdm.tqdm(tasks.items(), desc="families", disable=None)
+  return Numbers(
+    dataset=dataset,
+    users=len(trained),
+    items=catalogue.height,
+    interactions=int(trained.list.len().sum()) + held_out,
+    records={split: _records(part) for split, part in whole.items()},
+    texts=_texts(whole, counts),
+    families=tuple(
+      _family(name, task, there, lengths, sample, seed) for name, task in bar
+    ),
+    templates=_templates(),
+    lengths=dict(lengths),
+    vocabulary=vocabulary,
+    notes=tuple(notes),
+  )
+
+
+def _records(part: contents.Contents) -> Records:
+  cut = part.shown < part.history_length
+  per_user = np.bincount(part.user)
+  return Records(
+    len(part),
+    Spread.of(part.history_length),
+    float(cut.mean()),
+    Spread.of(per_user[per_user > 0]),
+  )
+
+
+def _annotated(
+  dataset: str, data_dir: str | Path
+) -> tuple[Mapping[str, Any], list[str]]:
+  """Returns the counts of the annotations that the records have, and notes."""
+  built = artifacts.read_manifest(records_dir(data_dir, dataset), "build")
+  folder = annotations_dir(data_dir, dataset)
+  if "annotations" not in built["inputs"]:
+    return {}, [
+      "The records have no texts of a teacher: `instructrec annotate` writes "
+      "them, and `instructrec build` puts them in."
+    ]
+  if not (folder / artifacts.MANIFEST).exists():
+    return {}, [f"{folder} is not there: why texts are absent is not known."]
+  made = artifacts.read_manifest(folder, "annotate")
+  if made["fingerprint"] != built["inputs"]["annotations"]:
+    return {}, [
+      f"{folder} is not what the records were built with: why texts are absent "
+      "is not known. `instructrec build --overwrite` puts the new ones in."
+    ]
+  return made["counts"], [
+    f"Texts are of the teacher {made['options']['teacher']!r}."
+  ]
+
+
+def _texts(
+  whole: Mapping[str, contents.Contents], counts: Mapping[str, Any]
+) -> tuple[Text, ...]:
+  texts = []
+  for field, column in schema.ANNOTATIONS.items():
+    if field not in schema.RECORD or schema.RECORD[field].dtype != "string":
+      continue
+    words = {
+      split: part.words[field][part.words[field] > 0]
+      for split, part in whole.items()
+      if field in part.words
+    }
+    every = np.concatenate([np.zeros(0), *words.values()])
+    texts.append(
+      Text(
+        field,
+        {split: words[split].size if split in words else 0 for split in whole},
+        float(every.mean()) if every.size else None,
+        column.looks_at_target,
+        counts.get(field, {}).get("rejected", {}),
+        counts.get(field, {}).get("absent", {}),
+      )
+    )
+  return tuple(texts)
+
+
+def _family(
+  name: str,
+  task: seqio.Task,
+  there: _Contents,
+  lengths: Mapping[str, int],
+  sample: int,
+  seed: int,
+) -> FamilyNumbers:
+  family: Family = task.source.family
+  lacks = task.source.absent
+  parts = {
+    split: there.of(task, split)
+    for split in splits.SPLITS
+    if split in task.splits
+  }
+  measured = None
+  if sample and _RENDERED in parts:
+    measured = rendered.measure(
+      task, _RENDERED, parts[_RENDERED], lengths, sample, seed
+    )
+  seen = templates_of(family.name)
+  return FamilyNumbers(
+    name=name,
+    tells=family.inputs,
+    asks=" + ".join(family.outputs) or family.form,
+    from_target=tuple(p for p in family.inputs if _looks_at_target(p, family)),
+    lacks=lacks,
+    instances={
+      split: int(parts[split].told(family).sum()) if split in parts else 0
+      for split in splits.SPLITS
+    },
+    templates=sum(family.name in row.families for row in wordings.ROWS),
+    wordings=len(seen),
+    held_out=len(templates_of(family.name, held_out=True)),
+    rendered=measured,
+  )
+
+
+def _looks_at_target(part: str, family: Family) -> bool:
+  """Returns whether what a family tells is made from the target."""
+  if part in FIELDS:
+    return schema.ANNOTATIONS[FIELDS[part]].looks_at_target
+  # What is asked about is the target itself, where nothing is ranked.
+  return part == "item"
+
+
+def _templates() -> Templates:
+  texts = [text for row in wordings.PAPER for text in row.wordings]
+  plain = [re.sub(r"[\[\]]", "", text) for text in texts]
+  return Templates(
+    {group: len(rows) for group, rows in wordings.GROUPS.items()},
+    _mean_words(plain),
+    len(texts),
+    len(wordings.ROWS) - len(wordings.PAPER),
+  )
+
+
+def _mean_words(texts: Sequence[str]) -> float:
+  return sum(len(text.split()) for text in texts) / len(texts)

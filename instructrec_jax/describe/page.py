@@ -1,0 +1,72 @@
+"""The figures of a dataset as one HTML file, templates/describe.html.j2."""
+
+import jinja2
+import markupsafe
+
+from instructrec_jax.describe import tables
+from instructrec_jax.describe.numbers import Numbers
+from instructrec_jax.eval import figures
+
+
+def render(numbers: Numbers) -> str:
+  """Returns the page."""
+  environment = jinja2.Environment(
+    # The style is the report's, so that both look alike.
+    loader=jinja2.ChoiceLoader(
+      [
+        jinja2.PackageLoader("instructrec_jax.describe"),
+        jinja2.PackageLoader("instructrec_jax.eval"),
+      ]
+    ),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+  )
+  return environment.get_template("describe.html.j2").render(
+    title=tables.title(numbers),
+    sections=tables.sections(numbers),
+    splits=list(numbers.records),
+    instances=_instances(numbers),
+    tokens=_tokens(numbers),
+  )
+
+
+def _instances(numbers: Numbers) -> markupsafe.Markup:
+  return markupsafe.Markup(
+    figures.stacked(
+      "Instances by family",
+      [family.name for family in numbers.families],
+      {
+        split: [family.instances[split] for family in numbers.families]
+        for split in numbers.records
+      },
+      "instances",
+    )
+  )
+
+
+def _tokens(numbers: Numbers) -> list[tuple[str, markupsafe.Markup]]:
+  """Returns a figure of inputs and one of targets, where some are rendered."""
+  shown = [family for family in numbers.families if family.rendered]
+  if not shown:
+    return []
+  drawn = []
+  for what, limit in numbers.lengths.items():
+    spreads = [getattr(family.rendered, what) for family in shown]
+    drawn.append(
+      (
+        what,
+        markupsafe.Markup(
+          figures.against_limit(
+            f"Tokens of {what} by family",
+            [family.name for family in shown],
+            [spread.mean for spread in spreads],
+            [spread.largest for spread in spreads],
+            limit,
+            "tokens",
+          )
+        ),
+      )
+    )
+  return drawn

@@ -1,0 +1,86 @@
+"""Instructions of a sample of records, measured as a model reads them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import seqio
+import tensorflow as tf
+
+from instructrec_jax.describe.numbers import Rendered, Spread
+from instructrec_jax.instructions.contents import Contents
+
+# Instructions that come out of TensorFlow at a time.
+_CHUNK = 256
+
+
+def measure(
+  task: seqio.Task,
+  split: str,
+  there: Contents,
+  lengths: Mapping[str, int],
+  sample: int,
+  seed: int,
+) -> Rendered | None:
+  """Renders a family's first records, which are a sample, and measures them.
+
+  They are rendered at any length, and, if that is more than `lengths`, again
+  with these, in the same words: what is smaller then was shortened.
+
+  Args:
+    task: of the family.
+    split: of its records.
+    there: what they hold.
+    lengths: tokens of inputs and targets.
+    sample: records at most.
+    seed: of wordings and negatives.
+
+  Returns:
+    The figures; None where no record has the family's texts.
+  """
+  rows = np.flatnonzero(there.told(task.source.family))[:sample]
+  if not rows.size:
+    return None
+  records = task.source.get_dataset(split, shuffle=False).take(rows[-1] + 1)
+  whole = _sizes(task, records, None, seed)
+  count = whole["instance"].size
+  shortened = left_out = 0
+  if any((whole[name] > length).any() for name, length in lengths.items()):
+    fit = _sizes(task, records, lengths, seed)
+    # No instance comes twice in a split that has an input a record.
+    stays = np.isin(whole["instance"], fit["instance"])
+    smaller = np.zeros(fit["instance"].size, bool)
+    for name in lengths:
+      smaller |= fit[name] < whole[name][stays]
+    shortened, left_out = smaller.sum() / count, 1 - stays.mean()
+  return Rendered(
+    count,
+    float(whole["words"].mean()),
+    Spread.of(whole["inputs"]),
+    Spread.of(whole["targets"]),
+    float(shortened),
+    float(left_out),
+  )
+
+
+def _sizes(
+  task: seqio.Task,
+  records: tf.data.Dataset,
+  lengths: Mapping[str, int] | None,
+  seed: int,
+) -> dict[str, np.ndarray]:
+  """Returns instance, words, and tokens of inputs and targets: int [n] each."""
+  examples = task.preprocess_postcache(records, lengths, seed=seed)
+
+  def size(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {
+      "instance": example["instance"],
+      "words": tf.size(tf.strings.split(example["inputs_pretokenized"])),
+      "inputs": tf.size(example["inputs"]),
+      "targets": tf.size(example["targets"]),
+    }
+
+  chunks = list(examples.map(size).batch(_CHUNK).as_numpy_iterator())
+  names = ("instance", "words", "inputs", "targets")
+  if not chunks:
+    return {name: np.zeros(0, np.int64) for name in names}
+  return {name: np.concatenate([c[name] for c in chunks]) for name in names}

@@ -236,11 +236,13 @@ def test_popularity_ranks_the_same_catalogue(small_data, model_dir, tmp_path):
   text = page.read_text()
   assert "gini@10" in text
   assert re.search(r"rank among up to \d+ items", text)
-  assert "further items not shown" in text
   assert "popularity" in table
   assert "wide" in table
   assert "coverage@10" in table
   assert "Ranked out of the whole catalogue" in table
+  # Lists as long as the catalogue are cut.
+  report.report([out], [page], data_dir=small_data)
+  assert "further items not shown" in page.read_text()
 
 
 def test_random_ranks_at_chance(small_data, tmp_path, monkeypatch):

@@ -240,8 +240,8 @@ def test_popularity_ranks_the_same_catalogue(small_data, model_dir, tmp_path):
   assert "wide" in table
   assert "coverage@10" in table
   assert "Ranked out of the whole catalogue" in table
-  # Lists as long as the catalogue are cut.
-  report.report([out], [page], data_dir=small_data)
+  # Of the twelve that each beam found.
+  report.report([folder], [page], data_dir=small_data)
   assert "further items not shown" in page.read_text()
 
 

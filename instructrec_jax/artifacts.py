@@ -33,7 +33,7 @@ from instructrec_jax.errors import InputError
 MANIFEST = "manifest.json"
 # Raised when a stage's output changes for the same inputs and options, so that
 # folders written before are made again instead of being taken for current.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 Manifest = dict[str, Any]
 

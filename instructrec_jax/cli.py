@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   absl.logging.set_verbosity(absl.logging.ERROR)
   # Training finds out by itself whether it needs it.
   if args.command in (
+    "prepare",
     "build",
     "describe",
     "export",
@@ -164,6 +165,13 @@ def _export(**options) -> None:
   print(f"export {options['mixture_or_task_name']}: {options['out']}")
   for name, count in _flat(counts):
     print(f"  {name:<44} {count}")
+
+
+def _prepare(**options) -> None:
+  from instructrec_jax import prepare
+
+  for manifest in prepare.prepare(**options).values():
+    _print_manifest(manifest)
 
 
 def _cache(**options) -> None:
@@ -323,6 +331,16 @@ asked for once: a run that was stopped goes on where it was.""",
   instructrec build shop --candidates hard --candidates_file scores.npy \\
     --among 100
   instructrec build shop --candidates file --candidates_file mine.jsonl
+  instructrec build shop --variant search
+  instructrec build shop --variant hard --candidates_file retrieved.parquet
+
+variants are records of their own, beside the plain ones:
+  search      queries (labels of items, and vague intentions of training
+              targets), items split 80/10/10; annotate first
+  hard        for --candidates hard
+  of_100      99 negatives
+Their tasks are instructrec_DATASET_VARIANT_…, e.g.
+instructrec_games_search_p0_i2_t3.
 
 candidates of a validation or test request, drawn once by seed and kept in the
 records, so that they are the same for every system. What is drawn is never
@@ -379,6 +397,21 @@ mixture's rates; a record comes again in other words. A line's fields, by form:
   completion   prompt, completion: TRL
 Beside them stand task, template, instance and user, and in evaluation splits
 candidates.""",
+  ),
+  "prepare": (
+    _prepare,
+    "raw files to records with all texts: normalize, annotate and build",
+    """
+  instructrec prepare amazon_2018/Gift_Cards --raw ~/amazon_2018
+  instructrec prepare movielens/100k --raw ~/ml-100k --vocabulary_size 8000
+
+is, with the extractive teacher and what each command does unless told otherwise
+  instructrec normalize SOURCE --raw RAW
+  instructrec annotate DATASET
+  instructrec build DATASET
+  instructrec build DATASET --variant search
+Families whose texts a dataset cannot have, such as those of intentions where
+there are no reviews, are left out when a mixture is used.""",
   ),
   "cache": (
     _cache,

@@ -5,8 +5,6 @@ one that real data goes through. Data and model that are there already are not
 made again.
 """
 
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import polars as pl
 
 from instructrec_jax import artifacts, paths, runs
 from instructrec_jax.baselines import evaluate as baselines
+from instructrec_jax.clock import Clock
 from instructrec_jax.data import names, normalize, records, simulate
 from instructrec_jax.eval import report
 from instructrec_jax.vocabulary import build_extras
@@ -47,7 +46,7 @@ def demo(out: str | Path = "demo", seed: int = 0) -> None:
   """
   out = paths.local(out, "write to a local one and copy it")
   data_dir, raw = out / "data", out / "raw"
-  clock = _Clock()
+  clock = Clock()
 
   clock.start("simulate")
   artifacts.run_stage(
@@ -111,27 +110,3 @@ def _optimum(raw: Path, data_dir: Path, results: Path) -> Path:
   folder = results / "optimum"
   baselines.write_scores(requests, scores, DATASET, _SPLIT, "optimum", folder)
   return folder
-
-
-class _Clock:
-  """Says on standard error what is being done, and keeps the times."""
-
-  def __init__(self):
-    self._stages: list[tuple[str, float]] = []
-
-  def start(self, stage: str) -> None:
-    self._stages.append((stage, time.monotonic()))
-    print(f"── {stage}", file=sys.stderr, flush=True)
-
-  def stop(self) -> None:
-    self._stages.append(("", time.monotonic()))
-
-  def __str__(self) -> str:
-    parts = [
-      f"{stage} {end - start:.0f} s"
-      for (stage, start), (_, end) in zip(
-        self._stages, self._stages[1:], strict=False
-      )
-    ]
-    total = self._stages[-1][1] - self._stages[0][1]
-    return f"Time: {', '.join(parts)}; {total:.0f} s in all"

@@ -23,28 +23,35 @@ def add(added: dict[str, argparse.ArgumentParser]) -> None:
 def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   from instructrec_jax.data.sources import SOURCES
 
-  for name in ("normalize", "annotate", "build", "describe", "baseline"):
+  for name in (
+    "normalize", "annotate", "build", "prepare", "describe", "baseline"
+  ):  # fmt: skip
     added[name].add_argument(
       "--data_dir", default="data", help="folder of all datasets (data)"
     )
-  add = added["normalize"].add_argument
-  add("source", help="`instructrec sources` lists them")
-  add("--raw", required=True, help="folder of the raw files")
-  add("--dataset", help="short name for what is written (the source's)")
-  add("--k_core", type=int, help="interactions of every user and item")
   roles = {r.removesuffix("?") for s in SOURCES.values() for r in s.files}
-  for role in sorted(roles):
-    add(f"--{role}_file", help=f"another name of the file of {role}")
   options = {k: v for s in SOURCES.values() for k, v in s.options.items()}
-  for option, meaning in options.items():
-    add(f"--{option}", help=meaning)
+  for name in ("normalize", "prepare"):
+    add = added[name].add_argument
+    add("source", help="`instructrec sources` lists them")
+    add("--raw", required=True, help="folder of the raw files")
+    add("--dataset", help="short name for what is written (the source's)")
+    add("--k_core", type=int, help="interactions of every user and item")
+    for role in sorted(roles):
+      add(f"--{role}_file", help=f"another name of the file of {role}")
+    for option, meaning in options.items():
+      add(f"--{option}", help=meaning)
 
   add = added["build"].add_argument
   add("dataset", help="short name of normalized tables")
   add("--seed", type=int, default=0, help="of negatives and orders (0)")
   add(
+    "--variant",
+    default="",
+    help="other records of the same dataset: search, hard or of_100; see below",
+  )
+  add(
     "--candidates",
-    default="uniform",
     help="what stands beside the target in validation and test: uniform, "
     "popularity, hard, or file; see below (uniform)",
   )
@@ -56,12 +63,22 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   )
   add("--num_negatives", type=int, help="of a request, drawn ones (9)")
   add("--max_history", type=int, default=50, help="newest items (50)")
-  add(
-    "--vocabulary_size",
-    type=int,
-    help="train a vocabulary of so many pieces on the titles",
+  for name in ("build", "prepare"):
+    added[name].add_argument(
+      "--vocabulary_size",
+      type=int,
+      help="train a vocabulary of so many pieces on titles and texts",
+    )
+  added["prepare"].add_argument(
+    "--seed", type=int, default=0, help="of all stages (0)"
   )
-  for name in ("normalize", "annotate", "build", "cache", "export"):
+  for name in ("annotate", "prepare"):
+    added[name].add_argument(
+      "--per_user", type=int, default=1, help="training targets of a user (1)"
+    )
+  for name in (
+    "normalize", "annotate", "build", "prepare", "cache", "export"
+  ):  # fmt: skip
     added[name].add_argument(
       "--overwrite",
       action="store_true",
@@ -81,7 +98,6 @@ def _teacher_flags(add: Callable[..., argparse.Action]) -> None:
     default="extractive",
     help="extractive, api or local; see below (extractive)",
   )
-  add("--per_user", type=int, default=1, help="training targets of a user (1)")
   add("--num_users", type=int, help="so many users, drawn by seed (all)")
   add("--seed", type=int, default=0, help="of draws and wordings (0)")
   add("--model", help="api: by the server's name; local: a folder")

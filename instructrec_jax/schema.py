@@ -141,6 +141,9 @@ RECORD = {
     is_list=True,
     optional=True,
   ),
+  "newer_targets": Feature(
+    "targets of the user in this split that are newer: 0 for the newest"
+  ),
   "rating": Feature("of the target", dtype="float32", optional=True),
   "timestamp": Feature("of the target, in seconds", optional=True),
   **{

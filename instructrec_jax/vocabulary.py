@@ -18,7 +18,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import sentencepiece
 import seqio
 
@@ -80,11 +79,12 @@ def build_extras(size: int) -> dict[str, Any]:
     size: pieces at most.
   """
 
-  def extras(folder: Path, catalogue: pl.DataFrame) -> dict[str, int]:
-    titles = catalogue["title"].to_list()
-    texts = [f"{title}{end}" for title in titles for end in (";", ".", "")]
-    words = [t.inputs for t in TEMPLATES] + list(YES_NO)
-    train([*texts, *words], size, folder / FILE_NAME)
+  def extras(
+    folder: Path, titles: list[str], texts: list[str]
+  ) -> dict[str, int]:
+    items = [f"{title}{end}" for title in titles for end in (";", ".", "")]
+    words = [text for t in TEMPLATES for text in (t.inputs, t.output)]
+    train([*items, *texts, *words, *YES_NO], size, folder / FILE_NAME)
     vocabulary = seqio.SentencePieceVocabulary(str(folder / FILE_NAME))
     return {"vocabulary_pieces": vocabulary.vocab_size}
 

@@ -1,8 +1,13 @@
-"""A dataset's records, for a family that may need texts which they lack."""
+"""A dataset's records, as one family takes them."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import seqio
+import tensorflow as tf
 
 from instructrec_jax.errors import InputError
+from instructrec_jax.instructions import mixing
 from instructrec_jax.instructions.catalogue import Catalogue
 from instructrec_jax.instructions.families import Family
 
@@ -17,20 +22,31 @@ SPLITS = {
 
 
 class FamilyRecords(seqio.TfdsDataSource):
-  """Records that have no split where the family's texts were never written.
+  """The records that have a family's texts, and no more a user than it may.
 
-  A mixture leaves out the tasks that have not the split asked for, so that one
-  mixture serves datasets with reviews and without.
+  There is no split where the texts were never written: a mixture leaves out the
+  tasks that have not the split asked for, so that one mixture serves datasets
+  with reviews and without.
 
   Attributes:
     family: what the records are told as.
+    fields: of a record, by the text of the family that each one has.
   """
 
-  def __init__(self, catalogue: Catalogue, family: Family):
-    """Remembers what to read; nothing is read yet."""
+  def __init__(
+    self, catalogue: Catalogue, family: Family, fields: Mapping[str, str]
+  ):
+    """Remembers what to read; nothing is read yet.
+
+    Args:
+      catalogue: of the records.
+      family: see above.
+      fields: of a record, by the text of the family that each one has.
+    """
     super().__init__(catalogue.records, catalogue.data_dir, splits=SPLITS)
     self.family = family
     self._catalogue = catalogue
+    self.fields = dict(fields)
 
   @property
   def absent(self) -> tuple[str, ...]:
@@ -40,7 +56,7 @@ class FamilyRecords(seqio.TfdsDataSource):
       InputError: if there are no records.
     """
     have = self._catalogue.features
-    return tuple(name for name in self.family.fields if name not in have)
+    return tuple(name for name in self.fields.values() if name not in have)
 
   @property
   def splits(self) -> tuple[str, ...]:
@@ -52,3 +68,21 @@ class FamilyRecords(seqio.TfdsDataSource):
     if absent:
       return (f"none: no {' and no '.join(absent)}",)
     return tuple(super().splits)
+
+  def get_dataset(self, *args: Any, **kwargs: Any) -> tf.data.Dataset:
+    """Returns a split's records, as TfdsDataSource does, less the others."""
+    records = super().get_dataset(*args, **kwargs)
+    if self.fields:
+      records = records.filter(self._has_texts).map(self._named)
+    limit = mixing.instances_per_user().get(self.family.name)
+    if limit is None:
+      return records
+    return records.filter(lambda record: record["newer_targets"] < limit)
+
+  def _has_texts(self, record: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    texts = tf.stack([record[field] for field in self.fields.values()])
+    return tf.reduce_all(tf.strings.length(texts) > 0)
+
+  def _named(self, record: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    texts = {name: record[field] for name, field in self.fields.items()}
+    return {**record, **texts}

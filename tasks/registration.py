@@ -2,12 +2,13 @@
 
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import seqio
 import tensorflow as tf
 from etils import epath
 
+from instructrec_jax.data import variants
 from instructrec_jax.data.names import PREFIX, records_name
 from instructrec_jax.eval import answer_metrics, evaluator
 from instructrec_jax.instructions import mixing, render, wordings
@@ -19,22 +20,45 @@ from instructrec_jax.instructions.templates import (
   Template,
   templates_of,
 )
+from instructrec_jax.tasks.editions import (
+  EDITIONS,
+  EVALUATION,
+  Edition,
+  task_name,
+)
 from instructrec_jax.tasks.family_records import FamilyRecords
 from instructrec_jax.vocabulary import RUN_VOCABULARY
 
-# What the name of a task with held-out wordings ends in.
-HELD_OUT = "_held_out"
-# The name of a mixture, less the dataset's, and its families.
-MIXTURES: Mapping[str, Sequence[str]] = {
-  "": [name for name in FAMILIES if not name.endswith("_t1")],
-  "_all_forms": list(FAMILIES),
-  "_history": [name for name in FAMILIES if name.startswith("p1_i0_")],
+
+def _is_pairwise(family: str) -> bool:
+  """Returns whether the paper has no template of a family."""
+  return FAMILIES[family].form == "t1"
+
+
+def _plain(families: Iterable[str]) -> list[tuple[str, str]]:
+  return [("", name) for name in dict.fromkeys(families)]
+
+
+# The name of a mixture, less the dataset's, and its tasks: edition and family.
+MIXTURES: Mapping[str, Sequence[tuple[str, str]]] = {
+  "": _plain(itertools.filterfalse(_is_pairwise, FAMILIES)),
+  "all_forms": _plain(FAMILIES),
+  # What takes no texts but titles.
+  "history": _plain(
+    name
+    for name, family in FAMILIES.items()
+    if family.inputs == ("p1",) and not family.fields and not _is_pairwise(name)
+  ),
   **{
-    f"_{group}": list(
-      dict.fromkeys(itertools.chain(*(r.families for r in rows)))
-    )
+    group: _plain(itertools.chain(*(row.families for row in rows)))
     for group, rows in wordings.GROUPS.items()
   },
+  **{
+    name: [(name, f.name) for f in FAMILIES.values() if edition.has(f)]
+    for name, edition in EDITIONS.items()
+    if name
+  },
+  "evaluation": EVALUATION,
 }
 
 
@@ -52,10 +76,10 @@ def register(
 
   Args:
     dataset: short name, e.g. "games".
-    records: their name in TFDS; by default that of those `instructrec build`
-      makes for `dataset`. Records of your own need the features of
-      schema.RECORD, and catalogue.parquet and train_items.parquet beside
-      them.
+    records: their name in TFDS, less that of a variant; by default that of
+      those `instructrec build` makes for `dataset`. Records of your own need
+      the features of schema.RECORD, and catalogue.parquet and
+      train_items.parquet beside them.
     tfds_data_dir: where the records are; by default what the run's
       --tfds_data_dir says.
     families: which families, see instructions/families.py.
@@ -73,28 +97,38 @@ def register(
     ValueError: if the name is registered already.
   """
   mixture = records_name(dataset)
-  catalogue = Catalogue(dataset, records or tfds_name(dataset), tfds_data_dir)
-  of = functools.partial(
-    _add_task,
-    catalogue=catalogue,
-    num_negatives=num_negatives,
-    vocabulary=vocabulary,
-  )
-  for name in families:
-    family = family_of(name)
-    seen = templates_of(name, templates)
-    of(f"{mixture}_{name}", family, seen)
-    if family.form != "text":
-      unseen = templates_of(name, templates, held_out=True)
-      of(f"{mixture}_{name}{HELD_OUT}", family, unseen)
-  for suffix, chosen in MIXTURES.items():
+  catalogues = {
+    variant: Catalogue(
+      dataset,
+      tfds_name(records or mixture, variant),
+      tfds_data_dir,
+      variant,
+    )
+    for variant in variants.VARIANTS
+  }
+  there = [family_of(name) for name in families]
+  for edition_name, edition in EDITIONS.items():
+    for family in filter(edition.has, there):
+      worded = templates_of(family.name, templates, edition.held_out)
+      if worded:  # Templates of one's own need not have held-out wordings.
+        _add_task(
+          task_name(mixture, edition_name, family.name),
+          family,
+          worded,
+          edition,
+          catalogue=catalogues[edition.variant],
+          num_negatives=num_negatives,
+          vocabulary=vocabulary,
+        )
+  for name, chosen in MIXTURES.items():
     rated = [
-      (f"{mixture}_{name}", functools.partial(mixing.rate, family=name))
-      for name in families
-      if name in chosen
+      (task, functools.partial(mixing.rate, family=family))
+      for edition, family in chosen
+      if (task := task_name(mixture, edition, family))
+      in seqio.TaskRegistry.names()
     ]
     if rated:
-      seqio.MixtureRegistry.add(mixture + suffix, rated)
+      seqio.MixtureRegistry.add("_".join(filter(None, (mixture, name))), rated)
   return mixture
 
 
@@ -102,20 +136,20 @@ def _add_task(
   name: str,
   family: Family,
   templates: Sequence[Template],
+  edition: Edition,
   *,
   catalogue: Catalogue,
   num_negatives: int,
   vocabulary: seqio.Vocabulary,
 ) -> None:
-  """Registers the task of one family."""
+  """Registers the task of one family in an edition."""
   feature = functools.partial(seqio.Feature, vocabulary, add_eos=True)
   texts = answer_metrics.Texts()
   ranks = FORMS[family.form].ranks
   seqio.TaskRegistry.add(
     name,
-    source=FamilyRecords(catalogue, family),
+    source=FamilyRecords(catalogue, family, edition.fields(family)),
     preprocessors=[
-      functools.partial(_with_texts, fields=family.fields),
       functools.partial(
         _instructions,
         family=family,
@@ -148,10 +182,12 @@ def register_found(data_dir: str) -> list[str]:
     The names of the mixtures added.
   """
   folders = epath.Path(data_dir).glob(f"{PREFIX}*")
+  names = (folder.name.removeprefix(PREFIX) for folder in folders)
+  datasets = {variants.parted(name)[0] for name in names}
   return [
-    register(folder.name.removeprefix(PREFIX))
-    for folder in sorted(folders)
-    if folder.name not in seqio.MixtureRegistry.names()
+    register(dataset)
+    for dataset in sorted(datasets)
+    if records_name(dataset) not in seqio.MixtureRegistry.names()
   ]
 
 
@@ -175,20 +211,6 @@ def _instructions(
     num_negatives=num_negatives,
   )
   return seqio.map_over_dataset(step, num_seeds=1)(records)
-
-
-def _with_texts(
-  records: tf.data.Dataset, fields: Sequence[str]
-) -> tf.data.Dataset:
-  """Leaves out the records that lack one of the texts."""
-  if not fields:
-    return records
-
-  def has_all(record: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    lengths = tf.strings.length(tf.stack([record[name] for name in fields]))
-    return tf.reduce_all(lengths > 0)
-
-  return records.filter(has_all)
 
 
 def _drop_unfit(

@@ -51,6 +51,7 @@ def small_data(tmp_path_factory):
   )
   command.annotate("small", data_dir=folder)
   records.build(folder, "small", **vocabulary.build_extras(320))
+  records.build(folder, "small", variant="search")
   return folder
 
 

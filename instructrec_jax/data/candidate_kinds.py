@@ -147,6 +147,11 @@ class Kind:
     return KINDS[self.name].find(self, requests)
 
 
+def taken(name: str) -> tuple[str, ...]:
+  """Returns the settings that a kind of candidates takes; none if unknown."""
+  return KINDS[name].takes if name in KINDS else ()
+
+
 def _uniform(kind: Kind, requests: Requests) -> Candidates:
   return Candidates(_drawn(kind, requests, None))
 

@@ -9,6 +9,7 @@ import numpy as np
 from etils import epath
 
 from instructrec_jax import paths
+from instructrec_jax.data import variants
 from instructrec_jax.errors import InputError
 
 PREFIX = "instructrec_"
@@ -47,15 +48,22 @@ def answers_file(data_dir: str | Path) -> Path:
   return Path(data_dir) / "annotations" / "answers.sqlite3"
 
 
-def records_name(dataset: str) -> str:
-  """Returns the name under which TFDS knows a dataset's records."""
-  return f"{PREFIX}{check_dataset(dataset)}"
+def records_name(dataset: str, variant: str = variants.PLAIN) -> str:
+  """Returns the name under which TFDS knows a dataset's records.
+
+  Args:
+    dataset: short name; that of a variant may stand in it already.
+    variant: a key of `variants.VARIANTS`.
+  """
+  return f"{PREFIX}{check_dataset(dataset)}{variants.suffix(variant)}"
 
 
-def records_dir(data_dir: str | os.PathLike, dataset: str) -> epath.Path:
-  """Returns the folder of a dataset's records."""
+def records_dir(
+  data_dir: str | os.PathLike, dataset: str, variant: str = variants.PLAIN
+) -> epath.Path:
+  """Returns the folder of a dataset's records; see `records_name`."""
   records = paths.anywhere(data_dir) / "records"
-  return records / records_name(dataset) / RECORDS_VERSION
+  return records / records_name(dataset, variant) / RECORDS_VERSION
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:

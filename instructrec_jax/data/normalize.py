@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from instructrec_jax import artifacts, schema
-from instructrec_jax.data import sources
+from instructrec_jax.data import sources, variants
 from instructrec_jax.data.names import check_dataset, tables_dir
 from instructrec_jax.data.sources import markup
 from instructrec_jax.data.spool import LINE
@@ -53,6 +53,7 @@ def normalize(
       f"source {source!r} is a format: name the dataset, e.g. --dataset my_shop"
     )
   dataset = check_dataset(row.dataset if dataset is None else dataset)
+  variants.check_free(dataset)
   k_core = row.k_core if k_core is None else k_core
   if k_core < 1:
     raise InputError(f"k_core is {k_core}: expected at least 1 (no demand)")

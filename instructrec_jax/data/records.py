@@ -18,7 +18,14 @@ import polars as pl
 from etils import epath
 
 from instructrec_jax import artifacts, paths, schema
-from instructrec_jax.data import candidate_kinds, record_files, splits
+from instructrec_jax.data import (
+  candidate_kinds,
+  ragged,
+  record_files,
+  splits,
+  targets,
+  variants,
+)
 from instructrec_jax.data.names import (
   annotations_dir,
   generator,
@@ -34,7 +41,8 @@ TRAIN_ITEMS = "train_items.parquet"
 ABSENT = -1
 _NOTHING = np.empty(0, np.int64)
 
-Extras = Callable[[Path, pl.DataFrame], Mapping[str, Any]]
+# From the folder, the titles, and the texts of a teacher, each once.
+Extras = Callable[[Path, list[str], list[str]], Mapping[str, Any]]
 
 
 def build(
@@ -44,20 +52,21 @@ def build(
   num_negatives: int | None = None,
   max_history: int = 50,
   overwrite: bool = False,
-  candidates: str = "uniform",
+  candidates: str | None = None,
   candidates_file: str | Path | None = None,
   among: int | None = None,
   annotations: bool = True,
+  variant: str = variants.PLAIN,
   extras: Extras | None = None,
   extra_options: Mapping[str, Any] | None = None,
 ) -> artifacts.Manifest:
   """Writes a dataset's records to data_dir/records/instructrec_<dataset>.
 
-  `tfds.builder("instructrec_<dataset>", data_dir=data_dir/records)` reads
-  them. Candidates of validation and test are found here, once, so that they
-  are the same for every system. Each split lies in an order of its own drawn by
-  seed, so that its first records, such as `test[:2000]`, are a uniform sample
-  of it.
+  The name of a variant follows after that of the dataset.
+  `tfds.builder("instructrec_<dataset>", data_dir=data_dir/records)` reads them.
+  Candidates of validation and test are found here, once, so that they are the
+  same for every system. Each split lies in an order of its own drawn by seed,
+  so that its first records, such as `test[:2000]`, are a uniform sample of it.
 
   Args:
     data_dir: the folder of all datasets.
@@ -67,17 +76,20 @@ def build(
       for 9, or for as many as a file of one's own has.
     max_history: items of a history, the newest ones.
     overwrite: replace records that were made with other options.
-    candidates: "uniform" draws negatives uniformly, "popularity" in proportion
-      to how often each item was taken in training (see `candidates.draw`),
-      "hard" takes those that a retriever ranks highest, and "file" takes whole
-      lists as they are.
+    candidates: a key of `candidate_kinds.KINDS`: "uniform" draws negatives
+      uniformly, "popularity" in proportion to how often each item was taken in
+      training (see `candidates.draw`), "hard" takes those that a retriever
+      ranks highest, and "file" takes whole lists as they are; None for what the
+      variant has, or "uniform".
     candidates_file: of the retriever, or one's own; see `candidate_files`.
     among: the retriever's first items out of which the negatives are drawn;
       None for the very first.
     annotations: whether records get the texts that `instructrec annotate` has
       written, where it has.
-    extras: is called with the folder to fill and the catalogue before the
-      stage is finished; what it returns is counted in the manifest.
+    variant: a key of `variants.VARIANTS`: another split, or other candidates.
+    extras: is called with the folder to fill, the titles and the records' own
+      texts before the stage is finished; what it returns is counted in the
+      manifest.
     extra_options: what `extras` depends on, for the manifest.
 
   Returns:
@@ -87,7 +99,7 @@ def build(
     InputError: the tables are missing, or too small to split or draw from; or
       the choice of candidates, or their file, cannot be used.
   """
-  kind = candidate_kinds.Kind(candidates, num_negatives, candidates_file, among)
+  kind = _kind(variant, candidates, num_negatives, candidates_file, among)
   if max_history < 1:
     raise InputError(f"max_history is {max_history}: expected at least 1")
   tables = tables_dir(data_dir, dataset)
@@ -102,38 +114,39 @@ def build(
     texts = None
 
   def write(folder: Path) -> dict[str, Any]:
-    interactions = _interactions(tables / "interactions.parquet")
-    if texts is not None:
-      interactions = _annotated(
-        interactions, pl.read_parquet(texts / "annotations.parquet")
-      )
     items = pl.read_parquet(tables / "items.parquet")
-    catalogue = _catalogue(interactions, items)
+    interactions = targets.interactions_of(tables / "interactions.parquet")
+    catalogue = targets.catalogue_of(interactions, items)
     catalogue.write_parquet(folder / CATALOGUE)
-    users = pl.read_parquet(
-      tables / "users.parquet", columns=["user", "user_id"]
-    )
-    _train_items(interactions, users).write_parquet(folder / TRAIN_ITEMS)
+    if variants.named(variant).by_item:
+      rng = generator(seed, dataset, "build", "items")
+      split = targets.by_item(interactions, items, texts, dataset, rng)
+    else:
+      split = targets.by_user(interactions, tables, texts)
+    split.train_items.write_parquet(folder / TRAIN_ITEMS)
     counts = _write_splits(
       folder,
-      records_name(dataset),
-      record_files.Table(interactions, max_history),
+      records_name(dataset, variant),
+      record_files.Table(split.rows, max_history),
+      split.parts,
       seed,
-      functools.partial(_find, kind, catalogue, users["user_id"]),
+      functools.partial(_find, kind, catalogue, split.user_ids),
     )
-    counts["items"] = items.height
+    counts |= {**split.counts, "items": items.height}
     if extras is not None:
-      counts["extras"] = dict(extras(folder, catalogue))
+      told = catalogue["title"].to_list(), targets.texts_of(split.rows)
+      counts["extras"] = dict(extras(folder, *told))
     return counts
 
   return artifacts.run_stage(
     "build",
-    records_dir(data_dir, dataset),
+    records_dir(data_dir, dataset, variant),
     write,
     inputs=inputs,
     options={
       "dataset": dataset,
       "max_history": max_history,
+      **({"variant": variant} if variant else {}),
       **kind.options(),
       **(extra_options or {}),
     },
@@ -141,6 +154,30 @@ def build(
     libraries=("polars", "numpy", "tensorflow", "tensorflow-datasets"),
     overwrite=overwrite,
   )
+
+
+def _kind(
+  variant: str,
+  candidates: str | None,
+  num_negatives: int | None,
+  file: str | Path | None,
+  among: int | None,
+) -> candidate_kinds.Kind:
+  """Returns what candidates are chosen, or what the variant has.
+
+  Raises:
+    InputError: the variant has others, or they cannot be used.
+  """
+  chosen = variants.named(variant)
+  kinds = chosen.candidates or tuple(candidate_kinds.KINDS)
+  name = kinds[0] if candidates is None else candidates
+  if name in candidate_kinds.KINDS and name not in kinds:
+    raise InputError(
+      f"--variant {variant} takes candidates {' or '.join(kinds)}, not {name}"
+    )
+  if num_negatives is None and "num_negatives" in candidate_kinds.taken(name):
+    num_negatives = chosen.num_negatives
+  return candidate_kinds.Kind(name, num_negatives, file, among)
 
 
 def load_catalogue(data_dir: str | Path, dataset: str) -> pl.DataFrame:
@@ -264,59 +301,6 @@ def _rows_in_order(
   return values[np.repeat(starts, lengths) + within], offsets
 
 
-def _annotated(
-  interactions: pl.DataFrame, annotations: pl.DataFrame
-) -> pl.DataFrame:
-  """Adds the texts that some targets have; those of others are empty."""
-  written = [
-    name
-    for name, feature in schema.RECORD.items()
-    if feature.dtype == "string"
-    and annotations[name].null_count() < len(annotations)
-  ]
-  place = pl.int_range(pl.len(), dtype=pl.UInt32).over("user")
-  return (
-    interactions.with_columns(position=place)
-    .join(
-      annotations.select("user", "position", *written),
-      ["user", "position"],
-      "left",
-      maintain_order="left",
-    )
-    .drop("position")
-    .with_columns(pl.col(name).fill_null("") for name in written)
-  )
-
-
-def _interactions(path: Path) -> pl.DataFrame:
-  """Reads what records hold: reviews, which are long, are not of it."""
-  rows = pl.scan_parquet(path)
-  names = rows.collect_schema().names()
-  return rows.select(
-    name for name in names if name == "item" or name in schema.RECORD
-  ).collect()
-
-
-def _catalogue(interactions: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-  train = splits.train_rows(interactions["user"].to_numpy())
-  met = interactions["item"].to_numpy()[train]
-  times = np.bincount(met, minlength=items.height).astype(np.uint32)
-  return items.with_columns(train_count=pl.Series(times))
-
-
-def _train_items(
-  interactions: pl.DataFrame, users: pl.DataFrame
-) -> pl.DataFrame:
-  train = splits.train_rows(interactions["user"].to_numpy())
-  items = (
-    interactions.filter(pl.Series(train))
-    .group_by("user", maintain_order=True)
-    .agg(items="item")
-  )
-  every = users.join(items, on="user", how="left", maintain_order="left")
-  return every.select(pl.col("items").fill_null([]))
-
-
 def _find(
   kind: candidate_kinds.Kind,
   catalogue: pl.DataFrame,
@@ -346,17 +330,17 @@ def _write_splits(
   folder: Path,
   name: str,
   table: record_files.Table,
+  parts: Mapping[str, splits.Instances],
   seed: int,
   find: Callable[..., candidate_kinds.Candidates],
 ) -> dict[str, Any]:
   """Writes the shards and TFDS's metadata; returns the counts."""
-  parts = splits.leave_one_out(table.user)
   empty = [split for split, part in parts.items() if not len(part)]
   if empty:
     raise InputError(
       f"no records for {' or '.join(empty)} out of {table.user.size} "
       f"interactions: a user needs {splits.MIN_INTERACTIONS} to be evaluated "
-      "and one more to be trained on"
+      "and one more to be trained on; product search needs 10 items"
     )
   found = {
     split: find(table, generator(seed, name, split), split, part.target)
@@ -371,7 +355,11 @@ def _write_splits(
     first_instance += len(part)
     # Rows are user by user, and readers shuffle within a window only.
     order = generator(seed, name, split, "order").permutation(len(part))
-    given = {"instance": instance, "candidates": found[split].lists}
+    given = {
+      "instance": instance,
+      "newer_targets": _newer(table.user[part.target]),
+      "candidates": found[split].lists,
+    }
     if "relevant" in features:
       given["relevant"] = found[split].relevant or [_NOTHING] * len(part)
     given = {k: [column[row] for row in order] for k, column in given.items()}
@@ -380,11 +368,14 @@ def _write_splits(
       path, table, part[order], given, features
     )
   record_files.write_metadata(folder, name, features, shards)
-  lengths = np.bincount(table.user)
   return {
     "features": features,
     "records": {split: len(part) for split, part in parts.items()},
-    "users": lengths.size,
-    "users_not_evaluated": int((lengths < splits.MIN_INTERACTIONS).sum()),
     **{f"candidates_of_{s}": c.counts for s, c in found.items() if c.counts},
   }
+
+
+def _newer(user: np.ndarray) -> np.ndarray:
+  """Returns how many targets of the same user follow each, int64 [n]."""
+  place = ragged.places(user, int(user.max()) + 1)
+  return np.bincount(user)[user] - place - 1

@@ -1,4 +1,4 @@
-"""Leave-one-out: which interaction is a target in which split."""
+"""Which interaction is a target in which split: leave-one-out, or by item."""
 
 import dataclasses
 
@@ -58,6 +58,30 @@ def leave_one_out(user: np.ndarray) -> dict[str, Instances]:
     "validation": Instances(end_eval, first_eval),
     "test": Instances(end_eval + 1, first_eval),
   }
+
+
+def by_item(item: np.ndarray, rng: np.random.Generator) -> dict[str, Instances]:
+  """Splits items 80/10/10, each with all rows that look for it.
+
+  That is InstructRec's split of product search (section 4.1.2): what is looked
+  for in validation and test was never a target in training. A row is a query,
+  and has no history.
+
+  Args:
+    item: [rows] codes of the items looked for.
+    rng: draws the items of each split.
+
+  Returns:
+    The instances of each split, in row order.
+  """
+  items = rng.permutation(np.unique(item))
+  tenth = items.size // 10
+  ends = items.size - np.array([2, 1]) * tenth
+  parts = dict(zip(SPLITS, np.split(items, ends), strict=True))
+  rows = {
+    split: np.flatnonzero(np.isin(item, part)) for split, part in parts.items()
+  }
+  return {split: Instances(row, row) for split, row in rows.items()}
 
 
 def train_rows(user: np.ndarray) -> np.ndarray:

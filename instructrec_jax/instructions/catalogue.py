@@ -8,14 +8,21 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
-from instructrec_jax.data import names
+from instructrec_jax.data import names, variants
 from instructrec_jax.data.records import CATALOGUE, TRAIN_ITEMS, read_table
 from instructrec_jax.errors import InputError
 
 
-def tfds_name(dataset: str) -> str:
-  """Returns the name and version by which TFDS knows a dataset's records."""
-  return f"{names.records_name(dataset)}:{names.RECORDS_VERSION}"
+def tfds_name(records: str, variant: str = variants.PLAIN) -> str:
+  """Returns the name and version by which TFDS knows records.
+
+  Args:
+    records: their name, perhaps with a version; that of a variant follows it.
+    variant: a key of `variants.VARIANTS`.
+  """
+  name, _, version = records.partition(":")
+  version = version or names.RECORDS_VERSION
+  return f"{name}{variants.suffix(variant)}:{version}"
 
 
 class Catalogue:
@@ -30,7 +37,11 @@ class Catalogue:
   """
 
   def __init__(
-    self, dataset: str, name: str | None = None, data_dir: str | None = None
+    self,
+    dataset: str,
+    name: str | None = None,
+    data_dir: str | None = None,
+    variant: str = variants.PLAIN,
   ):
     """Remembers where to look.
 
@@ -40,9 +51,13 @@ class Catalogue:
         calls them.
       data_dir: the folder of TFDS's datasets; by default the run's
         --tfds_data_dir.
+      variant: of the records, a key of `variants.VARIANTS`.
     """
-    self._dataset = dataset
-    self.records = name or tfds_name(dataset)
+    self._build = f"instructrec build {dataset}" + (
+      f" --variant {variant}" if variant else ""
+    )
+    self._dataset = dataset + variants.suffix(variant)
+    self.records = name or tfds_name(names.records_name(dataset), variant)
     self.data_dir = data_dir
     self._loader = seqio.utils.LazyTfdsLoader(self.records, data_dir=data_dir)
 
@@ -65,8 +80,8 @@ class Catalogue:
       where = self._loader.data_dir or "TFDS's default folder"
       raise InputError(
         f"no records of dataset {self._dataset!r} in {where} (looked for "
-        f"{self._loader.name}). Build them with `instructrec build "
-        f"{self._dataset}`, or name their folder with --tfds_data_dir."
+        f"{self._loader.name}). Build them with `{self._build}`, or name their "
+        "folder with --tfds_data_dir."
       ) from error
 
   @functools.cached_property
@@ -102,7 +117,6 @@ class Catalogue:
     if not path.exists():
       raise InputError(
         f"no {file_name} in {self.folder}, beside the records of dataset "
-        f"{self._dataset!r}. Build them anew with `instructrec build "
-        f"{self._dataset} --overwrite`."
+        f"{self._dataset!r}. Build them anew with `{self._build} --overwrite`."
       )
     return read_table(path)

@@ -11,9 +11,11 @@ candidates that an input asks about.
 """
 
 import functools
-from collections.abc import Mapping
+import string
+from collections.abc import Mapping, Sequence
 
 import gin
+import numpy as np
 import seqio
 import tensorflow as tf
 
@@ -22,6 +24,8 @@ from instructrec_jax.instructions.families import Family
 from instructrec_jax.instructions.questions import FORMS, YES_NO, Form
 from instructrec_jax.instructions.templates import Template
 
+# Words and the slot after them.
+_FORMAT = string.Formatter().parse
 # Draws per example: enough that `count` distinct ones are among them with a
 # chance of failure below 1e-11 for any catalogue with twice `count` items left.
 _DRAWS = 256
@@ -64,83 +68,75 @@ def draw_negatives(
   return tf.ensure_shape(draws + above, [count])
 
 
-def sentence(titles: tf.Tensor) -> tf.Tensor:
-  """Returns each title with its separator: "A;", "B;", "C.".
+def listed(titles: tf.Tensor, stop: tf.Tensor | str = "") -> tf.Tensor:
+  """Returns each title with its separator: "A;", "B;", "C".
 
   Args:
     titles: string [..., n].
+    stop: what follows the last one.
 
   Returns:
     string [..., n]; joined with blanks it is the text of a {history} or
     {candidates} slot, and each part is tokenized as it would be in the whole.
   """
   count = tf.shape(titles)[-1]
-  ends = tf.where(tf.range(count) == count - 1, ".", ";")
-  return titles + ends
+  return titles + tf.where(tf.range(count) == count - 1, stop, ";")
 
 
-def fill(text: str, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
-  """Fills the {slots} of `text`, in the graph.
+class Frames:
+  """Templates of one family as a table, of which a graph takes a row.
 
-  Args:
-    text: with slots.
-    values: strings by slot, all scalar or [Q].
-
-  Returns:
-    A string, [Q] if a slot of the text has several values, else a scalar.
+  A row is the pieces of the four texts around the histories: before and after
+  it in the instruction, and in the output. A piece is words, then the value of
+  a slot; so rendering takes the same few operations for any templates.
   """
-  parts = [text]
-  for slot, value in values.items():
-    parts = [
-      piece
-      for part in parts
-      for piece in (
-        _interleave(part.split(f"{{{slot}}}"), value)
-        if isinstance(part, str)
-        else [part]
-      )
+
+  _NONE = ""  # The slot of a piece that has none.
+
+  def __init__(self, templates: Sequence[Template]):
+    """Takes templates of one family apart."""
+    texts, stops = [], []
+    for template in templates:
+      for text in (template.inputs, template.output):
+        before, _, after = text.partition("{history}")
+        stop = "." if after.startswith(".") else ""
+        texts += [before, after.removeprefix(stop)]
+        stops.append(stop)
+    pieces = [
+      [(words, slot or self._NONE) for words, slot, _, _ in _FORMAT(text)]
+      for text in texts
     ]
-  return tf.strings.join(parts)
+    most = max(map(len, pieces))
+    padded = [row + [("", self._NONE)] * (most - len(row)) for row in pieces]
+    self._slots = sorted({slot for row in padded for _, slot in row})
+    shape = (len(templates), 4, most)
+    self._words = np.array([[w for w, _ in row] for row in padded], object)
+    self._words = self._words.reshape(shape)
+    index = [[self._slots.index(slot) for _, slot in row] for row in padded]
+    self._index = np.array(index, np.int32).reshape(shape)
+    self._stops = np.array(stops, object).reshape(len(templates), 2)
 
+  def fill(
+    self, choice: tf.Tensor, values: Mapping[str, tf.Tensor]
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Renders template number `choice`, all but its history.
 
-def _interleave(texts: list[str], value: tf.Tensor) -> list[str | tf.Tensor]:
-  pieces = [texts[0]]
-  for text in texts[1:]:
-    pieces += [value, text]
-  return pieces
+    Args:
+      choice: integer scalar.
+      values: strings [Q] by slot.
 
-
-def frame(
-  templates: tuple[Template, ...],
-  choice: tf.Tensor,
-  values: Mapping[str, tf.Tensor],
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-  """Renders template number `choice`, all but its history.
-
-  Args:
-    templates: of one family.
-    choice: integer scalar.
-    values: strings [Q] by slot.
-
-  Returns:
-    Strings [Q]: what stands before the history in the instruction, and what
-    after; the same of the output. Without a history all is before it.
-  """
-  # A text without slots is the same for all inputs.
-  blank_Q = tf.zeros_like(next(iter(values.values())))
-
-  def render(template: Template):
-    before, _, after = template.inputs.partition("{history}")
-    begin, _, end = template.output.partition("{history}")
-    return tuple(
-      tf.strings.strip(tf.strings.join([fill(text, values), blank_Q]))
-      for text in (before, after, begin, end)
-    )
-
-  return tf.switch_case(
-    tf.cast(choice, tf.int32),
-    [functools.partial(render, template) for template in templates],
-  )
+    Returns:
+      Strings [4, Q], what stands before and after the history in the
+      instruction, and in the output (without a history all is before it); and
+      strings [2], what follows the last title of each.
+    """
+    blank_Q = tf.zeros_like(next(iter(values.values())))
+    values_SxQ = tf.stack([values.get(slot, blank_Q) for slot in self._slots])
+    words_4xP = tf.gather(tf.constant(self._words), choice)
+    index_4xP = tf.gather(tf.constant(self._index), choice)
+    pieces_4xPxQ = words_4xP[..., None] + tf.gather(values_SxQ, index_4xP)
+    texts_4xQ = tf.strings.strip(tf.strings.reduce_join(pieces_4xPxQ, axis=1))
+    return texts_4xQ, tf.gather(tf.constant(self._stops), choice)
 
 
 def shorten(
@@ -202,6 +198,8 @@ def order_seed(seed: int = 0) -> int:
   return seed
 
 
+# There is no Python to turn into graph, and to look for it takes long.
+@tf.autograph.experimental.do_not_convert
 def render(
   record: Mapping[str, tf.Tensor],
   seed: tf.Tensor,
@@ -275,12 +273,11 @@ def render(
   fields = {
     name: tf.fill(tf.shape(right_Q), record[name]) for name in family.fields
   }
-  before_Q, after_Q, begin_Q, end_Q = frame(
-    templates,
+  texts_4xQ, stops = Frames(templates).fill(
     choice,
     {
       "candidates": tf.strings.reduce_join(
-        sentence(title(shown_QxW)), axis=1, separator=" "
+        listed(title(shown_QxW)), axis=1, separator=" "
       ),
       "item": title(shown_QxW[:, 0]),
       "other": title(shown_QxW[:, -1]),
@@ -289,20 +286,20 @@ def render(
       **fields,
     },
   )
-  history_n = sentence(title(record["history"]))
+  history_n = title(record["history"])
 
-  def tokenize(feature: str, before_Q, after_Q, parts: tuple[str, ...]):
+  def tokenize(feature: str, side: int, parts: tuple[str, ...]):
     budget = sequence_length and sequence_length.get(feature)
     return shorten(
-      before_Q,
-      history_n if "p1" in parts else history_n[:0],
-      after_Q,
+      texts_4xQ[2 * side],
+      listed(history_n if "p1" in parts else history_n[:0], stops[side]),
+      texts_4xQ[2 * side + 1],
       budget - 1 if budget else None,
       output_features[feature].vocabulary,
     )
 
-  text_Q, tokens_QxL = tokenize("inputs", before_Q, after_Q, family.inputs)
-  output_Q, output_QxT = tokenize("targets", begin_Q, end_Q, family.outputs)
+  text_Q, tokens_QxL = tokenize("inputs", 0, family.inputs)
+  output_Q, output_QxT = tokenize("targets", 1, family.outputs)
   answers_QxA = tf.cond(
     stored,
     lambda: _answers(form, title(shown_QxW)),

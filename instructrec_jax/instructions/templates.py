@@ -14,6 +14,11 @@ _TEXTS = tuple(FIELDS.values())
 INPUT_SLOTS = ("history", "candidates", "item", "other", *_TEXTS)
 OUTPUT_SLOTS = ("target", "answer", "history", *_TEXTS)
 _CLAUSE = re.compile(r"\[([^\]]*)\]")
+# What is no sentence by itself, where another sentence begins after it, and
+# where the text is over.
+_TITLES = r"(\{(?:history|candidates|item|other|specific_intention)\})"
+_LAST = re.compile(_TITLES + r'(?="? [^a-z])')
+_OVER = re.compile(_TITLES + r'(?="?$)')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +28,9 @@ class Template:
   Attributes:
     name: unique, `<family>/<row>.<number>`, or `.held_out` for a number.
     family: a key of `families.FAMILIES`.
-    inputs: text with input slots. {history} stands between blanks, so that its
-      items can be dropped without changing how the rest is tokenized.
+    inputs: text with input slots. {history}, or {history}. with its stop, is a
+      word by itself, so that its items can be dropped without changing how the
+      rest is tokenized.
     output: text with output slots, {history} likewise.
     held_out: whether it is kept from training.
 
@@ -48,11 +54,11 @@ class Template:
           raise unknown(f"slot in template {self.name!r}:", slot, known)
       if "{history}" in text and (
         slots(text).count("history") != 1
-        or not re.search(r"(^|\s)\{history\}(\s|$)", text)
+        or not re.search(r"(^|\s)\{history\}\.?(\s|$)", text)
       ):
         raise InputError(
-          f"template {self.name!r}: expected {{history}} once, with a blank or "
-          f"the text's end on either side, got {text!r}"
+          f"template {self.name!r}: expected {{history}} or {{history}}. once, "
+          f"with a blank or the text's end on either side, got {text!r}"
         )
     if not slots(self.output):
       raise InputError(
@@ -95,14 +101,18 @@ def expand(row: Row) -> Iterable[Template]:
       yield Template(
         f"{name}/{row.id}.{number}",
         name,
-        _worded(text, family),
+        _OVER.sub(r"\1.", _worded(text, family)),
         _worded(row.output, family),
         held_out=number == "held_out",
       )
 
 
 def _worded(text: str, family: Family) -> str:
-  """Returns the text as it is for one family, without brackets and {need}."""
+  """Returns the text as it is for one family.
+
+  It has no brackets and no {need}, and a stop after titles and labels that end
+  a sentence.
+  """
   said = "{" + str(family.need) + "}"
   plain = _CLAUSE.sub("", text).replace("{need}", said)
   wanted = _slots_of(family)
@@ -111,7 +121,10 @@ def _worded(text: str, family: Family) -> str:
     new = set(slots(match[1])) - set(slots(plain))
     return match[1] if new and new <= wanted else ""
 
-  return " ".join(_CLAUSE.sub(clause, text).replace("{need}", said).split())
+  words = _CLAUSE.sub(clause, text).replace("{need}", said).split()
+  # A clause that is left out may have been the sentence's beginning.
+  first = words[0][0].upper() + words[0][1:]
+  return _LAST.sub(r"\1.", " ".join([first, *words[1:]]))
 
 
 TEMPLATES: tuple[Template, ...] = tuple(

@@ -5,11 +5,12 @@ of intentions, C of both; group X is ours. It serves one family or several, and
 has wordings to train on and one that is held out, to test whether a model has
 learnt the task or the sentence. What stands in [brackets] is said only of a
 family that its slots belong to: the optional taste of the paper's templates.
+Titles and labels get a stop where the sentence does not go on after them.
 
 Slots:
   {history}     titles of what the user has had so far, oldest first
   {candidates}  titles to choose from
-                (both as a sentence: "Title one; Title two; Title three.")
+                (both as a list: "Title one; Title two; Title three")
   {preference}  the user's taste, in a sentence
   {need}        what is looked for: the family's intention, or else the taste
   {item}        the title in question: the target where nothing is ranked

@@ -8,6 +8,7 @@ import polars as pl
 import tqdm
 
 from instructrec_jax import artifacts, schema
+from instructrec_jax.data import queries
 from instructrec_jax.data.names import annotations_dir, generator, tables_dir
 from instructrec_jax.teacher import instances, personal, quality, validate
 from instructrec_jax.teacher.protocol import (
@@ -21,7 +22,6 @@ from instructrec_jax.teacher.protocol import (
 from instructrec_jax.teacher.protocol import schema as answer_schema
 
 STAGE = "annotate"
-ANNOTATIONS = "annotations.parquet"
 REJECTED = "rejected.parquet"
 # Texts of a field that the quality questions are asked of.
 _SAMPLE = 1000
@@ -42,9 +42,10 @@ def annotate(
 ) -> artifacts.Manifest:
   """Writes a dataset's teacher texts to data_dir/annotations/<dataset>.
 
-  ANNOTATIONS has a row an instance, see schema.ANNOTATIONS, REJECTED what the
-  validators turned down. Each field's counts: written + rejected + absent, the
-  latter two by reason, are the instances.
+  queries.ANNOTATIONS has a row an instance, see schema.ANNOTATIONS, REJECTED
+  what the validators turned down, and queries.LABELS the specific intention of
+  every item, for product search. Each field's counts: written + rejected +
+  absent, the latter two by reason, are the instances.
 
   Args:
     dataset: its short name.
@@ -71,10 +72,13 @@ def annotate(
     checked = {
       field: _checked(chosen, field, texts) for field in validate.FIELDS
     }
-    _annotations(chosen, checked).write_parquet(folder / ANNOTATIONS)
+    _annotations(chosen, checked).write_parquet(folder / queries.ANNOTATIONS)
     _rejected(chosen, checked).write_parquet(folder / REJECTED)
+    labels = _checked_labels(chosen)
+    _accepted(labels).write_parquet(folder / queries.LABELS)
     return (
       _counts(chosen, checked)
+      | _counts_of_labels(labels)
       | _quality(chosen, checked, teacher, judged, seed, dataset)
       | dict(teacher.counts())
     )
@@ -160,6 +164,42 @@ def _checked(
       )
     )
   return pl.concat(parts)
+
+
+def _checked_labels(chosen: instances.Chosen) -> pl.DataFrame:
+  """Returns for each item `text`, null where there is none, and `reason`."""
+  items = chosen.items.select("item", "title")
+  if "categories" not in chosen.items.columns:
+    return items.select(
+      "item", text=pl.lit(None, pl.String), reason=pl.lit(None, pl.String)
+    )
+  items = items.with_columns(
+    text=chosen.items["categories"].list.join(", ").replace("", None),
+    titles=pl.concat_list("title"),
+  )
+  checked = validate.check(items.drop_nulls("text"), "specific_intention")
+  return items.select("item").join(
+    checked.select("item", "text", "reason"),
+    "item",
+    "left",
+    maintain_order="left",
+  )
+
+
+def _accepted(labels: pl.DataFrame) -> pl.DataFrame:
+  fine = pl.when(pl.col("reason").is_null()).then("text")
+  return labels.select("item", specific_intention=fine)
+
+
+def _counts_of_labels(labels: pl.DataFrame) -> dict[str, Any]:
+  fine = _accepted(labels)["specific_intention"]
+  return {
+    "labels_of_items": {
+      "written": fine.len() - fine.null_count(),
+      "rejected": _by_reason(labels["reason"]),
+      "absent": labels["text"].null_count(),
+    }
+  }
 
 
 def _annotations(

@@ -208,14 +208,14 @@ def test_a_killed_build_is_made_again_the_same(data_dir, tmp_path):
   shutil.rmtree(folder)
   script = textwrap.dedent("""
     import os, signal, sys
-    from instructrec_jax.data import records
+    from instructrec_jax.data import record_files, records
     # All shards of train are written, and none of the others.
-    write = records._write_shards
+    write = record_files.write_shards
     def die(path, *args):
       if not path.name.endswith("train"):
         os.kill(os.getpid(), signal.SIGKILL)
       return write(path, *args)
-    records._write_shards = die
+    record_files.write_shards = die
     records.build(sys.argv[1], "games", seed=5)
   """)
   done = subprocess.run(

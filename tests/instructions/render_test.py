@@ -1,3 +1,5 @@
+import collections
+import functools
 import itertools
 import re
 
@@ -7,7 +9,7 @@ import pytest
 import scipy.stats
 import seqio
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from instructrec_jax import pipeline
@@ -17,15 +19,33 @@ from instructrec_jax.instructions.families import FAMILIES
 from instructrec_jax.instructions.templates import TEMPLATES, templates_of
 from instructrec_jax.vocabulary import RUN_VOCABULARY
 
-_LENGTHS = {"inputs": 512, "targets": 32}
 
-
-def _examples(family, split, lengths=_LENGTHS, seed=0, num_epochs=1):
+def _rendered(family, split, lengths=None, seed=0, num_epochs=1):
   task = seqio.get_mixture_or_task(f"instructrec_small_{family}")
   ds = task.get_dataset(
     lengths, split=split, shuffle=False, seed=seed, num_epochs=num_epochs
   )
   return list(ds.as_numpy_iterator())
+
+
+# To build a family's graph takes longest.
+_examples = functools.cache(_rendered)
+
+
+def _told(part, fields):
+  """Returns which of a split's records have all of some texts, bool [n]."""
+  told = np.ones(len(part["instance"]), bool)
+  for field in fields:
+    told &= part[field] != b""
+  return told
+
+
+def _check_tokens(examples):
+  for example in examples[:50]:
+    for feature in ("inputs", "targets"):
+      text = example[f"{feature}_pretokenized"].decode()
+      assert example[feature].tolist() == [*RUN_VOCABULARY.encode(text), 1]
+      assert 2 not in example[feature]  # Nothing is unknown.
 
 
 def _wordings(family, **values):
@@ -36,20 +56,20 @@ def _wordings(family, **values):
   }
 
 
-def _slots(example):
+_BY_NAME = {t.name: t for t in TEMPLATES}
+
+
+def _slots(example, side="inputs"):
   """Returns what an example's template was filled with, read off the text."""
-  [template] = [t for t in TEMPLATES if t.name == example["template"].decode()]
-  parts = re.split(r"\{(\w+)\}", template.inputs)
+  template = _BY_NAME[example["template"].decode()]
+  text = template.inputs if side == "inputs" else template.output
+  parts = re.split(r"\{(\w+)\}", text)
   pattern = "".join(
     f"(?P<{part}>.+?)" if i % 2 else re.escape(part)
     for i, part in enumerate(parts)
   )
-  text = example["inputs_pretokenized"].decode()
-  return re.fullmatch(pattern, text).groupdict()
-
-
-def _sentence(titles):
-  return "; ".join(titles) + "."
+  found = re.fullmatch(pattern, example[f"{side}_pretokenized"].decode())
+  return found.groupdict()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -58,10 +78,7 @@ def test_the_graph_renders_what_python_does(small, family):
   titles = records.load_catalogue(small, "small")["title"].to_numpy()
   examples = _examples(family, "test")
   fields = FAMILIES[family].fields
-  told = [
-    all(texts) for texts in zip(*(requests[f] for f in fields), strict=True)
-  ]
-  expected = sum(told) if fields else len(requests["instance"])
+  expected = int(_told(requests, fields).sum())
   assert expected > 10
   inputs = {"t0": 10, "t1": 45}.get(FAMILIES[family].form, 1)
   assert len(examples) == inputs * expected
@@ -73,8 +90,8 @@ def test_the_graph_renders_what_python_does(small, family):
     target = titles[requests["target"][row]]
     wordings = _wordings(
       family,
-      history=_sentence(titles[requests["history"][start:end]]),
-      candidates=_sentence(shown),
+      history="; ".join(titles[requests["history"][start:end]]),
+      candidates="; ".join(shown),
       item=shown[0],
       other=shown[-1],
       target=target,
@@ -92,6 +109,7 @@ def test_the_graph_renders_what_python_does(small, family):
       [title.decode() for title in example["candidates_pretokenized"]],
       titles[example["candidate_items"]],
     )
+  _check_tokens(examples)
 
 
 def test_an_input_a_candidate_and_a_pair(small):
@@ -121,7 +139,7 @@ def test_the_order_of_candidates_is_the_seed_s(small):
       gin.bind_parameter("instructrec_jax.order_seed.seed", seed)
     return [
       (e["candidate_items"].tolist(), e["target_item"])
-      for e in _examples("p1_i0_t3", "test")
+      for e in _rendered("p1_i0_t3", "test")
     ]
 
   one, again, other = orders(1), orders(1), orders(2)
@@ -145,23 +163,38 @@ def test_pairs_in_training_are_balanced_and_of_the_target(small):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_all_wordings_are_used(small, family):
-  used = [e["template"].decode() for e in _examples(family, "train")]
-  counts = [used.count(t.name) for t in templates_of(family)]
-  assert sum(counts) == len(used)
+def test_all_wordings_are_used_and_filled_with_the_record(small, family):
+  part = records.load_split(small, "small", "train")
+  titles = records.load_catalogue(small, "small")["title"].to_numpy()
+  told = _told(part, FAMILIES[family].fields)
+  wordings = templates_of(family)
+  # Of the fewest records there are as many as make each wording likely.
+  epochs = -(-40 * len(wordings) // int(told.sum()))
+  examples = _examples(family, "train", num_epochs=epochs)
+  assert len(examples) == epochs * told.sum()
+  used = collections.Counter(e["template"].decode() for e in examples)
+  counts = [used.pop(t.name) for t in wordings]
+  assert not used
   # Each about as often as the others: five standard deviations.
-  mean = len(used) / len(counts)
+  mean = len(examples) / len(counts)
   assert min(counts) > mean - 5 * mean**0.5
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("split", ["train", "validation"])
-def test_tokens_are_those_of_the_whole_text(small, family, split):
-  for example in _examples(family, split, {"inputs": 90, "targets": 32})[:200]:
-    for feature in ("inputs", "targets"):
-      text = example[f"{feature}_pretokenized"].decode()
-      assert example[feature].tolist() == [*RUN_VOCABULARY.encode(text), 1]
-      assert 2 not in example[feature]  # Nothing is unknown.
+  rows = {instance: i for i, instance in enumerate(part["instance"])}
+  for example in examples:
+    row = rows[example["instance"]]
+    start, end = part["history_offsets"][row : row + 2]
+    known = {
+      "history": "; ".join(titles[part["history"][start:end]]),
+      "target": titles[part["target"][row]],
+      **{name: part[name][row].decode() for name in FAMILIES[family].fields},
+    }
+    if FAMILIES[family].form == "text":
+      known["item"] = known["target"]
+    for side in ("inputs", "targets"):
+      found = _slots(example, side)
+      assert {k: v for k, v in known.items() if k in found}.items() <= (
+        found.items()
+      )
+  _check_tokens(examples)
 
 
 def test_candidate_tokens_are_their_titles(small):
@@ -276,63 +309,118 @@ def encode(small):
   return lambda text: tokenizer.encode(text)
 
 
-def test_the_history_gives_way_oldest_first_and_whole(small, encode):
-  words = ["Iron", "Castle", "Lair", "Ocean Reef: The Deep Card Game", "Oasis"]
-  rng = np.random.default_rng(0)
-  for _ in range(60):
-    history = rng.choice(words, rng.integers(1, 12)).tolist()
-    budget = int(rng.integers(1, 80))
-    units = [f"{t};" for t in history[:-1]] + [f"{history[-1]}."]
-    # Two inputs of one record, of which the second has the longer end.
-    ends = ["Select the next.", "Select what comes next, by its title."]
-    text, tokens = render.shorten(
-      tf.constant(["A user's picks until now:"] * 2),
-      render.sentence(tf.constant(history)),
-      tf.constant(ends),
-      budget,
-      RUN_VOCABULARY,
-    )
-    for row, end in enumerate(ends):
-
-      def whole(kept, end=end):
-        return " ".join(["A user's picks until now:", *kept, end])
-
-      # The longest ending of the history that fits, counted on the whole text.
-      fitting = [
-        k
-        for k in range(1, len(units) + 1)
-        if len(encode(whole(units[-k:]))) <= budget
-      ]
-      keep = max(fitting, default=1)
-      assert text[row].numpy().decode() == whole(units[-keep:])
-      assert tokens[row].numpy().tolist() == encode(whole(units[-keep:]))
+_WORDS = ["Iron", "Castle", "Lair", "Ocean Reef: The Deep Card Game", "Oasis"]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@settings(
+  max_examples=60,
+  deadline=None,
+  suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+  history=st.lists(st.sampled_from(_WORDS), max_size=60),
+  budget=st.integers(1, 300),
+  stop=st.sampled_from([".", ""]),
+)
+def test_the_history_gives_way_oldest_first_and_whole(
+  small, encode, history, budget, stop
+):
+  units = [f"{t};" for t in history[:-1]] + [f"{t}{stop}" for t in history[-1:]]
+  # Two inputs of one record, of which the second has the longer end.
+  ends = ["Select the next.", "Select what comes next, by its title."]
+  text, tokens = render.shorten(
+    tf.constant(["A user's picks until now:"] * 2),
+    render.listed(tf.constant(history, tf.string), stop),
+    tf.constant(ends),
+    budget,
+    RUN_VOCABULARY,
+  )
+  for row, end in enumerate(ends):
+
+    def whole(kept, end=end):
+      return " ".join(["A user's picks until now:", *kept, end])
+
+    # The longest ending of the history that fits, counted on the whole text.
+    fitting = [
+      k
+      for k in range(1, len(units) + 1)
+      if len(encode(whole(units[-k:]))) <= budget
+    ]
+    kept = units[-max(fitting, default=1) :]
+    assert text[row].numpy().decode() == whole(kept)
+    assert tokens[row].numpy().tolist() == encode(whole(kept))
+
+
+# Of each task form, with and without histories, on either side, and texts.
+@pytest.mark.parametrize(
+  "family",
+  [
+    "p1_i0_t0",
+    "p1_i0_t1",
+    "p1p2_i0_t2",
+    "p1_i2_t3",
+    "p0_i2_t3",
+    "p1_to_p2",
+    "item_to_i2",
+    "i2_to_p1_item",
+  ],
+)
 def test_nothing_but_the_history_is_cut_and_all_that_is_left_out_counted(
   small, family
 ):
-  lengths = {"inputs": 64, "targets": 6}
-  task = f"instructrec_small_{family}"
-  examples = _examples(family, "train", lengths)
-  of = len(records.load_split(small, "small", "train")["instance"])
-  counted = pipeline.count_unfit(task, "train", lengths, sample=10_000)
+  whole = {e["instance"]: e for e in _examples(family, "train", num_epochs=1)}
+  # So that some records fit, others without their oldest items, others not.
+  lengths = {
+    feature: int(np.quantile([len(e[feature]) for e in whole.values()], share))
+    for feature, share in (("inputs", 0.3), ("targets", 0.8))
+  }
+  examples = _rendered(family, "train", lengths)
+  part = records.load_split(small, "small", "train")
+  of = int(_told(part, FAMILIES[family].fields).sum())
+  assert 0 < len(examples) <= of == len(whole)
+  counted = pipeline.count_unfit(
+    f"instructrec_small_{family}", "train", lengths, sample=10_000
+  )
+  # Records without the family's texts are none of it.
   assert counted == {"skipped": of - len(examples), "of": of}
-  # Ten candidates do not fit; one title and its history mostly do.
-  assert (len(examples) > 0) == (family != "p1_i0_t3")
-  # "yes" and "no" always fit; some titles have seven pieces.
-  assert (len(examples) < of) == (family != "p1_i0_t0")
+  shortened = 0
   for example in examples:
-    assert len(example["inputs"]) <= 64
-    assert len(example["targets"]) <= 6
-    assert example["inputs"][-1] == example["targets"][-1] == 1
+    before = whole[example["instance"]]
+    assert example["template"] == before["template"]
+    for side in ("inputs", "targets"):
+      assert len(example[side]) <= lengths[side]
+      assert example[side][-1] == 1
+      kept, had = _slots(example, side), _slots(before, side)
+      if "history" in had:
+        shortened += kept["history"] != had["history"]
+        items = had.pop("history").split("; ")
+        newest = kept.pop("history").split("; ")
+        assert newest == items[-len(newest) :]
+      assert kept == had
+  _check_tokens(examples)
+  tells = "p1" in (*FAMILIES[family].inputs, *FAMILIES[family].outputs)
+  assert (shortened > 0) <= tells
+  if of > 100 and tells:
+    assert shortened
 
 
-def test_a_request_is_left_out_whole(small):
+def test_a_request_is_left_out_whole(small, encode):
   """Some of the titles asked about fit, others do not."""
   for family, inputs in (("p1_i0_t0", 10), ("p1_i0_t1", 45)):
-    counts = {}
-    for example in _examples(family, "test", {"inputs": 56, "targets": 32}):
-      counts[example["instance"]] = counts.get(example["instance"], 0) + 1
-    assert 0 < len(counts) < 60
-    assert set(counts.values()) == {inputs}
+    # Tokens of each input with the newest item of the history alone.
+    least = collections.defaultdict(list)
+    for example in _examples(family, "test"):
+      slots = _slots(example)
+      slots["history"] = slots["history"].rpartition("; ")[2]
+      text = _BY_NAME[example["template"].decode()].inputs.format(**slots)
+      least[example["instance"]].append(len(encode(text)) + 1)
+    limit = int(np.median([max(lengths) for lengths in least.values()]))
+    counts = collections.Counter(
+      example["instance"]
+      for example in _rendered(family, "test", {"inputs": limit})
+    )
+    fit = {i for i, lengths in least.items() if max(lengths) <= limit}
+    assert counts == dict.fromkeys(fit, inputs)
+    assert any(
+      min(lengths) <= limit < max(lengths) for lengths in least.values()
+    )

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from instructrec_jax import cli, schema
 from instructrec_jax.data import splits
+from instructrec_jax.data.queries import ANNOTATIONS
 from instructrec_jax.errors import InputError
 from instructrec_jax.teacher import command, instances, prompts, validate
-from instructrec_jax.teacher.annotate import ANNOTATIONS, REJECTED
+from instructrec_jax.teacher.annotate import REJECTED
 from instructrec_jax.teacher.extractive import Extractive
 from instructrec_jax.teacher.protocol import INSTANCE, INTENTION, PREFERENCE
 

@@ -1,0 +1,91 @@
+"""Product search: what is looked for, and by which words.
+
+A query is the labels of an item (a specific intention), or what a user was
+after who then took it (a vague one). Reviews of the validation and test parts
+of leave-one-out are no queries, so that the same model can be trained on both.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from instructrec_jax.data import splits
+from instructrec_jax.errors import InputError
+
+# Texts of targets and of items, in the folder of `instructrec annotate`.
+ANNOTATIONS = "annotations.parquet"
+LABELS = "labels.parquet"
+
+
+def read(
+  texts: Path | None, interactions: pl.DataFrame, dataset: str
+) -> pl.DataFrame:
+  """Returns every query and the item that it looks for.
+
+  Args:
+    texts: the folder of the annotations; None where there are none.
+    interactions: `user` and `item`, see schema.INTERACTIONS.
+    dataset: its short name.
+
+  Returns:
+    user: the query's number, as each is a sequence of its own; item; and of
+    specific_intention and vague_intention, one of which each query has, those
+    that there are. By item.
+
+  Raises:
+    InputError: if there is no query.
+  """
+  if texts is None:
+    raise InputError(
+      f"product search takes the labels and intentions of dataset {dataset!r}: "
+      f"run `instructrec annotate {dataset}` first"
+    )
+  train = interactions.with_columns(
+    position=pl.int_range(pl.len(), dtype=pl.UInt32).over("user")
+  ).filter(pl.Series(splits.train_rows(interactions["user"].to_numpy())))
+  said = (
+    pl.read_parquet(texts / ANNOTATIONS)
+    .select("user", "position", "vague_intention")
+    .drop_nulls()
+    .join(train, ["user", "position"], maintain_order="left")
+  )
+  found = pl.concat(
+    [
+      pl.read_parquet(texts / LABELS)
+      .select("item", "specific_intention")
+      .drop_nulls(),
+      said.select("item", "vague_intention"),
+    ],
+    how="diagonal",
+  ).sort("item", maintain_order=True)
+  names = [n for n in found.columns if found[n].null_count() < found.height]
+  if found.is_empty():
+    raise InputError(
+      f"no query for product search: dataset {dataset!r} has neither labels of "
+      "items nor intentions of training targets"
+    )
+  return found.select(
+    pl.int_range(pl.len(), dtype=pl.UInt32).alias("user"),
+    *(pl.col(n) if n == "item" else pl.col(n).fill_null("") for n in names),
+  )
+
+
+def counts(found: pl.DataFrame, items: pl.DataFrame) -> dict[str, int]:
+  """Returns what the manifest says of queries."""
+  texts = [name for name in found.columns if name not in ("user", "item")]
+  return {
+    "queries": found.height,
+    **{f"{name}s": int((found[name] != "").sum()) for name in texts},
+    "items_without_query": items.height - found["item"].n_unique(),
+  }
+
+
+def wanted(found: pl.DataFrame) -> pl.DataFrame:
+  """Returns what no negative of a query may be; see schema.TRAIN_ITEMS."""
+  return found.select(items=pl.concat_list("item"))
+
+
+def numbers(found: pl.DataFrame) -> pl.Series:
+  """Returns the queries' ids."""
+  return pl.Series("user_id", np.arange(found.height).astype(str))

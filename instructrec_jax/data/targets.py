@@ -1,0 +1,134 @@
+"""What records are of: whose sequences, or which queries, and their targets."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from instructrec_jax import schema
+from instructrec_jax.data import queries, splits
+
+
+@dataclasses.dataclass(frozen=True)
+class Targets:
+  """What is split, and how.
+
+  Attributes:
+    rows: user, item, and what else a record says of its target.
+    parts: which rows are targets, by split.
+    user_ids: by code.
+    train_items: see schema.TRAIN_ITEMS.
+    counts: what the manifest says of them.
+  """
+
+  rows: pl.DataFrame
+  parts: Mapping[str, splits.Instances]
+  user_ids: pl.Series
+  train_items: pl.DataFrame
+  counts: Mapping[str, int]
+
+
+def by_user(
+  interactions: pl.DataFrame, tables: Path, texts: Path | None
+) -> Targets:
+  """Returns users' sequences, with the texts of a teacher, left one out."""
+  users = pl.read_parquet(tables / "users.parquet", columns=["user", "user_id"])
+  train_items = _train_items(interactions, users)
+  if texts is not None:
+    interactions = _annotated(
+      interactions, pl.read_parquet(texts / queries.ANNOTATIONS)
+    )
+  of = interactions["user"].to_numpy()
+  lengths = np.bincount(of)
+  return Targets(
+    interactions,
+    splits.leave_one_out(of),
+    users["user_id"],
+    train_items,
+    {
+      "users": lengths.size,
+      "users_not_evaluated": int((lengths < splits.MIN_INTERACTIONS).sum()),
+    },
+  )
+
+
+def by_item(
+  interactions: pl.DataFrame,
+  items: pl.DataFrame,
+  texts: Path | None,
+  dataset: str,
+  rng: np.random.Generator,
+) -> Targets:
+  """Returns queries, split by the item that they look for."""
+  found = queries.read(texts, interactions, dataset)
+  return Targets(
+    found,
+    splits.by_item(found["item"].to_numpy(), rng),
+    queries.numbers(found),
+    queries.wanted(found),
+    queries.counts(found, items),
+  )
+
+
+def texts_of(rows: pl.DataFrame) -> list[str]:
+  """Returns all different texts of records, in order."""
+  found = [rows[c].unique() for c in rows.columns if rows[c].dtype == pl.String]
+  return pl.concat(found).unique().sort().to_list() if found else []
+
+
+def _annotated(
+  interactions: pl.DataFrame, annotations: pl.DataFrame
+) -> pl.DataFrame:
+  """Adds the texts that some targets have; those of others are empty."""
+  written = [
+    name
+    for name, feature in schema.RECORD.items()
+    if feature.dtype == "string"
+    and annotations[name].null_count() < len(annotations)
+  ]
+  place = pl.int_range(pl.len(), dtype=pl.UInt32).over("user")
+  return (
+    interactions.with_columns(position=place)
+    .join(
+      annotations.select("user", "position", *written),
+      ["user", "position"],
+      "left",
+      maintain_order="left",
+    )
+    .drop("position")
+    .with_columns(pl.col(name).fill_null("") for name in written)
+  )
+
+
+def interactions_of(path: Path) -> pl.DataFrame:
+  """Reads what records hold: reviews, which are long, are not of it."""
+  rows = pl.scan_parquet(path)
+  names = rows.collect_schema().names()
+  return rows.select(
+    name for name in names if name == "item" or name in schema.RECORD
+  ).collect()
+
+
+def catalogue_of(
+  interactions: pl.DataFrame, items: pl.DataFrame
+) -> pl.DataFrame:
+  """Returns the items with train_count, their number in the training part."""
+  train = splits.train_rows(interactions["user"].to_numpy())
+  met = interactions["item"].to_numpy()[train]
+  times = np.bincount(met, minlength=items.height).astype(np.uint32)
+  return items.with_columns(train_count=pl.Series(times))
+
+
+def _train_items(
+  interactions: pl.DataFrame, users: pl.DataFrame
+) -> pl.DataFrame:
+  train = splits.train_rows(interactions["user"].to_numpy())
+  items = (
+    interactions.filter(pl.Series(train))
+    .group_by("user", maintain_order=True)
+    .agg(items="item")
+  )
+  every = users.join(items, on="user", how="left", maintain_order="left")
+  return every.select(pl.col("items").fill_null([]))

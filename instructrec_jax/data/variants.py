@@ -1,0 +1,99 @@
+"""Variants of a dataset's records: other splits and candidates, for one table.
+
+Each is a folder of records of its own beside the plain ones, called
+`instructrec_<dataset>_<variant>`, so that every row of InstructRec's tables
+can be evaluated at any time.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from instructrec_jax.errors import InputError, unknown
+
+# Another word for no variant.
+PLAIN = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+  """What records of one kind differ in.
+
+  Attributes:
+    meaning: what a person is told.
+    by_item: whether items are split 80/10/10, each with the queries that look
+      for it, instead of each user's sequence (InstructRec, section 4.1.2).
+    candidates: kinds that can be chosen, the first unless one is; none for any.
+    num_negatives: of a request, unless said; None for what is usual.
+  """
+
+  meaning: str
+  by_item: bool = False
+  candidates: Sequence[str] = ()
+  num_negatives: int | None = None
+
+
+VARIANTS: Mapping[str, Variant] = {
+  PLAIN: Variant("leave-one-out"),
+  "search": Variant(
+    "product search: queries, split by the item that they look for",
+    by_item=True,
+    candidates=("uniform", "popularity"),
+  ),
+  "hard": Variant(
+    "candidates that a retriever ranks highest", candidates=("hard",)
+  ),
+  "of_100": Variant("100 candidates a request", num_negatives=99),
+}
+
+
+def named(variant: str) -> Variant:
+  """Returns the variant of a name.
+
+  Raises:
+    InputError: if there is none; the message lists those there are.
+  """
+  if variant not in VARIANTS:
+    raise unknown("variant of records", variant, filter(None, VARIANTS))
+  return VARIANTS[variant]
+
+
+def suffix(variant: str) -> str:
+  """Returns what the variant adds to a dataset's name."""
+  return f"_{variant}" if variant else ""
+
+
+def parted(name: str) -> tuple[str, str]:
+  """Returns the dataset and the variant that a name of records says."""
+  for variant in filter(None, VARIANTS):
+    if name.endswith(suffix(variant)):
+      return name.removesuffix(suffix(variant)), variant
+  return name, PLAIN
+
+
+# What the names of mixtures end in, beside those of variants.
+_MIXTURES = (
+  "all_forms",
+  "history",
+  "preference",
+  "intention",
+  "combined",
+  "held_out",
+  "reworded",
+  "evaluation",
+)
+
+
+def check_free(dataset: str) -> str:
+  """Returns `dataset`, a name to give, if nothing else is called so.
+
+  Raises:
+    InputError: it would be taken for something of another dataset.
+  """
+  for kept in (*filter(None, VARIANTS), *_MIXTURES):
+    if dataset.endswith(suffix(kept)):
+      raise InputError(
+        f"dataset {dataset!r}: expected a name that does not end in "
+        f"{suffix(kept)!r}, as something of "
+        f"{dataset.removesuffix(suffix(kept))!r} would be called so"
+      )
+  return dataset

@@ -30,6 +30,7 @@ class FamilyRecords(seqio.TfdsDataSource):
 
   Attributes:
     family: what the records are told as.
+    fields: of a record, by the text of the family that each one has.
   """
 
   def __init__(
@@ -45,7 +46,7 @@ class FamilyRecords(seqio.TfdsDataSource):
     super().__init__(catalogue.records, catalogue.data_dir, splits=SPLITS)
     self.family = family
     self._catalogue = catalogue
-    self._fields = dict(fields)
+    self.fields = dict(fields)
 
   @property
   def absent(self) -> tuple[str, ...]:
@@ -55,7 +56,7 @@ class FamilyRecords(seqio.TfdsDataSource):
       InputError: if there are no records.
     """
     have = self._catalogue.features
-    return tuple(name for name in self._fields.values() if name not in have)
+    return tuple(name for name in self.fields.values() if name not in have)
 
   @property
   def splits(self) -> tuple[str, ...]:
@@ -71,7 +72,7 @@ class FamilyRecords(seqio.TfdsDataSource):
   def get_dataset(self, *args: Any, **kwargs: Any) -> tf.data.Dataset:
     """Returns a split's records, as TfdsDataSource does, less the others."""
     records = super().get_dataset(*args, **kwargs)
-    if self._fields:
+    if self.fields:
       records = records.filter(self._has_texts).map(self._named)
     limit = mixing.instances_per_user().get(self.family.name)
     if limit is None:
@@ -79,9 +80,9 @@ class FamilyRecords(seqio.TfdsDataSource):
     return records.filter(lambda record: record["newer_targets"] < limit)
 
   def _has_texts(self, record: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    texts = tf.stack([record[field] for field in self._fields.values()])
+    texts = tf.stack([record[field] for field in self.fields.values()])
     return tf.reduce_all(tf.strings.length(texts) > 0)
 
   def _named(self, record: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    texts = {name: record[field] for name, field in self._fields.items()}
+    texts = {name: record[field] for name, field in self.fields.items()}
     return {**record, **texts}

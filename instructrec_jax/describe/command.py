@@ -8,12 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 import seqio
 
 from instructrec_jax import gin_files, paths, training_data
-from instructrec_jax.artifacts import atomic_write_text, read_manifest
+from instructrec_jax.artifacts import (
+  MANIFEST,
+  atomic_write_text,
+  read_manifest,
+)
+from instructrec_jax.data import variants
 from instructrec_jax.data.names import records_dir, records_name
 from instructrec_jax.describe import gather, tables
 from instructrec_jax.describe.numbers import Numbers
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.pipeline import task_or_mixture
+
+_SEARCH = "search"
 
 
 def describe(
@@ -60,21 +67,29 @@ def describe(
   gin_files.parse([], [f"vocabulary.location = {vocabulary!r}"])
   training_data.use_records(str(paths.anywhere(data_dir) / "records"))
   numbers = gather.gather(
-    dataset, _tasks(dataset), data_dir, lengths, sample, seed
+    dataset, _tasks(dataset, data_dir), data_dir, lengths, sample, seed
   )
   for path in files:
     atomic_write_text(path, _WRITERS[path.suffix](numbers))
   return tables.markdown(numbers)
 
 
-def _tasks(dataset: str) -> dict[str, seqio.Task]:
-  """Returns the tasks of all families, by their names less the dataset's."""
-  mixture = records_name(dataset)
-  every = task_or_mixture(f"{mixture}_all_forms")
-  # In the order in which they were registered, not of the alphabet.
-  order = list(every.rate_per_task_name)
-  found = sorted(every.tasks, key=lambda task: order.index(task.name))
-  return {task.name.removeprefix(f"{mixture}_"): task for task in found}
+def _tasks(dataset: str, data_dir: str) -> dict[str, seqio.Task]:
+  """Returns the tasks of all families, by their names less the dataset's.
+
+  Those of product search, which have records of their own, are among them where
+  these were built.
+  """
+  mixture, found = records_name(dataset), {}
+  for kind, variant in (("all_forms", variants.PLAIN), (_SEARCH, _SEARCH)):
+    if not (records_dir(data_dir, dataset, variant) / MANIFEST).exists():
+      continue
+    every = task_or_mixture(f"{mixture}_{kind}")
+    # In the order in which they were registered, not of the alphabet.
+    order = list(every.rate_per_task_name)
+    for task in sorted(every.tasks, key=lambda task: order.index(task.name)):
+      found[task.name.removeprefix(f"{mixture}_")] = task
+  return found
 
 
 def _json(numbers: Numbers) -> str:

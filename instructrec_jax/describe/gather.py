@@ -30,20 +30,6 @@ from instructrec_jax.instructions.templates import templates_of
 _RENDERED = "train"
 
 
-class _Contents:
-  """Contents of splits, each read once: families share records."""
-
-  def __init__(self):
-    self._read: dict[tuple, contents.Contents] = {}
-
-  def of(self, task: seqio.Task, split: str) -> contents.Contents:
-    records = task.source.tfds_dataset
-    key = records.name, records.data_dir, split
-    if key not in self._read:
-      self._read[key] = contents.read(task.source, split)
-    return self._read[key]
-
-
 def gather(
   dataset: str,
   tasks: Mapping[str, seqio.Task],
@@ -69,10 +55,10 @@ def gather(
   trained = records_lib.load_train_items(data_dir, dataset)
   counts, notes = _annotated(dataset, data_dir)
   vocabulary = training_data.describe_vocabulary() if sample else None
-  there = _Contents()
-  # Any family tells what the records hold: it needs no text for that.
-  first = next(iter(tasks.values()))
-  whole = {split: there.of(first, split) for split in splits.SPLITS}
+  reader = contents.Reader()
+  # The first is of the plain records, and tells what all of them hold.
+  first = next(iter(tasks.values())).source
+  whole = {split: reader.read(first, split) for split in splits.SPLITS}
   held_out = sum(len(whole[split]) for split in ("validation", "test"))
   # No bar where nobody watches.
   bar = tqdm.tqdm(tasks.items(), desc="families", disable=None)
@@ -84,7 +70,7 @@ def gather(
     records={split: _records(part) for split, part in whole.items()},
     texts=_texts(whole, counts),
     families=tuple(
-      _family(name, task, there, lengths, sample, seed) for name, task in bar
+      _family(name, task, reader, lengths, sample, seed) for name, task in bar
     ),
     templates=_templates(),
     lengths=dict(lengths),
@@ -157,34 +143,29 @@ def _texts(
 def _family(
   name: str,
   task: seqio.Task,
-  there: _Contents,
+  reader: contents.Reader,
   lengths: Mapping[str, int],
   sample: int,
   seed: int,
 ) -> FamilyNumbers:
-  family: Family = task.source.family
-  lacks = task.source.absent
-  parts = {
-    split: there.of(task, split)
-    for split in splits.SPLITS
-    if split in task.splits
-  }
+  source = task.source
+  family: Family = source.family
+  instances = dict.fromkeys(splits.SPLITS, 0)
   measured = None
-  if sample and _RENDERED in parts:
-    measured = rendered.measure(
-      task, _RENDERED, parts[_RENDERED], lengths, sample, seed
-    )
+  if not source.absent:
+    for split in instances:
+      _, told = reader.read(source, split).told(source)
+      instances[split] = int(told.sum())
+    if sample:
+      measured = rendered.measure(task, _RENDERED, lengths, sample, seed)
   seen = templates_of(family.name)
   return FamilyNumbers(
     name=name,
     tells=family.inputs,
     asks=" + ".join(family.outputs) or family.form,
     from_target=tuple(p for p in family.inputs if _looks_at_target(p, family)),
-    lacks=lacks,
-    instances={
-      split: int(parts[split].told(family).sum()) if split in parts else 0
-      for split in splits.SPLITS
-    },
+    lacks=source.absent,
+    instances=instances,
     templates=sum(family.name in row.families for row in wordings.ROWS),
     wordings=len(seen),
     held_out=len(templates_of(family.name, held_out=True)),

@@ -7,7 +7,6 @@ import seqio
 import tensorflow as tf
 
 from instructrec_jax.describe.numbers import Rendered, Spread
-from instructrec_jax.instructions.contents import Contents
 
 # Instructions that come out of TensorFlow at a time.
 _CHUNK = 256
@@ -16,7 +15,6 @@ _CHUNK = 256
 def measure(
   task: seqio.Task,
   split: str,
-  there: Contents,
   lengths: Mapping[str, int],
   sample: int,
   seed: int,
@@ -29,7 +27,6 @@ def measure(
   Args:
     task: of the family.
     split: of its records.
-    there: what they hold.
     lengths: tokens of inputs and targets.
     sample: records at most.
     seed: of wordings and negatives.
@@ -37,12 +34,11 @@ def measure(
   Returns:
     The figures; None where no record has the family's texts.
   """
-  rows = np.flatnonzero(there.told(task.source.family))[:sample]
-  if not rows.size:
-    return None
-  records = task.source.get_dataset(split, shuffle=False).take(rows[-1] + 1)
+  records = task.source.get_dataset(split, shuffle=False).take(sample)
   whole = _sizes(task, records, None, seed)
   count = whole["instance"].size
+  if not count:
+    return None
   shortened = left_out = 0
   if any((whole[name] > length).any() for name, length in lengths.items()):
     fit = _sizes(task, records, lengths, seed)

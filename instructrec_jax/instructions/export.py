@@ -199,9 +199,7 @@ class _Rendering:
   split: str
   lengths: Mapping[str, int] | None
   seed: int
-  _read: dict[tuple, contents.Contents] = dataclasses.field(
-    default_factory=dict
-  )
+  reader: contents.Reader = dataclasses.field(default_factory=contents.Reader)
 
   def of(
     self, task: seqio.Task | seqio.Mixture, num_epochs: int | None, **more: Any
@@ -222,15 +220,8 @@ class _Rendering:
     """Returns whether any instruction comes of a task."""
     if self.lengths:
       return any(True for _ in self.of(task, 1).take(1))
-    return bool(self.contents(task).told(task.source.family).any())
-
-  def contents(self, task: seqio.Task) -> contents.Contents:
-    """Returns what a task's records hold, which several tasks share."""
-    records = task.source.tfds_dataset
-    key = records.name, records.data_dir
-    if key not in self._read:
-      self._read[key] = contents.read(task.source, self.split)
-    return self._read[key]
+    _, told = self.reader.read(task.source, self.split).told(task.source)
+    return bool(told.any())
 
 
 def _every(
@@ -390,12 +381,13 @@ def _left_out(
   """Returns how many records made no instruction, by task and reason."""
   found = {}
   for task in tasks:
-    family, there = task.source.family, rendering.contents(task)
-    told = int(there.told(family).sum())
+    there = rendering.reader.read(task.source, rendering.split)
+    has_texts, told = there.told(task.source)
     fit = np.unique(written.get(task.name, [])).size
     reasons = {
-      f"no {' or no '.join(family.fields)}": len(there) - told,
-      f"does not {_fits(rendering.lengths)}": told - fit,
+      f"no {' or no '.join(task.source.fields.values())}": (~has_texts).sum(),
+      "beyond instances_per_user": has_texts.sum() - told.sum(),
+      f"does not {_fits(rendering.lengths)}": told.sum() - fit,
     }
-    found[task.name] = {why: n for why, n in reasons.items() if n}
+    found[task.name] = {why: int(n) for why, n in reasons.items() if n}
   return {name: reasons for name, reasons in found.items() if reasons}

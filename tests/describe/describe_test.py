@@ -12,6 +12,7 @@ from instructrec_jax.data import records
 from instructrec_jax.describe import gather, page, tables
 from instructrec_jax.instructions import export, wordings
 from instructrec_jax.instructions.families import FAMILIES
+from instructrec_jax.instructions.templates import templates_of
 from instructrec_jax.vocabulary import RUN_VOCABULARY
 
 _SPLITS = ("train", "validation", "test")
@@ -95,36 +96,52 @@ def test_what_tells_of_the_target_says_so(small):
   assert {n for n in FAMILIES if expected.fullmatch(n)} == set(told)
 
 
-def test_sizes_are_those_of_the_instructions_that_are_exported(small, tmp_path):
-  name = "p1_i1_t2"
-  out = tmp_path / "all.jsonl"
-  export.export(f"instructrec_small_{name}", out)
-  lines = [json.loads(line) for line in out.read_bytes().splitlines()]
-  sizes = np.array(
-    [
-      [len(RUN_VOCABULARY.encode(line[part])) + 1 for part in line_parts]
-      for line in lines
-      for line_parts in [("instruction", "output")]
-    ]
+def _exported(name, out, **options):
+  export.export(f"instructrec_small_{name}", out, **options)
+  return [json.loads(line) for line in out.read_bytes().splitlines()]
+
+
+def test_sizes_are_those_of_the_instructions_that_are_exported(
+  small, loaded, tmp_path
+):
+  name = "p1_i2_t2"
+  lines = _exported(name, tmp_path / "all.jsonl")
+  inputs, targets = (
+    np.array([len(RUN_VOCABULARY.encode(line[part])) + 1 for line in lines])
+    for part in ("instruction", "output")
   )
-  limit = int(np.median(sizes[:, 0]))
+  # So few that some fit with nothing but their newest item, some not at all.
+  train = loaded["train"]
+  titles = records.load_catalogue(small, "small")["title"].to_numpy()
+  newest = titles[train["history"][train["history_offsets"][1:] - 1]]
+  shortest = [
+    template.inputs.format(history=title, specific_intention=need.decode())
+    for title, need in zip(newest, train["specific_intention"], strict=True)
+    for template in templates_of(name)
+    if need
+  ]
+  limit = int(np.median([len(RUN_VOCABULARY.encode(s)) for s in shortest]))
   lengths = {"inputs": limit, "targets": 10**6}
+  fit = _exported(name, tmp_path / "fit.jsonl", task_feature_lengths=lengths)
   [family] = _gathered(small, [name], lengths, sample=10**6).families
   found = family.rendered
-  assert found.count == len(lines)
+  assert found.count == len(lines) > 20
   words = [len(line["instruction"].split()) for line in lines]
   assert found.words == pytest.approx(np.mean(words))
-  for spread, column in ((found.inputs, 0), (found.targets, 1)):
-    assert spread.largest == sizes[:, column].max()
-    assert spread.mean == pytest.approx(sizes[:, column].mean())
+  for spread, sizes in ((found.inputs, inputs), (found.targets, targets)):
+    assert spread.largest == sizes.max()
+    assert spread.mean == pytest.approx(sizes.mean())
+  whole = {line["instruction"] for line in lines}
+  cut = sum(line["instruction"] not in whole for line in fit)
+  assert 0 < found.left_out == pytest.approx(1 - len(fit) / len(lines))
+  assert 0 < found.shortened == pytest.approx(cut / len(lines))
   # What is too long is shortened, or else left out.
-  too_long = np.mean(sizes[:, 0] > limit)
-  assert 0 < found.left_out < found.left_out + found.shortened
+  too_long = np.mean(inputs > limit)
   assert found.shortened + found.left_out == pytest.approx(too_long)
 
 
 def test_a_sample_is_the_first_that_have_the_texts(small):
-  found = _gathered(small, ["p0_i1_t2"], sample=7).families[0].rendered
+  found = _gathered(small, ["p0_i2_t2"], sample=7).families[0].rendered
   assert found.count == 7
   assert found.shortened == found.left_out == 0
 

@@ -82,9 +82,14 @@ def _flat(counts: dict, prefix: str = ""):
 
 def _prepare(**options) -> None:
   from instructrec_jax import prepare
+  from instructrec_jax.describe import command
 
-  for manifest in prepare.prepare(**options).values():
+  done = prepare.prepare(**options)
+  for manifest in done.values():
     _print_manifest(manifest)
+  dataset = done["build"]["options"]["dataset"]
+  print()
+  print(command.describe(dataset, options["data_dir"], sample=0))
 
 
 def _describe(**options) -> None:
@@ -296,7 +301,7 @@ To rank the whole catalogue nothing is drawn: `instructrec evaluate` and
   ),
   "prepare": (
     _prepare,
-    "raw files to records with all texts: normalize, annotate and build",
+    "raw files to instructions: normalize, annotate, build and describe",
     """
   instructrec prepare amazon_2018/Gift_Cards --raw ~/amazon_2018
   instructrec prepare movielens/100k --raw ~/ml-100k --vocabulary_size 8000
@@ -306,6 +311,8 @@ is, with the extractive teacher and what each command does unless told otherwise
   instructrec annotate DATASET
   instructrec build DATASET
   instructrec build DATASET --variant search
+  instructrec describe DATASET --sample 0
+Annotations that are there already are kept, whoever wrote them.
 Families whose texts a dataset cannot have, such as those of intentions where
 there are no reviews, are left out when a mixture is used.""",
   ),

@@ -54,7 +54,8 @@ _ENJOYS = (
   r"(?:'s)?\s+(?:(?:really|absolutely|just|all|both|also)\s+)*(?:loves?|loved|"
   r"enjoys?|enjoyed|likes?|liked|plays?|played|uses?|used|wants?|wanted|asked|"
   r"was (?:very |so |really )?(?:happy|thrilled|excited|pleased|delighted)|"
-  r"is (?:very |so )?(?:happy|crazy|obsessed|mad|keen|into)|birthday|graduation|wedding)"
+  r"is (?:very |so )?(?:happy|crazy|obsessed|mad|keen|into)|birthday|"
+  r"graduation|wedding)"
 )
 # In this order: the first that is found is meant.
 _RECIPIENTS = (

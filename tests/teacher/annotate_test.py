@@ -185,7 +185,9 @@ def test_what_is_sent_for_a_preference_has_nothing_of_its_target(shop, quick):
     named=True
   ):
     known = interactions[row["first"] : row["row"]]
-    told = known.join(items, "item", maintain_order="left").tail(instances.HISTORY)
+    told = known.join(items, "item", maintain_order="left").tail(
+      instances.HISTORY
+    )
     told = told.select(
       "title", "categories", "brand", "price", "rating"
     ).to_dict(as_series=False)

@@ -50,8 +50,8 @@ class ChatServer:
     keys: what Authorization said.
   """
 
-  def __init__(self, fault=lambda n, body: None, delay_s=0.0):
-    self.fault, self.delay_s = fault, delay_s
+  def __init__(self, fault=lambda n, body: None, delay_s=0.0, slow_s=2):
+    self.fault, self.delay_s, self.slow_s = fault, delay_s, slow_s
     self.answered = collections.Counter()
     self.abandoned = 0
     self.faults = collections.Counter()
@@ -95,7 +95,7 @@ class ChatServer:
         self.faults[fault if isinstance(fault, str) else fault[0]] += 1
     time.sleep(self.delay_s)
     if fault == "slow":
-      time.sleep(2)
+      time.sleep(self.slow_s)
     if fault == "drop":
       handler.close_connection = True
       handler.connection.close()

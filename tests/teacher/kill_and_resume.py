@@ -27,7 +27,8 @@ from instructrec_jax.data.names import answers_file
 from instructrec_jax.teacher import chat, command
 
 CONCURRENCY = 16
-_TIMEOUT_S = 2
+# A late answer must be late on a busy machine too, and the others must not.
+_TIMEOUT_S, _LATE_S = 6, 12
 _SAMPLING = {"temperature": 0.5}
 _MODEL = "toy"
 
@@ -67,7 +68,7 @@ def run(folder, share=0.05, kill_at=0.5, seed=0, slow=True):
   expected = _texts(folder, remove=True)
 
   faults = some_faults(share, seed, *["slow"] * slow)
-  with ChatServer(faults, delay_s=0.005) as server:
+  with ChatServer(faults, delay_s=0.005, slow_s=_LATE_S) as server:
     first = _start(folder, server)
     while sum(server.answered.values()) < kill_at * requests:
       if first.poll() is not None:

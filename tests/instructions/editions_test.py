@@ -198,7 +198,7 @@ def test_another_project_adds_templates_of_its_own(small):
     templates=[mine],
   )
   assert name == "instructrec_mine"
-  ds = seqio.get_mixture_or_task(name).get_dataset(
+  ds = seqio.get_mixture_or_task(f"{name}_p1_i0_t2").get_dataset(
     None, split="test", shuffle=False, num_epochs=1
   )
   for example in ds.as_numpy_iterator():

@@ -43,6 +43,7 @@ benchmark: install
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/evaluation.py $(if $(GAMES),--raw $(GAMES))
 	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/python benchmarks/instructions.py
 	$(if $(GAMES),$(BIN)/python benchmarks/prepare_games.py --raw $(GAMES),@echo \
 	  'benchmarks/prepare_games.py is left out: it takes GAMES=~/llmrank/games')
 

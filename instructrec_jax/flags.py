@@ -24,8 +24,13 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   from instructrec_jax.data.sources import SOURCES
 
   for name in (
-    "normalize", "annotate", "build", "prepare", "describe", "baseline"
-  ):  # fmt: skip
+    "normalize",
+    "annotate",
+    "build",
+    "prepare",
+    "describe",
+    "baseline",
+  ):
     added[name].add_argument(
       "--data_dir", default="data", help="folder of all datasets (data)"
     )
@@ -76,9 +81,7 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
     added[name].add_argument(
       "--per_user", type=int, default=1, help="training targets of a user (1)"
     )
-  for name in (
-    "normalize", "annotate", "build", "prepare", "cache", "export"
-  ):  # fmt: skip
+  for name in ("normalize", "annotate", "build", "prepare", "cache", "export"):
     added[name].add_argument(
       "--overwrite",
       action="store_true",

@@ -33,10 +33,11 @@ def prepare(
     data_dir: the folder of all datasets.
     dataset: short name; the source's own where None and where it has one.
     per_user: training targets of a user that the extractive teacher annotates;
-      annotations of any teacher that are there already are kept.
+      annotations of the same tables that are there already are kept, whoever
+      wrote them.
     vocabulary_size: pieces of a vocabulary to train; None for none.
     seed: of all stages.
-    overwrite: replace what other options have made.
+    overwrite: replace what other options have made, but for annotations.
     **options: of `normalize.normalize`.
 
   Returns:
@@ -56,9 +57,9 @@ def prepare(
 
   clock.start("annotate")
   texts = names.annotations_dir(data_dir, dataset)
-  if _made_of(texts, tables) and not overwrite:
-    done["annotate"] = {**artifacts.read_manifest(texts, "annotate"),
-                        "reused": True}  # fmt: skip
+  if _made_of(texts, tables):  # Perhaps by a teacher that was paid.
+    there = artifacts.read_manifest(texts, "annotate")
+    done["annotate"] = there | {"reused": True}
   else:
     done["annotate"] = command.annotate(
       dataset, data_dir=data_dir, per_user=per_user, seed=seed,

@@ -60,6 +60,8 @@ class RunVocabulary(seqio.SentencePieceVocabulary):
 
 
 RUN_VOCABULARY = RunVocabulary()
+# About as many as an instruction has in its history and candidates.
+_TITLES_A_TEMPLATE = 20
 
 
 def describe() -> dict[str, str | int]:
@@ -84,7 +86,10 @@ def build_extras(size: int) -> dict[str, Any]:
   ) -> dict[str, int]:
     items = [f"{title}{end}" for title in titles for end in (";", ".", "")]
     words = [text for t in TEMPLATES for text in (t.inputs, t.output)]
-    train([*items, *texts, *words, *YES_NO], size, folder / FILE_NAME)
+    items *= -(-_TITLES_A_TEMPLATE * len(words) // len(items))
+    some = texts[:: -(-len(texts) // len(items)) or 1]
+    letters = " ".join(sorted(set().union(*texts)))
+    train([*items, *some, letters, *words, *YES_NO], size, folder / FILE_NAME)
     vocabulary = seqio.SentencePieceVocabulary(str(folder / FILE_NAME))
     return {"vocabulary_pieces": vocabulary.vocab_size}
 

@@ -41,7 +41,7 @@ def model_dir(small_data, tmp_path_factory):
       "T5Config.head_dim = 4",
       "T5Config.num_encoder_layers = 1",
       "T5Config.num_decoder_layers = 1",
-      "MIXTURE_OR_TASK_NAME = 'instructrec_small'",
+      "MIXTURE_OR_TASK_NAME = 'instructrec_small_history'",
       "TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 24}",
       "BATCH_SIZE = 8",
       "LENGTH_POWER = 0.0",  # As beams score.
@@ -236,11 +236,13 @@ def test_popularity_ranks_the_same_catalogue(small_data, model_dir, tmp_path):
   text = page.read_text()
   assert "gini@10" in text
   assert re.search(r"rank among up to \d+ items", text)
-  assert "further items not shown" in text
   assert "popularity" in table
   assert "wide" in table
   assert "coverage@10" in table
   assert "Ranked out of the whole catalogue" in table
+  # Of the twelve that each beam found.
+  report.report([folder], [page], data_dir=small_data)
+  assert "further items not shown" in page.read_text()
 
 
 def test_random_ranks_at_chance(small_data, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ def _run(*argv):
   return cli.main([str(arg) for arg in argv])
 
 
-@pytest.mark.parametrize("command", [[], *([c] for c in cli._COMMANDS)])
+@pytest.mark.parametrize("command", [[], *([c] for c in cli.COMMANDS)])
 def test_help_says_what_and_shows_an_example(command, capsys):
   with pytest.raises(SystemExit) as end:
     _run(*command, "--help")

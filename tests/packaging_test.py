@@ -112,4 +112,4 @@ def test_the_readme_names_commands_that_exist():
   readme = (_ROOT / "README.md").read_text()
   used = set(re.findall(r"^instructrec ([\w-]+)", readme, re.MULTILINE))
   assert used
-  assert used <= set(cli._COMMANDS)
+  assert used <= set(cli.COMMANDS)

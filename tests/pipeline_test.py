@@ -11,7 +11,7 @@ _LENGTHS = {"inputs": 160, "targets": 16}
 
 def _batches(seed=0, pack=True):
   return pipeline.train_batches(
-    "instructrec_small", _LENGTHS, batch_size=4, seed=seed, pack=pack
+    "instructrec_small_history", _LENGTHS, batch_size=4, seed=seed, pack=pack
   )
 
 
@@ -146,7 +146,7 @@ def test_an_evaluator_can_measure_all_lengths(small):
   tokens = {}
   for lengths in (None, {"inputs": 256, "targets": 64}):
     judge = seqio.Evaluator(
-      "instructrec_small",
+      "instructrec_small_history",
       pipeline.RankingFeatureConverter(pack=False),
       eval_split="test",
       sequence_length=lengths,

@@ -125,6 +125,8 @@ def clean(
   rows = _in_order(raw.interactions, user, rows[keep])
   user_codes, users = _dense(user[rows])
   item_codes, items_kept = _dense(item[rows])
+  # All that is as long as the rows and not a column of theirs goes.
+  del user, item, keep
   tally.drop(
     "items",
     "without usable interaction",
@@ -137,7 +139,7 @@ def clean(
   tally.drop("users", f"{k_core}-core", users_before - users.size)
 
   tables = {
-    "interactions": raw.interactions[rows].with_columns(
+    "interactions": raw.interactions.drop("user", "item")[rows].with_columns(
       user=user_codes, item=item_codes
     ),
     "items": items[items_kept]
@@ -402,7 +404,8 @@ def _different(codes: np.ndarray) -> int:
 def _dense(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns codes without holes, and the old code of each new one."""
   there = _counts(codes) > 0
-  return (np.cumsum(there) - 1)[codes], np.flatnonzero(there)
+  new = np.cumsum(there, dtype=np.uint32) - np.uint32(1)
+  return new[codes], np.flatnonzero(there)
 
 
 def _user_table(

@@ -362,7 +362,13 @@ def _write_splits(
     }
     if "relevant" in features:
       given["relevant"] = found[split].relevant or [_NOTHING] * len(part)
-    given = {k: [column[row] for row in order] for k, column in given.items()}
+    # A list of numpy's numbers takes five times the memory of its array.
+    given = {
+      name: column[order]
+      if isinstance(column, np.ndarray)
+      else [column[row] for row in order]
+      for name, column in given.items()
+    }
     path = folder / f"{name}-{split}"
     shards[split] = record_files.write_shards(
       path, table, part[order], given, features

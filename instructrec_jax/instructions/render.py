@@ -181,11 +181,20 @@ def shorten(
   input_Qx1 = tf.range(count)[:, None]
   history_Qxn = tf.tile(tf.range(count, count + length)[None], [count, 1])
   part_QxP = tf.concat([input_Qx1, history_Qxn, count + length + input_Qx1], 1)
-  kept_QxP = tf.ragged.boolean_mask(part_QxP, keep_QxP)
-  inputs_QxL = tf.gather(tokens, kept_QxP).merge_dims(1, 2)
-  worded_QxP = keep_QxP & tf.gather(tf.strings.length(parts) > 0, part_QxP)
-  words = tf.gather(parts, tf.ragged.boolean_mask(part_QxP, worded_QxP))
-  return tf.strings.reduce_join(words, axis=1, separator=" "), inputs_QxL
+  # Flat, by input: operations on ragged tensors are dozens of plain ones each.
+  kept_Kx2 = tf.where(keep_QxP)
+  input_K, part_K = kept_Kx2[:, 0], tf.gather_nd(part_QxP, kept_Kx2)
+  count = tf.cast(count, tf.int64)
+  inputs_QxL = tf.RaggedTensor.from_row_lengths(
+    tf.gather(tokens, part_K).values,
+    tf.math.unsorted_segment_sum(tf.gather(lengths, part_K), input_K, count),
+    validate=False,
+  )
+  # Empty parts go to a text of their own, for a blank would stand for them.
+  words_K = tf.gather(parts, part_K)
+  text_K = tf.where(tf.strings.length(words_K) > 0, input_K, count)
+  texts = tf.strings.unsorted_segment_join(words_K, text_K, count + 1, " ")
+  return texts[:-1], inputs_QxL
 
 
 @gin.configurable(module="instructrec_jax")

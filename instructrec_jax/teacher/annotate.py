@@ -15,6 +15,7 @@ from instructrec_jax.teacher.protocol import (
   FAULT,
   INSTANCE,
   INTENTION,
+  NO_ANSWER,
   PREFERENCE,
   Kind,
   Teacher,
@@ -55,7 +56,8 @@ def annotate(
     options: which instances those are, for the manifest.
     seed: of wordings and samples.
     judged: texts of a field that the teacher is asked to judge.
-    overwrite: replace what other options have made.
+    overwrite: replace what other options have made; of the same options, ask
+      again for what got no answer.
 
   Returns:
     The manifest.
@@ -64,6 +66,9 @@ def annotate(
     InputError: the teacher cannot be used, or the folder cannot be written.
   """
   source = artifacts.read_manifest(tables_dir(data_dir, dataset), "normalize")
+  folder = annotations_dir(data_dir, dataset)
+  made_of = {"dataset": dataset, **options, **teacher.made_of()}
+  again = _times_asked_again(folder, made_of, overwrite)
 
   def write(folder: Path) -> dict[str, Any]:
     texts = {"specific_intention": _labels(chosen)}
@@ -85,14 +90,36 @@ def annotate(
 
   return artifacts.run_stage(
     STAGE,
-    annotations_dir(data_dir, dataset),
+    folder,
     write,
     inputs={"tables": source["fingerprint"]},
-    options={"dataset": dataset, **options, **teacher.made_of()},
+    options=made_of | {"asked_again": again},
     seed=seed,
     libraries=("polars", "numpy", "rapidfuzz"),
     overwrite=overwrite,
   )
+
+
+def _times_asked_again(
+  folder: Path, options: Mapping[str, Any], overwrite: bool
+) -> int:
+  """Returns how often, this time included, unanswered requests were repeated.
+
+  It is among the options of the texts, or what was built of fewer of them
+  would be taken for current.
+  """
+  if not (folder / artifacts.MANIFEST).exists():
+    return 0
+  found = artifacts.read_manifest(folder, STAGE)
+  times = found["options"].get("asked_again", 0)
+  if found["options"] != {**options, "asked_again": times}:
+    return 0
+  unanswered = any(
+    reason.startswith(NO_ANSWER)
+    for field in validate.SENTENCES
+    for reason in found["counts"][field]["absent"]
+  )
+  return times + (overwrite and unanswered)
 
 
 def _ask(

@@ -7,6 +7,7 @@ out what the run before it had found out. Neither prompts nor API keys are in
 the file.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -67,6 +68,7 @@ class Cache:
     """
     self._path = Path(path)
     self._path.parent.mkdir(parents=True, exist_ok=True)
+    self._check()
     try:
       # A client asks from a thread of its own, one at a time.
       self._db = sqlite3.connect(
@@ -78,13 +80,32 @@ class Cache:
       self._db.execute("pragma journal_mode=wal")
       self._db.execute("pragma synchronous=normal")
       self._db.execute(_TABLE)
-      [state] = self._db.execute("pragma quick_check(1)").fetchone()
       list(self._db.execute(f"select {_COLUMNS} from answers limit 0"))
+    except sqlite3.Error as error:
+      self.close()
+      raise self._unusable(str(error)) from None
+
+  def _check(self) -> None:
+    """Raises unless the file is whole, or not there yet.
+
+    It is only read: what a killed process has left beside a damaged file would
+    be written into it, and be lost with it.
+    """
+    log = self._path.with_name(f"{self._path.name}-wal")
+    if not self._path.exists() or not self._path.stat().st_size:
+      if log.exists() and log.stat().st_size:
+        raise self._unusable(f"it is empty, and {log.name} is not")
+      return
+    address = f"{self._path.absolute().as_uri()}?mode=ro"
+    try:
+      with contextlib.closing(
+        sqlite3.connect(address, timeout=60, uri=True)
+      ) as db:
+        [state] = db.execute("pragma quick_check(1)").fetchone()
     except sqlite3.Error as error:
       state = str(error)
     if state != "ok":
-      self.close()
-      raise self._unusable(state)
+      raise self._unusable(" ".join(state.split()))
 
   def get(self, name: str, attempt: int) -> Answer | None:
     """Returns the answer to one try, or None."""

@@ -22,7 +22,12 @@ from instructrec_jax.teacher import answer, chat, crowd
 from instructrec_jax.teacher.cache import Answer, Cache
 from instructrec_jax.teacher.cost import Prices, taken
 from instructrec_jax.teacher.limits import Limits
-from instructrec_jax.teacher.protocol import INSTANCE, Kind, answers
+from instructrec_jax.teacher.protocol import (
+  INSTANCE,
+  NO_ANSWER,
+  Kind,
+  answers,
+)
 
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
@@ -207,7 +212,7 @@ class Client:
         try:
           found = await self._send(session, name, attempt, body)
         except _NoAnswerError as error:
-          return None, f"no answer ({error})"
+          return None, f"{NO_ANSWER} ({error})"
         self._failed_in_a_row = 0
       texts, fault = answer.parse(session.kind, found.content)
       if texts is not None:

@@ -54,7 +54,8 @@ def annotate(
     per_user: training targets of a user, beside validation and test.
     num_users: so many users, drawn by seed; None for all.
     seed: of draws and wordings.
-    overwrite: replace what other options have made.
+    overwrite: replace what other options have made; of the same options, ask
+      again for what got no answer.
     **given: options of the teacher; None stands for their defaults.
 
   Returns:

@@ -11,7 +11,7 @@ from instructrec_jax.teacher import intentions, preferences, wording
 from instructrec_jax.teacher.protocol import FAULT, INSTANCE, Kind, schema
 
 # Raised when texts change for the same input.
-_VERSION = 1
+_VERSION = 2
 # What writes each kind, and why it may write nothing.
 _WRITERS = {
   "preference": (preferences.write, "the history shares nothing"),

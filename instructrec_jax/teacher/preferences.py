@@ -54,7 +54,12 @@ _NO_TOPIC = (
   "edition|volume|pack|this|that|your|cards?|gifts?|magazines?|subscriptions?|"
   "issues?|delivery|e-mail|email|print|print-at-home|configuration|asin|designs?|"
   "free|series|collection|version|size|inch|color|colour|downloads?|online|"
-  "codes?|digital|instant"
+  "codes?|digital|instant|various|assorted|multipack|delivered|classic"
+)
+# Labels in the singular of what is counted: one keeps coming back to several.
+_COUNTED = (
+  r"(?i)\b((?:game|puzzle|book|handbook|novel|toy|film|movie|album|magazine|"
+  r"card|tool|collection|shoe|boot|shirt|bag|lamp|guitar))$"
 )
 
 _MAIN = {
@@ -133,6 +138,11 @@ _FURTHER = {
     "I often pick those that have to do with {topic_too}",
     "I am drawn to those with {topic_too} in the name",
     "I tend to choose those with {topic_too} in the name",
+  ),
+  "brands": (
+    "My latest choices came from {brands}",
+    "Lately I have chosen {brands}",
+    "The names that I chose last are {brands}",
   ),
   "price": (
     "I usually spend about {price} on one",
@@ -283,6 +293,7 @@ def _of_labels(rows: pl.DataFrame) -> pl.DataFrame:
     .when(~alone & people)
     .then(pl.format("{} for {}", above, "label"))
     .otherwise("label")
+    .str.replace(_COUNTED, "${1}s")
   )
   votes = _votes(
     labels,
@@ -364,6 +375,7 @@ def _by_rating(rows: pl.DataFrame, votes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _brand(rows: pl.DataFrame) -> pl.DataFrame:
+  """Returns `brand`, shared, and where none is `brands`, the newest."""
   name = (
     pl.col("brand")
     .str.replace_all(r"\s+", " ")
@@ -374,7 +386,22 @@ def _brand(rows: pl.DataFrame) -> pl.DataFrame:
   fits = ~name.str.contains(_NOT_A_BRAND) & (name.str.len_chars() <= 30)
   brands = rows.with_columns(brand=pl.when(fits).then(name))
   votes = _votes(brands.drop_nulls("brand"), "brand")
-  return _top(votes.filter(_enough()), "brand", pl.col("votes"))
+  best = _top(votes.filter(_enough()), "brand", pl.col("votes"))
+  # Where none is shared, the newest are told instead.
+  newest = (
+    brands.drop_nulls("brand")
+    .join(best, INSTANCE, "anti")
+    .sort(INSTANCE, "age")
+    .unique([INSTANCE, "brand"], keep="first", maintain_order=True)
+    .group_by(INSTANCE, maintain_order=True)
+    .agg(pl.col("brand").head(_NEWEST))
+    .filter(pl.col("brand").list.len() == _NEWEST)
+  )
+  first = pl.col("brand").list.slice(0, _NEWEST - 1).list.join(", ")
+  named = newest.select(
+    INSTANCE, brands=pl.format("{} and {}", first, pl.col("brand").list.last())
+  )
+  return best.join(named, INSTANCE, "full", coalesce=True)
 
 
 def _series(rows: pl.DataFrame) -> pl.DataFrame:
@@ -425,7 +452,10 @@ def _topic(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
   )
   words = (
     rows.join(facts.select(INSTANCE, said=said), INSTANCE)
-    .with_columns(topic=pl.col("title").str.extract_all(word))
+    .with_columns(
+      # What stands in brackets says how a thing is sold.
+      topic=validate.without_subtitle(pl.col("title")).str.extract_all(word)
+    )
     .explode("topic")
     .drop_nulls("topic")
     .filter(

@@ -10,6 +10,8 @@ import polars as pl
 INSTANCE = "instance"
 # Why a request has no text, in answers; null where it has.
 FAULT = "fault"
+# How a FAULT begins that another run may not have: nothing came back.
+NO_ANSWER = "no answer"
 
 
 @dataclasses.dataclass(frozen=True)

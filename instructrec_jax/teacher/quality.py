@@ -39,7 +39,7 @@ _FRAME = (
 _NEED = (
   r"(?i)\b(?:need|want|look(?:ing)? for|would like|after|find|search(?:ing)?|"
   r"give|could i|prefer|enjoy|taste|interest|love|like|follow|trust|return|"
-  r"keep|fond|drawn|care)\b"
+  r"keep|fond|drawn|care|suggest|is there|just right)\b"
 )
 # Share of content words that the information has, so that a text comes of it.
 _SUPPORT = 0.5

@@ -301,9 +301,9 @@ def test_catalogue_counts_the_training_part_only(data_dir):
 
 
 def test_extras_join_the_stage(data_dir):
-  def vocabulary(folder, catalogue):
-    (folder / "vocab.txt").write_text("\n".join(catalogue["title"]))
-    return {"pieces": catalogue.height}
+  def vocabulary(folder, titles, texts):
+    (folder / "vocab.txt").write_text("\n".join(titles))
+    return {"pieces": len(titles), "texts": len(texts)}
 
   def run(size):
     return records.build(
@@ -314,7 +314,7 @@ def test_extras_join_the_stage(data_dir):
     )
 
   manifest = run(10)
-  assert manifest["counts"]["extras"] == {"pieces": 60}
+  assert manifest["counts"]["extras"] == {"pieces": 60, "texts": 0}
   assert (records_dir(data_dir, "games") / "vocab.txt").exists()
   assert run(10)["reused"]
   with pytest.raises(InputError, match=r"options.vocabulary: 10 there, 20 now"):

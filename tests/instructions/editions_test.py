@@ -12,6 +12,7 @@ from instructrec_jax import pipeline, tasks
 from instructrec_jax.data import normalize, records, simulate, variants
 from instructrec_jax.errors import InputError
 from instructrec_jax.instructions.families import FAMILIES
+from instructrec_jax.instructions.templates import Template
 from instructrec_jax.tasks import editions
 from instructrec_jax.tasks.registration import MIXTURES
 
@@ -183,3 +184,26 @@ def test_the_variants_differ_in_what_they_say(small):
     part = records.load_split(small, "small_search", split)
     assert len(np.unique(part["user"])) == len(part["user"])
     assert not part["newer_targets"].any()
+
+
+def test_another_project_adds_templates_of_its_own(small):
+  mine = Template(
+    "p1_i0_t2/mine.0", "p1_i0_t2", "Played: {history}. What now?", "{target}"
+  )
+  name = tasks.register(
+    "mine",
+    records="instructrec_small:1.0.0",
+    tfds_data_dir=str(small / "records"),
+    families=["p1_i0_t2"],
+    templates=[mine],
+  )
+  assert name == "instructrec_mine"
+  ds = seqio.get_mixture_or_task(name).get_dataset(
+    None, split="test", shuffle=False, num_epochs=1
+  )
+  for example in ds.as_numpy_iterator():
+    assert example["template"] == b"p1_i0_t2/mine.0"
+    assert example["inputs_pretokenized"].startswith(b"Played: ")
+    assert example["inputs_pretokenized"].endswith(b". What now?")
+  # Without held-out wordings there is no task of them.
+  assert "instructrec_mine_held_out_p1_i0_t2" not in seqio.TaskRegistry.names()

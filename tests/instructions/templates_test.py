@@ -89,9 +89,9 @@ def test_an_optional_clause_is_said_of_the_families_that_it_belongs_to():
   )
   found = {t.name: t.inputs for t in templates.expand(row)}
   assert found == {
-    "p1_i0_t2/Z1.0": "Had: {history} Next?",
+    "p1_i0_t2/Z1.0": "Had: {history}. Next?",
     "p1_i0_t2/Z1.held_out": "After {history} what?",
-    "p1p2_i0_t2/Z1.0": "Had: {history} They say: {preference} Next?",
+    "p1p2_i0_t2/Z1.0": "Had: {history}. They say: {preference} Next?",
     "p1p2_i0_t2/Z1.held_out": (
       "After {history} and given that {preference} what?"
     ),
@@ -106,9 +106,11 @@ def test_what_is_needed_is_the_intention_or_else_the_taste():
     ("Wanted: {need} Which?",),
     "Which suits {need} ?",
   )
+  # Preferences and vague intentions are sentences; labels are not.
   assert [t.inputs for t in templates.expand(row) if not t.held_out] == [
-    f"Wanted: {{{field}}} Which?"
-    for field in ("preference", "vague_intention", "specific_intention")
+    "Wanted: {preference} Which?",
+    "Wanted: {vague_intention} Which?",
+    "Wanted: {specific_intention}. Which?",
   ]
 
 
@@ -118,8 +120,9 @@ def test_what_is_needed_is_the_intention_or_else_the_taste():
     ("{histroy} Next?", "{target}", "Did you mean 'history'"),
     ("What next?", "{target}", "tells of ['history'], but the text has []"),
     ("{history} {item} ?", "{target}", "but the text has ['history', 'item']"),
-    ("{history} or {history} ?", "{target}", "expected {history} once"),
-    ("Had: {history}. Next?", "{target}", "with a blank or the text's end"),
+    ("{history} or {history} ?", "{target}", "expected {history} or"),
+    ("Had: {history}, next?", "{target}", "with a blank or the text's end"),
+    ("Had:{history} Next?", "{target}", "with a blank or the text's end"),
     ("{history} Next?", "it is", "expected one of ('target', 'answer'"),
     ("{history} Next?", "{item}", "unknown slot in template 'x/0'"),
   ],

@@ -22,7 +22,7 @@ pytest.importorskip("t5x.train", reason="T5X is not installed")
 _EXPERIMENT = """
 include "./models/flan_t5_tiny.gin"
 
-MIXTURE_OR_TASK_NAME = "instructrec_small"
+MIXTURE_OR_TASK_NAME = "instructrec_small_history"
 TASK_FEATURE_LENGTHS = {"inputs": 192, "targets": 16}
 VOCABULARY = "small"
 VOCAB_SIZE = 320

@@ -11,7 +11,7 @@ from instructrec_jax import cli, schema
 from instructrec_jax.data import splits
 from instructrec_jax.data.queries import ANNOTATIONS
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher import command, instances, prompts, validate
+from instructrec_jax.teacher import chat, command, instances, prompts, validate
 from instructrec_jax.teacher.annotate import REJECTED
 from instructrec_jax.teacher.extractive import Extractive
 from instructrec_jax.teacher.protocol import INSTANCE, INTENTION, PREFERENCE
@@ -39,6 +39,11 @@ def _read(folder, name=ANNOTATIONS):
 
 def _run(shop, *argv):
   return cli.main(["annotate", "shop", f"--data_dir={shop}", *argv])
+
+
+def _shown(said, name):
+  [line] = [x for x in said.splitlines() if x.strip().startswith(f"{name} ")]
+  return line.split()[-1]
 
 
 def test_every_instance_has_its_row_and_every_text_its_count(shop):
@@ -157,11 +162,40 @@ def test_what_is_target_free_does_not_change_with_the_target(shop_dir, data):
       for batch in chosen.preference_requests()
     )
     asked.append(
-      [prompts.messages(PREFERENCE, request),
+      [chat.Chat("toy", chat.SAMPLING).body(PREFERENCE, request),
        prompts.plain(PREFERENCE, "preference", request)]
     )  # fmt: skip
   assert texts[0] == texts[1]
   assert asked[0] == asked[1]
+
+
+def test_what_is_sent_for_a_preference_has_nothing_of_its_target(shop, quick):
+  with ChatServer() as server:
+    command.annotate(
+      "shop", "api", data_dir=shop, model="toy", base_url=server.url
+    )
+    sent = {
+      request["messages"][-1]["content"]
+      for request in server.requests
+      if request["messages"][-1]["content"].startswith('{"had"')
+    }
+  # The same, told from tables in which no target was ever taken.
+  interactions, items = _tables(shop)
+  expected = set()
+  for row in instances.choose(interactions, items, 1, None, None).frame.rows(
+    named=True
+  ):
+    known = interactions[row["first"] : row["row"]]
+    told = known.join(items, "item", maintain_order="left").tail(
+      instances.HISTORY
+    )
+    told = told.select(
+      "title", "categories", "brand", "price", "rating"
+    ).to_dict(as_series=False)
+    expected.add(
+      json.dumps(prompts.facts(PREFERENCE, told), ensure_ascii=False)
+    )
+  assert sent == expected
 
 
 def test_a_preference_is_held_against_its_history_and_not_the_target(shop):
@@ -225,7 +259,7 @@ def test_the_api_teacher_from_the_command_line(shop, quick, capfd):
     assert _run(shop, *api, *prices, "--judge=3") == 0
     out, err = capfd.readouterr()
     sent = len(server.requests)
-    assert f"api / answers_sent{'':>26} {sent:>12,}" in out
+    assert _shown(out, "api / answers_sent") == f"{sent:,}"
     assert "cost_of_this_run" in out
     assert "by_judge" in out
     assert KEY not in out + err
@@ -238,8 +272,44 @@ def test_the_api_teacher_from_the_command_line(shop, quick, capfd):
   # Everything is kept, so nobody needs to be there.
   shutil.rmtree(shop / "annotations" / "shop")
   assert _run(shop, *api, *prices, "--judge=3") == 0
-  assert f"answers_kept_before{'':>19} {sent:>12,}" in capfd.readouterr().out
+  out = capfd.readouterr().out
+  assert _shown(out, "api / answers_kept_before") == f"{sent:,}"
+  # Names and numbers stand below each other, however long a name is.
+  lines = [line for line in out.splitlines() if " / by_rules / " in line]
+  assert len({len(line) for line in lines}) == 1
   assert _read(shop).equals(frame)
+
+
+def test_what_got_no_answer_is_asked_for_again_when_told_to(shop, quick):
+  def run(**more):
+    return command.annotate(
+      "shop", "api", data_dir=shop, model="toy", base_url=server.url,
+      num_users=5, max_tries=1, **more,
+    )  # fmt: skip
+
+  def fails(n, body):
+    return (500, "oops", ()) if n in (3, 7) else None
+
+  with ChatServer(fails) as server:
+    first = run()
+    absent = sum(
+      first["counts"][field]["absent"].get("no answer (HTTP 500)", 0)
+      for field in ("preference", "vague_intention")
+    )
+    assert absent == 2
+    assert run()["reused"]
+    sent = len(server.requests)
+    assert not run(overwrite=True)["reused"]
+    assert len(server.requests) == sent + 2
+    frame = _read(shop)
+    assert frame["preference"].null_count() == 0
+    assert frame["vague_intention"].null_count() == 0
+    # Nothing is left, so there is nothing to do.
+    for overwrite in (False, True):
+      again = run(overwrite=overwrite)
+      assert again["reused"]
+      # Records of the first texts are not of these.
+      assert again["fingerprint"] != first["fingerprint"]
 
 
 def test_batches_are_written_and_read_from_the_command_line(
@@ -263,7 +333,7 @@ def test_batches_are_written_and_read_from_the_command_line(
       row = {"custom_id": request["custom_id"], "response": response}
       f.write(json.dumps(row) + "\n")
   assert _run(shop, *api, f"--read_answers={answers}") == 0
-  assert f"left_to_ask{'':>33} {0:>12,}" in capsys.readouterr().out
+  assert _shown(capsys.readouterr().out, "left_to_ask") == "0"
   assert _run(shop, *api) == 0
   assert _read(shop)["preference"].null_count() == 0
 

@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -72,6 +75,45 @@ def test_a_damaged_file_is_said_and_left_as_it_is(damage, tmp_path):
   ):
     Cache(path)
   assert path.read_bytes() == before
+
+
+_KILLED = """
+import os, sys
+from instructrec_jax.teacher.cache import Answer, Cache, key
+kept = Cache(sys.argv[1])
+for n in range(200, 240):
+  kept.put(key(n=n), 0, Answer("long " * 100))
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("damage", ["none", "log cut", "cut", "emptied"])
+def test_a_killed_process_leaves_all_that_it_had_kept(damage, tmp_path):
+  path, log = tmp_path / "a.db", tmp_path / "a.db-wal"
+  kept = Cache(path)
+  kept.put_all((key(n=n), 0, Answer("long " * 100)) for n in range(200))
+  kept.close()
+  path_of_ours = {"PYTHONPATH": os.pathsep.join(["", *sys.path])}
+  subprocess.run(
+    [sys.executable, "-c", _KILLED, str(path)],
+    check=False,
+    env=os.environ | path_of_ours,
+  )
+  hurt = log if damage == "log cut" else path
+  share = {"none": 1, "emptied": 0}.get(damage, 0.5)
+  hurt.write_bytes(hurt.read_bytes()[: int(hurt.stat().st_size * share)])
+  before = path.read_bytes(), log.read_bytes()
+  if damage in ("cut", "emptied"):
+    with pytest.raises(InputError, match=r"a.db: the kept answers cannot"):
+      Cache(path)
+    # What was in the log is not put into a damaged file.
+    assert (path.read_bytes(), log.read_bytes()) == before
+    return
+  there = [Cache(path).get(key(n=n), 0) for n in range(240)]
+  count = len([answer for answer in there if answer])
+  assert count == 240 if damage == "none" else 200 <= count < 240
+  # What is there is whole.
+  assert set(there[:count]) == {Answer("long " * 100)}
 
 
 def _requests(kept, n=5):

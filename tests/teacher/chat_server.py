@@ -3,6 +3,9 @@
 import collections
 import hashlib
 import json
+import random
+import select
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,18 +23,38 @@ def text(content, salt=""):
   return f"I want something {words} for my friend"
 
 
+def some_faults(share, seed, *more):
+  """Returns a `fault` that draws one of all kinds for a share of requests.
+
+  Args:
+    share: of 1.
+    seed: of the draw.
+    *more: further kinds.
+  """
+  draw = random.Random(seed)
+  kinds = [
+    "drop", "garbage", "malformed", "refusal", (500, "oops", ()),
+    (503, "busy", ()), (429, "slow down", [("Retry-After", "0.02")]), *more,
+  ]  # fmt: skip
+  return lambda n, body: draw.choice(kinds) if draw.random() < share else None
+
+
 class ChatServer:
   """Answers requests; `fault(n, body)` names how the n-th one goes wrong.
 
   Attributes:
     answered: how often each content got a whole answer, which is what costs.
+    abandoned: answers for which nobody waited any longer.
+    faults: how often each has happened.
     requests: bodies in the order in which they came.
     keys: what Authorization said.
   """
 
-  def __init__(self, fault=lambda n, body: None, delay_s=0.0):
-    self.fault, self.delay_s = fault, delay_s
+  def __init__(self, fault=lambda n, body: None, delay_s=0.0, slow_s=2):
+    self.fault, self.delay_s, self.slow_s = fault, delay_s, slow_s
     self.answered = collections.Counter()
+    self.abandoned = 0
+    self.faults = collections.Counter()
     self.requests, self.keys, self.times = [], set(), []
     self._lock = threading.Lock()
     server = self
@@ -68,9 +91,11 @@ class ChatServer:
       self.times.append(time.monotonic())
       self.keys.add(handler.headers.get("Authorization"))
       fault = self.fault(len(self.requests) - 1, body)
+      if fault:
+        self.faults[fault if isinstance(fault, str) else fault[0]] += 1
     time.sleep(self.delay_s)
     if fault == "slow":
-      time.sleep(2)
+      time.sleep(self.slow_s)
     if fault == "drop":
       handler.close_connection = True
       handler.connection.close()
@@ -94,8 +119,20 @@ class ChatServer:
     }
     # Counted before it is sent: whoever reads it may look at once.
     with self._lock:
+      if _hung_up(handler.connection):
+        self.abandoned += 1
+        handler.close_connection = True
+        return
       self.answered[content] += 1
     _send(handler, 200, json.dumps(completion).encode())
+
+
+def _hung_up(connection):
+  readable, _, _ = select.select([connection], [], [], 0)
+  try:
+    return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
+  except ConnectionError:
+    return True
 
 
 def _send(handler, status, data, headers=()):

@@ -1,15 +1,9 @@
 import email.utils
-import os
-import random
-import signal
-import subprocess
-import sys
-import textwrap
 import time
 
 import polars as pl
 import pytest
-from chat_server import KEY, ChatServer, text
+from chat_server import KEY, ChatServer, some_faults, text
 
 from instructrec_jax.errors import InputError
 from instructrec_jax.teacher import prompts
@@ -59,20 +53,9 @@ def _rows(n):
       yield prompts.messages(INTENTION, row)[-1]["content"]
 
 
-def _some_faults(share, seed):
-  draw = random.Random(seed)
-  faults = [
-    "drop", "garbage", "malformed", "refusal", (500, "oops", ()),
-    (503, "busy", ()), (429, "slow down", [("Retry-After", "0.02")]),
-  ]  # fmt: skip
-  return lambda n, body: draw.choice(faults) if draw.random() < share else None
-
-
-def test_2000_texts_arrive_whole_though_one_request_in_twenty_fails(
-  tmp_path, quick
-):
-  n = 2000
-  with ChatServer(_some_faults(0.05, 0)) as server:
+def test_texts_arrive_whole_though_one_request_in_five_fails(tmp_path, quick):
+  n = 200
+  with ChatServer(some_faults(0.2, 0)) as server:
     client = _client(server, tmp_path / "a.db", concurrency=16)
     _check_whole(_all(client, _batches(n)), n)
     # An answer that cannot be used costs too, and is asked for again.
@@ -106,55 +89,28 @@ def test_equal_requests_are_sent_once(tmp_path, quick):
 def test_what_was_paid_for_before_it_was_cut_off_is_not_paid_again(
   tmp_path, quick
 ):
-  n = 300
+  n = 150
   with ChatServer(delay_s=0.01) as server:
     client = _client(server, tmp_path / "a.db", concurrency=8)
     answers = client.answer(INTENTION, _batches(n))
     got = 0
-    while got <= 100:
+    while got <= 50:
       got += len(next(answers))
     # What an exception in the caller's loop does.
     answers.close()
-    assert 100 < sum(server.answered.values()) < n
+    assert 50 < sum(server.answered.values()) < n
     _check_whole(_all(_client(server, tmp_path / "a.db"), _batches(n)), n)
     assert set(server.answered.values()) == {1}
     assert len(server.answered) == n
 
 
-def test_killed_and_run_again_it_loses_nothing(tmp_path, quick):
-  n, concurrency = 400, 4
-  script = textwrap.dedent(f"""
-    import sys
-    sys.path[:0] = {[os.path.dirname(__file__)]!r}
-    import client_test as t
-    client = t._client(sys.argv[1], sys.argv[2], concurrency={concurrency})
-    t._all(client, t._batches({n}))
-  """)
-  with ChatServer(delay_s=0.005) as server:
-    process = subprocess.Popen(
-      [sys.executable, "-c", script, server.url, str(tmp_path / "a.db")],
-      env=os.environ | {"PYTHONPATH": os.pathsep.join(["", *sys.path])},
-    )
-    while sum(server.answered.values()) < 150:
-      assert process.poll() is None
-      time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    killed_at = sum(server.answered.values())
-    assert killed_at < n
-    _check_whole(_all(_client(server, tmp_path / "a.db"), _batches(n)), n)
-    # Only what was on its way when it was killed can have been lost.
-    twice = [c for c in server.answered.values() if c > 1]
-    assert len(twice) <= concurrency
-    assert sum(server.answered.values()) <= n + concurrency
-
-
 @pytest.mark.parametrize(
-  "value", ["0.4", lambda: email.utils.formatdate(time.time() + 2, usegmt=True)]
+  "value",
+  ["0.4", lambda: email.utils.formatdate(time.time() + 1.5, usegmt=True)],
 )
 def test_retry_after_holds_everybody(value, tmp_path, quick):
   value = value if isinstance(value, str) else value()
-  least = 0.4 if value == "0.4" else 0.9
+  least = 0.4
 
   def fault(n, body):
     return (429, "slow down", [("Retry-After", value)]) if n == 0 else None
@@ -170,16 +126,18 @@ def test_rates_are_kept(tmp_path, quick):
   with ChatServer() as server:
     limits = Limits(requests_per_minute=60 * 50)
     client = _client(server, tmp_path / "a.db", limits=limits)
+    began = time.monotonic()
     _all(client, _batches(11))
-    assert server.times[-1] - server.times[0] >= 10 / 50 * 0.9
+    assert server.times[-1] - began >= 10 / 50 * 0.9
 
   with ChatServer() as server:
     # About 500 tokens each.
     limits = Limits(tokens_per_minute=60 * 50_000)
     client = _client(server, tmp_path / "b.db", limits=limits)
+    began = time.monotonic()
     _all(client, _batches(11))
     [size] = {len(str(r["messages"])) // 4 for r in server.requests[:1]}
-    assert server.times[-1] - server.times[0] >= 10 * size / 50_000 * 0.8
+    assert server.times[-1] - began >= 10 * size / 50_000 * 0.8
 
 
 def test_a_slow_answer_is_asked_for_again(tmp_path, quick):
@@ -236,10 +194,10 @@ def test_a_server_that_fails_everything_is_given_up(tmp_path, quick):
   with ChatServer(lambda n, body: (500, "oops", ()) if n > 20 else None) as s:
     client = _client(s, tmp_path / "a.db", max_tries=2, concurrency=4)
     with pytest.raises(InputError, match=r"does not answer \(HTTP 500\).*kept"):
-      _all(client, _batches(500))
+      _all(client, _batches(150))
     assert len(s.requests) < 100
     s.fault = lambda n, body: None
-    _check_whole(_all(_client(s, tmp_path / "a.db"), _batches(500)), 500)
+    _check_whole(_all(_client(s, tmp_path / "a.db"), _batches(150)), 150)
     assert set(s.answered.values()) == {1}
 
 

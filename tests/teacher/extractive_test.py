@@ -46,6 +46,27 @@ def test_a_brand_is_named_without_its_form_of_company():
     assert expected in text
 
 
+def test_brands_are_told_where_none_is_shared():
+  text = _preference(
+    title=list("abcd"), categories=[["Tea"]] * 4, brand=["W", "X", "Y", "Z"]
+  )
+  assert "Z, Y and X" in text
+  assert "W" not in text.replace("What", "")
+
+
+def test_labels_of_what_is_counted_are_plural():
+  text = _preference(title=["A", "B"], categories=[["Board Game"]] * 2)
+  assert "Board Games" in text
+  text = _preference(title=["A", "B"], categories=[["Green Tea"]] * 2)
+  assert "Green Tea" in text
+  assert "Teas" not in text
+
+
+def test_what_stands_in_brackets_is_no_topic():
+  titles = ["Lantern (Blue Design)", "Candle (Blue Design)"]
+  assert _preference(title=titles) is None
+
+
 def test_a_general_label_is_named_with_the_one_above_it():
   text = _preference(
     title=["A", "B"], categories=[["PlayStation 4", "Games"]] * 2
@@ -102,7 +123,17 @@ def test_nothing_shared_is_nothing_said():
   ("review", "expected"),
   [
     ("Bought this for my 9 year old nephew's birthday.",
-     ["my 9 year old nephew", "birthday"]),
+     ["my 9-year-old nephew", "birthday"]),
+    ("Wife loves it!", ["my wife"]),
+    ("A perfect gift for teens", ["teens"]),
+    ("Not what I like but a nice surprise for our neighbors",
+     ["our neighbors"]),
+    ("Great idea for the coffee lover.", ["coffee lover"]),
+    ("Great bag for long bus rides", ["good for long bus rides"]),
+    ("A must for anyone who enjoys cooking", ["people who like cooking"]),
+    ("It helps me learn about birds.", ["helps me learn about birds"]),
+    ("Bought it for our road trip.", ["for our road trip"]),
+    ("Full of useful tips!", ["plenty of tips"]),
     ("I gave it to my sister as a Christmas present!", ["my sister",
      "Christmas"]),
     ("My kids love it.", ["my kids"]),
@@ -138,6 +169,12 @@ def test_a_present_for_nobody_in_particular():
     "The gift card arrived on time.",
     "I could not get it to work with this.",
     "Write to [e-mail] for my brother",
+    "They sent me two old ones.",
+    "I received this as a gift.",
+    "I have read the Easter issue.",
+    "It is full of gift ideas.",
+    "Good for a year, or so I hope",
+    "Fine for those who like nothing else.",
     "",
   ],
 )

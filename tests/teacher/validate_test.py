@@ -1,5 +1,7 @@
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from instructrec_jax.teacher import personal, validate
 
@@ -59,6 +61,38 @@ def test_texts_are_judged_by_the_table(text, reason):
 def test_titles_are_not_named(title, text, reason):
   assert _reason(text, titles=["Some Other Thing", title]) == reason
   assert _reason(text, "preference", titles=[title]) == reason
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+  st.lists(st.text("abcdefghijklmnop", min_size=4, max_size=9), min_size=3,
+           max_size=5),
+  st.sampled_from([" ", "-", " & ", ": ", "  "]),
+  st.sampled_from([str.lower, str.upper, str.title, str]),
+  st.sampled_from(["", " (2nd Edition)", " - PC", " | Blue"]),
+  st.data(),
+)  # fmt: skip
+def test_titles_are_found_however_they_are_written(
+  words, separator, case, subtitle, data
+):
+  name = " ".join(words)
+  place = data.draw(st.integers(1, len(name) - 2))
+  written = [
+    case(separator.join(words)),
+    # A letter is missing.
+    name[:place] + name[place + 1 :],
+    "what is not named",
+  ]
+  frame = pl.DataFrame(
+    {
+      "text": [f"I want something like {x} for my son." for x in written],
+      "titles": [[name + subtitle], [name], [name + subtitle]],
+    }
+  )
+  found = validate.check(frame, "vague_intention")["reason"].to_list()
+  assert found[0] == "names the item"
+  assert found[1] in ("nearly names the item", "names the item")
+  assert found[2] is None
 
 
 def test_reviews_are_not_copied():

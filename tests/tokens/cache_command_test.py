@@ -28,7 +28,7 @@ _BINDINGS = (
   "VOCABULARY = 'small'",
   "VOCAB_SIZE = 320",
   f"TASK_FEATURE_LENGTHS = {_LENGTHS}",
-  "MIXTURE_OR_TASK_NAME = 'instructrec_small'",
+  "MIXTURE_OR_TASK_NAME = 'instructrec_small_history'",
 )
 _FILES = {"cache": ["models/tiny.gin"]}
 _FILES["train"] = ["runs/native_finetune.gin", *_FILES["cache"]]
@@ -46,7 +46,7 @@ def _cache(data, out, *bindings, **settings):
 
 @pytest.fixture(scope="module")
 def cached(small_data, tmp_path_factory):
-  """Two renderings of the mixture `instructrec_small`."""
+  """Two renderings of the mixture `instructrec_small_history`."""
   out = tmp_path_factory.mktemp("cached") / "tokens"
   _cache(small_data, out, epochs=2)
   yield out
@@ -107,19 +107,19 @@ def test_the_summary_counts_every_record(small_data, cached, capsys):
   )
   assert status == 0
   printed = capsys.readouterr().out
-  assert "cache instructrec_small: is there already" in printed
+  assert "cache instructrec_small_history: is there already" in printed
   assert f"{_T2} / examples" in printed
 
 
 def test_what_does_not_fit_is_counted(small_data, tmp_path):
-  lengths = "TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 6}"
+  lengths = "TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 5}"
   task = f"MIXTURE_OR_TASK_NAME = {_T2!r}"
   manifest = _cache(small_data, tmp_path / "c", lengths, task)
   counts = manifest["counts"]["tasks"][_T2]
   assert counts["left_out"] > 0 < counts["examples"]
   assert counts["left_out"] + counts["examples"] == counts["records"]
   tokens = cache.TokenCache(tmp_path / "c")
-  assert tokens.lengths_Ex2[:, 1].max() == 6
+  assert tokens.lengths_Ex2[:, 1].max() == 5
   with pytest.raises(InputError, match="no training example that fits"):
     _cache(
       small_data,
@@ -269,7 +269,7 @@ def test_training_takes_no_tensorflow_and_goes_on(cached, tmp_path, capsys):
     text=True,
   )
   assert done.returncode == 0, done.stderr
-  assert "instructrec_small: 8 steps are trained" in done.stdout
+  assert "instructrec_small_history: 8 steps are trained" in done.stdout
   assert "training takes" not in done.stderr
   for steps in (5, 8):
     schedule = "warmup_linear.train_steps = 8"

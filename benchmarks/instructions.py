@@ -1,0 +1,184 @@
+"""From raw reviews to instructions: how long, and with how much memory.
+
+    python benchmarks/instructions.py
+
+A dataset of the size of InstructRec's Games with reviews (50,546 users, 16,859
+items, 410,907 reviews) is made up by made_up_reviews.py, which is not timed.
+Then the command line's own commands run one after another, each in a process
+of its own, from starting Python to the last byte on disk:
+
+  normalize  gzip files of JSON lines to tables
+  annotate   preferences and intentions by the extractive teacher, which needs
+             no model, of each user's test and validation target and of
+             --per_user training targets
+  build      records, and a small vocabulary
+  export     instructions of the paper's families as JSON lines, drawn by the
+             mixture's rates
+
+The paper's 252,730 fine-grained instructions come of 151,638 preferences and
+101,092 intentions. Those written here are counted too, each text that the
+validators let through: preferences; vague intentions, of which the second
+wording is counted apart; and specific intentions. The first wordings and the
+preferences alone are to be as many as the paper's.
+
+Memory is what a process and all that it starts held at the most. To hold it to
+two cores: taskset -c 0,1 python benchmarks/instructions.py
+"""
+
+import argparse
+import contextlib
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import made_up_reviews
+
+PAPER = 252_730
+SIZES = {"users": 50_546, "items": 16_859, "reviews": 410_907}
+DATASET = f"{made_up_reviews.CATEGORY.lower()}_2018"
+FIELDS = (
+  "preference", "vague_intention", "vague_intention_2", "specific_intention",
+)  # fmt: skip
+MIXTURE = f"instructrec_{DATASET}"
+_MAIN = "import sys; from instructrec_jax import cli; sys.exit(cli.main())"
+_GB = 1024**2  # Of kilobytes, which is what Linux counts memory in.
+
+
+def commands(
+  folder: Path, per_user: int, instructions: int
+) -> dict[str, list[str]]:
+  """Returns the arguments of each stage's command."""
+  data = ["--data_dir", str(folder / "data")]
+  return {
+    "normalize": [
+      f"amazon_2018/{made_up_reviews.CATEGORY}",
+      *("--raw", str(folder / "raw")),
+      *data,
+    ],
+    "annotate": [DATASET, "--per_user", str(per_user), *data],
+    "build": [DATASET, "--vocabulary_size", "4096", *data],
+    "export": [
+      MIXTURE,
+      *("--num_instructions", str(instructions)),
+      *("--out", str(folder / "instructions.jsonl")),
+      *("--tfds_data_dir", str(folder / "data/records")),
+    ],
+  }
+
+
+def run(stage: str, arguments: list[str], log: Path) -> tuple[float, float]:
+  """Runs one command; returns its seconds and its peak in gigabytes."""
+  repository = str(Path(__file__).resolve().parents[1])
+  path = filter(None, [repository, os.environ.get("PYTHONPATH")])
+  start = time.perf_counter()
+  with log.open("wb") as file:
+    to_log = (os.POSIX_SPAWN_DUP2, file.fileno())
+    process = os.posix_spawn(
+      sys.executable,
+      [sys.executable, "-c", _MAIN, stage, *arguments],
+      os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+      file_actions=[(*to_log, 1), (*to_log, 2)],
+    )
+    _, status, usage = os.wait4(process, 0)
+  if status:
+    sys.exit(f"{stage} failed:\n{log.read_text()}")
+  return time.perf_counter() - start, usage.ru_maxrss / _GB
+
+
+def counts(folder: Path) -> tuple[dict[str, int], dict[str, int]]:
+  """Returns what each stage wrote, in rows, and the texts written by field."""
+  data = folder / "data"
+  tables, texts, records = (
+    json.loads((data / part / "manifest.json").read_text())["counts"]
+    for part in (
+      f"tables/{DATASET}",
+      f"annotations/{DATASET}",
+      f"records/{MIXTURE}/1.0.0",
+    )
+  )
+  with (folder / "instructions.jsonl").open("rb") as file:
+    lines = sum(1 for _ in file)
+  rows = {
+    "normalize": tables["interactions"]["kept"],
+    "annotate": sum(texts["instances"].values()),
+    "build": sum(records["records"].values()),
+    "export": lines,
+  }
+  return rows, {field: texts[field]["written"] for field in FIELDS}
+
+
+def main() -> None:
+  """Runs the stages and prints the table and the line of figures."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument(
+    "--work", type=Path, help="empty folder to leave it all in (a passing one)"
+  )
+  parser.add_argument(
+    "--per_user", type=int, default=2, help="annotated training targets (2)"
+  )
+  parser.add_argument(
+    "--instructions", type=int, default=PAPER, help=f"to export ({PAPER})"
+  )
+  parser.add_argument(
+    "--share", type=float, default=1, help="of Games's size (1)"
+  )
+  parser.add_argument("--seed", type=int, default=0, help="of the reviews (0)")
+  args = parser.parse_args()
+
+  versions = ", ".join(
+    f"{name} {importlib.metadata.version(name)}"
+    for name in ("polars", "tensorflow", "seqio")
+  )
+  print(
+    f"{len(os.sched_getaffinity(0))} cores, Python "
+    f"{platform.python_version()}, {versions}; one run, seed {args.seed}",
+    flush=True,
+  )
+  with contextlib.ExitStack() as stack:
+    folder = args.work or Path(
+      stack.enter_context(tempfile.TemporaryDirectory())
+    )
+    sizes = {name: round(n * args.share) for name, n in SIZES.items()}
+    made_up_reviews.write(folder / "raw", **sizes, seed=args.seed)
+    runs = {
+      stage: run(stage, arguments, folder / f"{stage}.log")
+      for stage, arguments in commands(
+        folder, args.per_user, args.instructions
+      ).items()
+    }
+    rows, texts = counts(folder)
+
+  print(f"\n{'':<10} {'seconds':>8} {'peak GB':>8} {'rows':>10}")
+  for stage, (seconds, peak) in runs.items():
+    print(f"{stage:<10} {seconds:8.1f} {peak:8.2f} {rows[stage]:10,}")
+  whole = sum(seconds for seconds, _ in runs.values())
+  most = max(peak for _, peak in runs.values())
+  print(f"{'all':<10} {whole:8.1f} {most:8.2f}")
+  print("\ntexts written")
+  for field, written in texts.items():
+    print(f"{field:<20} {written:10,}")
+  first = texts["preference"] + texts["vague_intention"]
+  print(
+    f"{'preference and vague_intention':<31}{first:,} (the paper's: {PAPER:,})"
+  )
+  print(
+    json.dumps(
+      {
+        "instructions": rows["export"],
+        "seconds": round(whole, 1),
+        "peak_gb": round(most, 2),
+        "preferences": texts["preference"],
+        "intentions": sum(texts.values()) - texts["preference"],
+        "share": args.share,
+      }
+    )
+  )
+
+
+if __name__ == "__main__":
+  main()

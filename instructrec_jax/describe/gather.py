@@ -9,7 +9,12 @@ import numpy as np
 import seqio
 import tqdm
 
-from instructrec_jax import artifacts, schema, training_data
+from instructrec_jax import (
+  artifacts,
+  schema,
+  training_data,
+  vocabulary_file,
+)
 from instructrec_jax.data import records as records_lib
 from instructrec_jax.data import splits
 from instructrec_jax.data.names import annotations_dir, records_dir
@@ -54,7 +59,10 @@ def gather(
   catalogue = records_lib.load_catalogue(data_dir, dataset)
   trained = records_lib.load_train_items(data_dir, dataset)
   counts, notes = _annotated(dataset, data_dir)
-  vocabulary = training_data.describe_vocabulary() if sample else None
+  vocabulary = None
+  if sample:
+    vocabulary = training_data.describe_vocabulary()
+    vocabulary["setting"] = vocabulary_file.setting()
   reader = contents.Reader()
   # The first is of the plain records, and tells what all of them hold.
   first = next(iter(tasks.values())).source

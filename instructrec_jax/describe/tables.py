@@ -298,7 +298,7 @@ def _tokens(numbers: Numbers) -> Section:
     ),
     (
       "Of the first n training records, which lie in random order; tokens of "
-      f"{numbers.vocabulary['file']}, at any length.",
+      f"the vocabulary {numbers.vocabulary['setting']!r}, at any length.",
       f"At {numbers.lengths['inputs']} tokens of inputs and "
       f"{numbers.lengths['targets']} of targets, the share whose oldest items "
       "give way until it fits, and the share that does not fit even so.",

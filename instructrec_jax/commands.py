@@ -337,7 +337,7 @@ and what is shortened or left out at given lengths.""",
   instructrec export instructrec_gift_cards_2018 --out gift_cards.jsonl
   instructrec export instructrec_gift_cards_2018 --out mixed.jsonl \\
     --num_instructions 252730 --form chat \\
-    --gin.family_rates.rates="{'p1_i0_t3': 2, 'p0_i1_t3': 1}"
+    --gin.FAMILY_RATES="{'p1_i0_t3': 2, 'p0_i1_t3': 1}"
   instructrec export instructrec_gift_cards_2018_p1_i0_t3 --split test \\
     --out test.jsonl --inputs_length 512 --targets_length 128 --vocabulary t5
 

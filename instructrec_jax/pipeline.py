@@ -69,6 +69,27 @@ def tasks_with(name: str, split: str) -> list[seqio.Task]:
   return found
 
 
+def train_rates(name: str) -> dict[str, float]:
+  """Returns the rate of each task that a mixture trains on; 1 for a task.
+
+  Raises:
+    InputError: if there is no such mixture or task, or none of its tasks that
+      are there has a rate.
+  """
+  provider = task_or_mixture(name)
+  if isinstance(provider, seqio.Task):
+    return {name: 1.0}
+  rates = {
+    task.name: provider.get_rate(task)
+    for task in provider.tasks
+    if "train" in task.splits
+  }
+  rates = {task: rate for task, rate in rates.items() if rate > 0}
+  if not rates:
+    raise InputError(f"{name}: no task that is there has a rate")
+  return rates
+
+
 @gin.configurable(module="instructrec_jax")
 class RankingFeatureConverter(seqio.EncDecFeatureConverter):
   """Training examples, packed or not, and requests with their candidates.

@@ -109,6 +109,7 @@ def of_records(name: str, lengths: Mapping[str, int]) -> TrainingData:
   """
   from instructrec_jax import pipeline
 
+  rates = pipeline.train_rates(name)
   return TrainingData(
     made_of=made_of_records(name)
     | {"task_feature_lengths": dict(lengths), "tokens": None},
@@ -116,6 +117,7 @@ def of_records(name: str, lengths: Mapping[str, int]) -> TrainingData:
     too_long={
       task.name: pipeline.count_unfit(task.name, "train", lengths)
       for task in pipeline.tasks_with(name, "train")
+      if task.name in rates
     },
     is_sample=True,
   )
@@ -133,6 +135,7 @@ def made_of_records(name: str) -> dict[str, Any]:
   import seqio
 
   from instructrec_jax import pipeline
+  from instructrec_jax.instructions import mixing
 
   sources = {
     task.source.tfds_dataset.name: task.source.tfds_dataset.builder.data_path
@@ -141,6 +144,8 @@ def made_of_records(name: str) -> dict[str, Any]:
   }
   return {
     "mixture": name,
+    "rates": pipeline.train_rates(name),
+    "instances_per_user": mixing.instances_per_user(),
     "vocabulary": describe_vocabulary()["sha256"],
     "records": {
       source: artifacts.read_manifest(folder, "build")["fingerprint"]

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
+import seqio
 import tensorflow as tf
 
 from instructrec_jax import schema
@@ -66,6 +67,13 @@ class Reader:
     if key not in self._read:
       self._read[key] = _contents(records.load(split, shuffle_files=False))
     return self._read[key]
+
+  def count(self, task: seqio.Task, split: str) -> int | None:
+    """Returns how many records a task is made of; None if nobody knows."""
+    if not isinstance(task.source, FamilyRecords):
+      return task.num_input_examples(split)
+    _, told = self.read(task.source, split).told(task.source)
+    return int(told.sum())
 
 
 def _contents(records: tf.data.Dataset) -> Contents:

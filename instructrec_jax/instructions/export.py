@@ -26,7 +26,7 @@ from instructrec_jax import (
   training_data,
 )
 from instructrec_jax.errors import InputError, unknown
-from instructrec_jax.instructions import contents, mixing
+from instructrec_jax.instructions import contents
 from instructrec_jax.vocabulary import RUN_VOCABULARY
 
 # Instructions that come out of TensorFlow, and into the file, at a time.
@@ -105,8 +105,8 @@ def command(
       f"{out} exists: give --overwrite to replace it, or another file"
     )
   bound = [] if vocabulary is None else [f"vocabulary.location={vocabulary!r}"]
-  rates = f"import {mixing.__name__}"  # So that gin knows `family_rates`.
-  gin_files.parse(gin_file, [rates, *bound, *gin_bindings], gin_search_paths)
+  files = ["runs/native_mixing.gin", *gin_file]
+  gin_files.parse(files, [*bound, *gin_bindings], gin_search_paths)
   training_data.use_records(tfds_data_dir)
   lengths = {"inputs": inputs_length, "targets": targets_length}
   given = {name: n for name, n in lengths.items() if n is not None}

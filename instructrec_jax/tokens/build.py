@@ -24,6 +24,7 @@ from instructrec_jax import (
 )
 from instructrec_jax.data import names
 from instructrec_jax.errors import InputError
+from instructrec_jax.instructions import contents, mixing
 from instructrec_jax.tokens import cache
 
 # Examples that come out of TensorFlow at a time.
@@ -63,16 +64,18 @@ def cache_tokens(
   if epochs < 1:
     raise InputError(f"epochs = {epochs}: expected 1 or more")
   made_of = training_data.made_of_records(mixture_or_task_name)
-  rates = _rates(mixture_or_task_name)
+  pipeline.tasks_with(mixture_or_task_name, "train")
+  rates = pipeline.train_rates(mixture_or_task_name)
   max_lengths = {name: task_feature_lengths[name] for name in cache.FEATURES}
   pieces = vocabulary.RUN_VOCABULARY.vocab_size
 
   def write(folder: Path) -> dict[str, Any]:
     model = vocabulary.RUN_VOCABULARY.sp_model
     (folder / cache.VOCABULARY_FILE).write_bytes(model)
+    reader = contents.Reader()
     with cache.Writer(folder, tuple(max_lengths.values()), pieces) as writer:
       tasks = {
-        name: _write_task(writer, name, max_lengths, seed, epochs)
+        name: _write_task(writer, name, reader, max_lengths, seed, epochs)
         for name in sorted(rates)
       }
     return {
@@ -92,6 +95,7 @@ def cache_tokens(
       "mixture": mixture_or_task_name,
       "task_feature_lengths": max_lengths,
       "rates": rates,
+      "instances_per_user": mixing.instances_per_user(),
       "epochs": epochs,
       "pieces": pieces,
     },
@@ -101,25 +105,17 @@ def cache_tokens(
   )
 
 
-def _rates(name: str) -> dict[str, float]:
-  """Returns the mixing rate of each task that has a training split."""
-  provider = pipeline.task_or_mixture(name)
-  tasks = pipeline.tasks_with(name, "train")
-  if isinstance(provider, seqio.Task):
-    return {name: 1.0}
-  return {task.name: provider.get_rate(task) for task in tasks}
-
-
 def _write_task(
   writer: cache.Writer,
   name: str,
+  reader: contents.Reader,
   max_lengths: Mapping[str, int],
   seed: int,
   epochs: int,
 ) -> dict[str, int]:
   """Writes a task's examples, rendering by rendering; returns its counts."""
   task = seqio.TaskRegistry.get(name)
-  records, before, left_out = task.num_input_examples("train"), 0, 0
+  records, before, left_out = reader.count(task, "train"), 0, 0
   first = writer.examples
   with tqdm.tqdm(
     desc=name,

@@ -91,7 +91,7 @@ def test_as_many_as_are_asked_for_by_the_mixture_s_rates(
     f"--num_instructions={count}",
     "--form=chat",
     f"--tfds_data_dir={small / 'records'}",
-    "--gin.family_rates.rates={'p0_i2_t2': 3, 'item_to_i2': 1}",
+    "--gin.FAMILY_RATES={'p0_i2_t2': 3, 'item_to_i2': 1}",
   ]
   assert cli.main(argv) == 0
   shown = capsys.readouterr().out

@@ -111,6 +111,21 @@ def test_the_summary_counts_every_record(small_data, cached, capsys):
   assert f"{_T2} / examples" in printed
 
 
+def test_families_without_a_rate_are_not_cached(small_data, tmp_path):
+  manifest = _cache(
+    small_data,
+    tmp_path / "c",
+    "FAMILY_RATES = {'p1_i0_t2': 2, 'p1_i0_t1': 1}",
+    "INSTANCES_PER_USER = {'p1_i0_t2': 1}",
+  )
+  # The mixture has no pairs.
+  assert manifest["options"]["rates"] == {_T2: 2}
+  assert manifest["counts"]["tasks"].keys() == {_T2}
+  assert manifest["counts"]["tasks"][_T2]["records"] == 60
+  with pytest.raises(InputError, match="no task that is there has a rate"):
+    _cache(small_data, tmp_path / "d", "FAMILY_RATES = {'p1_i0_t1': 1}")
+
+
 def test_what_does_not_fit_is_counted(small_data, tmp_path):
   lengths = "TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 5}"
   task = f"MIXTURE_OR_TASK_NAME = {_T2!r}"

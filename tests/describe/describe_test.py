@@ -138,6 +138,13 @@ def test_sizes_are_those_of_the_instructions_that_are_exported(
   # What is too long is shortened, or else left out.
   too_long = np.mean(inputs > limit)
   assert found.shortened + found.left_out == pytest.approx(too_long)
+  # At a looser limit some are whole.
+  lengths["inputs"] = int(np.median(inputs))
+  [family] = _gathered(small, [name], lengths, sample=10**6).families
+  found = family.rendered
+  assert 0 < found.shortened + found.left_out < 1
+  too_long = np.mean(inputs > lengths["inputs"])
+  assert found.shortened + found.left_out == pytest.approx(too_long)
 
 
 def test_a_sample_is_the_first_that_have_the_texts(small):

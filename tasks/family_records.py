@@ -1,10 +1,12 @@
 """A dataset's records, as one family takes them."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import seqio
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from instructrec_jax.errors import InputError
 from instructrec_jax.instructions import mixing
@@ -19,6 +21,19 @@ SPLITS = {
   "validation_2k": "validation[:2000]",
   "test_2k": "test[:2000]",
 }
+
+_BUFFER_BYTES = 256 << 10
+
+
+class _Loader(seqio.utils.LazyTfdsLoader):
+  """Reads with small buffers: a mixture has hundreds of files open."""
+
+  @property
+  def read_config(self) -> tfds.ReadConfig:
+    """TFDS's settings; its own buffer is 8 MiB a file, of 16 a task."""
+    return dataclasses.replace(
+      super().read_config, override_buffer_size=_BUFFER_BYTES
+    )
 
 
 class FamilyRecords(seqio.TfdsDataSource):
@@ -44,6 +59,9 @@ class FamilyRecords(seqio.TfdsDataSource):
       fields: of a record, by the text of the family that each one has.
     """
     super().__init__(catalogue.records, catalogue.data_dir, splits=SPLITS)
+    self._tfds_dataset = _Loader(
+      catalogue.records, catalogue.data_dir, split_map=SPLITS
+    )
     self.family = family
     self._catalogue = catalogue
     self.fields = dict(fields)

@@ -314,8 +314,7 @@ def _load(table: _Table, path: Path, folder: Path) -> _Loaded:
     Bad(reason, count, f"{path.name}:{line}")
     for reason, (count, line) in wrong.items()
   ]
-  # In one piece, or numpy would copy a column each time it looks at it.
-  rows = pl.concat(short, rechunk=True) if short else pl.DataFrame()
+  rows = pl.concat(short) if short else pl.DataFrame()
   if rows.is_empty():
     raise no_usable_row(path, bad)
   return _Loaded(rows, spool, bad, {k: n for k, n in noted.items() if n})

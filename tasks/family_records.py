@@ -91,7 +91,10 @@ class FamilyRecords(seqio.TfdsDataSource):
     """Returns a split's records, as TfdsDataSource does, less the others."""
     records = super().get_dataset(*args, **kwargs)
     if self.fields:
-      records = records.filter(self._has_texts).map(self._named)
+      records = records.filter(self._has_texts)
+    # Each stage takes time of its own.
+    if any(name != field for name, field in self.fields.items()):
+      records = records.map(self._named)
     limit = mixing.instances_per_user().get(self.family.name)
     if limit is None:
       return records

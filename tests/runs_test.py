@@ -219,7 +219,7 @@ def test_scores_are_the_model_s_and_the_metrics_the_scores(
   )
   for one, other in zip(folders, again, strict=True):
     a, b = (results.read_predictions(f) for f in (one, other))
-    np.testing.assert_allclose(a.scores, b.scores, rtol=1e-5)
+    np.testing.assert_allclose(a.scores, b.scores, rtol=1e-5, atol=1e-5)
 
 
 def _evaluate_in(processes, trained, out):

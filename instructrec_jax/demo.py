@@ -23,15 +23,6 @@ DATASET = "demo"
 _DOMAIN = "board_games"
 _SPLIT = "test"
 _VOCABULARY_SIZE = 512
-# The world's files are read as anybody's own would be.
-_COLUMNS = {
-  "rating_column": "rating",
-  "review_column": "review",
-  "summary_column": "summary",
-  "category_column": "categories",
-  "brand_column": "brand",
-  "price_column": "price",
-}
 
 
 def demo(out: str | Path = "demo", seed: int = 0) -> None:
@@ -58,7 +49,10 @@ def demo(out: str | Path = "demo", seed: int = 0) -> None:
     seed=seed,
   )
   clock.start("normalize")
-  normalize.normalize("table", raw / _DOMAIN, data_dir, DATASET, **_COLUMNS)
+  # As anybody's own files would be.
+  normalize.normalize(
+    "table", raw / _DOMAIN, data_dir, DATASET, **simulate.COLUMNS
+  )
   clock.start("build")
   records.build(data_dir, DATASET, seed=seed, **build_extras(_VOCABULARY_SIZE))
   clock.start("train")

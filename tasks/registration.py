@@ -183,7 +183,7 @@ def register_found(data_dir: str) -> list[str]:
   """
   folders = epath.Path(data_dir).glob(f"{PREFIX}*")
   names = (folder.name.removeprefix(PREFIX) for folder in folders)
-  datasets = {variants.parted(name)[0] for name in names}
+  datasets = {variants.dataset_of(name) for name in names}
   return [
     register(dataset)
     for dataset in sorted(datasets)

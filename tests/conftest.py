@@ -42,12 +42,7 @@ def small_data(tmp_path_factory):
     folder,
     "small",
     k_core=3,
-    review_column="review",
-    summary_column="summary",
-    rating_column="rating",
-    category_column="categories",
-    brand_column="brand",
-    price_column="price",
+    **simulate.COLUMNS,
   )
   command.annotate("small", data_dir=folder)
   records.build(folder, "small", **vocabulary.build_extras(320))

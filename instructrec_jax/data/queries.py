@@ -41,9 +41,9 @@ def read(
       f"product search takes the labels and intentions of dataset {dataset!r}: "
       f"run `instructrec annotate {dataset}` first"
     )
-  train = interactions.with_columns(
-    position=pl.int_range(pl.len(), dtype=pl.UInt32).over("user")
-  ).filter(pl.Series(splits.train_rows(interactions["user"].to_numpy())))
+  train = with_positions(interactions).filter(
+    pl.Series(splits.train_rows(interactions["user"].to_numpy()))
+  )
   said = (
     pl.read_parquet(texts / ANNOTATIONS)
     .select("user", "position", "vague_intention")
@@ -69,6 +69,12 @@ def read(
     pl.int_range(pl.len(), dtype=pl.UInt32).alias("user"),
     *(pl.col(n) if n == "item" else pl.col(n).fill_null("") for n in names),
   )
+
+
+def with_positions(interactions: pl.DataFrame) -> pl.DataFrame:
+  """Returns interactions with `position`, as schema.ANNOTATIONS has it."""
+  place = pl.int_range(pl.len(), dtype=pl.UInt32).over("user")
+  return interactions.with_columns(position=place)
 
 
 def counts(found: pl.DataFrame, items: pl.DataFrame) -> dict[str, int]:

@@ -20,6 +20,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+# What `normalize` is told to read the files as the format `table`.
+COLUMNS = {
+  "rating_column": "rating",
+  "review_column": "review",
+  "summary_column": "summary",
+  "category_column": "categories",
+  "brand_column": "brand",
+  "price_column": "price",
+}
 # Theme: its word in titles, and the nouns that go with it.
 THEMES: dict[str, tuple[str, tuple[str, ...]]] = {
   "pirates": (

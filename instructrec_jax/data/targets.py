@@ -88,9 +88,8 @@ def _annotated(
     if feature.dtype == "string"
     and annotations[name].null_count() < len(annotations)
   ]
-  place = pl.int_range(pl.len(), dtype=pl.UInt32).over("user")
   return (
-    interactions.with_columns(position=place)
+    queries.with_positions(interactions)
     .join(
       annotations.select("user", "position", *written),
       ["user", "position"],

@@ -19,30 +19,23 @@ class Variant:
   """What records of one kind differ in.
 
   Attributes:
-    meaning: what a person is told.
     by_item: whether items are split 80/10/10, each with the queries that look
       for it, instead of each user's sequence (InstructRec, section 4.1.2).
     candidates: kinds that can be chosen, the first unless one is; none for any.
     num_negatives: of a request, unless said; None for what is usual.
   """
 
-  meaning: str
   by_item: bool = False
   candidates: Sequence[str] = ()
   num_negatives: int | None = None
 
 
 VARIANTS: Mapping[str, Variant] = {
-  PLAIN: Variant("leave-one-out"),
-  "search": Variant(
-    "product search: queries, split by the item that they look for",
-    by_item=True,
-    candidates=("uniform", "popularity"),
-  ),
-  "hard": Variant(
-    "candidates that a retriever ranks highest", candidates=("hard",)
-  ),
-  "of_100": Variant("100 candidates a request", num_negatives=99),
+  PLAIN: Variant(),
+  # Product search.
+  "search": Variant(by_item=True, candidates=("uniform", "popularity")),
+  "hard": Variant(candidates=("hard",)),
+  "of_100": Variant(num_negatives=99),
 }
 
 
@@ -62,12 +55,12 @@ def suffix(variant: str) -> str:
   return f"_{variant}" if variant else ""
 
 
-def parted(name: str) -> tuple[str, str]:
-  """Returns the dataset and the variant that a name of records says."""
+def dataset_of(name: str) -> str:
+  """Returns the dataset that a name of records, perhaps a variant's, says."""
   for variant in filter(None, VARIANTS):
     if name.endswith(suffix(variant)):
-      return name.removesuffix(suffix(variant)), variant
-  return name, PLAIN
+      return name.removesuffix(suffix(variant))
+  return name
 
 
 # What the names of mixtures end in, beside those of variants.

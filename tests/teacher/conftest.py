@@ -17,12 +17,7 @@ def shop_dir(tmp_path_factory):
     folder,
     "shop",
     k_core=3,
-    review_column="review",
-    summary_column="summary",
-    rating_column="rating",
-    category_column="categories",
-    brand_column="brand",
-    price_column="price",
+    **simulate.COLUMNS,
   )
   return folder
 

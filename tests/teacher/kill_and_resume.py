@@ -41,10 +41,8 @@ def shop(folder, num_users):
   review = pl.format("{} This was order {}.", "review", "order")
   log.with_columns(review=review).write_csv(raw / "interactions.csv")
   normalize.normalize(
-    "table", raw, folder, "shop", k_core=3, review_column="review",
-    summary_column="summary", rating_column="rating",
-    category_column="categories", brand_column="brand", price_column="price",
-  )  # fmt: skip
+    "table", raw, folder, "shop", k_core=3, **simulate.COLUMNS
+  )
 
 
 def run(folder, share=0.05, kill_at=0.5, seed=0, slow=True):

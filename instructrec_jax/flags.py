@@ -11,7 +11,7 @@ def add(added: dict[str, argparse.ArgumentParser]) -> None:
     added: the parsers, by command.
   """
   _data_flags(added)
-  _teacher_flags(added["annotate"].add_argument)
+  _annotate_flags(added["annotate"].add_argument)
   _describe_flags(added["describe"].add_argument)
   _export_flags(added["export"].add_argument)
   _run_flags(added)
@@ -94,15 +94,25 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add("--seed", type=int, default=0, help="of the world (0)")
 
 
-def _teacher_flags(add: Callable[..., argparse.Action]) -> None:
+def _annotate_flags(add: Callable[..., argparse.Action]) -> None:
   add("dataset", help="short name of normalized tables")
+  add("--num_users", type=int, help="so many users, drawn by seed (all)")
+  add("--seed", type=int, default=0, help="of draws and wordings (0)")
+  add(
+    "--judge",
+    type=int,
+    metavar="N",
+    help="api, local: texts of each field that it is asked to judge (none)",
+  )
+  _teacher_flags(add)
+
+
+def _teacher_flags(add: Callable[..., argparse.Action]) -> None:
   add(
     "--teacher",
     default="extractive",
     help="extractive, api or local; see below (extractive)",
   )
-  add("--num_users", type=int, help="so many users, drawn by seed (all)")
-  add("--seed", type=int, default=0, help="of draws and wordings (0)")
   add("--model", help="api: by the server's name; local: a folder")
   add(
     "--base_url",
@@ -147,12 +157,6 @@ def _teacher_flags(add: Callable[..., argparse.Action]) -> None:
     help="api: keep the answers of a batch endpoint; asks nothing",
   )
   add("--batch_size", type=int, help="local: requests at a time (8)")
-  add(
-    "--judge",
-    type=int,
-    metavar="N",
-    help="api, local: texts of each field that it is asked to judge (none)",
-  )
   add("--cache", metavar="FILE", help="api, local: where answers are kept")
 
 

@@ -11,19 +11,13 @@ from instructrec_jax import schema
 from instructrec_jax.data import ragged, splits
 from instructrec_jax.data.names import generator
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher import personal
+from instructrec_jax.teacher import cleaning, personal
 from instructrec_jax.teacher.protocol import INSTANCE, PREFERENCE, Kind
 
 # What InstructRec shows of a history.
 HISTORY = 20
 # Instances that are in memory with their histories at a time.
 _BATCH = 20_000
-# A first label of so large a share of items tells none of them from others.
-_ROOT_SHARE = 0.9
-# Scraped labels contain pieces of pages, and sentences of the seller.
-_LABEL = r"^[^<>{}|]{2,40}$"
-_NO_LABEL = r"(?i)^by \w+$"
-_LABEL_WORDS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +28,7 @@ class Chosen:
     frame: INSTANCE, user, position, split, `row` (of the target) and `first`
       (the user's first row) of the interactions; by user, then position.
     interactions: see schema.INTERACTIONS.
-    items: see schema.ITEMS, with labels cleaned: see `_labels`.
+    items: see schema.ITEMS, with labels cleaned: see `cleaning.labels`.
   """
 
   frame: pl.DataFrame
@@ -43,6 +37,11 @@ class Chosen:
 
   def __len__(self) -> int:
     return self.frame.height
+
+  @property
+  def keys(self) -> pl.DataFrame:
+    """What names an instance, whichever others there are: see `Extractive`."""
+    return self.frame.select(INSTANCE, "user", "position")
 
   def preference_requests(self) -> Iterator[pl.DataFrame]:
     """Yields requests of the kind PREFERENCE: histories, and nothing else."""
@@ -168,9 +167,9 @@ class Chosen:
     return (
       self.interactions[self.frame["row"]]
       .select(
-        _plain(pl.concat_str(parts, separator=" ", ignore_nulls=True)).alias(
-          "review"
-        )
+        cleaning.plain(
+          pl.concat_str(parts, separator=" ", ignore_nulls=True)
+        ).alias("review")
       )["review"]
       .replace("", None)
     )
@@ -241,60 +240,13 @@ def choose(
       "instance takes"
     )
   if "categories" in items.columns:
-    items = items.with_columns(_labels(items["categories"]))
+    items = items.with_columns(cleaning.labels(items["categories"]))
   return Chosen(frame.with_row_index(INSTANCE), interactions, items)
 
 
 def drawing(seed: int, dataset: str) -> np.random.Generator:
   """Returns the stream that users are drawn from."""
   return generator(seed, dataset, "annotate", "users")
-
-
-def _labels(categories: pl.Series) -> pl.Series:
-  """Returns items' labels, without those that say nothing.
-
-  Left out are repeats, pieces of pages, sentences, and a first label that
-  nearly all items have. That share is one of the catalogue, so it does not
-  depend on what anybody's target is.
-  """
-  label = pl.element().str.strip_chars()
-  fits = (
-    label.str.contains(_LABEL)
-    & ~label.str.contains(_NO_LABEL)
-    & (label.str.count_matches(r"\S+") <= _LABEL_WORDS)
-  )
-  clean = categories.list.eval(label.filter(fits).unique(maintain_order=True))
-  first = clean.list.get(0, null_on_oob=True)
-  common = first.drop_nulls().value_counts(sort=True)
-  if common.height and common["count"][0] >= _ROOT_SHARE * (
-    first.len() - first.null_count()
-  ):
-    root = common[first.name][0]
-    frame = clean.to_frame()
-    # Where there is nothing else it is better than nothing.
-    return frame.select(
-      pl.when(pl.col(first.name).list.len() > 1)
-      .then(
-        pl.col(first.name).list.eval(pl.element().filter(pl.element() != root))
-      )
-      .otherwise(first.name)
-    )[first.name]
-  return clean
-
-
-def _plain(text: pl.Expr) -> pl.Expr:
-  """Returns text without tags and character references, on one line."""
-  for pattern, instead in (
-    (r"(?i)<br\s*/?>|</p>", ". "),
-    (r"<[a-zA-Z/][^>]{0,200}>", " "),
-    (r"&#3[49];|&quot;|&apos;", "'"),
-    (r"&amp;", "&"),
-    (r"&nbsp;|&#160;", " "),
-    (r"[\u2018\u2019`\u00b4]", "'"),
-    (r"\s+", " "),
-  ):
-    text = text.str.replace_all(pattern, instead)
-  return text.str.strip_chars()
 
 
 # Field: the column that it takes, and what to say where the dataset has none.

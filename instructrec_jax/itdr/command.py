@@ -10,7 +10,7 @@ import tqdm
 
 from instructrec_jax import artifacts, errors
 from instructrec_jax.errors import InputError
-from instructrec_jax.itdr import build, taught, wordings
+from instructrec_jax.itdr import build, wordings
 from instructrec_jax.itdr.pairs import PAIRS, PREFIX, groups
 from instructrec_jax.teacher.choosing import Choice
 from instructrec_jax.vocabulary_file import FILE_NAME
@@ -147,8 +147,7 @@ def _train_vocabulary(
     from instructrec_jax import vocabulary
 
     texts = itertools.chain.from_iterable(
-      _texts(build.folder_of(data_dir, PAIRS[name]), name)
-      for name in manifests
+      _texts(build.folder_of(data_dir, PAIRS[name]), name) for name in manifests
     )
     vocabulary.train(texts, size, folder / FILE_NAME)
     return {"pieces": vocabulary.pieces(folder / FILE_NAME)}
@@ -176,9 +175,11 @@ def _texts(folder: Path, name: str) -> Iterator[str]:
   for record in records.as_numpy_iterator():
     count += 1
     for feature in names:
-      for text in record[feature].reshape(-1) if hasattr(
-        record[feature], "reshape"
-      ) else [record[feature]]:
+      for text in (
+        record[feature].reshape(-1)
+        if hasattr(record[feature], "reshape")
+        else [record[feature]]
+      ):
         yield text.decode()
   # As often as they come up, or they would be spelt in letters.
   for text in (wordings.description(pair), *wordings.asked(pair)):

@@ -18,6 +18,8 @@ from instructrec_jax.teacher.protocol import INSTANCE, PREFERENCE, Kind
 HISTORY = 20
 # Instances that are in memory with their histories at a time.
 _BATCH = 20_000
+# In the order in which they are told.
+_TEXTS = ("summary", "review")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,12 +29,14 @@ class Chosen:
   Attributes:
     frame: INSTANCE, user, position, split, `row` (of the target) and `first`
       (the user's first row) of the interactions; by user, then position.
-    interactions: see schema.INTERACTIONS.
+    interactions: see schema.INTERACTIONS; without texts.
+    written: their texts, of the targets alone, one row an instance.
     items: see schema.ITEMS, with labels cleaned: see `cleaning.labels`.
   """
 
   frame: pl.DataFrame
   interactions: pl.DataFrame
+  written: pl.DataFrame
   items: pl.DataFrame
 
   def __len__(self) -> int:
@@ -153,8 +157,7 @@ class Chosen:
 
     Null where there is neither. Personal data is in it.
     """
-    there = [c for c in ("summary", "review") if c in self.interactions.columns]
-    if "review" not in there:
+    if "review" not in self.written.columns:
       return None
     # A headline ends like a sentence, or the text would go on in it.
     parts = [
@@ -162,17 +165,13 @@ class Chosen:
       .str.strip_chars()
       .str.replace(r"^(.*[^.!?])$", "$1.")
       .replace("", None)
-      for c in there
+      for c in self.written.columns
     ]
-    return (
-      self.interactions[self.frame["row"]]
-      .select(
-        cleaning.plain(
-          pl.concat_str(parts, separator=" ", ignore_nulls=True)
-        ).alias("review")
-      )["review"]
-      .replace("", None)
-    )
+    return self.written.select(
+      cleaning.plain(
+        pl.concat_str(parts, separator=" ", ignore_nulls=True)
+      ).alias("review")
+    )["review"].replace("", None)
 
   @functools.cached_property
   def target_items(self) -> pl.DataFrame:
@@ -185,7 +184,7 @@ class Chosen:
 
 
 def choose(
-  interactions: pl.DataFrame,
+  interactions: pl.LazyFrame | pl.DataFrame,
   items: pl.DataFrame,
   per_user: int,
   num_users: int | None,
@@ -194,7 +193,8 @@ def choose(
   """Returns each user's test and validation target, and some training ones.
 
   Args:
-    interactions: see schema.INTERACTIONS.
+    interactions: see schema.INTERACTIONS; of a table on disk only the texts of
+      targets are held.
     items: see schema.ITEMS.
     per_user: training targets of a user at most, those with the longest
       histories.
@@ -206,6 +206,9 @@ def choose(
   """
   if per_user < 0:
     raise InputError(f"per_user is {per_user}: expected 0 or more")
+  table = interactions.lazy()
+  texts = [c for c in _TEXTS if c in table.collect_schema()]
+  interactions = table.drop(texts).collect()
   user = interactions["user"].to_numpy()
   names, parts = [], []
   for name, part in splits.leave_one_out(user).items():
@@ -241,7 +244,20 @@ def choose(
     )
   if "categories" in items.columns:
     items = items.with_columns(cleaning.labels(items["categories"]))
-  return Chosen(frame.with_row_index(INSTANCE), interactions, items)
+  # Instances are in the order of their rows, and no two are of one.
+  written = (
+    table.select(texts)
+    .with_row_index("row")
+    .join(
+      frame.lazy().select(pl.col("row").cast(pl.get_index_type())),
+      "row",
+      "semi",
+    )
+    .collect(engine="streaming")
+    .sort("row")
+    .drop("row")
+  )
+  return Chosen(frame.with_row_index(INSTANCE), interactions, written, items)
 
 
 def drawing(seed: int, dataset: str) -> np.random.Generator:
@@ -252,8 +268,8 @@ def drawing(seed: int, dataset: str) -> np.random.Generator:
 # Field: the column that it takes, and what to say where the dataset has none.
 _NEEDS = {
   "preference": ("items", "title", "no titles in the dataset"),
-  "vague_intention": ("interactions", "review", "no reviews in the dataset"),
-  "vague_intention_2": ("interactions", "review", "no reviews in the dataset"),
+  "vague_intention": ("written", "review", "no reviews in the dataset"),
+  "vague_intention_2": ("written", "review", "no reviews in the dataset"),
   "specific_intention": ("items", "categories", "no categories in the dataset"),
 }
 

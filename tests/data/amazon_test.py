@@ -112,8 +112,8 @@ def test_2018(tmp_path):
     "items: not a JSON object": "meta_Gift_Cards.json:6",
   }
   assert counts["absent"] == {
-    "interactions": [],
-    "items": ["year"],
+    "interactions": ["plays", "hours"],
+    "items": ["year", "place"],
     "users": [],
   }
 
@@ -254,7 +254,12 @@ def test_reviews_without_any_text(tmp_path):
     "without review": 20,
     "without summary": 20,
   }
-  assert manifest["counts"]["absent"]["interactions"] == ["review", "summary"]
+  assert manifest["counts"]["absent"]["interactions"] == [
+    "plays",
+    "hours",
+    "review",
+    "summary",
+  ]
   assert tables["interactions"].columns == [
     "user",
     "item",

@@ -66,7 +66,15 @@ _TEXT, _TEXTS = pl.String(), pl.List(pl.String())
 _PRICE = r"(?i)^(?:from )?\$? ?([0-9][0-9,]*(?:\.[0-9]+)?)"
 _RANGE = r" ?[-\x{2013}] ?\$? ?[0-9][0-9,.]*"
 _NO_PRICE = ["", "None", "null", "nan", "-"]
-_IDS = ("user", "item", "item_id")
+# As text, ids would fill the memory that their rows are to have. Of users there
+# may be tens of millions, and a table of their names would fill it too: a user
+# is known by a hash of 64 bits. That any two of 23 million users, the most that
+# a category has, share one is about as likely as 1 in 70,000.
+_IDS = {
+  "user": pl.col("user").hash(seed=0),
+  "item": pl.col("item").cast(pl.Categorical),
+  "item_id": pl.col("item_id").cast(pl.Categorical),
+}
 _FAULT = "__fault"
 
 
@@ -240,7 +248,7 @@ def _read(source: str, files: Mapping[str, Path], scratch: Path) -> Raw:
   for role, path in files.items():
     _check_kind(source, role, path)
   loaded = {
-    role: _load(_FILES[source, role], path, scratch / role)
+    role: _load(_FILES[source, role], role, path, scratch)
     for role, path in files.items()
   }
   return Raw(
@@ -248,7 +256,7 @@ def _read(source: str, files: Mapping[str, Path], scratch: Path) -> Raw:
     loaded["items"].rows,
     bad={role: each.bad for role, each in loaded.items()},
     noted={role: each.noted for role, each in loaded.items()},
-    spooled={role: each.spool for role, each in loaded.items()},
+    spooled={t: s for each in loaded.values() for t, s in each.spools.items()},
   )
 
 
@@ -276,18 +284,21 @@ def _check_kind(source: str, role: str, path: Path) -> None:
 @dataclasses.dataclass(frozen=True)
 class _Loaded:
   rows: pl.DataFrame
-  spool: Spool
+  spools: dict[str, Spool]
   bad: list[Bad]
   noted: dict[str, int]
 
 
-def _load(table: _Table, path: Path, folder: Path) -> _Loaded:
-  """Reads one file: what is short into memory, what is long into a spool."""
+def _load(table: _Table, role: str, path: Path, scratch: Path) -> _Loaded:
+  """Reads one file: what is short into memory, what is long into spools."""
   schema = {LINE: pl.get_index_type(), **table.columns}
   values, fault, reasons = checks(table.fields, schema)
-  # As text, ids would fill the memory that their rows are to have.
-  ids = pl.col([n for n in _IDS if n in table.fields]).cast(pl.Categorical)
-  spool, short, wrong = Spool(folder), [], {}
+  ids = [_IDS[name].alias(name) for name in table.fields if name in _IDS]
+  long = {role: [LINE, *table.long]}
+  if "user" in table.fields:
+    long["users"] = [LINE, pl.col("user").alias("user_id")]
+  spools = {name: Spool(scratch / name) for name in long}
+  short, wrong = [], {}
   noted = collections.Counter()
   for piece in jsonl.pieces(path, table.columns):
     rows = piece.rows.select(
@@ -305,7 +316,8 @@ def _load(table: _Table, path: Path, folder: Path) -> _Loaded:
       _gather(wrong, reasons[code], lines)
     rows = rows.filter(pl.col(_FAULT).is_null())
     short.append(rows.select(LINE, *table.fields).with_columns(ids))
-    spool.add(rows.select(LINE, *table.long))
+    for name, columns in long.items():
+      spools[name].add(rows.select(columns))
     for name in table.long:
       noted[f"without {name}"] += empty(rows[name])
     for what in table.noted:
@@ -317,7 +329,7 @@ def _load(table: _Table, path: Path, folder: Path) -> _Loaded:
   rows = pl.concat(short) if short else pl.DataFrame()
   if rows.is_empty():
     raise no_usable_row(path, bad)
-  return _Loaded(rows, spool, bad, {k: n for k, n in noted.items() if n})
+  return _Loaded(rows, spools, bad, {k: n for k, n in noted.items() if n})
 
 
 def _gather(

@@ -21,7 +21,9 @@ from instructrec_jax.itdr import choose, parts, taught
 from instructrec_jax.itdr.features import features_of
 from instructrec_jax.itdr.pairs import Pair
 from instructrec_jax.itdr.tables import Tables
+from instructrec_jax.teacher import texts
 from instructrec_jax.teacher.choosing import Choice
+from instructrec_jax.teacher.protocol import Kind
 
 STAGE = "itdr"
 
@@ -76,9 +78,8 @@ def build(
     for split, rows in made.splits.items():
       if rows.is_empty():
         raise InputError(
-          f"{pair.name}: nobody for {split} of {', '.join(found)}: "
-          f"{made.counts['eligible']:,} could be asked about, 8 : 1 : 1 of "
-          "train, validation and test"
+          f"{pair.name}: nobody is left for {split}; 8 : 1 : 1 of train, "
+          f"validation and test can be asked about: {made.counts['of']}"
         )
       order = generator(seed, pair.task, split, "order").permutation(len(rows))
       shards[split] = record_files.write_shards(
@@ -108,6 +109,27 @@ def build(
     libraries=("polars", "numpy", "tensorflow", "tensorflow-datasets"),
     overwrite=overwrite,
   )
+
+
+def requests(
+  pair: Pair,
+  data_dir: str | Path,
+  choice: Choice,
+  size: int | None = None,
+  instead: Mapping[str, str] | None = None,
+  seed: int = 0,
+) -> Iterator[tuple[Kind, Iterator[pl.DataFrame]]]:
+  """Yields what a teacher would be asked first of all; see `build`.
+
+  Who has no good text is replaced by somebody else, which is asked later.
+  """
+  if pair.subtask not in parts.TAUGHT:
+    return
+  found = tables_of(pair, data_dir, instead or {})
+  writer = taught.Writer(choice, pair, seed)
+  told = parts.told(pair, found, pair.size if size is None else size, seed)
+  for frame in told:
+    yield writer.kind, texts.batches(writer.kind, writer.requests(frame))
 
 
 def tables_of(
@@ -142,12 +164,12 @@ def _records(
   rows: pl.DataFrame, features: Mapping[str, schema.Feature], some: slice
 ) -> Iterator[bytes]:
   """Returns serialized records of some rows."""
-  texts = {
+  binary = {
     name: pl.List(pl.Binary) if feature.is_list else pl.Binary
     for name, feature in features.items()
     if feature.dtype == "string"
   }
-  rows = rows[some].select(features).cast(texts)
+  rows = rows[some].select(*features).cast(binary)
   columns: dict[str, Sequence] = {
     name: rows[name].to_list()
     if feature.is_list

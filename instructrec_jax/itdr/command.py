@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tqdm
 
 from instructrec_jax import artifacts, errors
 from instructrec_jax.errors import InputError
 from instructrec_jax.itdr import build, wordings
+from instructrec_jax.itdr.features import features_of
 from instructrec_jax.itdr.pairs import PAIRS, PREFIX, groups
 from instructrec_jax.teacher.choosing import Choice
 from instructrec_jax.vocabulary_file import FILE_NAME
@@ -149,8 +151,7 @@ def _train_vocabulary(
     texts = itertools.chain.from_iterable(
       _texts(build.folder_of(data_dir, PAIRS[name]), name) for name in manifests
     )
-    vocabulary.train(texts, size, folder / FILE_NAME)
-    return {"pieces": vocabulary.pieces(folder / FILE_NAME)}
+    return {"pieces": vocabulary.train(texts, size, folder / FILE_NAME)}
 
   artifacts.run_stage(
     "itdr vocabulary",
@@ -170,17 +171,11 @@ def _texts(folder: Path, name: str) -> Iterator[str]:
 
   pair = PAIRS[name]
   records = tfds.builder_from_directory(str(folder)).as_dataset(split="train")
-  names = [n for n, f in build.features_of(pair).items() if f.dtype == "string"]
-  count = 0
+  texts = [n for n, f in features_of(pair).items() if f.dtype == "string"]
   for record in records.as_numpy_iterator():
-    count += 1
-    for feature in names:
-      for text in (
-        record[feature].reshape(-1)
-        if hasattr(record[feature], "reshape")
-        else [record[feature]]
-      ):
+    for feature in texts:
+      for text in np.atleast_1d(record[feature]):
         yield text.decode()
-  # As often as they come up, or they would be spelt in letters.
-  for text in (wordings.description(pair), *wordings.asked(pair)):
-    yield from itertools.repeat(text, -(-count // 3))
+    # As often as they come up, or they would be spelt in letters.
+    yield wordings.description(pair)
+    yield wordings.asked(pair)[record["instance"] % len(wordings.asked(pair))]

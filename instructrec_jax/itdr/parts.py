@@ -1,15 +1,15 @@
 """Instances of a pair, out of one table or several in equal shares."""
 
-import collections
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from instructrec_jax.data.names import generator
+from instructrec_jax.errors import InputError
 from instructrec_jax.itdr import (
   audience,
   choose,
@@ -53,22 +53,26 @@ class Made:
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-  """A share of the instances.
+  """A share of the instances, out of some tables.
 
   Attributes:
-    name: of its tables.
+    name: of the tables.
     number: of the part, from 0.
     eligible: codes of users or items that can be asked about.
     ids: of all users or items, by code.
-    fill: from codes by split, in the order of being taken, and how many each
-      split is to have, to rows with their `split`; and what is to be counted.
+    instances: from codes to what is asked about them.
   """
 
   name: str
   number: int
   eligible: np.ndarray
   ids: pl.Series
-  fill: Callable[..., tuple[pl.DataFrame, Mapping[str, Any]]]
+  instances: Callable[[np.ndarray], Any]
+
+  def pools(self, pair: Pair, size: int, seed: int) -> dict[str, np.ndarray]:
+    """Returns who may be taken for each split, in order."""
+    name = f"{pair.name}/{self.name}"
+    return choose.in_order(self.eligible, self.ids, size, seed, name)
 
 
 def make(
@@ -86,24 +90,36 @@ def make(
     size: instances of all splits together, where there are so many.
     writer: of the answers, of a subtask that is TAUGHT.
     seed: of all draws.
+
+  Raises:
+    InputError: nobody can be asked about.
   """
-  there = list(_parts(pair, tables, writer, seed))
-  frames, counts = [], collections.defaultdict(dict)
-  for part, share in zip(there, _shares(size, len(there)), strict=True):
-    pools = choose.in_order(
-      part.eligible, part.ids, share, seed, f"{pair.name}/{part.name}"
-    )
-    rows, counted = part.fill(pools, choose.quotas(share))
+  frames, counts = [], {}
+  for part, quotas in _parts(pair, tables, size, seed):
+    counts[part.name] = {"eligible": part.eligible.size}
+    if not part.eligible.size:
+      continue
+    given = part.pools(pair, size, seed), quotas
+    if writer is None:
+      rows = _fill(part.instances, *given)
+    else:
+      rows, answered = taught.fill(part.instances, writer, *given)
+      counts[part.name] |= answered
     offset = part.number * _CODES
+    items = pl.col("^(candidate|relevant)_items$")
     frames.append(
       rows.with_columns(
         pl.col("user").cast(pl.Int64) + offset,
-        pl.col("^(candidate|relevant)_items$").list.eval(pl.element() + offset),
+        items.list.eval(pl.element() + offset),
       )
     )
-    counts["of"][part.name] = {"eligible": part.eligible.size, **counted}
-  every = pl.concat(frames).with_row_index("instance")
-  every = every.with_columns(fixed=(pl.col("split") != "train").cast(pl.Int64))
+  if not frames:
+    raise InputError(
+      f"{pair.name}: nobody in {', '.join(counts)} can be asked about: "
+      f"{pair.kind.least} interactions are needed at least"
+    )
+  fixed = (pl.col("split") != "train").cast(pl.Int64)
+  every = pl.concat(frames).with_row_index("instance").with_columns(fixed=fixed)
   splits = {
     split: every.filter(pl.col("split") == split) for split in choose.SHARES
   }
@@ -112,67 +128,60 @@ def make(
     {
       "records": {split: rows.height for split, rows in splits.items()},
       "wanted": size,
-      "eligible": sum(part.eligible.size for part in there),
-      **({"of": dict(counts["of"])}),
+      "of": counts,
       "tables_absent": [name for name in pair.tables if name not in tables],
     },
   )
 
 
-def _shares(size: int, count: int) -> list[int]:
-  """Returns `size` in `count` parts that differ by one at the most."""
-  return [size // count + (number < size % count) for number in range(count)]
+def told(
+  pair: Pair, tables: Mapping[str, Tables], size: int, seed: int
+) -> Iterator[pl.DataFrame]:
+  """Yields what a teacher is told of those who are asked about first."""
+  for part, quotas in _parts(pair, tables, size, seed):
+    pools = part.pools(pair, size, seed)
+    first = [pools[split][:count] for split, count in quotas.items()]
+    yield part.instances(np.concatenate(first))[1]
 
 
-def _parts(pair, tables, writer, seed):
-  """Yields the parts of a pair."""
+def _parts(
+  pair: Pair, tables: Mapping[str, Tables], size: int, seed: int
+) -> Iterator[tuple[_Part, dict[str, int]]]:
+  """Yields the parts of a pair, and how many of each split they are to have."""
   if pair.across:
-    there = [two for two in pair.across if {*two} <= {*tables}]
-    for number, (source, market) in enumerate(there):
-      both = tables[source], tables[market]
-      yield _Part(
-        f"{source} to {market}",
-        number,
-        ranking.eligible_across(*both, pair),
-        tables[market].users["user_id"],
-        _filling(
-          functools.partial(
-            ranking.across,
-            *both,
-            pair=pair,
-            rng=generator(seed, pair.name, source, market),
-          )
-        ),
-      )
-    return
-  eligible, make_of = (_SIMPLE | TAUGHT)[pair.subtask]
-  for number, (name, of) in enumerate(tables.items()):
-    rng = generator(seed, pair.name, name)
-    instances = functools.partial(make_of, of, pair=pair, rng=rng)
-    yield _Part(
-      name,
+    sources = [two for two in pair.across if {*two} <= {*tables}]
+    eligible, make_of = ranking.eligible_across, ranking.across
+  else:
+    sources = [(name,) for name in tables]
+    eligible, make_of = (_SIMPLE | TAUGHT)[pair.subtask]
+  for number, names in enumerate(sources):
+    these = [tables[name] for name in names]
+    part = _Part(
+      " to ".join(names),
       number,
-      eligible(of, pair),
-      of.items["item_id"] if _of_items(pair) else of.users["user_id"],
-      _filling(instances)
-      if writer is None
-      else taught.filling(instances, writer),
+      eligible(*these, pair),
+      these[-1].items["item_id"]
+      if pair.subtask == "target_users"
+      else these[-1].users["user_id"],
+      functools.partial(
+        make_of, *these, pair=pair, rng=generator(seed, pair.name, *names)
+      ),
     )
+    # Of each split, shares that differ by one at the most.
+    quotas = {
+      split: count // len(sources) + (number < count % len(sources))
+      for split, count in choose.quotas(size).items()
+    }
+    yield part, quotas
 
 
-def _of_items(pair: Pair) -> bool:
-  return pair.subtask == "target_users"
-
-
-def _filling(
-  make_of: Callable[[np.ndarray], pl.DataFrame],
-) -> Callable[..., tuple[pl.DataFrame, Mapping[str, Any]]]:
-  """Returns what takes as many of each split as it is to have."""
-
-  def fill(pools, quotas):
-    chosen = {split: pools[split][:count] for split, count in quotas.items()}
-    rows = make_of(np.concatenate(list(chosen.values())))
-    splits = np.repeat(list(chosen), [codes.size for codes in chosen.values()])
-    return rows.with_columns(split=pl.Series(splits)), {}
-
-  return fill
+def _fill(
+  instances: Callable[[np.ndarray], pl.DataFrame],
+  pools: Mapping[str, np.ndarray],
+  quotas: Mapping[str, int],
+) -> pl.DataFrame:
+  """Takes as many of each split as it is to have, or all there are."""
+  chosen = {split: pools[split][:count] for split, count in quotas.items()}
+  rows = instances(np.concatenate(list(chosen.values())))
+  splits = np.repeat(list(chosen), [codes.size for codes in chosen.values()])
+  return rows.with_columns(split=pl.Series(splits))

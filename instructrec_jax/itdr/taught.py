@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from instructrec_jax.errors import InputError
 from instructrec_jax.itdr.pairs import Pair
 from instructrec_jax.teacher import texts
 from instructrec_jax.teacher.choosing import Choice
@@ -21,8 +20,6 @@ KINDS: Mapping[str, Kind] = {"interests": INTEREST, "target_users": AUDIENCE}
 # Times that somebody else is asked about; a server that answers nothing is not
 # to be asked for ever.
 _ROUNDS = 5
-
-MakeOf = Callable[..., tuple[pl.DataFrame, pl.DataFrame]]
 
 
 class Writer:
@@ -51,44 +48,47 @@ class Writer:
     return self._choice.teacher(self._pair.name, self._seed, keys)
 
 
-def filling(
-  make_of: MakeOf, writer: Writer
-) -> Callable[..., tuple[pl.DataFrame, Mapping[str, Any]]]:
-  """Returns what fills splits with instances that have a text.
+def fill(
+  instances: Callable[[np.ndarray], tuple[pl.DataFrame, pl.DataFrame]],
+  writer: Writer,
+  pools: Mapping[str, np.ndarray],
+  quotas: Mapping[str, int],
+) -> tuple[pl.DataFrame, Mapping[str, Any]]:
+  """Fills splits with instances that have a text.
 
   Args:
-    make_of: from `users`, codes, to their instances and what a teacher is told
-      of them, both in the same order.
+    instances: from codes to their instances and what a teacher is told of
+      them, both in the same order.
     writer: whom to ask.
+    pools: codes by split, in the order of being taken.
+    quotas: how many each split is to have.
+
+  Returns:
+    The instances, with `answer` and `split`; and how many were asked about,
+    and why some have no text, or one that is not to be used.
   """
-
-  def fill(pools, quotas):
-    taken, have = collections.Counter(), collections.Counter()
-    frames, counts = [], collections.defaultdict(collections.Counter)
-    for _ in range(_ROUNDS):
-      chosen = {
-        split: pools[split][taken[split] :][: count - have[split]]
-        for split, count in quotas.items()
-      }
-      sizes = {split: codes.size for split, codes in chosen.items()}
-      if not any(sizes.values()):
-        break
-      taken.update(sizes)
-      asked, told = make_of(np.concatenate(list(chosen.values())))
-      answers = writer.write(told)
-      split = np.repeat(list(sizes), list(sizes.values()))
-      good = answers["text"].is_not_null() & answers["reason"].is_null()
-      for why in ("absent", "reason"):
-        counts[why].update(answers[why].drop_nulls().to_list())
-      rows = asked.with_columns(answer=answers["text"], split=pl.Series(split))
-      frames.append(rows.filter(good))
-      have.update(frames[-1]["split"].to_list())
-    if not frames:
-      raise InputError("nobody can be asked about")
-    return pl.concat(frames), {
-      "asked": sum(taken.values()),
-      "absent": dict(counts["absent"]),
-      "rejected": dict(counts["reason"]),
+  taken, have = collections.Counter(), collections.Counter()
+  frames, counts = [], collections.defaultdict(collections.Counter)
+  for _ in range(_ROUNDS):
+    chosen = {
+      split: pools[split][taken[split] :][: count - have[split]]
+      for split, count in quotas.items()
     }
-
-  return fill
+    sizes = {split: codes.size for split, codes in chosen.items()}
+    if not any(sizes.values()):
+      break
+    taken.update(sizes)
+    asked, told = instances(np.concatenate(list(chosen.values())))
+    answers = writer.write(told)
+    for why in ("absent", "reason"):
+      counts[why].update(answers[why].drop_nulls().to_list())
+    split = pl.Series(np.repeat(list(sizes), list(sizes.values())))
+    good = answers["text"].is_not_null() & answers["reason"].is_null()
+    rows = asked.with_columns(answer=answers["text"], split=split).filter(good)
+    frames.append(rows)
+    have.update(rows["split"].to_list())
+  return pl.concat(frames), {
+    "asked": sum(taken.values()),
+    "absent": dict(counts["absent"]),
+    "rejected": dict(counts["reason"]),
+  }

@@ -10,6 +10,16 @@ A task declares one of the metrics below with its postprocessor:
 Its examples have `instance` and `user`, and what the metric says. The evaluator
 (SeqIO's or T5X's) is then given a predict_fn, and `evaluator.ResultLogger`
 writes what was measured. Every figure of SeqIO's comes with the number "n".
+
+A task that has several of them, or a ranking's beside them, has `together` for
+its postprocessor:
+
+  lists = answer_metrics.Lists(procedure="generated")
+  seqio.TaskRegistry.add(
+    ...,
+    postprocess_fn=answer_metrics.together(asked_of_ranking, lists.postprocess),
+    metric_fns=[evaluator.ranking_metric_fn, lists],
+  )
 """
 
 import dataclasses
@@ -53,6 +63,25 @@ class Measured(NamedTuple):
   predictions: Predictions | None = None
 
 
+def together(*postprocess_fns: Callable) -> Callable:
+  """Returns a postprocessor that serves several metrics of one task.
+
+  Args:
+    *postprocess_fns: of each metric. Each returns a dict of what was asked, and
+      what the model wrote as it is.
+  """
+
+  def postprocess(output: str, example: Mapping, is_target: bool) -> Any:
+    if not is_target:
+      return output
+    asked = {}
+    for one in postprocess_fns:
+      asked |= one(output, example=example, is_target=True)
+    return asked
+
+  return postprocess
+
+
 def _asked(example: Mapping[str, Any], **more: Any) -> dict[str, Any]:
   """Returns what every target has."""
   return {
@@ -73,7 +102,13 @@ def _values(figures: Estimates, n: int) -> dict[str, float]:
 
 
 class _Written:
-  """A metric of texts: each is read, and what was read is measured."""
+  """A metric of texts: each is read, and what was read is measured.
+
+  Attributes:
+    output: which of the `Inferences` it measures.
+  """
+
+  output = "prediction"
 
   def __call__(
     self, targets: Targets, predictions: Sequence[str]
@@ -147,6 +182,7 @@ class ExpectedRatings:
   """
 
   scale: tuple[float, ...]
+  output = "score"
 
   def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
     """Returns what was asked; see `Ratings.postprocess`."""
@@ -186,28 +222,29 @@ class ExpectedRatings:
 
 @dataclasses.dataclass(frozen=True)
 class Attributes(_Written):
-  """Accuracy of each of a user's attributes; see `user_attributes.accuracy`.
+  """How well a user's attributes are told; see `user_attributes.measure`.
 
   Attributes:
-    names: of the attributes.
+    names: of the attributes; a user need not have all of them.
+    numbers: those of them that are numbers.
   """
 
   names: tuple[str, ...]
+  numbers: tuple[str, ...] = ()
 
   def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
     """Returns what was asked: the attributes that the target text gives.
 
     Raises:
-      InputError: one is missing there.
+      InputError: there is none of them.
     """
     if not is_target:
       return output
     truth = user_attributes.parse(output, self.names)
-    missing = [name for name in self.names if name not in truth]
-    if missing:
+    if not truth:
       raise InputError(
-        f"instance {int(example['instance'])}: expected the attributes "
-        f"{list(self.names)}, {missing} missing from the target {output!r}"
+        f"instance {int(example['instance'])}: expected one at least of the "
+        f"attributes {list(self.names)} in the target, got {output!r}"
       )
     return _asked(example, truth=truth)
 
@@ -220,8 +257,7 @@ class Attributes(_Written):
     truths: Sequence[dict[str, str]],
     seed: int,
   ) -> Estimates:
-    figures = user_attributes.accuracy(read, truths, seed)
-    return {f"accuracy of {name}": e for name, e in figures.items()}
+    return user_attributes.measure(read, truths, self.names, seed, self.numbers)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -247,16 +283,23 @@ class Lists:
 
   Examples have relevant_items, item codes, and may have candidate_items, which
   are to be ranked (else the whole catalogue is), and history_items, which the
-  user has had.
+  user has had. Without a catalogue they have candidates_pretokenized, the
+  candidates' titles, and no other title is known.
 
   Attributes:
     titles: returns the catalogue's titles, by item code; called when first
-      needed, so that a task can be declared where there is no data.
+      needed, so that a task can be declared where there is no data. None for
+      no catalogue.
     wanted: titles that were asked for; None for as many as candidates.
+    procedure: beside a ranking by scores, the name of this one: it stands
+      before the names of SeqIO's figures, and its results lie in a folder of
+      that name. None where the task has no other ranking.
   """
 
-  titles: Callable[[], Sequence[str]]
+  titles: Callable[[], Sequence[str]] | None = None
   wanted: int | None = None
+  procedure: str | None = None
+  output = "prediction"
 
   @functools.cached_property
   def _titles(self) -> generated_lists.Titles:
@@ -270,6 +313,15 @@ class Lists:
       name: np.asarray(example.get(f"{name}_items", ())).tolist()
       for name in ("relevant", "candidate", "history")
     }
+    if self.titles is None:
+      asked["titles"] = [
+        title.decode() for title in example["candidates_pretokenized"]
+      ]
+      if len(asked["titles"]) != len(asked["candidate"]):
+        raise InputError(
+          f"instance {int(example['instance'])}: expected a title of each of "
+          f"its {len(asked['candidate'])} candidates, got {asked['titles']}"
+        )
     return _asked(example, truth=asked.pop("relevant"), **asked)
 
   def __call__(
@@ -278,8 +330,10 @@ class Lists:
     """Measures one task, for SeqIO."""
     found = self.measured(targets, {"prediction": predictions}, _SEED)
     outcomes = found.predictions.outcomes
-    ranking = resampling.means(metrics.measure(outcomes))
-    return ranking | _values(found.further, len(targets))
+    figures = resampling.means(metrics.measure(outcomes))
+    figures |= _values(found.further, len(targets))
+    prefix = f"{self.procedure}/" if self.procedure else ""
+    return {f"{prefix}{name}": value for name, value in figures.items()}
 
   def measured(
     self, targets: Targets, inferences: Inferences, seed: int
@@ -291,27 +345,43 @@ class Lists:
     """
     written = inferences["prediction"]
     lists = [
-      self._titles.read(
-        text,
-        self._wanted(target),
-        set(target["candidate"]) if target["candidate"] else None,
-        set(target["history"]),
-      )
+      self._listed(target, text)
       for target, text in zip(targets, written, strict=True)
     ]
     read = [[list(place) for place in listed.places] for listed in lists]
+    validity = generated_lists.validity(lists, seed)
+    if self.titles is None:  # Nobody can say what is in the catalogue.
+      del validity["out_of_catalogue"]
     return Measured(
-      generated_lists.validity(lists, seed),
+      validity,
       _answers(targets, written, read),
       self._predictions(targets, lists),
     )
 
+  def _listed(
+    self, target: Mapping[str, Any], text: str
+  ) -> generated_lists.Listed:
+    """Returns the list that a request was answered with."""
+    wanted = self._wanted(target)
+    if self.titles is None:
+      titles = generated_lists.Titles(target["titles"], target["candidate"])
+      listed = titles.read(text, wanted, history=set(target["history"]))
+      return dataclasses.replace(
+        listed, out_of_catalogue=0, out_of_candidates=listed.out_of_catalogue
+      )
+    return self._titles.read(
+      text,
+      wanted,
+      set(target["candidate"]) if target["candidate"] else None,
+      set(target["history"]),
+    )
+
   def _wanted(self, target: Mapping[str, Any]) -> int:
     wanted = self.wanted or len(target["candidate"])
-    if not wanted:
+    if not wanted or not (self.titles or target["candidate"]):
       raise InputError(
         f"instance {target['instance']}: it has no candidates, so that Lists "
-        "needs to know how many titles are wanted"
+        "needs to know how many titles are wanted, and the catalogue's titles"
       )
     return wanted
 
@@ -319,7 +389,7 @@ class Lists:
     self, targets: Targets, lists: Sequence[generated_lists.Listed]
   ) -> Predictions:
     """Returns the lists as scores of candidates, or of what was listed."""
-    num_items = len(self.titles())
+    num_items = len(self.titles()) if self.titles else 0
     ranked, sizes = [], []
     for target, listed in zip(targets, lists, strict=True):
       found = [item for place in listed.places for item in place]

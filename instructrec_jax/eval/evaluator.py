@@ -7,6 +7,7 @@ request, or one of several inputs that ask about it (see procedures.py). Results
 are written by giving `ResultLogger` to the evaluator (SeqIO's or T5X's).
 """
 
+import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -137,7 +138,8 @@ class ResultLogger(seqio.Logger):
 
   They lie in <output_dir>/<task>/<step>, or <output_dir>/<task> for an
   evaluation that has no step. Where there is more than one ranking, the others
-  lie in folders of their names below.
+  lie in folders of their names below; so does what was read out of texts, where
+  a task ranks by scores as well.
   """
 
   def __init__(self, output_dir: str, system: str, split: str, seed: int = 0):
@@ -199,22 +201,30 @@ def _measured(
   inferences: Mapping[str, Any],
   seed: int,
 ) -> dict[str | None, answer_metrics.Measured]:
-  """Returns what a task's metrics say together, by procedure."""
+  """Returns what a task's metrics say, by procedure; of each all together."""
+  by_procedure = collections.defaultdict(list)
   own = [
     metric
     for metric in task.metric_fns
     if isinstance(metric, answer_metrics.METRICS)
   ]
-  if not own:
+  # A ranking by scores is the task's own, and comes first.
+  if len(own) < len(task.metric_fns) and "score" in inferences:
     rankings = rankings_from(targets, inferences["score"])
-    return {name: measured(one, seed) for name, one in rankings.items()}
-  found = [metric.measured(targets, inferences, seed) for metric in own]
-  together = answer_metrics.Measured(
-    {name: e for one in found for name, e in one.further.items()},
-    next((one.answers for one in found if one.answers is not None), None),
-    next((one.predictions for one in found if one.predictions), None),
-  )
-  return {None: together}
+    for name, one in rankings.items():
+      by_procedure[name].append(measured(one, seed))
+  for metric in own:
+    if metric.output in inferences:
+      name = getattr(metric, "procedure", None)
+      by_procedure[name].append(metric.measured(targets, inferences, seed))
+  return {
+    name: answer_metrics.Measured(
+      {key: e for one in found for key, e in one.further.items()},
+      next((one.answers for one in found if one.answers is not None), None),
+      next((one.predictions for one in found if one.predictions), None),
+    )
+    for name, found in by_procedure.items()
+  }
 
 
 def measured(ranking: procedures.Ranked, seed: int) -> answer_metrics.Measured:

@@ -27,14 +27,18 @@ _PARTS = (
 )  # fmt: skip
 
 _DASHES = "-\u2013\u2014"
-_BULLET = re.compile(rf"\s*(?:[{_DASHES}*•]|\(?\d+\s*[.):]|#\d+:?)\s+")
-_NUMBER = re.compile(r"(?:(?<=\s)|^)\(?(\d+)[.)]\s+")
+_BULLET = re.compile(
+  rf"\s*(?:(?:[{_DASHES}*•]|#\d+[.:]?)\s+|\(?\d+\s*[.):]\s*)"
+)
+_NUMBER = re.compile(r"(?:(?<=\s)|^)(?:\(?(\d+)[.)]|#(\d+)[.:]?)\s+")
 _SEPARATOR = re.compile(r"\s*[,;|]\s*(?:and\s+)?|\s+and\s+")
 # Behind a title, what may come before text that is not of the title. A capital
 # behind a colon more likely goes on with it, and "Halo: Reach" is not "Halo".
 _END = re.compile(
   rf"\s*[(\[\"”»*]|\s+[{_DASHES}]\s|[:,;.!?]\s+(?=[a-z])|\s+(?=because\b)"
 )
+# A title in the middle of a sentence.
+_QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|«([^»]+)»|\*\*([^*]+)\*\*')
 _WRAPPING = " \t\"'“”\u2018\u2019«»`*_"
 
 
@@ -84,14 +88,19 @@ class Listed:
 class Titles:
   """A catalogue's titles, to find items by."""
 
-  def __init__(self, titles: Sequence[str]):
-    """Indexes titles; an item's code is its place.
+  def __init__(self, titles: Sequence[str], codes: Sequence[int] | None = None):
+    """Indexes titles.
 
     Small differences of writing do not tell titles apart: case, blanks, the
     form of a character, quotes around it, a full stop at its end.
+
+    Args:
+      titles: of the items.
+      codes: the items' codes; None for their places.
     """
     items = collections.defaultdict(list)
-    for item, title in enumerate(titles):
+    codes = range(len(titles)) if codes is None else codes
+    for item, title in zip(codes, titles, strict=True):
       items[_plain(title)].append(item)
     self._items = {title: tuple(codes) for title, codes in items.items()}
 
@@ -150,8 +159,11 @@ class Titles:
       lines = lines[1:]
     elif len(lines) == 1:
       lines = [self._without_heading(lines[0])]
-    for line in lines:
-      yield from self._split(line)
+    entries = [entry for line in lines for entry in self._split(line)]
+    if not any(entries):
+      quoted = (m[m.lastindex] for m in _QUOTED.finditer(text))
+      entries = list(filter(None, map(self._exact, quoted))) or entries
+    yield from entries
 
   def _is_marked(self, line: str) -> bool:
     mark = _BULLET.match(line)
@@ -236,7 +248,7 @@ def _numbered(line: str) -> list[str]:
   """Splits "1. One 2. Two"; numbers out of turn belong to titles."""
   marks = []
   for match in _NUMBER.finditer(line):
-    if int(match[1]) == len(marks) + 1:
+    if int(match[1] or match[2]) == len(marks) + 1:
       marks.append(match)
   ends = [*(mark.start() for mark in marks), len(line)][1:]
   return [

@@ -12,21 +12,56 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.eval import resampling
 
 _NUMBER = re.compile(r"(?<![\w.,-])-?\d+(?:[.,]\d+)?(?![\w])")
+# Where the rating is said to stand, if other numbers come before.
+_SAID = re.compile(
+  r"\b(?:rating|rated?|score)\W*(?:\s(?:is|of|as|at|would be)\s+)?(?=-?\d)",
+  re.IGNORECASE,
+)
+_WORDS = (
+  "zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
+  "nine", "ten",
+)  # fmt: skip
+_WORD = "|".join(_WORDS)
+# In letters it counts where the text says nothing else: "no one" is no 1.
+_IN_WORDS = re.compile(
+  rf"\W*(?:(?:the |my )?(?:predicted )?rating(?: is|:)?\s+)?"
+  rf"(?P<rating>{_WORD})(?P<half> and a half)?"
+  rf"(?:\s+(?:stars?|points?))?(?:\s+(?:out )?of (?P<of>\d+|{_WORD}))?"
+  r"(?:\s+(?:stars?|points?))?\W*",
+  re.IGNORECASE,
+)
+_OF = re.compile(r"\s*(?:stars?\s*)?(?:/|\bout of\b|\bof\b)\s*(\d+(?:\.\d+)?)")
 
 
 def parse(text: str, low: float, high: float) -> float:
   """Returns the rating that a text gives, or NaN.
 
-  It is the first number of the text, e.g. of "4.5", "Rating: 4,5 / 5" or "I
-  would give it 4.5 out of 5 stars."; one that is not on the scale is none.
+  It is the first number of the text, or the first behind a word such as
+  "rating", e.g. of "4.5", "Rating: 4,5 / 5" or "I would give it 4.5 out of 5
+  stars."; or a text that is a whole number in letters, as "four stars". One
+  that is not on the scale is none, nor is one out of another number than the
+  scale's greatest: "4 out of 10" is no 4 of 5.
 
   Args:
     text: as generated.
     low: the least rating of the scale.
     high: the greatest.
   """
-  found = _NUMBER.search(text)
-  rating = float(found[0].replace(",", ".")) if found else np.nan
+  if in_words := _IN_WORDS.fullmatch(text):
+    rating = _WORDS.index(in_words["rating"].lower()) + 0.5 * bool(
+      in_words["half"]
+    )
+    of = in_words["of"]
+    of = str(_WORDS.index(of.lower())) if of and of.isalpha() else of
+  else:
+    said = _SAID.search(text)
+    found = _NUMBER.search(text, said.end() if said else 0)
+    if not found:
+      return np.nan
+    rating = float(found[0].replace(",", "."))
+    of = (match := _OF.match(text, found.end())) and match[1]
+  if of and float(of) != high:
+    return np.nan
   return rating if low <= rating <= high else np.nan
 
 

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import seqio
+import sklearn.metrics
 import tensorflow as tf
 
 from instructrec_jax.errors import InputError
@@ -56,7 +57,9 @@ def run(tmp_path, request):
   """Evaluates made-up answers; returns SeqIO's figures and the folder."""
   name = "answer_metrics_test_task"
 
-  def evaluate(rows, metric_fns, texts=None, scores=None, system="ours"):
+  def evaluate(
+    rows, metric_fns, texts=None, scores=None, system="ours", postprocess=None
+  ):
     feature = seqio.Feature(VOCABULARY, add_eos=False)
     seqio.TaskRegistry.remove(name)
     seqio.TaskRegistry.add(
@@ -66,7 +69,7 @@ def run(tmp_path, request):
       ),
       preprocessors=[],
       output_features={"inputs": feature, "targets": feature},
-      postprocess_fn=metric_fns[0].postprocess,
+      postprocess_fn=postprocess or metric_fns[0].postprocess,
       metric_fns=metric_fns,
     )
 
@@ -163,9 +166,29 @@ def test_attributes(run):
     ["Gender: f; age group: 18-24", "gender: F"],
   )
   assert found == {
-    "accuracy of age group": 0.5, "accuracy of gender": 0.5, "n": 2
+    "accuracy of age group": 0.5, "n of age group": 2,
+    "accuracy of gender": 0.5, "n of gender": 2, "n": 2
   }  # fmt: skip
   assert _lines(folder)[1]["read"] == {"gender": "F"}
+
+
+def test_attributes_that_some_users_lack(run):
+  rows = [
+    {"target": "country: France, age: 30"},
+    {"target": "age: 40"},
+    {"target": "country: Japan"},
+  ]
+  found, folder = run(
+    rows,
+    [answer_metrics.Attributes(("country", "age"), numbers=("age",))],
+    ["age: 33, country: france", "age: forty", "country: Spain, age: 9"],
+  )
+  assert found == {
+    "accuracy of country": 0.5, "n of country": 2, "rmse of age": 3,
+    "parse_failure_rate of age": 0.5, "n of age": 2, "n": 3,
+  }  # fmt: skip
+  assert _lines(folder)[2]["truth"] == {"country": "Japan"}
+  assert results.read_result(folder).further["n of age"].value == 2
 
 
 def test_texts(run):
@@ -246,12 +269,73 @@ def test_lists_must_know_how_many(run):
     (answer_metrics.Ratings(1, 5), {"target": "9", "rating": np.float32(9)},
      "instance 100: expected a rating from 1 to 5, got 9.0"),
     (answer_metrics.Attributes(("age",)), {"target": "gender: F"},
-     r"instance 100: expected the attributes \['age'\], \['age'\] missing"),
+     r"instance 100: expected one .* attributes \['age'\] .* 'gender: F'"),
   ],
 )  # fmt: skip
 def test_truths_that_are_none(run, metric, row, message):
   with pytest.raises(ValueError, match=message):
     run([row], [metric], ["1"])
+
+
+_CANDIDATES = [
+  {**row, "asked": [0, 1, 2, 3], "target_item": row["relevant_items"][0],
+   "candidates_pretokenized": [TITLES[i] for i in row["candidate_items"]]}
+  for row in _LISTS
+]  # fmt: skip
+
+
+def test_a_task_that_is_ranked_by_scores_and_in_writing(run):
+  lists = answer_metrics.Lists(procedure="generated")
+
+  def asked(output, example, is_target):
+    del output
+    assert is_target
+    return {
+      "instance": int(example["instance"]), "user": int(example["user"]),
+      "target": example["relevant_items"],
+      "candidates": example["candidate_items"],
+    }  # fmt: skip
+
+  scores = np.array([[-4.0, -1, -3, -2], [-1.0, -2, -3, -4]])
+  found, folder = run(
+    _CANDIDATES,
+    [evaluator.ranking_metric_fn, lists],
+    _WRITTEN,
+    scores,
+    postprocess=answer_metrics.together(asked, lists.postprocess),
+  )
+  by_scores = results.read_predictions(folder)
+  assert by_scores.outcomes.ranks.tolist() == [1, 2, 1]
+  assert results.read_result(folder).procedure == "likelihood"
+  assert not (folder / results.ANSWERS_FILE).exists()
+  written = results.read_predictions(folder / "generated")
+  assert written.outcomes.ranks.tolist() == [2, 4, 1]
+  result = results.read_result(folder / "generated")
+  assert (result.procedure, result.n) == ("generated", 2)
+  assert result.requests == results.read_result(folder).requests
+  # No catalogue is known here: what is no candidate is just that.
+  assert result.further["out_of_candidates"].value == pytest.approx(2 / 8)
+  assert "out_of_catalogue" not in result.further
+  assert _lines(folder / "generated")[1]["read"] == [[2], [4], [1]]
+  assert found["hr@1"] == 1.0
+  assert found["generated/hr@1"] == 0.5
+  assert found["generated/missing"] == pytest.approx(3 / 8)
+  assert found["n"] == found["generated/n"] == 2
+  # As scikit-learn counts, given the places that were found.
+  ndcg = sklearn.metrics.ndcg_score(
+    [[0, 1, 0, 1], [1, 0, 0, 0]], [[4, 3, 2, 1], [4, 3, 2, 1]]
+  )
+  assert found["generated/ndcg@10"] == pytest.approx(ndcg)
+  assert found["generated/precision@5"] == pytest.approx((2 / 5 + 1 / 5) / 2)
+  assert "generated" in report.report([folder])
+
+
+def test_a_title_for_each_candidate():
+  example = _CANDIDATES[0] | {
+    "instance": 7, "user": 0, "candidates_pretokenized": [b"Halo"]
+  }  # fmt: skip
+  with pytest.raises(InputError, match="instance 7: expected a title of each"):
+    answer_metrics.Lists().postprocess("", example, is_target=True)
 
 
 def test_reports_show_them_side_by_side(run, tmp_path):

@@ -1,4 +1,4 @@
-"""Ranking evaluation: a checkpoint, a mixture, and SeqIO's evaluator."""
+"""Evaluation: a checkpoint, a mixture, and SeqIO's evaluator."""
 
 import functools
 import os
@@ -43,7 +43,11 @@ def evaluate(
   exclude_history: bool = True,
   procedure: str | None = None,
 ) -> list[epath.Path]:
-  """Ranks items for every request, and measures the rankings.
+  """Answers every request, and measures the answers.
+
+  What is asked of the model is what a task's metrics want: scores of its
+  candidates, a text, or both. Texts are the likeliest token each time, and have
+  the targets' length at the most.
 
   Of several processes each scores its share of the requests, and the first
   writes the results: those of one process, to the last digit.
@@ -52,9 +56,10 @@ def evaluate(
     model: what scores.
     checkpoint: of its parameters: a run's folder, for the newest, or one step's
       folder.
-    mixture_or_task_name: what to evaluate: each task that ranks.
+    mixture_or_task_name: what to evaluate. Of InstructRec's families those that
+      rank, or where there is none those that write.
     task_feature_lengths: tokens of "inputs", and of "targets", which a
-      candidate's title may have.
+      candidate's title or a text may have.
     out: folder for results, <out>/<task>/<step>, where further rankings have
       folders of their names; of the catalogue, <out>/catalogue/<task>/<step>.
     split: "validation", "test", or one of their samples, e.g. "test_2k".
@@ -85,7 +90,7 @@ def evaluate(
       f"procedure {procedure!r} asks about candidates: expected rank "
       f"'candidates', got {rank!r}"
     )
-  tasks = _ranking_tasks(mixture_or_task_name, split)
+  tasks = measured_tasks(mixture_or_task_name, split)
   if rank == "catalogue":
     tasks = catalogue_ranking.matching(tasks)
   scorer = scoring.Scorer(model, checkpoint, batch_size, num_partitions)
@@ -129,7 +134,10 @@ def evaluate(
     if rank == "catalogue":
       ask = {"predict_with_aux_fn": functools.partial(_recommend, scorer, runs)}
     else:
-      ask = {"score_fn": functools.partial(_score, scorer)}
+      ask = {
+        "score_fn": functools.partial(_score, scorer),
+        "predict_fn": functools.partial(_write, scorer),
+      }
     done, _ = runs.evaluate(compute_metrics=True, step=step, **ask)
     done.result()
   if jax.process_index() == 0 and scorer.shapes:
@@ -150,6 +158,15 @@ def _score(
   """Scores the candidates of requests, for SeqIO's evaluator."""
   indices, rows = _whole(requests)
   return list(zip(indices, scorer.score(rows), strict=True))
+
+
+def _write(
+  scorer: scoring.Scorer, requests: tf.data.Dataset
+) -> Sequence[tuple[int, np.ndarray]]:
+  """Generates texts for requests, for SeqIO's evaluator."""
+  indices, rows = _whole(requests)
+  length = rows["decoder_input_tokens"].shape[1]
+  return list(zip(indices, scorer.write(rows, length), strict=True))
 
 
 def _recommend(
@@ -175,20 +192,29 @@ def _whole(
   return indices.tolist(), rows
 
 
-def _ranking_tasks(name: str, split: str) -> list[str]:
-  """Returns the tasks of a mixture that have such a split and a metric.
+def measured_tasks(name: str, split: str) -> list[str]:
+  """Returns the tasks of a mixture that are measured on a split.
+
+  Args:
+    name: of a mixture or task.
+    split: that all must have.
+
+  Returns:
+    Names of tasks with metrics. Of InstructRec's families those that rank, or
+    where there is none those that write.
 
   Raises:
-    InputError: if there are none.
+    InputError: if there are none, or a split has fewer records than it says.
   """
   tasks = pipeline.tasks_with(name, split)
   if split == "train":
     splits = set(tasks[0].splits) - {"train"}
     raise unknown(f"evaluation split of {tasks[0].name}:", split, splits)
-  ranking = [task for task in tasks if task.metric_objs and _ranks(task)]
-  if not ranking:
-    raise InputError(f"{name} has no task that ranks candidates")
-  for task in ranking:
+  tasks = [task for task in tasks if task.metric_objs]
+  if not tasks:
+    raise InputError(f"{name} has no task that is measured")
+  tasks = [task for task in tasks if _ranks(task)] or tasks
+  for task in tasks:
     try:
       task.num_input_examples(split)
     except ValueError as error:
@@ -196,4 +222,4 @@ def _ranking_tasks(name: str, split: str) -> list[str]:
         f"{task.name} has fewer records than split {split!r} takes: use "
         f"{split.partition('_')[0]!r}"
       ) from error
-  return [task.name for task in ranking]
+  return [task.name for task in tasks]

@@ -15,6 +15,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.model import (
   beam,
   candidate_rows,
+  decoding,
   ranking_model,
   sharding,
   trie,
@@ -46,7 +47,7 @@ class Scorer:
   Attributes:
     checkpoint: the step's folder that was found.
     shapes: those that were compiled so far: requests, tokens of the input,
-      candidates, rows, and positions of a row.
+      candidates (0 for a text), rows, and positions of a row.
   """
 
   def __init__(
@@ -82,6 +83,13 @@ class Scorer:
     self._recommend_batch = sharding.jit_on_mesh(
       self._mesh, model.recommend_batch
     )
+    # Not `predict_batch`: a model has beams for a catalogue's sake.
+    self._write_batch = sharding.jit_on_mesh(
+      self._mesh,
+      lambda params, inputs_BxL, empty_BxT: decoding.greedy(
+        model.module, params, inputs_BxL, empty_BxT.shape[1]
+      )[0],
+    )
 
   def score(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
     """Returns the score of every candidate of every request.
@@ -107,8 +115,9 @@ class Scorer:
     N, C = candidates_NxCxT.shape[:2]
     lay = _Layout.of(candidates_NxCxT)
     rows_N = lay.places.row.max(axis=1, initial=0) + 1
-    length_N = (inputs_NxL > 0).cumsum(axis=1).argmax(axis=1) + 1
-    plan = buckets.plan(length_N, rows_N, lay.width, self._batch_size)
+    plan = buckets.plan(
+      _lengths(inputs_NxL), rows_N, lay.width, self._batch_size
+    )
 
     def start(at: np.ndarray, bucket: buckets.Bucket) -> jax.Array:
       places = candidate_rows.Places(*(x[at] for x in lay.places))
@@ -127,6 +136,43 @@ class Scorer:
 
     none = np.empty((0, C), np.float32)
     return self._shared(plan, start, none, N, inputs_NxL, candidates_NxCxT)
+
+  def write(self, rows: Mapping[str, np.ndarray], length: int) -> np.ndarray:
+    """Generates a text for every request, the likeliest token each time.
+
+    Of several processes all must ask for the same, and get all texts.
+
+    Args:
+      rows: of N requests, with int32 encoder_input_tokens [N, L], padded with
+        0.
+      length: tokens of a text at the most, with its end.
+
+    Returns:
+      int32 [N, length], each with EOS at its end if it came to one, padded with
+      0.
+
+    Raises:
+      InputError: if processes were asked for different requests.
+    """
+    inputs_NxL = np.ascontiguousarray(rows["encoder_input_tokens"], np.int32)
+    N = len(inputs_NxL)
+    # A text is to an input as a candidate of that length is.
+    plan = buckets.plan(
+      _lengths(inputs_NxL), np.ones(N, np.int64), length, self._batch_size
+    )
+
+    def start(at: np.ndarray, bucket: buckets.Bucket) -> jax.Array:
+      batch = (
+        _cut(inputs_NxL[at], bucket.inputs),
+        np.zeros((len(at), length), np.int32),
+      )
+      self.shapes.add((self._batch_size, bucket.inputs, 0, 1, length))
+      return self._write_batch(
+        self._params, *sharding.put_batch(self._mesh, batch)
+      )
+
+    none = np.empty((0, length), np.int32)
+    return self._shared(plan, start, none, N, inputs_NxL)
 
   def recommend(
     self, rows: Mapping[str, np.ndarray], catalogue: trie.Trie
@@ -310,6 +356,11 @@ def _in_order(requests_M: np.ndarray, answers: Answers, total: int) -> Answers:
     )
   places = places[np.argsort(requests)]
   return jax.tree.map(lambda x: x[places], answers)
+
+
+def _lengths(tokens_NxL: np.ndarray) -> np.ndarray:
+  """Returns how many tokens each row has, 1 at least, int64 [N]."""
+  return (tokens_NxL > 0).cumsum(axis=1).argmax(axis=1) + 1
 
 
 def _cut(tokens_BxL: np.ndarray, length: int) -> np.ndarray:

@@ -23,7 +23,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.eval import report, results
 from instructrec_jax.train import checkpoint
 from instructrec_jax.vocabulary import RUN_VOCABULARY
-from tests import bucket
+from tests import bucket, toy_itdr
 
 _TINY = (
   "VOCABULARY = 'small'",
@@ -289,6 +289,46 @@ def test_requests_that_do_not_fit_are_counted(trained, small_data, tmp_path):
   result = results.read_result(folder)
   assert result.n == fitting
   assert sum(result.skipped.values()) == len(longest) - fitting
+
+
+def test_texts_are_measured_beside_rankings(trained, tmp_path):
+  toy_itdr.register()
+  folders = runs.evaluate(
+    str(trained),
+    mixture_or_task_name=toy_itdr.MIXTURE,
+    gin_bindings=["TASK_FEATURE_LENGTHS = {'inputs': 64, 'targets': 16}"],
+    out=tmp_path,
+    batch_size=16,
+  )
+  by_task = {folder.parent.name: folder for folder in folders}
+  assert by_task.keys() == toy_itdr.TASKS.keys()
+  for name, (rows, *_) in toy_itdr.TASKS.items():
+    assert results.read_result(by_task[name]).n == len(rows)
+  rated = results.read_result(by_task["itdr_rating_prediction_toy"])
+  assert {"parse_failure_rate", "expected_rmse"} <= rated.further.keys()
+  top_k = by_task["itdr_top_k_toy"]
+  assert results.read_result(top_k).procedure == "likelihood"
+  assert results.read_result(top_k / "generated").procedure == "generated"
+  answers = (top_k / "generated" / results.ANSWERS_FILE).read_text()
+  assert [json.loads(x)["truth"] for x in answers.splitlines()] == [
+    [21, 24], [23, 20]
+  ]  # fmt: skip
+
+
+def test_families_that_write_are_measured_when_they_are_named(
+  trained, tmp_path
+):
+  [folder] = runs.evaluate(
+    str(trained),
+    mixture_or_task_name="instructrec_small_item_to_i2",
+    out=tmp_path,
+    batch_size=16,
+  )
+  result = results.read_result(folder)
+  assert (result.n > 10, list(result.further)[:2]) == (
+    True,
+    ["bleu-1", "bleu-2"],
+  )
 
 
 def test_an_older_checkpoint_and_one_that_is_not_there(trained, tmp_path):

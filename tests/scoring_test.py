@@ -8,6 +8,7 @@ import pytest
 
 from instructrec_jax import buckets, scoring
 from instructrec_jax.errors import InputError
+from instructrec_jax.model import decoding
 from tests.train import scored
 
 
@@ -87,6 +88,21 @@ def test_items_are_those_of_one_batch(scorer):
   none = scorer.recommend({name: x[:0] for name, x in rows.items()}, titles)
   assert none.items.shape == (0, 3)
   assert none.tokens.dtype == np.int32
+
+
+@pytest.mark.usefixtures("small_buckets")
+def test_texts_are_those_of_one_batch(checkpoint):
+  scorer = scoring.Scorer(scored.MODEL, checkpoint, 8)
+  rows = scored.requests()
+  params = jax.device_get(scorer._params)
+  expected, _ = jax.jit(decoding.greedy, static_argnums=(0, 3))(
+    scored.MODEL.module, params, rows["encoder_input_tokens"], 6
+  )
+  found = scorer.write(rows, 6)
+  np.testing.assert_array_equal(found, expected)
+  assert len(scorer.shapes) > 1
+  none = scorer.write({name: x[:0] for name, x in rows.items()}, 6)
+  assert (none.shape, none.dtype) == ((0, 6), np.int32)
 
 
 def test_a_batch_that_does_not_divide_is_refused(checkpoint):

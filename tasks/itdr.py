@@ -7,7 +7,7 @@ splits, and is left out of mixtures.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import seqio
@@ -40,19 +40,19 @@ class PairRecords(seqio.TfdsDataSource):
     self.pair = pair
 
   @property
-  def absent(self) -> tuple[str, ...]:
-    """What is missing for the task to be used: nothing, or its records."""
+  def unusable(self) -> str | None:
+    """Why the task cannot be used, where there are no records."""
     try:
       _ = self.tfds_dataset.builder
     except tfds.core.DatasetNotFoundError:
-      return (f"records of {self.pair.task}",)
-    return ()
+      return "there are no records (`instructrec itdr` builds them of tables)"
+    return None
 
   @property
   def splits(self) -> tuple[str, ...]:
     """The splits; one that nobody can ask for where there are no records."""
-    absent = self.absent
-    return (f"none: no {absent[0]}",) if absent else tuple(super().splits)
+    reason = self.unusable
+    return (f"none: {reason}",) if reason else tuple(super().splits)
 
 
 def register() -> None:
@@ -62,8 +62,25 @@ def register() -> None:
   for name, pairs in groups().items():
     seqio.MixtureRegistry.add(
       "_".join(filter(None, (MIXTURE, name))),
-      [(PAIRS[pair].task, seqio.mixing_rate_num_examples) for pair in pairs],
+      [(PAIRS[pair].task, _rate) for pair in pairs],
     )
+
+
+def _rate(task: seqio.Task) -> int:
+  """Returns how many training records there are: all instances count alike."""
+  return task.num_input_examples("train") if "train" in task.splits else 0
+
+
+def register_everything(mixtures: Sequence[str]) -> None:
+  """Registers EVERYTHING anew: ITDR, and other mixtures with the same share.
+
+  Args:
+    mixtures: of the datasets whose records were found.
+  """
+  if EVERYTHING in seqio.MixtureRegistry.names():
+    seqio.MixtureRegistry.remove(EVERYTHING)
+  names = [MIXTURE, *mixtures]
+  seqio.MixtureRegistry.add(EVERYTHING, [(name, 1.0) for name in names])
 
 
 class _Metrics(NamedTuple):

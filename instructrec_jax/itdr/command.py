@@ -1,5 +1,6 @@
 """`instructrec itdr`: the records of all pairs whose tables are there."""
 
+import collections
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ import tqdm
 
 from instructrec_jax import artifacts, errors
 from instructrec_jax.errors import InputError
-from instructrec_jax.itdr import build, wordings
+from instructrec_jax.itdr import build, choose, wordings
 from instructrec_jax.itdr.features import features_of
 from instructrec_jax.itdr.pairs import PAIRS, PREFIX, groups
 from instructrec_jax.teacher.choosing import Choice
@@ -106,6 +107,47 @@ def itdr(
       manifests, data_dir, vocabulary_size, overwrite
     )
   return Done(manifests, absent, vocabulary)
+
+
+def summary(done: Done) -> Iterator[str]:
+  """Yields lines that tell what came of a command: a table, and reasons."""
+  splits = list(choose.SHARES)
+  width = max(map(len, done.manifests))
+  yield " ".join(
+    [f"{'pair':{width}}", *(f"{s:>10}" for s in splits), "  wanted"]
+  )
+  total = dict.fromkeys(splits, 0)
+  for name, manifest in done.manifests.items():
+    counts = manifest["counts"]
+    numbers = [counts["records"][split] for split in splits]
+    note = " (was there)" if manifest["reused"] else ""
+    yield (
+      " ".join([f"{name:{width}}", *(f"{n:10,}" for n in numbers)])
+      + f" {counts['wanted']:8,}{note}"
+    )
+    for split, number in zip(splits, numbers, strict=True):
+      total[split] += number
+    yield from _left_out(counts, width)
+  yield (
+    " ".join([f"{'all':{width}}", *(f"{total[split]:10,}" for split in splits)])
+    + f" {sum(total.values()):8,} in all"
+  )
+  for name, reason in done.absent.items():
+    yield f"{name}: not built: {reason}"
+  if done.vocabulary is not None:
+    yield f"vocabulary: {done.vocabulary}"
+
+
+def _left_out(counts: Mapping[str, Any], width: int) -> Iterator[str]:
+  """Yields why some have no text, and which tables are not there."""
+  for what in ("absent", "rejected"):
+    whys = collections.Counter()
+    for part in counts["of"].values():
+      whys.update(part.get(what, {}))
+    for why, number in whys.most_common():
+      yield f"{'':{width}} {number:10,} {what}: {why}"
+  if counts["tables_absent"]:
+    yield f"{'':{width}} without {', '.join(counts['tables_absent'])}"
 
 
 def _chosen(names: Sequence[str]) -> list[str]:

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from instructrec_jax import errors
-from instructrec_jax.data.sources import amazon, movielens, recbole, table
+from instructrec_jax.data.sources import (
+  amazon,
+  movielens,
+  recbole,
+  steam,
+  table,
+)
 from instructrec_jax.data.sources.raw import Bad, Raw
 from instructrec_jax.errors import InputError
 
@@ -140,6 +146,17 @@ SOURCES: Mapping[str, Source] = {
     licence=_AMAZON,
     spools=True,
     categories=amazon.CATEGORIES_2023,
+  ),
+  "steam": Source(
+    dataset="steam",
+    reader=steam.read,
+    files={
+      "interactions": "steam_reviews.json*",
+      "items": "steam_games.json*",
+    },
+    homepage="https://cseweb.ucsd.edu/~jmcauley/datasets.html#steam_data",
+    licence="none stated; for research, to be cited",
+    spools=True,
   ),
   "recbole": Source(
     dataset=None,

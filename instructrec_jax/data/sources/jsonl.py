@@ -1,9 +1,9 @@
-"""JSON lines in pieces, so that a file of any length fits in memory."""
+"""Lines of objects in pieces, so that a file of any length fits in memory."""
 
 import concurrent.futures
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,25 +22,44 @@ _COMPRESSION = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 @dataclasses.dataclass(frozen=True)
+class Dialect:
+  """What stands in each line of a file.
+
+  Attributes:
+    noun: what it is called.
+    to_json: turns whole lines into as many lines of JSON.
+  """
+
+  noun: str = "JSON object"
+  to_json: Callable[[bytes], bytes] = bytes
+
+
+JSON = Dialect()
+
+
+@dataclasses.dataclass(frozen=True)
 class Piece:
   """Some lines of a file.
 
   Attributes:
     rows: LINE, and the columns asked for.
-    wrong: numbers of the lines that are no JSON object.
+    wrong: numbers of the lines that are no object.
   """
 
   rows: pl.DataFrame
   wrong: list[int]
 
 
-def pieces(path: Path, columns: Mapping[str, pl.DataType]) -> Iterator[Piece]:
-  """Reads a file of one JSON object a line; blank lines are passed over.
+def pieces(
+  path: Path, columns: Mapping[str, pl.DataType], dialect: Dialect = JSON
+) -> Iterator[Piece]:
+  """Reads a file of one object a line; blank lines are passed over.
 
   Args:
     path: the file, UTF-8; plain, gzip or zstd.
     columns: by key, String or List(String). Numbers and the like become
       text, what is no list a list of itself, and a key that is not there null.
+    dialect: how an object is written.
 
   Yields:
     The lines, in order.
@@ -49,7 +68,7 @@ def pieces(path: Path, columns: Mapping[str, pl.DataType]) -> Iterator[Piece]:
     InputError: the file is cut off or damaged, or not of lines.
   """
   line = 1
-  for block in _ahead(_blocks(path, _PIECE)):
+  for block in _ahead(map(dialect.to_json, _blocks(path, _PIECE, dialect))):
     lines = block.count(b"\n")
     try:
       rows = pl.read_ndjson(block, schema=columns)
@@ -87,20 +106,20 @@ def one_by_one(
   return Piece(pl.DataFrame(rows, schema, orient="row"), wrong)
 
 
-def first_object(path: Path) -> dict[str, Any]:
+def first_object(path: Path, dialect: Dialect = JSON) -> dict[str, Any]:
   """Returns the first object of a file, which shows what the file is.
 
   Raises:
     InputError: there is none among the first lines.
   """
-  block = next(_blocks(path, _READ), b"")
+  block = next(_blocks(path, _READ, dialect), b"")
   lines = [line for line in block.split(b"\n") if line.strip()]
   for line in lines:
-    found = _object(line)
+    found = _object(dialect.to_json(line))
     if found is not None:
       return found
   seen = f"found {lines[0][:80]!r}" if lines else "it is empty"
-  raise InputError(f"{path}: expected one JSON object a line, {seen}")
+  raise InputError(f"{path}: expected one {dialect.noun} a line, {seen}")
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
@@ -128,7 +147,7 @@ def _fit(value: Any, dtype: pl.DataType) -> str | list[str | None] | None:
   return value.encode("utf-8", "replace").decode()
 
 
-def _blocks(path: Path, size: int) -> Iterator[bytes]:
+def _blocks(path: Path, size: int, dialect: Dialect) -> Iterator[bytes]:
   """Yields whole lines, about `size` bytes of them at a time."""
   with path.open("rb") as f:
     start = f.read(4)
@@ -160,7 +179,7 @@ def _blocks(path: Path, size: int) -> Iterator[bytes]:
       if not end and length > _LONGEST_LINE:
         raise InputError(
           f"{path}: line {given + 1:,} is longer than {_LONGEST_LINE:,} bytes: "
-          "expected one JSON object a line"
+          f"expected one {dialect.noun} a line"
         )
       if end:
         given += block.count(b"\n", 0, end)
@@ -173,7 +192,7 @@ def _blocks(path: Path, size: int) -> Iterator[bytes]:
 
 
 def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
-  """Unpacks the next block while the caller is busy with this one."""
+  """Prepares the next block while the caller is busy with this one."""
   with concurrent.futures.ThreadPoolExecutor(1) as pool:
     pending = pool.submit(next, blocks, None)
     while (block := pending.result()) is not None:

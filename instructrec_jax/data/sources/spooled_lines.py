@@ -50,6 +50,7 @@ def read(
   kinds: Mapping[tuple[str, str], Table],
   files: Mapping[str, Path],
   scratch: Path,
+  dialect: jsonl.Dialect = jsonl.JSON,
 ) -> Raw:
   """Reads the files of a source.
 
@@ -59,14 +60,15 @@ def read(
       the first of these whose needs it meets.
     files: "interactions" and "items".
     scratch: a folder for texts until their rows are known.
+    dialect: how a line is written.
 
   Raises:
     InputError: a file is damaged, of another kind, or has no usable row.
   """
   for role, path in files.items():
-    _check_kind(source, kinds, role, path)
+    _check_kind(source, kinds, role, path, dialect)
   loaded = {
-    role: _load(kinds[source, role], role, path, scratch)
+    role: _load(kinds[source, role], role, path, scratch, dialect)
     for role, path in files.items()
   }
   return Raw(
@@ -83,9 +85,10 @@ def _check_kind(
   kinds: Mapping[tuple[str, str], Table],
   role: str,
   path: Path,
+  dialect: jsonl.Dialect,
 ) -> None:
   """Raises unless the file is what the source has in this role."""
-  keys = jsonl.first_object(path)
+  keys = jsonl.first_object(path, dialect)
   kind = next((k for k, t in kinds.items() if keys.keys() >= {*t.needs}), None)
   if kind == (source, role):
     return
@@ -112,7 +115,9 @@ class _Loaded:
   noted: dict[str, int]
 
 
-def _load(table: Table, role: str, path: Path, scratch: Path) -> _Loaded:
+def _load(
+  table: Table, role: str, path: Path, scratch: Path, dialect: jsonl.Dialect
+) -> _Loaded:
   """Reads one file: what is short into memory, what is long into spools."""
   schema = {LINE: pl.get_index_type(), **table.columns}
   values, fault, reasons = checks(table.fields, schema)
@@ -123,7 +128,7 @@ def _load(table: Table, role: str, path: Path, scratch: Path) -> _Loaded:
   spools = {name: Spool(scratch / name) for name in long}
   short, wrong = [], {}
   noted = collections.Counter()
-  for piece in jsonl.pieces(path, table.columns):
+  for piece in jsonl.pieces(path, table.columns, dialect):
     rows = piece.rows.select(
       LINE,
       *values,
@@ -134,7 +139,7 @@ def _load(table: Table, role: str, path: Path, scratch: Path) -> _Loaded:
       fault.alias(_FAULT),
     )
     faults = rows.filter(pl.col(_FAULT).is_not_null())
-    _gather(wrong, "not a JSON object", piece.wrong)
+    _gather(wrong, f"not a {dialect.noun}", piece.wrong)
     for code, lines in faults.group_by(_FAULT).agg(LINE).sort(_FAULT).rows():
       _gather(wrong, reasons[code], lines)
     rows = rows.filter(pl.col(_FAULT).is_null())

@@ -35,6 +35,7 @@ INTERACTIONS = {
   "item": Column(pl.UInt32, "row of the item in `items`", required=True),
   "rating": Column(pl.Float32, "as given, on the source's own scale"),
   "timestamp": Column(pl.Int64, "seconds since 1970-01-01 UTC"),
+  "plays": Column(pl.UInt32, "times that the user played it"),
   "hours": Column(pl.Float32, "hours that the user played it"),
   "review": Column(pl.String, "the user's text on the item"),
   "summary": Column(pl.String, "the headline of that text"),

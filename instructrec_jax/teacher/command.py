@@ -128,7 +128,7 @@ def _chosen(
   tables = tables_dir(data_dir, dataset)
   artifacts.read_manifest(tables, "normalize")
   return instances.choose(
-    pl.read_parquet(tables / "interactions.parquet"),
+    pl.scan_parquet(tables / "interactions.parquet"),
     pl.read_parquet(tables / "items.parquet"),
     per_user,
     num_users,

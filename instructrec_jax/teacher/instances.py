@@ -20,6 +20,8 @@ HISTORY = 20
 _BATCH = 20_000
 # A first label of so large a share of items tells none of them from others.
 _ROOT_SHARE = 0.9
+# In the order in which they are told.
+_TEXTS = ("summary", "review")
 # Scraped labels contain pieces of pages, and sentences of the seller.
 _LABEL = r"^[^<>{}|]{2,40}$"
 _NO_LABEL = r"(?i)^by \w+$"
@@ -33,12 +35,14 @@ class Chosen:
   Attributes:
     frame: INSTANCE, user, position, split, `row` (of the target) and `first`
       (the user's first row) of the interactions; by user, then position.
-    interactions: see schema.INTERACTIONS.
+    interactions: see schema.INTERACTIONS; without texts.
+    written: their texts, of the targets alone, one row an instance.
     items: see schema.ITEMS, with labels cleaned: see `_labels`.
   """
 
   frame: pl.DataFrame
   interactions: pl.DataFrame
+  written: pl.DataFrame
   items: pl.DataFrame
 
   def __len__(self) -> int:
@@ -154,8 +158,7 @@ class Chosen:
 
     Null where there is neither. Personal data is in it.
     """
-    there = [c for c in ("summary", "review") if c in self.interactions.columns]
-    if "review" not in there:
+    if "review" not in self.written.columns:
       return None
     # A headline ends like a sentence, or the text would go on in it.
     parts = [
@@ -163,17 +166,13 @@ class Chosen:
       .str.strip_chars()
       .str.replace(r"^(.*[^.!?])$", "$1.")
       .replace("", None)
-      for c in there
+      for c in self.written.columns
     ]
-    return (
-      self.interactions[self.frame["row"]]
-      .select(
-        _plain(pl.concat_str(parts, separator=" ", ignore_nulls=True)).alias(
-          "review"
-        )
-      )["review"]
-      .replace("", None)
-    )
+    return self.written.select(
+      _plain(pl.concat_str(parts, separator=" ", ignore_nulls=True)).alias(
+        "review"
+      )
+    )["review"].replace("", None)
 
   @functools.cached_property
   def target_items(self) -> pl.DataFrame:
@@ -186,7 +185,7 @@ class Chosen:
 
 
 def choose(
-  interactions: pl.DataFrame,
+  interactions: pl.LazyFrame | pl.DataFrame,
   items: pl.DataFrame,
   per_user: int,
   num_users: int | None,
@@ -195,7 +194,8 @@ def choose(
   """Returns each user's test and validation target, and some training ones.
 
   Args:
-    interactions: see schema.INTERACTIONS.
+    interactions: see schema.INTERACTIONS; of a table on disk only the texts of
+      targets are held.
     items: see schema.ITEMS.
     per_user: training targets of a user at most, those with the longest
       histories.
@@ -207,6 +207,9 @@ def choose(
   """
   if per_user < 0:
     raise InputError(f"per_user is {per_user}: expected 0 or more")
+  table = interactions.lazy()
+  texts = [c for c in _TEXTS if c in table.collect_schema()]
+  interactions = table.drop(texts).collect()
   user = interactions["user"].to_numpy()
   names, parts = [], []
   for name, part in splits.leave_one_out(user).items():
@@ -242,7 +245,20 @@ def choose(
     )
   if "categories" in items.columns:
     items = items.with_columns(_labels(items["categories"]))
-  return Chosen(frame.with_row_index(INSTANCE), interactions, items)
+  # Instances are in the order of their rows, and no two are of one.
+  written = (
+    table.select(texts)
+    .with_row_index("row")
+    .join(
+      frame.lazy().select(pl.col("row").cast(pl.get_index_type())),
+      "row",
+      "semi",
+    )
+    .collect(engine="streaming")
+    .sort("row")
+    .drop("row")
+  )
+  return Chosen(frame.with_row_index(INSTANCE), interactions, written, items)
 
 
 def drawing(seed: int, dataset: str) -> np.random.Generator:
@@ -300,8 +316,8 @@ def _plain(text: pl.Expr) -> pl.Expr:
 # Field: the column that it takes, and what to say where the dataset has none.
 _NEEDS = {
   "preference": ("items", "title", "no titles in the dataset"),
-  "vague_intention": ("interactions", "review", "no reviews in the dataset"),
-  "vague_intention_2": ("interactions", "review", "no reviews in the dataset"),
+  "vague_intention": ("written", "review", "no reviews in the dataset"),
+  "vague_intention_2": ("written", "review", "no reviews in the dataset"),
   "specific_intention": ("items", "categories", "no categories in the dataset"),
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 from instructrec_jax import errors
 from instructrec_jax.data.sources import (
   amazon,
+  lastfm,
   movielens,
   recbole,
   steam,
@@ -66,6 +67,7 @@ class Source:
 CATEGORY = "<Category>"
 _AMAZON = "none stated; for research, to be cited"
 _GROUPLENS = "non-commercial research; no redistribution without permission"
+_LASTFM = "http://ocelma.net/MusicRecommendationDataset/"
 _CSV_FILES = {"interactions": "ratings.csv", "items": "movies.csv"}
 
 # Adding a dataset is one reader, or one that is there already, and one row.
@@ -117,6 +119,26 @@ SOURCES: Mapping[str, Source] = {
     # user. Asking for five again would take 211 of the paper's 50,546 users
     # and 431 of its 16,859 items (2,492 interactions) for the cut's sake.
     k_core=1,
+  ),
+  "lastfm/1k": Source(
+    dataset="lastfm_1k",
+    reader=lastfm.read_1k,
+    files={
+      "interactions": "userid-timestamp-artid-artname-traid-traname.tsv",
+      "users?": "userid-profile.tsv",
+    },
+    homepage=_LASTFM,
+    licence="non-commercial",
+  ),
+  "lastfm/360k": Source(
+    dataset="lastfm_360k",
+    reader=lastfm.read_360k,
+    files={
+      "interactions": "usersha1-artmbid-artname-plays.tsv",
+      "users?": "usersha1-profile.tsv",
+    },
+    homepage=_LASTFM,
+    licence="non-commercial",
   ),
   f"amazon_2018/{CATEGORY}": Source(
     dataset="<category>_2018",

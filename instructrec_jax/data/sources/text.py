@@ -4,12 +4,13 @@ import csv
 import dataclasses
 import gzip
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from instructrec_jax import errors
+from instructrec_jax.data.sources import blocks
 from instructrec_jax.data.sources.raw import Bad
 from instructrec_jax.data.spool import LINE
 from instructrec_jax.errors import InputError
@@ -25,12 +26,14 @@ class Field:
     required: whether a row without it is unusable.
     value: an expression over the raw columns, where a cast of `column` is not
       enough; null where the text is no such value.
+    what: a value is, in messages; a number, or a time, where None.
   """
 
   column: str
   dtype: pl.DataType | type[pl.DataType] = pl.String
   required: bool = False
   value: pl.Expr | None = None
+  what: str | None = None
 
 
 def read_unquoted(
@@ -58,16 +61,67 @@ def read_unquoted(
   except UnicodeDecodeError:
     text = data.decode("latin-1")
   del data
-  lines = pl.DataFrame({"raw": [text.removeprefix("\ufeff")]}).select(
-    pl.col("raw").str.split("\n").explode().str.strip_suffix("\r")
-  )
+  lines = _lines(text.removeprefix("\ufeff"), 1)
   del text
-  lines = lines.with_row_index(LINE, offset=1).filter(pl.col("raw") != "")
   if columns is None:
     if lines.is_empty():
       raise InputError(f"{path} is empty: expected a header line")
     columns = lines["raw"][0].split(separator)
     lines = lines[1:]
+  rows, wrong = _split(lines, separator, columns)
+  if wrong.is_empty():
+    return rows, []
+  reason = f"not {len(columns)} fields"
+  return rows, [Bad(reason, wrong.height, f"{path.name}:{wrong[LINE][0]}")]
+
+
+def unquoted_pieces(
+  path: Path, separator: str, columns: Sequence[str]
+) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
+  """Reads lines as `read_unquoted` does, but some at a time.
+
+  A line that is not valid UTF-8 is ISO-8859-1.
+
+  Args:
+    path: the file; plain, gzip or zstd.
+    separator: one or more characters.
+    columns: their names; there is no header line.
+
+  Yields:
+    Rows as text with LINE, and the numbers of the lines with another number of
+    fields.
+  """
+  first = 1
+  for block in blocks.of_lines(path):
+    try:
+      text = block.decode()
+    except UnicodeDecodeError:
+      text = "\n".join(map(_decoded, block.split(b"\n")))
+    rows, wrong = _split(_lines(text, first), separator, columns)
+    yield rows, wrong[LINE]
+    first += block.count(b"\n")
+
+
+def _decoded(line: bytes) -> str:
+  try:
+    return line.decode()
+  except UnicodeDecodeError:
+    return line.decode("latin-1")
+
+
+def _lines(text: str, first: int) -> pl.DataFrame:
+  """Returns the lines that are not empty, as `raw`, and LINE from `first`."""
+  lines = pl.DataFrame({"raw": [text]}).select(
+    pl.col("raw").str.split("\n").explode().str.strip_suffix("\r")
+  )
+  lines = lines.with_row_index(LINE, offset=first)
+  return lines.filter(pl.col("raw") != "")
+
+
+def _split(
+  lines: pl.DataFrame, separator: str, columns: Sequence[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+  """Returns LINE and the fields of lines, and the lines that do not fit."""
   fits = (
     pl.col("raw").str.count_matches(separator, literal=True) == len(columns) - 1
   )
@@ -82,10 +136,7 @@ def read_unquoted(
       for i, name in enumerate(columns)
     ),
   )
-  if wrong.is_empty():
-    return rows, []
-  reason = f"not {len(columns)} fields"
-  return rows, [Bad(reason, wrong.height, f"{path.name}:{wrong[LINE][0]}")]
+  return rows, wrong
 
 
 def scan_quoted(
@@ -190,8 +241,10 @@ def checks(
     if field.required:
       reasons.append(f"{field.column} is missing")
       faults.append(given.is_null())
-    if field.dtype != pl.String:
-      reasons.append(f"{field.column} is not {_words(name, field.dtype)}")
+    if field.dtype != pl.String or field.value is not None:
+      plain = "a time" if name == "timestamp" else "a number"
+      what = field.what or plain
+      reasons.append(f"{field.column} is not {what}")
       faults.append(given.is_not_null() & value.is_null())
   # The first fault of a row is its reason, so that no row counts twice.
   fault = pl.coalesce(
@@ -205,10 +258,6 @@ def no_usable_row(path: Path, bad: Sequence[Bad]) -> InputError:
   """Returns the error for a file all of whose rows are `bad`."""
   why = "; ".join(f"{b.rows} with {b.reason} ({b.first})" for b in bad)
   return InputError(f"{path} has no usable row: {why or 'none'}")
-
-
-def _words(name: str, dtype: pl.DataType | type[pl.DataType]) -> str:
-  return "a time" if name == "timestamp" else "a number"
 
 
 def _ragged(

@@ -182,21 +182,18 @@ def test_what_cannot_be_read_is_named(tmp_path, spoil, said):
 def test_real_games_agree_with_literal_eval(real_data, tmp_path):
   path = real_data / "steam/steam_games.json.gz"
   with gzip.open(path, "rt", encoding="utf-8") as f:
-    rows = [ast.literal_eval(line) for line in f]
-  assert len(rows) == 32_135
-  games = {}
-  for row in rows:
-    if "id" in row and ("title" in row or "app_name" in row):
-      games.setdefault(row["id"], row)
+    lines = f.readlines()
+  assert len(lines) == 32_135
+  # Python takes its time for all of them.
+  rows = map(ast.literal_eval, lines[::20])
+  games = {r["id"]: r for r in rows if "id" in r and "app_name" in r}
   write(tmp_path, [review("ann", i, 1, text=None) for i in games])
   counts, tables = _normalize(
     tmp_path, tmp_path, k_core=1, items_file=str(path)
   )
-  assert counts["items"]["dropped"] == {
-    "id is missing": 2,
-    "repeated id": 1,
-    "title missing": 1,
-  }
+  dropped = counts["items"]["dropped"]
+  assert dropped.pop("without usable interaction") > 30_000
+  assert dropped == {"id is missing": 2, "repeated id": 1, "title missing": 1}
   noted = counts["items"]["noted"]
   # 2,050 without title, of which 2 have no app_name either.
   assert noted["title missing, app_name taken"] == 2_048

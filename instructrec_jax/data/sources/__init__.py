@@ -8,6 +8,7 @@ from typing import Any
 from instructrec_jax import errors
 from instructrec_jax.data.sources import (
   amazon,
+  book_crossing,
   files,
   movielens,
   recbole,
@@ -116,6 +117,33 @@ SOURCES: Mapping[str, Source] = {
     homepage="https://grouplens.org/datasets/movielens/32m/",
     licence="non-commercial; redistribution under the same terms",
     archives=("ml-32m.zip",),
+  ),
+  "book_crossing": Source(
+    dataset="book_crossing",
+    reader=book_crossing.read,
+    # Kaggle has the same files in a folder.
+    files={
+      role: f"{file} or Book reviews/{file}"
+      for role, file in (
+        ("interactions", "BX-Book-Ratings.csv"),
+        ("items", "BX-Books.csv"),
+        ("users", "BX-Users.csv"),
+      )
+    },
+    homepage="http://www2.informatik.uni-freiburg.de/~cziegler/BX/",
+    licence="research, to be acknowledged",
+    archives=("BX-CSV-Dump.zip",),
+  ),
+  "book_crossing/kaggle": Source(
+    dataset="book_crossing_kaggle",
+    reader=book_crossing.read_kaggle,
+    files=dict.fromkeys(
+      ("interactions", "items", "users"),
+      "Preprocessed_data.csv or Books Data with Category Language and Summary/"
+      "Preprocessed_data.csv",
+    ),
+    homepage="https://www.kaggle.com/datasets/ruchi798/bookcrossing-dataset",
+    licence="research, to be acknowledged; CC0 as Kaggle has it",
   ),
   "instructrec/games": Source(
     dataset="games",

@@ -1,5 +1,6 @@
 """Rows out of text files, with every row that cannot be used accounted for."""
 
+import codecs
 import csv
 import dataclasses
 import gzip
@@ -33,14 +34,37 @@ class Field:
   value: pl.Expr | None = None
 
 
+def decode(data: bytes) -> str:
+  """Decodes UTF-8, and what is not valid as such as Windows-1252.
+
+  That is ISO-8859-1 with letters and quotes in the place of control codes.
+  Accented text in it is practically never valid UTF-8, so that a file that
+  holds both is read right.
+  """
+  return data.decode(errors=_FALLBACK)
+
+
+_FALLBACK = f"{__name__}.windows_1252"
+
+
+def _windows_1252(error: UnicodeDecodeError) -> tuple[str, int]:
+  found = error.object[error.start : error.end]
+  try:
+    return found.decode("cp1252"), error.end
+  except UnicodeDecodeError:
+    return found.decode("latin-1"), error.end
+
+
+codecs.register_error(_FALLBACK, _windows_1252)
+
+
 def read_unquoted(
   path: Path, separator: str, columns: Sequence[str] | None = None
 ) -> tuple[pl.DataFrame, list[Bad]]:
   """Reads lines split at `separator`, in which quotes mean nothing.
 
-  The text is UTF-8 or, where it is not valid UTF-8, ISO-8859-1: accented
-  Latin-1 text is practically never valid UTF-8, and copies of the older
-  MovieLens files exist in both.
+  Text is decoded by `decode`: copies of the older MovieLens files exist in
+  UTF-8 and in ISO-8859-1.
 
   Args:
     path: the file, plain or gzipped.
@@ -53,10 +77,7 @@ def read_unquoted(
   opened = gzip.open if path.suffix == ".gz" else open
   with opened(path, "rb") as f:
     data = f.read()
-  try:
-    text = data.decode()
-  except UnicodeDecodeError:
-    text = data.decode("latin-1")
+  text = decode(data)
   del data
   lines = pl.DataFrame({"raw": [text.removeprefix("\ufeff")]}).select(
     pl.col("raw").str.split("\n").explode().str.strip_suffix("\r")

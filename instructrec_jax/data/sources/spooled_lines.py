@@ -10,7 +10,13 @@ import polars as pl
 from instructrec_jax import errors
 from instructrec_jax.data.sources import jsonl
 from instructrec_jax.data.sources.raw import Bad, Raw
-from instructrec_jax.data.sources.text import Field, checks, no_usable_row
+from instructrec_jax.data.sources.text import (
+  FAULT,
+  Faults,
+  Field,
+  checks,
+  no_usable_row,
+)
 from instructrec_jax.data.spool import LINE, Spool, empty
 from instructrec_jax.errors import InputError
 
@@ -23,7 +29,6 @@ _IDS = {
   "item": pl.col("item").cast(pl.Categorical),
   "item_id": pl.col("item_id").cast(pl.Categorical),
 }
-_FAULT = "__fault"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +131,7 @@ def _load(
   if "user" in table.fields:
     long["users"] = [LINE, pl.col("user").alias("user_id")]
   spools = {name: Spool(scratch / name) for name in long}
-  short, wrong = [], {}
+  short, faults = [], Faults(path)
   noted = collections.Counter()
   for piece in jsonl.pieces(path, table.columns, dialect):
     rows = piece.rows.select(
@@ -136,13 +141,10 @@ def _load(
       *(
         test.fill_null(False).alias(what) for what, test in table.noted.items()
       ),
-      fault.alias(_FAULT),
+      fault.alias(FAULT),
     )
-    faults = rows.filter(pl.col(_FAULT).is_not_null())
-    _gather(wrong, f"not a {dialect.noun}", piece.wrong)
-    for code, lines in faults.group_by(_FAULT).agg(LINE).sort(_FAULT).rows():
-      _gather(wrong, reasons[code], lines)
-    rows = rows.filter(pl.col(_FAULT).is_null())
+    faults.add(f"not a {dialect.noun}", piece.wrong)
+    rows = faults.usable(rows, reasons)
     short.append(rows.select(LINE, *table.fields).with_columns(ids))
     for name, columns in long.items():
       spools[name].add(rows.select(columns))
@@ -150,20 +152,9 @@ def _load(
       noted[f"without {name}"] += empty(rows[name])
     for what in table.noted:
       noted[what] += rows[what].sum()
-  bad = [
-    Bad(reason, count, f"{path.name}:{line}")
-    for reason, (count, line) in wrong.items()
-  ]
   rows = pl.concat(short) if short else pl.DataFrame()
   if rows.is_empty():
-    raise no_usable_row(path, bad)
-  return _Loaded(rows, spools, bad, {k: n for k, n in noted.items() if n})
-
-
-def _gather(
-  wrong: dict[str, tuple[int, int]], reason: str, lines: list[int]
-) -> None:
-  """Adds lines to the count by reason, which goes with the first of them."""
-  if lines:
-    count, first = wrong.get(reason, (0, min(lines)))
-    wrong[reason] = count + len(lines), first
+    raise no_usable_row(path, faults.bad)
+  return _Loaded(
+    rows, spools, faults.bad, {k: n for k, n in noted.items() if n}
+  )

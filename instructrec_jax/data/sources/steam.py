@@ -83,7 +83,7 @@ _KINDS = {
     needs=("app_name", "reviews_url"),
     fields={
       "item_id": Field("id", required=True),
-      "title": Field("title", value=pl.coalesce(_TITLE, _NAME)),
+      "title": Field("title", value=pl.coalesce(_TITLE, _NAME), what="a name"),
     },
     long={
       "categories": _LABELS.map_batches(markup.labels, _TEXTS),

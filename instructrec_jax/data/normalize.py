@@ -11,7 +11,7 @@ import polars as pl
 from instructrec_jax import artifacts, schema
 from instructrec_jax.data import sources, variants
 from instructrec_jax.data.names import check_dataset, tables_dir
-from instructrec_jax.data.sources import markup
+from instructrec_jax.data.sources import files, markup
 from instructrec_jax.data.spool import LINE
 from instructrec_jax.errors import InputError
 
@@ -57,11 +57,11 @@ def normalize(
   k_core = row.k_core if k_core is None else k_core
   if k_core < 1:
     raise InputError(f"k_core is {k_core}: expected at least 1 (no demand)")
-  files, read = sources.locate(source, Path(raw_dir), options)
+  found, read = sources.locate(source, Path(raw_dir), options)
 
   def write(folder: Path) -> dict[str, Any]:
     scratch = folder / "scratch"
-    raw = read(scratch=scratch) if row.spools else read()
+    raw = read(scratch=scratch)
     spooled = raw.spooled
     tables, counts = clean(raw, k_core)
     # Else what is dropped would stay in memory.
@@ -85,7 +85,7 @@ def normalize(
     "normalize",
     tables_dir(data_dir, dataset),
     write,
-    inputs={r: artifacts.file_fingerprint(p) for r, p in files.items()},
+    inputs=files.fingerprints(found),
     options={"source": source, "dataset": dataset, "k_core": k_core}
     | {
       key: value

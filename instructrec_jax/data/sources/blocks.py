@@ -1,7 +1,7 @@
 """Files of lines in blocks, so that one of any length fits in memory."""
 
 import concurrent.futures
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,19 +16,22 @@ _LONGEST_LINE = 64 << 20
 _COMPRESSION = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
-def of_lines(path: Path) -> Iterator[bytes]:
+def of_lines(
+  path: Path, change: Callable[[bytes], bytes] = bytes
+) -> Iterator[bytes]:
   """Yields whole lines, so many at a time that each block's cost is lost.
 
-  The next block is unpacked while the caller is busy with this one.
+  The next block is unpacked and changed while the caller is busy with this one.
 
   Args:
     path: the file; plain, gzip or zstd. Its last line gets a line break.
+    change: makes as many lines of those of a block.
 
   Raises:
     InputError: the file is cut off or damaged, or not of lines.
   """
   with concurrent.futures.ThreadPoolExecutor(1) as pool:
-    blocks = _blocks(path, _BLOCK)
+    blocks = map(change, _blocks(path, _BLOCK))
     pending = pool.submit(next, blocks, None)
     while (block := pending.result()) is not None:
       pending = pool.submit(next, blocks, None)

@@ -1,8 +1,8 @@
-"""JSON lines in pieces, so that a file of any length fits in memory."""
+"""Lines of objects in pieces, so that a file of any length fits in memory."""
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,25 +14,44 @@ from instructrec_jax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
+class Dialect:
+  """What stands in each line of a file.
+
+  Attributes:
+    noun: what it is called.
+    to_json: turns whole lines into as many lines of JSON.
+  """
+
+  noun: str = "JSON object"
+  to_json: Callable[[bytes], bytes] = bytes
+
+
+JSON = Dialect()
+
+
+@dataclasses.dataclass(frozen=True)
 class Piece:
   """Some lines of a file.
 
   Attributes:
     rows: LINE, and the columns asked for.
-    wrong: numbers of the lines that are no JSON object.
+    wrong: numbers of the lines that are no object.
   """
 
   rows: pl.DataFrame
   wrong: list[int]
 
 
-def pieces(path: Path, columns: Mapping[str, pl.DataType]) -> Iterator[Piece]:
-  """Reads a file of one JSON object a line; blank lines are passed over.
+def pieces(
+  path: Path, columns: Mapping[str, pl.DataType], dialect: Dialect = JSON
+) -> Iterator[Piece]:
+  """Reads a file of one object a line; blank lines are passed over.
 
   Args:
     path: the file, UTF-8; plain, gzip or zstd.
     columns: by key, String or List(String). Numbers and the like become
       text, what is no list a list of itself, and a key that is not there null.
+    dialect: how an object is written.
 
   Yields:
     The lines, in order.
@@ -41,7 +60,7 @@ def pieces(path: Path, columns: Mapping[str, pl.DataType]) -> Iterator[Piece]:
     InputError: the file is cut off or damaged, or not of lines.
   """
   line = 1
-  for block in blocks.of_lines(path):
+  for block in blocks.of_lines(path, dialect.to_json):
     lines = block.count(b"\n")
     try:
       rows = pl.read_ndjson(block, schema=columns)
@@ -79,7 +98,7 @@ def one_by_one(
   return Piece(pl.DataFrame(rows, schema, orient="row"), wrong)
 
 
-def first_object(path: Path) -> dict[str, Any]:
+def first_object(path: Path, dialect: Dialect = JSON) -> dict[str, Any]:
   """Returns the first object of a file, which shows what the file is.
 
   Raises:
@@ -88,11 +107,11 @@ def first_object(path: Path) -> dict[str, Any]:
   block = blocks.first(path)
   lines = [line for line in block.split(b"\n") if line.strip()]
   for line in lines:
-    found = _object(line)
+    found = _object(dialect.to_json(line))
     if found is not None:
       return found
   seen = f"found {lines[0][:80]!r}" if lines else "it is empty"
-  raise InputError(f"{path}: expected one JSON object a line, {seen}")
+  raise InputError(f"{path}: expected one {dialect.noun} a line, {seen}")
 
 
 def _object(line: bytes) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """Rows out of text files, with every row that cannot be used accounted for."""
 
+import codecs
 import csv
 import dataclasses
 import gzip
@@ -14,6 +15,9 @@ from instructrec_jax.data.sources import blocks
 from instructrec_jax.data.sources.raw import Bad
 from instructrec_jax.data.spool import LINE
 from instructrec_jax.errors import InputError
+
+# Which of the reasons speaks against a row.
+FAULT = "__fault"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,14 +40,37 @@ class Field:
   what: str | None = None
 
 
+def decode(data: bytes) -> str:
+  """Decodes UTF-8, and what is not valid as such as Windows-1252.
+
+  That is ISO-8859-1 with letters and quotes in the place of control codes.
+  Accented text in it is practically never valid UTF-8, so that a file that
+  holds both is read right.
+  """
+  return data.decode(errors=_FALLBACK)
+
+
+_FALLBACK = f"{__name__}.windows_1252"
+
+
+def _windows_1252(error: UnicodeDecodeError) -> tuple[str, int]:
+  found = error.object[error.start : error.end]
+  try:
+    return found.decode("cp1252"), error.end
+  except UnicodeDecodeError:
+    return found.decode("latin-1"), error.end
+
+
+codecs.register_error(_FALLBACK, _windows_1252)
+
+
 def read_unquoted(
   path: Path, separator: str, columns: Sequence[str] | None = None
 ) -> tuple[pl.DataFrame, list[Bad]]:
   """Reads lines split at `separator`, in which quotes mean nothing.
 
-  The text is UTF-8 or, where it is not valid UTF-8, ISO-8859-1: accented
-  Latin-1 text is practically never valid UTF-8, and copies of the older
-  MovieLens files exist in both.
+  Text is decoded by `decode`: copies of the older MovieLens files exist in
+  UTF-8 and in ISO-8859-1.
 
   Args:
     path: the file, plain or gzipped.
@@ -56,10 +83,7 @@ def read_unquoted(
   opened = gzip.open if path.suffix == ".gz" else open
   with opened(path, "rb") as f:
     data = f.read()
-  try:
-    text = data.decode()
-  except UnicodeDecodeError:
-    text = data.decode("latin-1")
+  text = decode(data)
   del data
   lines = _lines(text.removeprefix("\ufeff"), 1)
   del text
@@ -80,8 +104,6 @@ def unquoted_pieces(
 ) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
   """Reads lines as `read_unquoted` does, but some at a time.
 
-  A line that is not valid UTF-8 is ISO-8859-1.
-
   Args:
     path: the file; plain, gzip or zstd.
     separator: one or more characters.
@@ -93,20 +115,9 @@ def unquoted_pieces(
   """
   first = 1
   for block in blocks.of_lines(path):
-    try:
-      text = block.decode()
-    except UnicodeDecodeError:
-      text = "\n".join(map(_decoded, block.split(b"\n")))
-    rows, wrong = _split(_lines(text, first), separator, columns)
+    rows, wrong = _split(_lines(decode(block), first), separator, columns)
     yield rows, wrong[LINE]
     first += block.count(b"\n")
-
-
-def _decoded(line: bytes) -> str:
-  try:
-    return line.decode()
-  except UnicodeDecodeError:
-    return line.decode("latin-1")
 
 
 def _lines(text: str, first: int) -> pl.DataFrame:
@@ -195,22 +206,22 @@ def parse(
       raise errors.unknown(f"column of {path}", field.column, there)
   values, fault, reasons = checks(fields, rows.collect_schema())
   try:
-    table = rows.select(LINE, *values, fault.alias("__fault")).collect(
+    table = rows.select(LINE, *values, fault.alias(FAULT)).collect(
       engine="streaming"
     )
   except pl.exceptions.ComputeError as error:
     raise _ragged(path, separator, len(there), error) from None
   counts = (
-    table.filter(pl.col("__fault").is_not_null())
-    .group_by("__fault")
+    table.filter(pl.col(FAULT).is_not_null())
+    .group_by(FAULT)
     .agg(pl.len(), pl.col(LINE).min())
-    .sort("__fault")
+    .sort(FAULT)
   )
   bad = [
     Bad(reasons[code], count, f"{path.name}:{line}")
     for code, count, line in counts.rows()
   ]
-  good = table.filter(pl.col("__fault").is_null()).drop(LINE, "__fault")
+  good = table.filter(pl.col(FAULT).is_null()).drop(LINE, FAULT)
   if good.is_empty():
     raise no_usable_row(path, bad)
   return good, bad
@@ -252,6 +263,40 @@ def checks(
     pl.lit(None, pl.UInt8),
   )
   return values, fault, reasons
+
+
+class Faults:
+  """The lines of a file that cannot be used, by reason, as they are met."""
+
+  def __init__(self, path: Path):
+    self._path = path
+    self._by_reason: dict[str, tuple[int, int]] = {}
+
+  def add(self, reason: str, lines: Sequence[int] | pl.Series) -> None:
+    """Counts the numbers of some lines."""
+    if len(lines):
+      count, first = self._by_reason.get(reason, (0, min(lines)))
+      self._by_reason[reason] = count + len(lines), first
+
+  def usable(self, rows: pl.DataFrame, reasons: Sequence[str]) -> pl.DataFrame:
+    """Returns the usable ones of `rows`, and counts the others.
+
+    Args:
+      rows: LINE and FAULT, which `checks` makes, and more.
+      reasons: of `checks`.
+    """
+    faults = rows.filter(pl.col(FAULT).is_not_null())
+    for code, lines in faults.group_by(FAULT).agg(LINE).sort(FAULT).rows():
+      self.add(reasons[code], lines)
+    return rows.filter(pl.col(FAULT).is_null()).drop(FAULT)
+
+  @property
+  def bad(self) -> list[Bad]:
+    """What was counted."""
+    return [
+      Bad(reason, count, f"{self._path.name}:{line}")
+      for reason, (count, line) in self._by_reason.items()
+    ]
 
 
 def no_usable_row(path: Path, bad: Sequence[Bad]) -> InputError:

@@ -101,23 +101,56 @@ def read_unquoted(
 
 def unquoted_pieces(
   path: Path, separator: str, columns: Sequence[str]
-) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
+) -> Iterator[tuple[pl.DataFrame, list[int]]]:
   """Reads lines as `read_unquoted` does, but some at a time.
 
   Args:
     path: the file; plain, gzip or zstd.
-    separator: one or more characters.
+    separator: one character.
     columns: their names; there is no header line.
 
   Yields:
-    Rows as text with LINE, and the numbers of the lines with another number of
-    fields.
+    Rows as text with LINE, in which an empty field is empty or null, and the
+    numbers of the lines with another number of fields.
   """
   first = 1
   for block in blocks.of_lines(path):
-    rows, wrong = _split(_lines(decode(block), first), separator, columns)
-    yield rows, wrong[LINE]
+    rows = _regular(block, separator, columns)
+    if rows is not None:
+      yield rows.with_row_index(LINE, offset=first), []
+    else:
+      lines = _lines(decode(block), first)
+      rows, wrong = _split(lines, separator, columns)
+      yield rows, wrong[LINE].to_list()
     first += block.count(b"\n")
+
+
+def _regular(
+  block: bytes, separator: str, columns: Sequence[str]
+) -> pl.DataFrame | None:
+  """Splits lines none of which is odd, four times as fast; None for others.
+
+  The reader refuses lines that are too long. Where there are none, and as many
+  separators in all as there should be, none is too short.
+  """
+  lines = block.count(b"\n")
+  fields = block.count(separator.encode()) + lines
+  if b"\r" in block or fields != lines * len(columns):
+    return None
+  try:
+    rows = pl.read_csv(
+      block,
+      separator=separator,
+      has_header=False,
+      quote_char=None,
+      infer_schema=False,
+    )
+  except pl.exceptions.PolarsError:
+    return None
+  if rows.shape != (lines, len(columns)):
+    return None
+  rows.columns = list(columns)
+  return rows
 
 
 def _lines(text: str, first: int) -> pl.DataFrame:

@@ -41,7 +41,7 @@ def test_amazon_books(between, tmp_path):
   manifest = normalize.normalize(
     "amazon_books_reviews", tmp_path, tmp_path / "data", k_core=1
   )
-  tables = read_tables(tmp_path / "data", "amazon_books")
+  tables = read_tables(tmp_path / "data", "amazon_books_reviews")
   seuss = "Dr. Seuss, American Icon"
   assert tables["items"].drop("item").rows() == [
     (

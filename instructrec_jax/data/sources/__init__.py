@@ -165,7 +165,7 @@ SOURCES: Mapping[str, Source] = {
     licence="ODbL, as Kaggle has it",
   ),
   "amazon_books_reviews": Source(
-    dataset="amazon_books",
+    dataset="amazon_books_reviews",
     reader=amazon_books.read,
     files={"interactions": "Books_rating.csv", "items": "books_data.csv"},
     homepage="https://www.kaggle.com/datasets/mohamedbakhet/amazon-books-reviews",

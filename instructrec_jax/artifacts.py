@@ -93,8 +93,10 @@ def file_fingerprint(path: str | os.PathLike) -> dict[str, Any]:
   return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest}
 
 
-def read_manifest(folder: str | os.PathLike, stage: str) -> Manifest:
-  """Returns the manifest of a folder that `stage` finished.
+def read_manifest(
+  folder: str | os.PathLike, stage: str | None = None
+) -> Manifest:
+  """Returns the manifest of a folder that `stage` finished; None for any.
 
   Raises:
     InputError: the folder is absent, unfinished, or another stage's.
@@ -106,7 +108,7 @@ def read_manifest(folder: str | os.PathLike, stage: str) -> Manifest:
       f"{folder} holds no finished output of `{stage}` (no {MANIFEST}): "
       f"run `instructrec {stage}` first"
     )
-  if manifest["stage"] != stage:
+  if stage is not None and manifest["stage"] != stage:
     raise InputError(
       f"{folder} was written by `{manifest['stage']}`, not by `{stage}`"
     )

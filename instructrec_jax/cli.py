@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   if args.command in (
     "prepare",
     "build",
+    "itdr",
     "describe",
     "export",
     "cache",

@@ -55,6 +55,18 @@ def _build(vocabulary_size: int | None, **options) -> None:
   _print_manifest(records.build(**options, **extras))
 
 
+def _itdr(**options) -> None:
+  from instructrec_jax.itdr import command
+
+  done = command.itdr(**options)
+  if isinstance(done, dict):
+    print(f"itdr: {done['did']}")
+    _print_counts(done["counts"])
+    return
+  for line in command.summary(done):
+    print(line)
+
+
 def _print_manifest(manifest: dict, of: str = "dataset") -> None:
   """Prints what a stage read, dropped and kept."""
   state = "is there already" if manifest["reused"] else "done"
@@ -326,6 +338,28 @@ of a retriever's scores, .npy, has the shape [users, items], in the order of
 tables/DATASET/users.parquet and items.parquet.
 To rank the whole catalogue nothing is drawn: `instructrec evaluate` and
 `instructrec baseline` take --rank=catalogue, on any records.""",
+  ),
+  "itdr": (
+    _itdr,
+    "tables to ITDR's records: seven subtasks, 33 pairs with datasets",
+    """
+  instructrec itdr
+  instructrec itdr top_k rating_prediction_ml_32m \\
+    --tables ml_32m=ml_latest_small --size 600
+  instructrec itdr understanding --vocabulary_size 8000
+  instructrec itdr interests --teacher api --model gpt-4o-mini --estimate
+
+A pair is a subtask and a dataset; it is built of the tables that `instructrec
+normalize` has written, and is the SeqIO task itdr_PAIR then. Subtasks, under
+their root tasks:
+  interaction    rating_prediction, top_k, cross_domain, next_item
+  understanding  user_attributes, interests, target_users
+Without names all pairs are built whose tables are there, and the others are
+listed. A user is in the same split of all pairs. What is to be written in
+interests and target_users a teacher writes, as in `instructrec annotate`; who
+has no good text is left out and counted, and somebody else is taken.
+--vocabulary_size trains one vocabulary on the texts of all pairs that were
+built: DATA_DIR/records/itdr_vocabulary/vocabulary.model.""",
   ),
   "prepare": (
     _prepare,

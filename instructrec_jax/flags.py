@@ -11,7 +11,8 @@ def add(added: dict[str, argparse.ArgumentParser]) -> None:
     added: the parsers, by command.
   """
   _data_flags(added)
-  _teacher_flags(added["annotate"].add_argument)
+  _annotate_flags(added["annotate"].add_argument)
+  _itdr_flags(added["itdr"].add_argument)
   _describe_flags(added["describe"].add_argument)
   _export_flags(added["export"].add_argument)
   _run_flags(added)
@@ -28,6 +29,7 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
     "annotate",
     "build",
     "prepare",
+    "itdr",
     "describe",
     "baseline",
   ):
@@ -68,7 +70,7 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   )
   add("--num_negatives", type=int, help="of a request, drawn ones (9)")
   add("--max_history", type=int, default=50, help="newest items (50)")
-  for name in ("build", "prepare"):
+  for name in ("build", "prepare", "itdr"):
     added[name].add_argument(
       "--vocabulary_size",
       type=int,
@@ -81,7 +83,15 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
     added[name].add_argument(
       "--per_user", type=int, default=1, help="training targets of a user (1)"
     )
-  for name in ("normalize", "annotate", "build", "prepare", "cache", "export"):
+  for name in (
+    "normalize",
+    "annotate",
+    "build",
+    "prepare",
+    "itdr",
+    "cache",
+    "export",
+  ):
     added[name].add_argument(
       "--overwrite",
       action="store_true",
@@ -94,15 +104,50 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add("--seed", type=int, default=0, help="of the world (0)")
 
 
-def _teacher_flags(add: Callable[..., argparse.Action]) -> None:
+def _annotate_flags(add: Callable[..., argparse.Action]) -> None:
   add("dataset", help="short name of normalized tables")
+  add("--num_users", type=int, help="so many users, drawn by seed (all)")
+  add("--seed", type=int, default=0, help="of draws and wordings (0)")
+  add(
+    "--judge",
+    type=int,
+    metavar="N",
+    help="api, local: texts of each field that it is asked to judge (none)",
+  )
+  _teacher_flags(add)
+
+
+def _itdr_flags(add: Callable[..., argparse.Action]) -> None:
+  add(
+    "pairs",
+    nargs="*",
+    metavar="PAIR",
+    help="pairs, subtasks or root tasks (all whose tables are there)",
+  )
+  add(
+    "--size",
+    type=int,
+    help="instances of a pair, 8 : 1 : 1 in train, validation and test (as "
+    "many as the paper has)",
+  )
+  add(
+    "--tables",
+    action="append",
+    default=[],
+    metavar="DATASET=OTHER",
+    help="take other tables, e.g. ml_32m=ml_latest_small; may be given several "
+    "times",
+  )
+  add("--seed", type=int, default=0, help="of all draws (0)")
+  _teacher_flags(add)
+
+
+def _teacher_flags(add: Callable[..., argparse.Action]) -> None:
   add(
     "--teacher",
     default="extractive",
     help="extractive, api or local; see below (extractive)",
   )
-  add("--num_users", type=int, help="so many users, drawn by seed (all)")
-  add("--seed", type=int, default=0, help="of draws and wordings (0)")
   add("--model", help="api: by the server's name; local: a folder")
   add(
     "--base_url",
@@ -147,12 +192,6 @@ def _teacher_flags(add: Callable[..., argparse.Action]) -> None:
     help="api: keep the answers of a batch endpoint; asks nothing",
   )
   add("--batch_size", type=int, help="local: requests at a time (8)")
-  add(
-    "--judge",
-    type=int,
-    metavar="N",
-    help="api, local: texts of each field that it is asked to judge (none)",
-  )
   add("--cache", metavar="FILE", help="api, local: where answers are kept")
 
 

@@ -37,7 +37,7 @@ def task_or_mixture(name: str) -> seqio.Task | seqio.Mixture:
 
 
 def tasks_with(name: str, split: str) -> list[seqio.Task]:
-  """Returns the tasks of a mixture, less those whose texts were never written.
+  """Returns the tasks of a mixture, less those whose data was never written.
 
   Those are told of on standard error.
 
@@ -50,17 +50,16 @@ def tasks_with(name: str, split: str) -> list[seqio.Task]:
   """
   found, without = [], collections.defaultdict(list)
   for task in seqio.get_subtasks(task_or_mixture(name)):
-    absent = getattr(task.source, "absent", ())
-    if absent:
-      without[absent].append(task.name)
+    reason = getattr(task.source, "unusable", None)
+    if reason:
+      without[reason].append(task.name)
     elif split in task.splits:
       found.append(task)
     else:
       raise unknown(f"split of {task.name}:", split, task.splits)
   reasons = [
-    f"the records have no {' and no '.join(absent)} (`instructrec annotate` "
-    f"writes it): {', '.join(names)} left out"
-    for absent, names in without.items()
+    f"{reason}: {', '.join(names)} left out"
+    for reason, names in without.items()
   ]
   if not found:
     raise InputError(f"{name} has no task to use: {'; '.join(reasons)}")

@@ -35,6 +35,8 @@ INTERACTIONS = {
   "item": Column(pl.UInt32, "row of the item in `items`", required=True),
   "rating": Column(pl.Float32, "as given, on the source's own scale"),
   "timestamp": Column(pl.Int64, "seconds since 1970-01-01 UTC"),
+  "plays": Column(pl.UInt32, "times that the user played it"),
+  "hours": Column(pl.Float32, "hours that the user played it"),
   "review": Column(pl.String, "the user's text on the item"),
   "summary": Column(pl.String, "the headline of that text"),
 }
@@ -48,6 +50,7 @@ ITEMS = {
   "description": Column(pl.String, "the seller's or publisher's text"),
   "price": Column(pl.Float32, "in the source's currency"),
   "year": Column(pl.Int32, "of release, Gregorian"),
+  "place": Column(pl.String, "city and state where it is"),
 }
 
 # Further columns are attributes of the user, named as the source names them.

@@ -140,7 +140,7 @@ def made_of_records(name: str) -> dict[str, Any]:
   sources = {
     task.source.tfds_dataset.name: task.source.tfds_dataset.builder.data_path
     for task in seqio.get_subtasks(pipeline.task_or_mixture(name))
-    if isinstance(task.source, seqio.TfdsDataSource)
+    if isinstance(task.source, seqio.TfdsDataSource) and "train" in task.splits
   }
   return {
     "mixture": name,
@@ -148,9 +148,9 @@ def made_of_records(name: str) -> dict[str, Any]:
     "instances_per_user": mixing.instances_per_user(),
     "vocabulary": describe_vocabulary()["sha256"],
     "records": {
-      source: artifacts.read_manifest(folder, "build")["fingerprint"]
+      source: artifacts.read_manifest(folder)["fingerprint"]
       for source, folder in sources.items()
-      # Else not `build`'s.
+      # Else not ours.
       if (paths.anywhere(folder) / artifacts.MANIFEST).exists()
     },
   }

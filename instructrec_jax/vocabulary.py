@@ -89,14 +89,13 @@ def build_extras(size: int) -> dict[str, Any]:
     items *= -(-_TITLES_A_TEMPLATE * len(words) // len(items))
     some = texts[:: -(-len(texts) // len(items)) or 1]
     letters = " ".join(sorted(set().union(*texts)))
-    train([*items, *some, letters, *words, *YES_NO], size, folder / FILE_NAME)
-    vocabulary = seqio.SentencePieceVocabulary(str(folder / FILE_NAME))
-    return {"vocabulary_pieces": vocabulary.vocab_size}
+    texts = [*items, *some, letters, *words, *YES_NO]
+    return {"vocabulary_pieces": train(texts, size, folder / FILE_NAME)}
 
   return {"extras": extras, "extra_options": {"vocabulary_size": size}}
 
 
-def train(texts: Iterable[str], size: int, out: Path) -> None:
+def train(texts: Iterable[str], size: int, out: Path) -> int:
   """Trains a SentencePiece vocabulary with T5's special ids.
 
   Args:
@@ -104,6 +103,9 @@ def train(texts: Iterable[str], size: int, out: Path) -> None:
     size: number of pieces at most, with padding (0), end (1) and unknown (2);
       texts of few words give fewer.
     out: the model file to write.
+
+  Returns:
+    The number of pieces.
 
   Raises:
     InputError: if the texts cannot fill `size` pieces.
@@ -129,3 +131,4 @@ def train(texts: Iterable[str], size: int, out: Path) -> None:
       f"no vocabulary of {size} pieces can be trained on these texts: {error}"
     ) from error
   out.write_bytes(model.getvalue())
+  return seqio.SentencePieceVocabulary(str(out)).vocab_size

@@ -4,6 +4,7 @@ For each dataset of the SOURCES table there are the tasks
 `instructrec_<dataset>_<family>` and the mixture `instructrec_<dataset>`; those
 that lie in a folder of records, such as a category of Amazon Reviews, come with
 `register_found`.
+ITDR's 33 tasks are registered by `itdr.register`.
 Registering reads nothing: the records (`instructrec build`) and the vocabulary
 are looked up when a task is first used.
 
@@ -16,6 +17,7 @@ and then trains on the mixture `instructrec_my_shop`.
 """
 
 from instructrec_jax.data.sources import SOURCES
+from instructrec_jax.tasks import itdr
 from instructrec_jax.tasks.registration import register, register_found
 
 __all__ = ["register", "register_found"]
@@ -24,3 +26,4 @@ for _dataset in sorted(
   {s.dataset for s in SOURCES.values() if s.dataset and not s.categories}
 ):
   register(_dataset)
+itdr.register()

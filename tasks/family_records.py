@@ -77,6 +77,18 @@ class FamilyRecords(seqio.TfdsDataSource):
     return tuple(name for name in self.fields.values() if name not in have)
 
   @property
+  def unusable(self) -> str | None:
+    """Why the task cannot be used, where texts are absent.
+
+    Raises:
+      InputError: if there are no records.
+    """
+    texts = " and no ".join(self.absent)
+    if not texts:
+      return None
+    return f"the records have no {texts} (`instructrec annotate` writes it)"
+
+  @property
   def splits(self) -> tuple[str, ...]:
     """The splits; one that nobody can ask for where texts are absent."""
     try:

@@ -20,6 +20,7 @@ from instructrec_jax.instructions.templates import (
   Template,
   templates_of,
 )
+from instructrec_jax.tasks import itdr
 from instructrec_jax.tasks.editions import (
   EDITIONS,
   EVALUATION,
@@ -178,17 +179,21 @@ def _add_task(
 def register_found(data_dir: str) -> list[str]:
   """Registers every dataset built under `data_dir` that has no tasks yet.
 
+  `itdr.EVERYTHING` then has the mixtures of all that were found.
+
   Returns:
     The names of the mixtures added.
   """
   folders = epath.Path(data_dir).glob(f"{PREFIX}*")
   names = (folder.name.removeprefix(PREFIX) for folder in folders)
-  datasets = {variants.dataset_of(name) for name in names}
-  return [
+  datasets = sorted({variants.dataset_of(name) for name in names})
+  new = [
     register(dataset)
-    for dataset in sorted(datasets)
+    for dataset in datasets
     if records_name(dataset) not in seqio.MixtureRegistry.names()
   ]
+  itdr.register_everything([records_name(dataset) for dataset in datasets])
+  return new
 
 
 def _instructions(

@@ -11,7 +11,7 @@ import polars as pl
 from instructrec_jax import artifacts, schema
 from instructrec_jax.data import sources, variants
 from instructrec_jax.data.names import check_dataset, tables_dir
-from instructrec_jax.data.sources import markup
+from instructrec_jax.data.sources import files, markup
 from instructrec_jax.data.spool import LINE
 from instructrec_jax.errors import InputError
 
@@ -57,11 +57,11 @@ def normalize(
   k_core = row.k_core if k_core is None else k_core
   if k_core < 1:
     raise InputError(f"k_core is {k_core}: expected at least 1 (no demand)")
-  files, read = sources.locate(source, Path(raw_dir), options)
+  found, read = sources.locate(source, Path(raw_dir), options)
 
   def write(folder: Path) -> dict[str, Any]:
     scratch = folder / "scratch"
-    raw = read(scratch=scratch) if row.spools else read()
+    raw = read(scratch=scratch)
     spooled = raw.spooled
     tables, counts = clean(raw, k_core)
     # Else what is dropped would stay in memory.
@@ -85,7 +85,7 @@ def normalize(
     "normalize",
     tables_dir(data_dir, dataset),
     write,
-    inputs={r: artifacts.file_fingerprint(p) for r, p in files.items()},
+    inputs=files.fingerprints(found),
     options={"source": source, "dataset": dataset, "k_core": k_core}
     | {
       key: value
@@ -114,7 +114,7 @@ def clean(
   """
   tally = _Tally(raw)
   items = _clean_items(raw.items, tally)
-  user, item, rows, user_ids = _coded(raw.interactions, items, tally)
+  user, item, rows, first_rows = _coded(raw.interactions, items, tally)
   rows = _distinct(raw.interactions, user, item, rows, tally)
   keep = _k_core(user[rows], item[rows], k_core)
   if not keep.any():
@@ -134,7 +134,7 @@ def clean(
   )
   tally.drop("items", f"{k_core}-core", items_before - items_kept.size)
   tally.drop(
-    "users", "without usable interaction", user_ids.len() - users_before
+    "users", "without usable interaction", first_rows.size - users_before
   )
   tally.drop("users", f"{k_core}-core", users_before - users.size)
 
@@ -145,17 +145,16 @@ def clean(
     "items": items[items_kept]
     .with_columns(pl.col("item_id").cast(pl.String))
     .with_row_index("item"),
-    "users": _user_table(user_ids.gather(users), raw.users, tally),
+    "users": _user_table(raw, first_rows[users], tally),
   }
-  tables = {name: _conform(df, name) for name, df in tables.items()}
+  # What is spooled is made whole, and conforms, when it is written.
+  tables = {
+    name: df if name in raw.spooled else schema.conform(df, name)
+    for name, df in tables.items()
+  }
   for name, df in tables.items():
     tally.keep(name, df.height)
   return tables, tally.counts()
-
-
-def _conform(df: pl.DataFrame, name: str) -> pl.DataFrame:
-  line = df.select(pl.col(f"^{LINE}$"))
-  return schema.conform(df.drop(line.columns), name).hstack(line)
 
 
 class _Tally:
@@ -240,7 +239,7 @@ def _clean_items(raw: pl.DataFrame, tally: _Tally) -> pl.DataFrame:
 
 def _coded(
   raw: pl.DataFrame, items: pl.DataFrame, tally: _Tally
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, pl.Series]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
   """Turns ids into codes, and drops what has no usable item.
 
   Rows are named by their numbers from here on, and copied once it is known
@@ -248,13 +247,11 @@ def _coded(
 
   Returns:
     The code of each row's user and of its item [rows of raw], 0 where there
-    is none; the rows that are usable; and the user ids in the order of their
-    first row, at their code.
+    is none; the rows that are usable; and the first row of each user.
   """
-  users = raw["user"].unique(maintain_order=True)
+  user, first_rows = _by_first_row(raw["user"])
   tally.read("interactions", raw.height)
-  tally.read("users", users.len())
-  user = _look_up(raw["user"], users).to_numpy()
+  tally.read("users", first_rows.size)
   item = _look_up(raw["item"], items["item_id"])
   titled = items["title"].is_not_null().gather(item)
   tally.drop("interactions", "item not listed", item.null_count())
@@ -265,7 +262,37 @@ def _coded(
       f"no interaction has a listed item with a title ({tally}): item ids "
       f"such as {raw['item'][0]!r} here and {items['item_id'][0]!r} there"
     )
-  return user, item.fill_null(0).to_numpy(), rows, users
+  return user, item.fill_null(0).to_numpy(), rows, first_rows
+
+
+def _by_first_row(ids: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+  """Numbers ids in the order in which they are first met.
+
+  Args:
+    ids: integers or text [rows].
+
+  Returns:
+    The code of each row's id [rows], and the first row of each code.
+  """
+  if not ids.dtype.is_integer():
+    ids = ids.cast(pl.Categorical).to_physical()
+  ids = ids.to_numpy()
+  # Rows of one id, in their order, side by side: a hash table of so many ids
+  # would take more memory than this.
+  order = np.argsort(ids, kind="stable")
+  new = np.ones(ids.size, bool)
+  ids = ids[order]
+  np.not_equal(ids[1:], ids[:-1], out=new[1:])
+  del ids
+  starts = np.flatnonzero(new)
+  del new
+  first = order[starts]
+  met = np.argsort(first)
+  code = np.empty(first.size, np.uint32)
+  code[met] = np.arange(first.size, dtype=np.uint32)
+  codes = np.empty(order.size, np.uint32)
+  codes[order] = np.repeat(code, np.diff(starts, append=order.size))
+  return codes, first[met]
 
 
 def _look_up(ids: pl.Series, among: pl.Series) -> pl.Series:
@@ -409,15 +436,26 @@ def _dense(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _user_table(
-  ids: pl.Series, raw: pl.DataFrame | None, tally: _Tally
+  raw: sources.Raw, rows: np.ndarray, tally: _Tally
 ) -> pl.DataFrame:
-  """Returns the kept users with what is known of them; null where nothing."""
-  users = pl.DataFrame({"user_id": ids})
-  if raw is not None:
-    known = raw.unique("user_id", keep="first", maintain_order=True)
+  """Returns the kept users with what is known of them; null where nothing.
+
+  Args:
+    raw: what a reader returned.
+    rows: one of each user's rows of the interactions.
+    tally: of what is left out.
+  """
+  if "users" in raw.spooled:
+    lines = raw.interactions[LINE].gather(rows)
+    return lines.to_frame().with_row_index("user")
+  users = pl.DataFrame({"user_id": raw.interactions["user"].gather(rows)})
+  if raw.users is not None:
+    known = raw.users.unique("user_id", keep="first", maintain_order=True)
     kept = known.join(users, on="user_id", how="semi").height
-    tally.read("user_attributes", raw.height)
-    tally.drop("user_attributes", "repeated id", raw.height - known.height)
+    tally.read("user_attributes", raw.users.height)
+    tally.drop(
+      "user_attributes", "repeated id", raw.users.height - known.height
+    )
     tally.drop("user_attributes", "of no kept user", known.height - kept)
     tally.keep("user_attributes", kept)
     users = users.join(known, on="user_id", how="left", maintain_order="left")

@@ -1,7 +1,7 @@
 """Records as files: tf.train.Examples in shards, and what TFDS asks for."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,25 +35,25 @@ class Table:
     self.user, self.item = self._columns["user"], self._columns["item"]
     self._max_history = max_history
 
-  def features(self, relevant: bool) -> list[str]:
-    """Returns the names of the records' features.
+  def features(self, relevant: bool) -> dict[str, schema.Feature]:
+    """Returns the records' features, by name.
 
     Args:
       relevant: whether something says which candidates are relevant.
     """
-    return [
-      name
+    return {
+      name: feature
       for name, feature in schema.RECORD.items()
       if not feature.optional
       or name in self._columns
       or (relevant and name == "relevant")
-    ]
+    }
 
   def records(
     self,
     part: splits.Instances,
     given: Mapping[str, Sequence],
-    features: Sequence[str],
+    features: Mapping[str, schema.Feature],
   ) -> Iterator[bytes]:
     """Yields serialized records.
 
@@ -61,7 +61,7 @@ class Table:
       part: n targets.
       given: features of theirs that the table does not say: numbers [n], or n
         lists of them.
-      features: the names of all.
+      features: all of them, by name.
     """
     target = part.target
     length = target - part.first
@@ -71,13 +71,13 @@ class Table:
       "history_length": length,
       "target": self.item[target],
     } | given
-    for name in features:
-      if schema.RECORD[name].optional and name in self._columns:
+    for name, feature in features.items():
+      if feature.optional and name in self._columns:
         columns[name] = self._columns[name][target]
     # Python's own numbers, which protobuf takes faster than numpy's.
     values = {
       name: (row.tolist() for row in column)
-      if schema.RECORD[name].is_list
+      if features[name].is_list
       else zip(np.asarray(column).tolist())
       for name, column in columns.items()
     }
@@ -85,18 +85,27 @@ class Table:
       self.item[start:end].tolist()
       for start, end in zip(newest.tolist(), target.tolist(), strict=True)
     )
-    return _serialize(values)
+    return serialize(values, features)
 
 
-def _serialize(columns: Mapping[str, Iterable[Sequence]]) -> Iterator[bytes]:
-  """Yields a tf.train.Example for each row of values."""
+def serialize(
+  columns: Mapping[str, Iterable[Sequence]],
+  features: Mapping[str, schema.Feature],
+) -> Iterator[bytes]:
+  """Yields a tf.train.Example for each row of values.
+
+  Args:
+    columns: by feature, the values of each record, one after the other; texts
+      are bytes.
+    features: what each one is.
+  """
   import tensorflow as tf
 
   # One message, filled again for each row, saves half of the time.
   example = tf.train.Example()
   feature = example.features.feature
   fields = [
-    getattr(feature[name], _LISTS[schema.RECORD[name].dtype]).value
+    getattr(feature[name], _LISTS[features[name].dtype]).value
     for name in columns
   ]
   for row in zip(*columns.values(), strict=True):
@@ -107,26 +116,27 @@ def _serialize(columns: Mapping[str, Iterable[Sequence]]) -> Iterator[bytes]:
 
 
 def write_shards(
-  path: Path,
-  table: Table,
-  part: splits.Instances,
-  given: Mapping[str, Sequence],
-  features: Sequence[str],
+  path: Path, count: int, records: Callable[[slice], Iterable[bytes]]
 ) -> list[tuple[int, int]]:
-  """Writes records to path.tfrecord-*; returns (records, bytes) by shard."""
+  """Writes records to path.tfrecord-*; returns (records, bytes) by shard.
+
+  Args:
+    path: the files' name, less that of the shard.
+    count: how many records there are.
+    records: gives some of them, serialized.
+  """
   import tensorflow as tf
 
-  count = min(_MAX_SHARDS, -(-len(part) // RECORDS_PER_SHARD))
-  bounds = [len(part) * shard // count for shard in range(count + 1)]
+  shards = min(_MAX_SHARDS, -(-count // RECORDS_PER_SHARD))
+  bounds = [count * shard // shards for shard in range(shards + 1)]
   written = []
   # No bar where nobody watches.
-  with tqdm.tqdm(total=len(part), desc=path.name, disable=None) as bar:
+  with tqdm.tqdm(total=count, desc=path.name, disable=None) as bar:
     for shard, (start, end) in enumerate(itertools.pairwise(bounds)):
-      rows, size = slice(start, end), 0
-      name = f"{path}.tfrecord-{shard:05d}-of-{count:05d}"
+      size = 0
+      name = f"{path}.tfrecord-{shard:05d}-of-{shards:05d}"
       with tf.io.TFRecordWriter(name) as writer:
-        some = {name: column[rows] for name, column in given.items()}
-        for record in table.records(part[rows], some, features):
+        for record in records(slice(start, end)):
           writer.write(record)
           size += len(record)
       written.append((end - start, size))
@@ -137,8 +147,9 @@ def write_shards(
 def write_metadata(
   folder: Path,
   name: str,
-  names: list[str],
+  features: Mapping[str, schema.Feature],
   shards: Mapping[str, list[tuple[int, int]]],
+  description: str,
 ) -> None:
   """Writes what makes a folder of shards a TFDS dataset."""
   import tensorflow_datasets as tfds
@@ -148,20 +159,19 @@ def write_metadata(
     dataset_name=name,
     filetype_suffix="tfrecord",
   )
-  features = {}
-  for feature_name in names:
-    feature = schema.RECORD[feature_name]
-    if feature.dtype == "string":
-      features[feature_name] = tfds.features.Text(doc=feature.meaning)
-      continue
-    features[feature_name] = tfds.features.Tensor(
+  columns = {
+    feature_name: tfds.features.Text(doc=feature.meaning)
+    if (feature.dtype, feature.is_list) == ("string", False)
+    else tfds.features.Tensor(
       shape=(None,) if feature.is_list else (),
-      dtype=np.dtype(feature.dtype),
+      dtype=np.str_ if feature.dtype == "string" else np.dtype(feature.dtype),
       doc=feature.meaning,
     )
+    for feature_name, feature in features.items()
+  }
   tfds.folder_dataset.write_metadata(
     data_dir=folder,
-    features=tfds.features.FeaturesDict(features),
+    features=tfds.features.FeaturesDict(columns),
     split_infos=[
       tfds.core.SplitInfo(
         name=split,
@@ -174,5 +184,5 @@ def write_metadata(
     version=RECORDS_VERSION,
     filename_template=template,
     check_data=False,
-    description="Histories, targets and candidates for instructions.",
+    description=description,
   )

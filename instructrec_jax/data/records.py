@@ -9,7 +9,7 @@ tables, or the command line's help, does not wait for it.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -370,15 +370,34 @@ def _write_splits(
       for name, column in given.items()
     }
     path = folder / f"{name}-{split}"
-    shards[split] = record_files.write_shards(
-      path, table, part[order], given, features
+    records = functools.partial(
+      _some, table=table, part=part[order], given=given, features=features
     )
-  record_files.write_metadata(folder, name, features, shards)
+    shards[split] = record_files.write_shards(path, len(part), records)
+  record_files.write_metadata(
+    folder,
+    name,
+    features,
+    shards,
+    "Histories, targets and candidates for instructions.",
+  )
   return {
-    "features": features,
+    "features": list(features),
     "records": {split: len(part) for split, part in parts.items()},
     **{f"candidates_of_{s}": c.counts for s, c in found.items() if c.counts},
   }
+
+
+def _some(
+  rows: slice,
+  table: record_files.Table,
+  part: splits.Instances,
+  given: Mapping[str, Sequence],
+  features: Mapping[str, schema.Feature],
+) -> Iterator[bytes]:
+  """Returns the serialized records of some rows of a split."""
+  some = {name: column[rows] for name, column in given.items()}
+  return table.records(part[rows], some, features)
 
 
 def _newer(user: np.ndarray) -> np.ndarray:

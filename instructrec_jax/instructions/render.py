@@ -328,9 +328,9 @@ def render(
   vocabulary = output_features["candidates"].vocabulary
   eos = vocabulary.eos_id
   return {
-    "inputs": _with_eos(tokens_QxL, eos).to_tensor(),
-    "targets": _with_eos(output_QxT, eos).to_tensor(),
-    "candidates": _with_eos(vocabulary.encode_tf(answers_QxA), eos).to_tensor(),
+    "inputs": with_eos(tokens_QxL, eos).to_tensor(),
+    "targets": with_eos(output_QxT, eos).to_tensor(),
+    "candidates": with_eos(vocabulary.encode_tf(answers_QxA), eos).to_tensor(),
     "inputs_pretokenized": text_Q,
     "targets_pretokenized": output_Q,
     "asked": asked_QxW,
@@ -385,7 +385,7 @@ def _answers(form: Form, titles_QxW: tf.Tensor) -> tf.Tensor:
   return tf.tile(tf.constant([form.answers]), [tf.shape(titles_QxW)[0], 1])
 
 
-def _with_eos(tokens: tf.RaggedTensor, eos: int) -> tf.RaggedTensor:
+def with_eos(tokens: tf.RaggedTensor, eos: int) -> tf.RaggedTensor:
   """Ends each innermost row of tokens; int32 of the same shape but for that."""
   outer = tf.cast(tokens.bounding_shape()[:-1], tf.int32)
   ends = tf.fill(tf.concat([outer, [1]], 0), tf.constant(eos, tf.int32))

@@ -5,29 +5,31 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import tqdm
 
 from instructrec_jax import artifacts, schema
 from instructrec_jax.data import queries
 from instructrec_jax.data.names import annotations_dir, generator, tables_dir
-from instructrec_jax.teacher import instances, personal, quality, validate
+from instructrec_jax.teacher import (
+  instances,
+  personal,
+  quality,
+  texts,
+  validate,
+)
 from instructrec_jax.teacher.protocol import (
-  FAULT,
   INSTANCE,
   INTENTION,
-  NO_ANSWER,
   PREFERENCE,
   Kind,
   Teacher,
 )
-from instructrec_jax.teacher.protocol import schema as answer_schema
 
 STAGE = "annotate"
+# What its teacher is asked for.
+KINDS = (PREFERENCE, INTENTION)
 REJECTED = "rejected.parquet"
 # Texts of a field that the quality questions are asked of.
 _SAMPLE = 1000
-# Instances whose texts are checked at a time.
-_BATCH = 20_000
 
 
 def annotate(
@@ -67,15 +69,17 @@ def annotate(
   """
   source = artifacts.read_manifest(tables_dir(data_dir, dataset), "normalize")
   folder = annotations_dir(data_dir, dataset)
-  made_of = {"dataset": dataset, **options, **teacher.made_of()}
-  again = _times_asked_again(folder, made_of, overwrite)
+  made_of = {"dataset": dataset, **options, **teacher.made_of(KINDS)}
+  again = texts.times_asked_again(
+    STAGE, folder, made_of, validate.SENTENCES, overwrite
+  )
 
   def write(folder: Path) -> dict[str, Any]:
-    texts = {"specific_intention": _labels(chosen)}
-    for kind in (PREFERENCE, INTENTION):
-      texts |= _ask(teacher, kind, chosen)
+    written = {"specific_intention": _labels(chosen)}
+    for kind in KINDS:
+      written |= _ask(teacher, kind, chosen)
     checked = {
-      field: _checked(chosen, field, texts) for field in validate.FIELDS
+      field: _checked(chosen, field, written) for field in validate.FIELDS
     }
     _annotations(chosen, checked).write_parquet(folder / queries.ANNOTATIONS)
     _rejected(chosen, checked).write_parquet(folder / REJECTED)
@@ -100,56 +104,19 @@ def annotate(
   )
 
 
-def _times_asked_again(
-  folder: Path, options: Mapping[str, Any], overwrite: bool
-) -> int:
-  """Returns how often, this time included, unanswered requests were repeated.
-
-  It is among the options of the texts, or what was built of fewer of them
-  would be taken for current.
-  """
-  if not (folder / artifacts.MANIFEST).exists():
-    return 0
-  found = artifacts.read_manifest(folder, STAGE)
-  times = found["options"].get("asked_again", 0)
-  if found["options"] != {**options, "asked_again": times}:
-    return 0
-  unanswered = any(
-    reason.startswith(NO_ANSWER)
-    for field in validate.SENTENCES
-    for reason in found["counts"][field]["absent"]
-  )
-  return times + (overwrite and unanswered)
-
-
 def _ask(
   teacher: Teacher, kind: Kind, chosen: instances.Chosen
 ) -> dict[str, pl.DataFrame]:
-  """Returns for each output INSTANCE, `text` and `absent`, all instances'.
-
-  `absent` says why there is no text.
-  """
+  """Returns the texts of all instances, see `texts.ask`."""
   never = instances.never(chosen, kind.outputs[0])
-  answered = []
-  if never is None:
-    # No bar where nobody watches.
-    with tqdm.tqdm(total=len(chosen), desc=kind.name, disable=None) as bar:
-      for answers in teacher.answer(kind, chosen.requests(kind)):
-        answered.append(answers)
-        bar.update(answers.height)
-  frame = pl.concat([pl.DataFrame(schema=answer_schema(kind)), *answered])
-  every = chosen.frame.select(INSTANCE).join(
-    frame, INSTANCE, "left", maintain_order="left"
+  requests = chosen.requests(kind) if never is None else ()
+  return texts.ask(
+    teacher,
+    kind,
+    requests,
+    chosen.frame[INSTANCE],
+    never or "no review of the target",
   )
-  absent = pl.coalesce(FAULT, pl.lit(never or "no review of the target"))
-  return {
-    name: every.select(
-      INSTANCE,
-      text=name,
-      absent=pl.when(pl.col(name).is_null()).then(absent),
-    )
-    for name in kind.outputs
-  }
 
 
 def _labels(chosen: instances.Chosen) -> pl.DataFrame:
@@ -171,26 +138,14 @@ def _labels(chosen: instances.Chosen) -> pl.DataFrame:
 
 
 def _checked(
-  chosen: instances.Chosen, field: str, texts: Mapping[str, pl.DataFrame]
+  chosen: instances.Chosen, field: str, written: Mapping[str, pl.DataFrame]
 ) -> pl.DataFrame:
   """Returns INSTANCE, `text`, `absent`, and `reason` where it is rejected."""
-  frame = texts[field]
+  frame = written[field]
   if field == "vague_intention_2":
-    first = texts["vague_intention"]["text"]
+    first = written["vague_intention"]["text"]
     frame = frame.with_columns(first=first)
-  parts = []
-  for part in frame.iter_slices(_BATCH):
-    there = part.drop_nulls("text")
-    checked = validate.check(chosen.beside(field, there), field)
-    parts.append(
-      part.select(INSTANCE, "text", "absent").join(
-        checked.select(INSTANCE, "reason"),
-        INSTANCE,
-        "left",
-        maintain_order="left",
-      )
-    )
-  return pl.concat(parts)
+  return texts.check(frame, field, lambda part: chosen.beside(field, part))
 
 
 def _checked_labels(chosen: instances.Chosen) -> pl.DataFrame:

@@ -26,7 +26,7 @@ def unanswered(
   seen = set()
   for request in chat.rows(batches):
     body = questions.body(kind, request)
-    name = questions.key(body)
+    name = questions.key(kind, body)
     if name in seen:
       continue
     seen.add(name)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from instructrec_jax import errors
@@ -43,11 +43,11 @@ class Chat:
         "fields of a request as temperature and max_tokens"
       )
 
-  def made_of(self) -> dict[str, Any]:
-    """Returns all of it that decides an answer, for the manifest."""
+  def made_of(self, kinds: Iterable[Kind]) -> dict[str, Any]:
+    """Returns all of it that decides answers, for the manifest."""
     return {
       "model": self.model,
-      "prompts": prompts.VERSION,
+      "prompts": prompts.versions(kinds),
       "sampling": dict(self.sampling),
       "response_format": self.response_format,
     }
@@ -68,9 +68,9 @@ class Chat:
       body["response_format"] = {"type": "json_object"}
     return body
 
-  def key(self, body: Mapping[str, Any]) -> str:
+  def key(self, kind: Kind, body: Mapping[str, Any]) -> str:
     """Returns the name under which answers to a body are kept."""
-    return cache.key(prompts=prompts.VERSION, **body)
+    return cache.key(prompts=prompts.PROMPTS[kind.name].version, **body)
 
 
 def rows(batches) -> Iterator[dict[str, Any]]:

@@ -137,9 +137,9 @@ class Client:
     # Waits need not be the same in the next run.
     self._random = random.Random()
 
-  def made_of(self) -> Mapping[str, Any]:
+  def made_of(self, kinds: Iterable[Kind]) -> Mapping[str, Any]:
     """See `protocol.Teacher`."""
-    return {"teacher": "api", **self._questions.made_of()}
+    return {"teacher": "api", **self._questions.made_of(kinds)}
 
   def counts(self) -> Mapping[str, Any]:
     """See `protocol.Teacher`."""
@@ -185,7 +185,7 @@ class Client:
   async def _ask(self, session: _Session, request: Mapping[str, Any]) -> _Found:
     """Returns the texts of one request, or None and why there are none."""
     body = self._questions.body(session.kind, request)
-    name = self._questions.key(body)
+    name = self._questions.key(session.kind, body)
     if name in session.asked:
       return await asyncio.shield(session.asked[name])
     shared = asyncio.get_running_loop().create_future()

@@ -1,15 +1,29 @@
 """What asking a language model will take, and what it has taken."""
 
+import collections
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import polars as pl
+
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher import batch, cache, chat, instances
-from instructrec_jax.teacher.protocol import INTENTION, PREFERENCE
+from instructrec_jax.teacher import batch, cache, chat
+from instructrec_jax.teacher.protocol import (
+  AUDIENCE,
+  INTENTION,
+  INTEREST,
+  PREFERENCE,
+  Kind,
+)
 
 # Tokens of an answer in JSON, as the prompts ask for it.
-_ANSWER_TOKENS = {PREFERENCE.name: 60, INTENTION.name: 80}
+_ANSWER_TOKENS = {
+  PREFERENCE.name: 60,
+  INTENTION.name: 80,
+  INTEREST.name: 90,
+  AUDIENCE.name: 90,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +51,7 @@ class Prices:
 def estimate(
   questions: chat.Chat,
   kept: cache.Cache,
-  chosen: instances.Chosen,
+  requests: Iterable[tuple[Kind, Iterable[pl.DataFrame]]],
   prices: Prices,
 ) -> dict[str, Any]:
   """Returns what is left to ask, by kind, and what it will take about.
@@ -45,21 +59,21 @@ def estimate(
   Tokens are counted as four characters each, which is English on average; an
   answer as what the prompts ask for.
   """
+  asked: collections.Counter[str] = collections.Counter()
+  read: collections.Counter[str] = collections.Counter()
+  for kind, batches in requests:
+    asked[kind.name] += 0
+    for _, _, body in batch.unanswered(questions, kept, kind, batches):
+      asked[kind.name] += 1
+      read[kind.name] += chat.about_tokens(body)
   counts = {}
-  for kind in (PREFERENCE, INTENTION):
-    if instances.never(chosen, kind.outputs[0]) is not None:
-      continue
-    asked = read = 0
-    left = batch.unanswered(questions, kept, kind, chosen.requests(kind))
-    for _, _, body in left:
-      asked += 1
-      read += chat.about_tokens(body)
-    written = asked * _ANSWER_TOKENS[kind.name]
-    counts[kind.name] = {
-      "requests": asked,
-      "input_tokens": read,
+  for name, number in asked.items():
+    written = number * _ANSWER_TOKENS[name]
+    counts[name] = {
+      "requests": number,
+      "input_tokens": read[name],
       "output_tokens": written,
-      **prices.cost(read, written),
+      **prices.cost(read[name], written),
     }
   counts["in_all"] = {
     name: round(sum(c.get(name, 0) for c in counts.values()), 4)

@@ -7,15 +7,25 @@ import polars as pl
 
 from instructrec_jax.data.names import generator
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher import intentions, preferences, wording
-from instructrec_jax.teacher.protocol import FAULT, INSTANCE, Kind, schema
+from instructrec_jax.teacher import (
+  intentions,
+  preferences,
+  wording,
+)
+from instructrec_jax.teacher.protocol import (
+  FAULT,
+  INSTANCE,
+  INTENTION,
+  PREFERENCE,
+  Kind,
+  schema,
+)
 
-# Raised when texts change for the same input.
-_VERSION = 2
-# What writes each kind, and why it may write nothing.
+# What writes each kind, why it may write nothing, and a version: raised when
+# texts change for the same input.
 _WRITERS = {
-  "preference": (preferences.write, "the history shares nothing"),
-  "intention": (intentions.write, "the review states no purpose"),
+  PREFERENCE.name: (preferences.write, "the history shares nothing", 2),
+  INTENTION.name: (intentions.write, "the review states no purpose", 2),
 }
 
 
@@ -23,17 +33,25 @@ class Extractive:
   """Says what histories share, and what reviews state; see `protocol.Teacher`.
 
   Attributes:
-    keys: INSTANCE, user, position of all instances: what a wording follows
-      from.
+    keys: INSTANCE and columns of whole numbers from 0, which a wording follows
+      from: such as user and position, or item. So it stays the same whichever
+      other instances there are.
   """
 
   def __init__(self, dataset: str, seed: int, keys: pl.DataFrame):
     self._dataset, self._seed = dataset, seed
-    self._keys = keys.select(INSTANCE, "user", "position")
+    self._keys = keys.with_columns(pl.col(INSTANCE).cast(pl.UInt32))
 
-  def made_of(self) -> Mapping[str, Any]:
+  def made_of(self, kinds: Iterable[Kind]) -> Mapping[str, Any]:
     """See `protocol.Teacher`."""
-    return {"teacher": "extractive", "version": _VERSION}
+    return {
+      "teacher": "extractive",
+      "version": {
+        kind.name: _WRITERS[kind.name][2]
+        for kind in kinds
+        if kind.name in _WRITERS
+      },
+    }
 
   def answer(
     self, kind: Kind, batches: Iterable[pl.DataFrame]
@@ -44,13 +62,14 @@ class Extractive:
         f"the extractive teacher writes {' and '.join(_WRITERS)}, and cannot "
         f"be asked for a {kind.name}: take --teacher api or local"
       )
-    write, nothing = _WRITERS[kind.name]
+    write, nothing, _ = _WRITERS[kind.name]
     for batch in batches:
-      keys = self._keys[batch[INSTANCE]]
+      keys = batch.select(pl.col(INSTANCE).cast(pl.UInt32)).join(
+        self._keys, INSTANCE, "left", maintain_order="left"
+      )
       drawn = wording.draw(
         generator(self._seed, self._dataset, "wording", kind.name),
-        keys["user"].to_numpy(),
-        keys["position"].to_numpy(),
+        *(keys[name].to_numpy() for name in keys.columns[1:]),
       )
       none = pl.col(kind.outputs[0]).is_null()
       yield (

@@ -11,19 +11,15 @@ from instructrec_jax import schema
 from instructrec_jax.data import ragged, splits
 from instructrec_jax.data.names import generator
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher import personal
+from instructrec_jax.teacher import cleaning, personal
 from instructrec_jax.teacher.protocol import INSTANCE, PREFERENCE, Kind
 
 # What InstructRec shows of a history.
 HISTORY = 20
 # Instances that are in memory with their histories at a time.
 _BATCH = 20_000
-# A first label of so large a share of items tells none of them from others.
-_ROOT_SHARE = 0.9
-# Scraped labels contain pieces of pages, and sentences of the seller.
-_LABEL = r"^[^<>{}|]{2,40}$"
-_NO_LABEL = r"(?i)^by \w+$"
-_LABEL_WORDS = 5
+# In the order in which they are told.
+_TEXTS = ("summary", "review")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,16 +29,23 @@ class Chosen:
   Attributes:
     frame: INSTANCE, user, position, split, `row` (of the target) and `first`
       (the user's first row) of the interactions; by user, then position.
-    interactions: see schema.INTERACTIONS.
-    items: see schema.ITEMS, with labels cleaned: see `_labels`.
+    interactions: see schema.INTERACTIONS; without texts.
+    written: their texts, of the targets alone, one row an instance.
+    items: see schema.ITEMS, with labels cleaned: see `cleaning.labels`.
   """
 
   frame: pl.DataFrame
   interactions: pl.DataFrame
+  written: pl.DataFrame
   items: pl.DataFrame
 
   def __len__(self) -> int:
     return self.frame.height
+
+  @property
+  def keys(self) -> pl.DataFrame:
+    """What names an instance, whichever others there are: see `Extractive`."""
+    return self.frame.select(INSTANCE, "user", "position")
 
   def preference_requests(self) -> Iterator[pl.DataFrame]:
     """Yields requests of the kind PREFERENCE: histories, and nothing else."""
@@ -154,8 +157,7 @@ class Chosen:
 
     Null where there is neither. Personal data is in it.
     """
-    there = [c for c in ("summary", "review") if c in self.interactions.columns]
-    if "review" not in there:
+    if "review" not in self.written.columns:
       return None
     # A headline ends like a sentence, or the text would go on in it.
     parts = [
@@ -163,17 +165,13 @@ class Chosen:
       .str.strip_chars()
       .str.replace(r"^(.*[^.!?])$", "$1.")
       .replace("", None)
-      for c in there
+      for c in self.written.columns
     ]
-    return (
-      self.interactions[self.frame["row"]]
-      .select(
-        _plain(pl.concat_str(parts, separator=" ", ignore_nulls=True)).alias(
-          "review"
-        )
-      )["review"]
-      .replace("", None)
-    )
+    return self.written.select(
+      cleaning.plain(
+        pl.concat_str(parts, separator=" ", ignore_nulls=True)
+      ).alias("review")
+    )["review"].replace("", None)
 
   @functools.cached_property
   def target_items(self) -> pl.DataFrame:
@@ -186,7 +184,7 @@ class Chosen:
 
 
 def choose(
-  interactions: pl.DataFrame,
+  interactions: pl.LazyFrame | pl.DataFrame,
   items: pl.DataFrame,
   per_user: int,
   num_users: int | None,
@@ -195,7 +193,8 @@ def choose(
   """Returns each user's test and validation target, and some training ones.
 
   Args:
-    interactions: see schema.INTERACTIONS.
+    interactions: see schema.INTERACTIONS; of a table on disk only the texts of
+      targets are held.
     items: see schema.ITEMS.
     per_user: training targets of a user at most, those with the longest
       histories.
@@ -207,6 +206,9 @@ def choose(
   """
   if per_user < 0:
     raise InputError(f"per_user is {per_user}: expected 0 or more")
+  table = interactions.lazy()
+  texts = [c for c in _TEXTS if c in table.collect_schema()]
+  interactions = table.drop(texts).collect()
   user = interactions["user"].to_numpy()
   names, parts = [], []
   for name, part in splits.leave_one_out(user).items():
@@ -241,8 +243,21 @@ def choose(
       "instance takes"
     )
   if "categories" in items.columns:
-    items = items.with_columns(_labels(items["categories"]))
-  return Chosen(frame.with_row_index(INSTANCE), interactions, items)
+    items = items.with_columns(cleaning.labels(items["categories"]))
+  # Instances are in the order of their rows, and no two are of one.
+  written = (
+    table.select(texts)
+    .with_row_index("row")
+    .join(
+      frame.lazy().select(pl.col("row").cast(pl.get_index_type())),
+      "row",
+      "semi",
+    )
+    .collect(engine="streaming")
+    .sort("row")
+    .drop("row")
+  )
+  return Chosen(frame.with_row_index(INSTANCE), interactions, written, items)
 
 
 def drawing(seed: int, dataset: str) -> np.random.Generator:
@@ -250,58 +265,11 @@ def drawing(seed: int, dataset: str) -> np.random.Generator:
   return generator(seed, dataset, "annotate", "users")
 
 
-def _labels(categories: pl.Series) -> pl.Series:
-  """Returns items' labels, without those that say nothing.
-
-  Left out are repeats, pieces of pages, sentences, and a first label that
-  nearly all items have. That share is one of the catalogue, so it does not
-  depend on what anybody's target is.
-  """
-  label = pl.element().str.strip_chars()
-  fits = (
-    label.str.contains(_LABEL)
-    & ~label.str.contains(_NO_LABEL)
-    & (label.str.count_matches(r"\S+") <= _LABEL_WORDS)
-  )
-  clean = categories.list.eval(label.filter(fits).unique(maintain_order=True))
-  first = clean.list.get(0, null_on_oob=True)
-  common = first.drop_nulls().value_counts(sort=True)
-  if common.height and common["count"][0] >= _ROOT_SHARE * (
-    first.len() - first.null_count()
-  ):
-    root = common[first.name][0]
-    frame = clean.to_frame()
-    # Where there is nothing else it is better than nothing.
-    return frame.select(
-      pl.when(pl.col(first.name).list.len() > 1)
-      .then(
-        pl.col(first.name).list.eval(pl.element().filter(pl.element() != root))
-      )
-      .otherwise(first.name)
-    )[first.name]
-  return clean
-
-
-def _plain(text: pl.Expr) -> pl.Expr:
-  """Returns text without tags and character references, on one line."""
-  for pattern, instead in (
-    (r"(?i)<br\s*/?>|</p>", ". "),
-    (r"<[a-zA-Z/][^>]{0,200}>", " "),
-    (r"&#3[49];|&quot;|&apos;", "'"),
-    (r"&amp;", "&"),
-    (r"&nbsp;|&#160;", " "),
-    (r"[\u2018\u2019`\u00b4]", "'"),
-    (r"\s+", " "),
-  ):
-    text = text.str.replace_all(pattern, instead)
-  return text.str.strip_chars()
-
-
 # Field: the column that it takes, and what to say where the dataset has none.
 _NEEDS = {
   "preference": ("items", "title", "no titles in the dataset"),
-  "vague_intention": ("interactions", "review", "no reviews in the dataset"),
-  "vague_intention_2": ("interactions", "review", "no reviews in the dataset"),
+  "vague_intention": ("written", "review", "no reviews in the dataset"),
+  "vague_intention_2": ("written", "review", "no reviews in the dataset"),
   "specific_intention": ("items", "categories", "no categories in the dataset"),
 }
 

@@ -89,12 +89,12 @@ class Local:
     self._device = "cuda" if torch.cuda.is_available() else "cpu"
     self._model.to(self._device).eval()
 
-  def made_of(self) -> Mapping[str, Any]:
+  def made_of(self, kinds: Iterable[Kind]) -> Mapping[str, Any]:
     """See `protocol.Teacher`."""
     return {
       "teacher": "local",
       "model": self._identity,
-      "prompts": prompts.VERSION,
+      "prompts": prompts.versions(kinds),
     }
 
   def counts(self) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What language models are asked, as data, with examples and a version.
+"""What language models are asked, as data, with examples and versions.
 
 All of it is made up. Answers are JSON objects with one string for each output
 of the kind; a model without chat is asked for one output at a time, in plain
@@ -7,19 +7,18 @@ text.
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from instructrec_jax.teacher.protocol import (
+  AUDIENCE,
   INSTANCE,
   INTENTION,
+  INTEREST,
   JUDGEMENT,
   PREFERENCE,
   Kind,
 )
-
-# Raised with every change of a wording, so that kept answers are told apart.
-VERSION = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +26,15 @@ class Prompt:
   """How one kind of request is put.
 
   Attributes:
+    version: raised with every change of a word, so that kept answers, and
+      texts made of them, are told apart; those of other kinds stay what they
+      are.
     task: what the model is to do.
     outputs: what each of the kind's outputs is, for it and for JSON schemas.
     shots: facts and answers that show it.
   """
 
+  version: int
   task: str
   outputs: Mapping[str, str]
   shots: tuple[tuple[Mapping[str, Any], Mapping[str, str]], ...]
@@ -42,9 +45,14 @@ _NEVER = (
   "is nearly one. Write English. Never write names of people, addresses, "
   "e-mail addresses or numbers of phones. "
 )
+_PLAINLY = (
+  "Do not quote reviews, say nothing that does not follow from what you are "
+  "given, and answer with flowing text, not a list. "
+)
 
 PROMPTS: Mapping[str, Prompt] = {
   PREFERENCE.name: Prompt(
+    version=1,
     task=(
       "You are a customer of a shop. You are given what you have had so far, "
       "oldest first, with your own ratings where there are any. Say in one or "
@@ -109,6 +117,7 @@ PROMPTS: Mapping[str, Prompt] = {
     ),
   ),
   INTENTION.name: Prompt(
+    version=1,
     task=(
       "You are given a review that a customer wrote after a purchase. Say in "
       "one sentence, in the first person, what the customer was looking for "
@@ -150,7 +159,142 @@ PROMPTS: Mapping[str, Prompt] = {
       ),
     ),
   ),
+  INTEREST.name: Prompt(
+    version=1,
+    task=(
+      "You describe the interests of a user of a service. You are given what "
+      "the user liked and disliked, oldest first, with the user's own ratings, "
+      "hours of use or reviews where there are any. Say in two or three "
+      'sentences, in the third person and beginning with "The user", which '
+      "kinds, themes, makers and qualities the user is interested in, what the "
+      "user values in them, and what the user cares less for. Speak of the "
+      "interests and not of single things. "
+      + _PLAINLY
+      + _NEVER
+      + "30 to 60 words."
+    ),
+    outputs={"interests": "the interests, in the third person"},
+    shots=(
+      (
+        {
+          "thing": "book",
+          "liked": [
+            {
+              "title": "The Salt Road Inheritance",
+              "categories": ["Historical Fiction"],
+              "rating": 5,
+              "review": "You can smell the harbour. Slow, but the family's "
+              "quarrels felt true to me.",
+            },
+            {
+              "title": "Letters from Ember Quay",
+              "categories": ["Historical Fiction", "Sagas"],
+              "rating": 4,
+              "review": "Three generations, and I cared for all of them.",
+            },
+          ],
+          "disliked": [
+            {
+              "title": "Zero Hour Protocol",
+              "categories": ["Thrillers"],
+              "rating": 2,
+              "review": "Explosions on every page and nobody to care about.",
+            }
+          ],
+        },
+        {
+          "interests": "The user is drawn to historical fiction, above all to "
+          "family stories that span generations and bring a place to life. "
+          "Believable characters matter more to the user than a fast pace, and "
+          "thrillers built on action alone leave the user cold."
+        },
+      ),
+      (
+        {
+          "thing": "game",
+          "liked": [
+            {
+              "title": "Gearwright Valley",
+              "categories": ["Simulation", "Building"],
+              "brand": "Copper Fern",
+              "hours": 212.5,
+            },
+            {
+              "title": "Copper Colony",
+              "categories": ["Strategy", "Building"],
+              "brand": "Copper Fern",
+              "hours": 140.0,
+            },
+          ],
+          "disliked": [
+            {
+              "title": "Arena of Ash",
+              "categories": ["Action", "Multiplayer"],
+              "hours": 0.4,
+            }
+          ],
+        },
+        {
+          "interests": "The user enjoys building and simulation games and "
+          "spends hundreds of hours in those of Copper Fern. Planning and slow "
+          "growth are what holds the user's attention, whereas competitive "
+          "action games are soon given up."
+        },
+      ),
+    ),
+  ),
+  AUDIENCE.name: Prompt(
+    version=1,
+    task=(
+      "You say whom something is for. You are given what is known of it: its "
+      "title, kinds, maker, description, place, year or price, and reviews, as "
+      "far as there are any. Say in two or three sentences, in the third "
+      "person, which groups of users it suits and why: by their interests, "
+      "age, needs, occasions or budget. Speak of groups of people and not of "
+      "the reviewers. Never write its title, nor that of anything else. "
+      + _PLAINLY
+      + _NEVER
+      + "30 to 60 words."
+    ),
+    outputs={"target_users": "the groups of users that it suits"},
+    shots=(
+      (
+        {
+          "thing": "business",
+          "title": "The Copper Spoon Diner",
+          "categories": ["Breakfast & Brunch", "Diners"],
+          "place": "Tucson, AZ",
+          "reviews": [
+            "Huge pancakes, and the crayons kept our two busy.",
+            "In and out in half an hour on the way to work. Cheap, too.",
+          ],
+        },
+        {
+          "target_users": "It suits families in Tucson who look for a generous "
+          "breakfast in a place where children are welcome. Commuters who want "
+          "a quick and inexpensive meal before work will be served well, too."
+        },
+      ),
+      (
+        {
+          "thing": "game",
+          "title": "Lanternlight Harbour",
+          "categories": ["Puzzle", "Casual", "Indie"],
+          "price": 9.99,
+          "year": 2021,
+          "description": "Guide ships home through fog, one light at a time.",
+        },
+        {
+          "target_users": "Players who like calm puzzles and take their time "
+          "will feel at home here, and so will those who are curious about "
+          "small independent games. The low price suits casual players who "
+          "want something for an evening now and then."
+        },
+      ),
+    ),
+  ),
   JUDGEMENT.name: Prompt(
+    version=1,
     task=(
       "You check a text about what a customer likes or looks for. You are "
       "given the text, the information that its writer had, and the product "
@@ -183,6 +327,18 @@ PROMPTS: Mapping[str, Prompt] = {
 }
 
 
+# How a model is told which items are which: by `liked`.
+_HISTORIES: Mapping[str, Mapping[bool | None, str]] = {
+  PREFERENCE.name: {None: "had"},
+  INTEREST.name: {True: "liked", False: "disliked", None: "had"},
+}
+
+
+def versions(kinds: Iterable[Kind]) -> dict[str, int]:
+  """Returns the versions of kinds' prompts, for manifests."""
+  return {kind.name: PROMPTS[kind.name].version for kind in kinds}
+
+
 def facts(kind: Kind, request: Mapping[str, Any]) -> dict[str, Any]:
   """Returns what a model is told of a request, without what is not known.
 
@@ -191,13 +347,15 @@ def facts(kind: Kind, request: Mapping[str, Any]) -> dict[str, Any]:
     request: a row of a batch; see `protocol.Kind.inputs`.
   """
   told = {k: v for k, v in request.items() if k != INSTANCE}
-  if kind is not PREFERENCE:
+  if kind.name not in _HISTORIES:
     return _known(told)
-  names = list(told)
-  things = zip(*told.values(), strict=True)
-  return {
-    "had": [_known(dict(zip(names, thing, strict=True))) for thing in things]
-  }
+  lists = {k: told.pop(k) for k in list(told) if kind.inputs[k].is_nested()}
+  groups: dict[str, list[dict[str, Any]]] = {}
+  for values in zip(*lists.values(), strict=True):
+    thing = dict(zip(lists, values, strict=True))
+    group = _HISTORIES[kind.name][thing.pop("liked", None)]
+    groups.setdefault(group, []).append(_known(thing))
+  return _known(told) | groups
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,39 @@ INTENTION = Kind(
   ("vague_intention", "vague_intention_2"),
   looks_at_target=True,
 )
+# ITDR's two texts. `thing` says what an item is, by a key of `things.THINGS`;
+# lists of a history are as long as each other, oldest item first.
+INTEREST = Kind(
+  "interest",
+  {
+    "thing": pl.String,
+    "title": _STRINGS,
+    "categories": pl.List(_STRINGS),
+    "brand": _STRINGS,
+    "rating": pl.List(pl.Float32),
+    "hours": pl.List(pl.Float32),
+    "liked": pl.List(pl.Boolean),
+    "review": _STRINGS,
+  },
+  ("interests",),
+  looks_at_target=False,
+)
+AUDIENCE = Kind(
+  "audience",
+  {
+    "thing": pl.String,
+    "title": pl.String,
+    "categories": _STRINGS,
+    "brand": pl.String,
+    "description": pl.String,
+    "place": pl.String,
+    "year": pl.Int32,
+    "price": pl.Float32,
+    "reviews": _STRINGS,
+  },
+  ("target_users",),
+  looks_at_target=True,
+)
 # The questions that InstructRec's authors asked of a sample, answered with yes
 # or no. `text` is what is judged, `information` what its writer knew.
 JUDGEMENT = Kind(
@@ -70,8 +103,12 @@ JUDGEMENT = Kind(
 class Teacher(Protocol):
   """Writes texts. API, local and extractive ones are alike to who asks."""
 
-  def made_of(self) -> Mapping[str, Any]:
-    """Returns all that decides its answers, as JSON, for the manifest."""
+  def made_of(self, kinds: Iterable[Kind]) -> Mapping[str, Any]:
+    """Returns all that decides its answers, as JSON, for the manifest.
+
+    Args:
+      kinds: that it is asked for.
+    """
     ...
 
   def answer(

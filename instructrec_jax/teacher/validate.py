@@ -14,8 +14,11 @@ from rapidfuzz import fuzz, process
 
 from instructrec_jax.teacher import personal
 
+# Of schema.ANNOTATIONS, all of them and those that a teacher writes.
 SENTENCES = ("preference", "vague_intention", "vague_intention_2")
 FIELDS = (*SENTENCES, "specific_intention")
+# ITDR's.
+TEXTS = ("interests", "target_users")
 
 # Words, least and most.
 _LENGTHS = {
@@ -23,6 +26,8 @@ _LENGTHS = {
   "vague_intention": (3, 50),
   "vague_intention_2": (3, 50),
   "specific_intention": (1, 40),
+  "interests": (8, 120),
+  "target_users": (8, 120),
 }
 # Of the Latin alphabet among letters, and of letters among what is no blank.
 _LATIN, _LETTERS = 0.9, 0.5
@@ -37,6 +42,11 @@ _REFUSAL = (
   r"fulfil|answer|have (?:enough|access|any information))|\bnot enough "
   r"information\b|^\W*(?:none|null|n/?a|unknown|no (?:clear |stated )?"
   r"(?:preference|intention)s?)\W*$"
+)
+# "I" alone may be a number.
+_FIRST_PERSON = (
+  r"\bI(?:'m|'ve|'d| (?:am|have|like|love|enjoy|want|prefer|need|would|tend|"
+  r"look|care|keep))\b|\b(?:[Mm]y|[Mm]yself|[Mm]ine)\b"
 )
 # A title of one word is taken for that word only with its capital letters.
 _MANY_WORDS = r"\S \S"
@@ -59,13 +69,13 @@ class Validator:
       INSTANCE and `text`, and where there are any `titles` (a list: those that
       the text must not name), `review` (that it was made from) and `first`
       (what it is a paraphrase of).
-    fields: that it is for.
+    fields: that it is for; None for all.
     needs: the column that it looks at, beside the text.
   """
 
   reason: str
   bad: Callable[[pl.DataFrame, str], pl.Series]
-  fields: tuple[str, ...] = FIELDS
+  fields: tuple[str, ...] | None = None
   needs: str = "text"
 
 
@@ -74,11 +84,13 @@ def check(texts: pl.DataFrame, field: str) -> pl.DataFrame:
 
   Args:
     texts: see `Validator.bad`; no null texts.
-    field: one of FIELDS.
+    field: one of FIELDS and TEXTS.
   """
   reason = pl.Series("reason", [None] * texts.height, pl.String)
   for validator in VALIDATORS:
-    if field not in validator.fields or validator.needs not in texts.columns:
+    if field not in (validator.fields or (field,)):
+      continue
+    if validator.needs not in texts.columns:
       continue
     bad = validator.bad(texts, field)
     reason = pl.select(
@@ -123,7 +135,7 @@ def _other_language(field: str) -> pl.Expr:
   foreign = (latin < _LATIN * letters) | (
     letters < _LETTERS * text.str.count_matches(r"\S")
   )
-  if field not in SENTENCES:
+  if field == "specific_intention":
     return foreign
   return foreign | ~text.str.contains(rf"(?i)\b(?:{_COMMON_WORDS})\b")
 
@@ -224,6 +236,11 @@ VALIDATORS = (
     "personal data", _by(lambda field: personal.present(pl.col("text")))
   ),
   Validator("another language", _by(_other_language)),
+  Validator(
+    "not in the third person",
+    _by(lambda field: pl.col("text").str.contains(_FIRST_PERSON)),
+    fields=TEXTS,
+  ),
   Validator("names the item", named, needs="titles"),
   Validator("nearly names the item", _nearly_named, needs="titles"),
   Validator("copied from the review", _copied, needs="review"),

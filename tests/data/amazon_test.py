@@ -111,11 +111,8 @@ def test_2018(tmp_path):
     "interactions: overall is not a number": "Gift_Cards_5.json:15",
     "items: not a JSON object": "meta_Gift_Cards.json:6",
   }
-  assert counts["absent"] == {
-    "interactions": [],
-    "items": ["year"],
-    "users": [],
-  }
+  assert not {"rating", *_TOLD} & {*counts["absent"]["interactions"]}
+  assert "year" in counts["absent"]["items"]
 
 
 def test_labels_and_authors(tmp_path):
@@ -254,7 +251,8 @@ def test_reviews_without_any_text(tmp_path):
     "without review": 20,
     "without summary": 20,
   }
-  assert manifest["counts"]["absent"]["interactions"] == ["review", "summary"]
+  absent = manifest["counts"]["absent"]["interactions"]
+  assert {"review", "summary"} <= {*absent}
   assert tables["interactions"].columns == [
     "user",
     "item",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instructrec_jax.data.sources import jsonl
+from instructrec_jax.data.sources import blocks, jsonl
 from instructrec_jax.data.spool import LINE
 from instructrec_jax.errors import InputError
 
@@ -80,8 +80,8 @@ def test_every_line_is_read_or_named(lines, ends, tmp_path_factory):
 
 
 def test_lines_across_pieces_keep_their_numbers(tmp_path, monkeypatch):
-  monkeypatch.setattr(jsonl, "_PIECE", 50)
-  monkeypatch.setattr(jsonl, "_READ", 50)
+  monkeypatch.setattr(blocks, "_BLOCK", 50)
+  monkeypatch.setattr(blocks, "_READ", 50)
   lines = [json.dumps({"a": "x" * (n % 70)}) for n in range(200)]
   lines[77] = "not this"
   path = tmp_path / "x.jsonl"
@@ -95,9 +95,9 @@ def test_lines_across_pieces_keep_their_numbers(tmp_path, monkeypatch):
 
 
 def test_a_file_without_lines(tmp_path, monkeypatch):
-  monkeypatch.setattr(jsonl, "_LONGEST_LINE", 1000)
-  monkeypatch.setattr(jsonl, "_PIECE", 100)
-  monkeypatch.setattr(jsonl, "_READ", 100)
+  monkeypatch.setattr(blocks, "_LONGEST_LINE", 1000)
+  monkeypatch.setattr(blocks, "_BLOCK", 100)
+  monkeypatch.setattr(blocks, "_READ", 100)
   path = tmp_path / "x.json"
   path.write_text('{"a": 1}\n[' + '{"a": 1},' * 1000)
   with pytest.raises(InputError, match="line 2 is longer than 1,000 bytes"):

@@ -24,7 +24,7 @@ def test_every_source_says_where_it_is_from_and_what_it_needs(name, tmp_path):
   source = sources.find(name)
   assert source.homepage
   assert source.licence
-  assert {"interactions", "items"} <= set(source.files)
+  assert "interactions" in source.files
   with pytest.raises(InputError) as error:
     sources.locate(name, tmp_path, {})
   for file in source.files.values():
@@ -70,7 +70,7 @@ def test_movielens_100k(ml_100k):
   assert raw.users.row(0, named=True) == {
     "user_id": 1,
     "age": 21,
-    "gender": "F",
+    "gender": "female",
     "occupation": "writer",
     "zip": "01067",
   }
@@ -93,7 +93,33 @@ def test_movielens_1m(ml_1m):
     "Children's",
     "Comedy",
   ]
-  assert raw.users["zip"].to_list()[-1] == "55455-1234"
+  assert raw.users.rows() == [
+    (1, "male", "under 18", "executive/managerial", "55455"),
+    (2, "male", "18-24", "executive/managerial", "55455"),
+    (3, "male", "25-34", "executive/managerial", "55455"),
+    (4, "female", "under 18", "k-12 student", "55455-1234"),
+  ]
+
+
+def test_attributes_that_nobody_can_have_are_counted(ml_100k, ml_1m):
+  with (ml_100k / "u.user").open("a") as f:
+    f.write("11|3|F|writer|1\n12|40|X|writer|1\n13|old|F|writer|1\n")
+  raw = _read("movielens/100k", ml_100k)
+  assert raw.users.rows()[-2:] == [
+    (11, None, "female", "writer", "1"),
+    (12, 40, None, "writer", "1"),
+  ]
+  assert raw.noted["user_attributes"] == {
+    "age is not from 5 to 110": 1,
+    "gender is no code that the edition has": 1,
+  }
+  assert [(b.reason, b.first) for b in raw.bad["user_attributes"]] == [
+    ("age is not a number", "u.user:12")
+  ]
+  with (ml_1m / "users.dat").open("a") as f:
+    f.write("5::F::20::21::1\n")
+  raw = _read("movielens/1m", ml_1m)
+  assert raw.users.row(-1) == (5, "female", None, None, "1")
 
 
 def test_movielens_csv(ml_csv):
@@ -339,4 +365,11 @@ def test_real_movielens_1m(real_data):
   assert not any(raw.bad.values())
   assert raw.items.height == 3_883
   assert raw.users.height == 6_040
+  # As its README says them.
+  said = re.findall(
+    r'\*\s+(\d+):  "([^"]+)"', (real_data / "ml-1m/README").read_text()
+  )
+  words = {*raw.users["age_group"], *raw.users["occupation"]}
+  assert words == {word.lower() for _, word in said}
+  assert not raw.noted["user_attributes"]
   assert raw.interactions["user"].n_unique() == 74

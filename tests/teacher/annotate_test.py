@@ -151,7 +151,7 @@ def test_what_is_target_free_does_not_change_with_the_target(shop_dir, data):
     [instance] = chosen.frame.filter(
       (pl.col("user") == user) & (pl.col("position") == place)
     )[INSTANCE]
-    teacher = Extractive("shop", 0, chosen.frame)
+    teacher = Extractive("shop", 0, chosen.keys)
     found = pl.concat(teacher.answer(PREFERENCE, chosen.preference_requests()))
     found = found.filter(pl.col(INSTANCE) == instance)
     checked = found.select(INSTANCE, text="preference").drop_nulls()

@@ -42,6 +42,8 @@ def some_faults(share, seed, *more):
 class ChatServer:
   """Answers requests; `fault(n, body)` names how the n-th one goes wrong.
 
+  What it writes is `write(content, name of the output)`.
+
   Attributes:
     answered: how often each content got a whole answer, which is what costs.
     abandoned: answers for which nobody waited any longer.
@@ -50,8 +52,11 @@ class ChatServer:
     keys: what Authorization said.
   """
 
-  def __init__(self, fault=lambda n, body: None, delay_s=0.0, slow_s=2):
+  def __init__(
+    self, fault=lambda n, body: None, delay_s=0.0, slow_s=2, write=text
+  ):
     self.fault, self.delay_s, self.slow_s = fault, delay_s, slow_s
+    self.write = write
     self.answered = collections.Counter()
     self.abandoned = 0
     self.faults = collections.Counter()
@@ -112,7 +117,9 @@ class ChatServer:
     answer = {
       "malformed": "Here you are: {",
       "refusal": "I'm sorry, I cannot help with that.",
-    }.get(fault) or json.dumps({name: text(content, name) for name in names})
+    }.get(fault) or json.dumps(
+      {name: self.write(content, name) for name in names}
+    )
     completion = {
       "choices": [{"message": {"content": answer}, "finish_reason": "stop"}],
       "usage": {"prompt_tokens": 100, "completion_tokens": 10},

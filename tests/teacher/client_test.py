@@ -224,7 +224,7 @@ def test_the_key_is_in_the_header_and_nowhere_else(tmp_path, quick, capfd):
     client = _client(server, tmp_path / "a.db", concurrency=2)
     _all(client, _batches(20))
     assert server.keys == {f"Bearer {KEY}"}
-  assert KEY not in str(client.made_of()) + str(client.counts())
+  assert KEY not in str(client.made_of([INTENTION])) + str(client.counts())
   for path in tmp_path.iterdir():
     assert KEY.encode() not in path.read_bytes()
   assert KEY not in "".join(capfd.readouterr())
@@ -242,7 +242,7 @@ def test_addresses_that_cannot_be_used(url, tmp_path):
 def test_a_judge_answers_with_yes_or_no(tmp_path, quick):
   kept = Cache(tmp_path / "a.db")
   request = {"text": "I like it.", "information": "a", "target": "b"}
-  name = _CHAT.key(_CHAT.body(JUDGEMENT, request))
+  name = _CHAT.key(JUDGEMENT, _CHAT.body(JUDGEMENT, request))
   kept.put(name, 0, Answer('{"comes_from_information": "maybe"}'))
   answer = dict.fromkeys(JUDGEMENT.outputs, "Yes.")
   kept.put(name, 1, Answer(str(answer).replace("'", '"')))

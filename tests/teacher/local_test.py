@@ -71,7 +71,7 @@ def test_a_model_of_either_kind_answers_every_request_once(
   second = Local(model, Cache(tmp_path / "a.db"), batch_size=2)
   monkeypatch.setattr(second, "_generate", None)
   assert pl.concat(second.answer(INTENTION, [_REVIEWS])).equals(frame)
-  assert str(tmp_path) not in str(second.made_of())
+  assert str(tmp_path) not in str(second.made_of([INTENTION]))
 
 
 def test_a_folder_without_a_model_is_said(tmp_path, monkeypatch):

@@ -1,13 +1,23 @@
 """Where raw data comes from: the table of sources, one row a dataset."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from instructrec_jax import errors
-from instructrec_jax.data.sources import amazon, movielens, recbole, table
+from instructrec_jax.data.sources import (
+  amazon,
+  book_crossing,
+  files,
+  lastfm,
+  mind,
+  movielens,
+  recbole,
+  steam,
+  table,
+)
+from instructrec_jax.data.sources.files import File
 from instructrec_jax.data.sources.raw import Bad, Raw
 from instructrec_jax.errors import InputError
 
@@ -31,6 +41,7 @@ class Source:
     options: of the reader, with what they say.
     spools: whether the reader takes `scratch` too, an empty folder for what
       may not fit in memory.
+    archives: names or globs of the archives that the files come in.
     categories: of a family, whose name, files and dataset have a place for
       one: CATEGORY, and <category> in lower case.
   """
@@ -43,7 +54,12 @@ class Source:
   k_core: int = 5
   options: Mapping[str, str] = dataclasses.field(default_factory=dict)
   spools: bool = False
+  archives: Sequence[str] = ()
   categories: Sequence[str] = ()
+
+  def patterns(self, role: str) -> list[str]:
+    """Returns the names or globs that the file of a role may have."""
+    return self.files[role].split(" or ")
 
   def of(self, category: str) -> "Source":
     """Returns the member of this family for one of its categories."""
@@ -60,6 +76,7 @@ class Source:
 CATEGORY = "<Category>"
 _AMAZON = "none stated; for research, to be cited"
 _GROUPLENS = "non-commercial research; no redistribution without permission"
+_LASTFM = "http://ocelma.net/MusicRecommendationDataset/"
 _CSV_FILES = {"interactions": "ratings.csv", "items": "movies.csv"}
 
 # Adding a dataset is one reader, or one that is there already, and one row.
@@ -75,6 +92,7 @@ SOURCES: Mapping[str, Source] = {
     },
     homepage="https://grouplens.org/datasets/movielens/100k/",
     licence=_GROUPLENS,
+    archives=("ml-100k.zip",),
   ),
   "movielens/1m": Source(
     dataset="ml_1m",
@@ -86,6 +104,7 @@ SOURCES: Mapping[str, Source] = {
     },
     homepage="https://grouplens.org/datasets/movielens/1m/",
     licence=_GROUPLENS,
+    archives=("ml-1m.zip",),
   ),
   "movielens/latest-small": Source(
     dataset="ml_latest_small",
@@ -93,6 +112,7 @@ SOURCES: Mapping[str, Source] = {
     files=_CSV_FILES,
     homepage="https://grouplens.org/datasets/movielens/latest/",
     licence="non-commercial; redistribution under the same terms",
+    archives=("ml-latest-small.zip",),
   ),
   "movielens/32m": Source(
     dataset="ml_32m",
@@ -100,6 +120,34 @@ SOURCES: Mapping[str, Source] = {
     files=_CSV_FILES,
     homepage="https://grouplens.org/datasets/movielens/32m/",
     licence="non-commercial; redistribution under the same terms",
+    archives=("ml-32m.zip",),
+  ),
+  "book_crossing": Source(
+    dataset="book_crossing",
+    reader=book_crossing.read,
+    # Kaggle has the same files in a folder.
+    files={
+      role: f"{file} or Book reviews/{file}"
+      for role, file in (
+        ("interactions", "BX-Book-Ratings.csv"),
+        ("items", "BX-Books.csv"),
+        ("users", "BX-Users.csv"),
+      )
+    },
+    homepage="http://www2.informatik.uni-freiburg.de/~cziegler/BX/",
+    licence="research, to be acknowledged",
+    archives=("BX-CSV-Dump.zip",),
+  ),
+  "book_crossing/kaggle": Source(
+    dataset="book_crossing_kaggle",
+    reader=book_crossing.read_kaggle,
+    files=dict.fromkeys(
+      ("interactions", "items", "users"),
+      "Preprocessed_data.csv or Books Data with Category Language and Summary/"
+      "Preprocessed_data.csv",
+    ),
+    homepage="https://www.kaggle.com/datasets/ruchi798/bookcrossing-dataset",
+    licence="research, to be acknowledged; CC0 as Kaggle has it",
   ),
   "instructrec/games": Source(
     dataset="games",
@@ -111,6 +159,26 @@ SOURCES: Mapping[str, Source] = {
     # user. Asking for five again would take 211 of the paper's 50,546 users
     # and 431 of its 16,859 items (2,492 interactions) for the cut's sake.
     k_core=1,
+  ),
+  "lastfm/1k": Source(
+    dataset="lastfm_1k",
+    reader=lastfm.read_1k,
+    files={
+      "interactions": "userid-timestamp-artid-artname-traid-traname.tsv",
+      "users?": "userid-profile.tsv",
+    },
+    homepage=_LASTFM,
+    licence="non-commercial",
+  ),
+  "lastfm/360k": Source(
+    dataset="lastfm_360k",
+    reader=lastfm.read_360k,
+    files={
+      "interactions": "usersha1-artmbid-artname-plays.tsv",
+      "users?": "usersha1-profile.tsv",
+    },
+    homepage=_LASTFM,
+    licence="non-commercial",
   ),
   f"amazon_2018/{CATEGORY}": Source(
     dataset="<category>_2018",
@@ -140,6 +208,33 @@ SOURCES: Mapping[str, Source] = {
     licence=_AMAZON,
     spools=True,
     categories=amazon.CATEGORIES_2023,
+  ),
+  **{
+    f"mind/{size}": Source(
+      dataset=f"mind_{size}",
+      reader=mind.read,
+      files={
+        "interactions": f"MIND{size}_train/behaviors.tsv or behaviors.tsv",
+        "items": f"MIND{size}_train/news.tsv or news.tsv",
+        "dev_interactions?": f"MIND{size}_dev/behaviors.tsv",
+        "dev_items?": f"MIND{size}_dev/news.tsv",
+      },
+      homepage="https://msnews.github.io/",
+      licence="Microsoft Research License; no redistribution",
+      archives=(f"MIND{size}_train.zip",),
+    )
+    for size in ("small", "large")
+  },
+  "steam": Source(
+    dataset="steam",
+    reader=steam.read,
+    files={
+      "interactions": "steam_reviews.json*",
+      "items": "steam_games.json*",
+    },
+    homepage="https://cseweb.ucsd.edu/~jmcauley/datasets.html#steam_data",
+    licence="none stated; for research, to be cited",
+    spools=True,
   ),
   "recbole": Source(
     dataset=None,
@@ -182,24 +277,25 @@ def find(name: str) -> Source:
 
 def locate(
   name: str, raw_dir: Path, options: Mapping[str, Any]
-) -> tuple[dict[str, Path], Callable[..., Raw]]:
+) -> tuple[dict[str, File], Callable[..., Raw]]:
   """Finds a source's files and binds its reader to them.
 
   Args:
     name: a key of SOURCES.
-    raw_dir: the folder of the files as they were distributed.
+    raw_dir: the folder of the files as they were distributed, packed or not,
+      or one archive.
     options: `<role>_file` for files of other names, and the reader's own.
 
   Returns:
-    The files by role, and a function that reads them; it takes `scratch`
-    where the source spools.
+    The files by role, and a function that reads them. It takes `scratch`, an
+    empty folder, which it needs where files lie in archives or the source
+    spools.
 
   Raises:
     InputError: files are missing or ambiguous, or an option is unknown.
   """
   source = find(name)
-  if not raw_dir.is_dir():
-    raise InputError(f"{raw_dir} is not a folder (the raw files of {name})")
+  folder = files.Folder(raw_dir)
   roles = {role.removesuffix("?"): role for role in source.files}
   overrides = {f"{role}_file": role for role in roles}
   known = {*overrides, *source.options}
@@ -207,57 +303,68 @@ def locate(
   for key in given:
     if key not in known:
       raise errors.unknown(f"option of source {name!r}:", key, known)
-  files = {}
+  found = {}
   for role, spec in roles.items():
     named = given.get(f"{role}_file")
-    path = _file(
-      source,
-      name,
-      raw_dir,
-      role,
-      source.files[spec].split(" or ") if named is None else [named],
-      optional=spec.endswith("?") and named is None,
-    )
-    if path is not None:
-      files[role] = path
+    patterns = source.patterns(spec) if named is None else [named]
+    matches = folder.find(patterns, source.archives)
+    if len(matches) > 1:
+      raise InputError(
+        f"{raw_dir}: {len(matches)} files could be the {role} "
+        f"({' or '.join(patterns)}): {', '.join(map(_short, matches))}. Name "
+        f"one with {role}_file"
+      )
+    if matches:
+      found[role] = matches[0]
+    elif not spec.endswith("?") or named is not None:
+      raise _missing(source, name, folder, role, patterns)
   own = {key: value for key, value in given.items() if key in source.options}
-  return files, functools.partial(source.reader, files, **own)
+
+  def read(scratch: Path | None = None) -> Raw:
+    spool = {"scratch": scratch} if source.spools else {}
+    with files.unpacked(found, scratch) as paths:
+      return source.reader(paths, **own, **spool)
+
+  return found, read
 
 
-def _file(
+def _short(file: File) -> str:
+  return file.path.name + (f" ({file.member})" if file.member else "")
+
+
+def _missing(
   source: Source,
   name: str,
-  raw_dir: Path,
+  folder: files.Folder,
   role: str,
   patterns: Sequence[str],
-  optional: bool,
-) -> Path | None:
-  matches = []
-  for one in patterns:
-    # Glob takes no absolute path.
-    found = [Path(one)] if Path(one).is_absolute() else raw_dir.glob(one)
-    matches += sorted(path for path in found if path.is_file())
-  pattern = " or ".join(patterns)
-  if len(matches) == 1:
-    return matches[0]
-  if matches:
-    raise InputError(
-      f"{raw_dir}: {len(matches)} files could be the {role} ({pattern}): "
-      f"{', '.join(p.name for p in matches)}. Name one with {role}_file"
-    )
-  if optional:
-    return None
-  found = sorted(p.name + "/" * p.is_dir() for p in raw_dir.iterdir())
-  shown = ", ".join(found[:12]) + (" …" if len(found) > 12 else "")
-  below = [
-    path.parents[one.count("/")]
-    for one in patterns
-    if not Path(one).is_absolute()
-    for path in sorted(raw_dir.glob(f"*/{one}"))
+) -> InputError:
+  # It may well be in there.
+  if folder.damaged:
+    return folder.damaged[0]
+  packed = [
+    f"{p.name} ({len(folder.members(p))} files)" for p in folder.archives
   ]
-  raise InputError(
-    f"{raw_dir} has no {pattern} (the {role} of {name}). Expected: "
-    f"{', '.join(source.files.values())}. Found: {shown or 'nothing'}."
+  plain, below = [], []
+  if folder.path.is_dir():
+    plain = sorted(
+      p.name + "/" * p.is_dir()
+      for p in folder.path.iterdir()
+      if p not in folder.archives
+    )
+    below = [
+      path.parents[one.count("/")]
+      for one in patterns
+      if not Path(one).is_absolute()
+      for path in sorted(folder.path.glob(f"*/{one}"))
+    ]
+  shown = ", ".join((plain + packed)[:12])
+  shown += " …" if len(plain + packed) > 12 else ""
+  return InputError(
+    f"{folder.path} has no {' or '.join(patterns)} (the {role} of {name}). "
+    f"Expected: {', '.join(source.files.values())}, plain, as .gz or in "
+    f"{' or '.join(source.archives) or 'an archive'}. Found: "
+    f"{shown or 'nothing'}."
     + (f" Did you mean {below[0]}?" if below else "")
     + f" (from {source.homepage}; another name: {role}_file)"
   )

@@ -5,19 +5,15 @@ item its title, categories, brand, description and price. Names of reviewers are
 not read, nor what else is there.
 """
 
-import collections
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax import errors
-from instructrec_jax.data.sources import jsonl, markup
-from instructrec_jax.data.sources.raw import Bad, Raw
-from instructrec_jax.data.sources.text import Field, checks, no_usable_row
-from instructrec_jax.data.spool import LINE, Spool, empty
-from instructrec_jax.errors import InputError
+from instructrec_jax.data.sources import markup, spooled_lines
+from instructrec_jax.data.sources.raw import Raw
+from instructrec_jax.data.sources.spooled_lines import Table
+from instructrec_jax.data.sources.text import Field
 
 _BOTH = (
   "All_Beauty",
@@ -66,8 +62,6 @@ _TEXT, _TEXTS = pl.String(), pl.List(pl.String())
 _PRICE = r"(?i)^(?:from )?\$? ?([0-9][0-9,]*(?:\.[0-9]+)?)"
 _RANGE = r" ?[-\x{2013}] ?\$? ?[0-9][0-9,.]*"
 _NO_PRICE = ["", "None", "null", "nan", "-"]
-_IDS = ("user", "item", "item_id")
-_FAULT = "__fault"
 
 
 def _plain(key: str) -> pl.Expr:
@@ -89,24 +83,6 @@ def _price(key: str) -> pl.Expr:
   return number.str.replace_all(",", "").cast(pl.Float32, strict=False)
 
 
-def _labels(key: str) -> pl.Expr:
-  """Cleans labels; one that repeats another says no more, and goes."""
-
-  def clean(lists: pl.Series) -> pl.Series:
-    rows = pl.DataFrame({"label": lists}).with_row_index()
-    labels = rows.explode("label").with_columns(
-      pl.col("label").map_batches(markup.one_line, _TEXT)
-    )
-    kept = labels.drop_nulls().unique(maintain_order=True)
-    grouped = kept.group_by("index", maintain_order=True).agg("label")
-    joined = rows.select("index").join(
-      grouped, on="index", how="left", maintain_order="left"
-    )
-    return joined["label"].fill_null([])
-
-  return pl.col(key).map_batches(clean, _TEXTS)
-
-
 def _paragraphs(key: str) -> pl.Expr:
   joined = pl.col(key).list.join("\n", ignore_nulls=True)
   return joined.map_batches(markup.plain, _TEXT)
@@ -123,29 +99,10 @@ _IS_NO_PRICE = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Table:
-  """How one kind of file becomes a table.
-
-  Attributes:
-    columns: the keys that are read, with their types.
-    needs: those that every object of such a file has.
-    fields: the short columns.
-    long: the columns that are spooled.
-    noted: what is counted of the rows read.
-  """
-
-  columns: Mapping[str, pl.DataType]
-  needs: Sequence[str]
-  fields: Mapping[str, Field]
-  long: Mapping[str, pl.Expr]
-  noted: Mapping[str, pl.Expr]
-
-
 def _reviews(
   user: str, item: str, rating: str, time: Field, text: str, headline: str
-) -> _Table:
-  return _Table(
+) -> Table:
+  return Table(
     columns=dict.fromkeys(
       (user, item, rating, time.column, text, headline), _TEXT
     ),
@@ -164,8 +121,8 @@ def _reviews(
   )
 
 
-def _metadata(item: str, categories: str, brand: str) -> _Table:
-  return _Table(
+def _metadata(item: str, categories: str, brand: str) -> Table:
+  return Table(
     columns={
       item: _TEXT,
       "title": _TEXT,
@@ -177,7 +134,7 @@ def _metadata(item: str, categories: str, brand: str) -> _Table:
     needs=(item,),
     fields={"item_id": Field(item, required=True), "title": Field("title")},
     long={
-      "categories": _labels(categories),
+      "categories": pl.col(categories).map_batches(markup.labels, _TEXTS),
       "brand": _brand(brand),
       "description": _paragraphs("description"),
       "price": _price("price"),
@@ -196,10 +153,9 @@ def _metadata(item: str, categories: str, brand: str) -> _Table:
 _SECONDS = pl.UInt32
 _MILLISECONDS = pl.col("timestamp").cast(pl.Int64, strict=False) // 1000
 
-# By source and role. A file's first object is of the first of these whose
-# needs it meets.
-_FILES: Mapping[tuple[str, str], _Table] = {
-  ("amazon_2018", "interactions"): _reviews(
+# By source and role.
+_KINDS: Mapping[tuple[str, str], Table] = {
+  ("amazon_2018/…", "interactions"): _reviews(
     "reviewerID",
     "asin",
     "overall",
@@ -207,7 +163,7 @@ _FILES: Mapping[tuple[str, str], _Table] = {
     "reviewText",
     "summary",
   ),
-  ("amazon_2023", "interactions"): _reviews(
+  ("amazon_2023/…", "interactions"): _reviews(
     "user_id",
     # An asin is a colour or a size of what its parent is.
     "parent_asin",
@@ -216,8 +172,8 @@ _FILES: Mapping[tuple[str, str], _Table] = {
     "text",
     "title",
   ),
-  ("amazon_2023", "items"): _metadata("parent_asin", "categories", "store"),
-  ("amazon_2018", "items"): _metadata("asin", "category", "brand"),
+  ("amazon_2023/…", "items"): _metadata("parent_asin", "categories", "store"),
+  ("amazon_2018/…", "items"): _metadata("asin", "category", "brand"),
 }
 
 
@@ -228,102 +184,9 @@ def read_2018(files: Mapping[str, Path], scratch: Path) -> Raw:
     files: "interactions" and "items".
     scratch: a folder for texts until their rows are known.
   """
-  return _read("amazon_2018", files, scratch)
+  return spooled_lines.read("amazon_2018/…", _KINDS, files, scratch)
 
 
 def read_2023(files: Mapping[str, Path], scratch: Path) -> Raw:
   """Reads <Category>.jsonl and meta_<Category>.jsonl; see `read_2018`."""
-  return _read("amazon_2023", files, scratch)
-
-
-def _read(source: str, files: Mapping[str, Path], scratch: Path) -> Raw:
-  for role, path in files.items():
-    _check_kind(source, role, path)
-  loaded = {
-    role: _load(_FILES[source, role], path, scratch / role)
-    for role, path in files.items()
-  }
-  return Raw(
-    loaded["interactions"].rows,
-    loaded["items"].rows,
-    bad={role: each.bad for role, each in loaded.items()},
-    noted={role: each.noted for role, each in loaded.items()},
-    spooled={role: each.spool for role, each in loaded.items()},
-  )
-
-
-def _check_kind(source: str, role: str, path: Path) -> None:
-  """Raises unless the file is what the source has in this role."""
-  keys = jsonl.first_object(path)
-  kind = next((k for k, f in _FILES.items() if keys.keys() >= {*f.needs}), None)
-  if kind == (source, role):
-    return
-  if kind is None:
-    key = next(n for n in _FILES[source, role].needs if n not in keys)
-    raise errors.unknown(f"key of the first object of {path}", key, keys)
-  what = {"interactions": "reviews", "items": "metadata"}
-  raise InputError(
-    f"{path} holds {what[kind[1]]} of {kind[0]}/…, not {what[role]} of "
-    f"{source}/…: "
-    + (
-      f"normalize it as {kind[0]}/…"
-      if kind[0] != source
-      else f"give it as {kind[1]}_file"
-    )
-  )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Loaded:
-  rows: pl.DataFrame
-  spool: Spool
-  bad: list[Bad]
-  noted: dict[str, int]
-
-
-def _load(table: _Table, path: Path, folder: Path) -> _Loaded:
-  """Reads one file: what is short into memory, what is long into a spool."""
-  schema = {LINE: pl.get_index_type(), **table.columns}
-  values, fault, reasons = checks(table.fields, schema)
-  # As text, ids would fill the memory that their rows are to have.
-  ids = pl.col([n for n in _IDS if n in table.fields]).cast(pl.Categorical)
-  spool, short, wrong = Spool(folder), [], {}
-  noted = collections.Counter()
-  for piece in jsonl.pieces(path, table.columns):
-    rows = piece.rows.select(
-      LINE,
-      *values,
-      *(value.alias(name) for name, value in table.long.items()),
-      *(
-        test.fill_null(False).alias(what) for what, test in table.noted.items()
-      ),
-      fault.alias(_FAULT),
-    )
-    faults = rows.filter(pl.col(_FAULT).is_not_null())
-    _gather(wrong, "not a JSON object", piece.wrong)
-    for code, lines in faults.group_by(_FAULT).agg(LINE).sort(_FAULT).rows():
-      _gather(wrong, reasons[code], lines)
-    rows = rows.filter(pl.col(_FAULT).is_null())
-    short.append(rows.select(LINE, *table.fields).with_columns(ids))
-    spool.add(rows.select(LINE, *table.long))
-    for name in table.long:
-      noted[f"without {name}"] += empty(rows[name])
-    for what in table.noted:
-      noted[what] += rows[what].sum()
-  bad = [
-    Bad(reason, count, f"{path.name}:{line}")
-    for reason, (count, line) in wrong.items()
-  ]
-  rows = pl.concat(short) if short else pl.DataFrame()
-  if rows.is_empty():
-    raise no_usable_row(path, bad)
-  return _Loaded(rows, spool, bad, {k: n for k, n in noted.items() if n})
-
-
-def _gather(
-  wrong: dict[str, tuple[int, int]], reason: str, lines: list[int]
-) -> None:
-  """Adds lines to the count by reason, which goes with the first of them."""
-  if lines:
-    count, first = wrong.get(reason, (0, min(lines)))
-    wrong[reason] = count + len(lines), first
+  return spooled_lines.read("amazon_2023/…", _KINDS, files, scratch)

@@ -1,24 +1,32 @@
-"""JSON lines in pieces, so that a file of any length fits in memory."""
+"""Lines of objects in pieces, so that a file of any length fits in memory."""
 
-import concurrent.futures
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import polars as pl
-import pyarrow as pa
 
-from instructrec_jax.data.sources.text import LINE
+from instructrec_jax.data.sources import blocks
+from instructrec_jax.data.spool import LINE
 from instructrec_jax.errors import InputError
 
-# Long enough that what each piece costs is lost in what it holds.
-_PIECE = 16 << 20
-_READ = 1 << 20
-_LONGEST_LINE = 64 << 20
-# By what a file begins with: browsers unpack .gz and keep the name.
-_COMPRESSION = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+
+@dataclasses.dataclass(frozen=True)
+class Dialect:
+  """What stands in each line of a file.
+
+  Attributes:
+    noun: what it is called.
+    to_json: turns whole lines into as many lines of JSON.
+  """
+
+  noun: str = "JSON object"
+  to_json: Callable[[bytes], bytes] = bytes
+
+
+JSON = Dialect()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,20 +35,23 @@ class Piece:
 
   Attributes:
     rows: LINE, and the columns asked for.
-    wrong: numbers of the lines that are no JSON object.
+    wrong: numbers of the lines that are no object.
   """
 
   rows: pl.DataFrame
   wrong: list[int]
 
 
-def pieces(path: Path, columns: Mapping[str, pl.DataType]) -> Iterator[Piece]:
-  """Reads a file of one JSON object a line; blank lines are passed over.
+def pieces(
+  path: Path, columns: Mapping[str, pl.DataType], dialect: Dialect = JSON
+) -> Iterator[Piece]:
+  """Reads a file of one object a line; blank lines are passed over.
 
   Args:
     path: the file, UTF-8; plain, gzip or zstd.
     columns: by key, String or List(String). Numbers and the like become
       text, what is no list a list of itself, and a key that is not there null.
+    dialect: how an object is written.
 
   Yields:
     The lines, in order.
@@ -49,7 +60,7 @@ def pieces(path: Path, columns: Mapping[str, pl.DataType]) -> Iterator[Piece]:
     InputError: the file is cut off or damaged, or not of lines.
   """
   line = 1
-  for block in _ahead(_blocks(path, _PIECE)):
+  for block in blocks.of_lines(path, dialect.to_json):
     lines = block.count(b"\n")
     try:
       rows = pl.read_ndjson(block, schema=columns)
@@ -87,20 +98,20 @@ def one_by_one(
   return Piece(pl.DataFrame(rows, schema, orient="row"), wrong)
 
 
-def first_object(path: Path) -> dict[str, Any]:
+def first_object(path: Path, dialect: Dialect = JSON) -> dict[str, Any]:
   """Returns the first object of a file, which shows what the file is.
 
   Raises:
     InputError: there is none among the first lines.
   """
-  block = next(_blocks(path, _READ), b"")
+  block = blocks.first(path)
   lines = [line for line in block.split(b"\n") if line.strip()]
   for line in lines:
-    found = _object(line)
+    found = _object(dialect.to_json(line))
     if found is not None:
       return found
   seen = f"found {lines[0][:80]!r}" if lines else "it is empty"
-  raise InputError(f"{path}: expected one JSON object a line, {seen}")
+  raise InputError(f"{path}: expected one {dialect.noun} a line, {seen}")
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
@@ -126,56 +137,3 @@ def _fit(value: Any, dtype: pl.DataType) -> str | list[str | None] | None:
   # Half of a surrogate pair, which JSON can spell and UTF-8 cannot. (Polars
   # puts U+0000 in its place.)
   return value.encode("utf-8", "replace").decode()
-
-
-def _blocks(path: Path, size: int) -> Iterator[bytes]:
-  """Yields whole lines, about `size` bytes of them at a time."""
-  with path.open("rb") as f:
-    start = f.read(4)
-  compression = next(
-    (name for magic, name in _COMPRESSION.items() if start.startswith(magic)),
-    None,
-  )
-  given, rest = 0, b""
-  with pa.input_stream(str(path), compression=compression) as stream:
-    while True:
-      # In small steps, so that where a file breaks off is known.
-      waiting, length = [rest], len(rest)
-      try:
-        while length < size and (read := stream.read(_READ)):
-          waiting.append(read)
-          length += len(read)
-      except OSError as error:
-        lines = given + b"".join(waiting).count(b"\n")
-        raise InputError(
-          f"{path} is cut off or damaged after line {lines:,}, with "
-          f"{path.stat().st_size:,} bytes: {error}. Fetch it again"
-        ) from None
-      block = b"".join(waiting)
-      if not given:
-        block = block.removeprefix(b"\xef\xbb\xbf")
-      if length < size:
-        break
-      end = block.rfind(b"\n") + 1
-      if not end and length > _LONGEST_LINE:
-        raise InputError(
-          f"{path}: line {given + 1:,} is longer than {_LONGEST_LINE:,} bytes: "
-          "expected one JSON object a line"
-        )
-      if end:
-        given += block.count(b"\n", 0, end)
-        yield block[:end]
-      else:
-        size *= 2
-      rest = block[end:]
-  if block:
-    yield block if block.endswith(b"\n") else block + b"\n"
-
-
-def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
-  """Unpacks the next block while the caller is busy with this one."""
-  with concurrent.futures.ThreadPoolExecutor(1) as pool:
-    pending = pool.submit(next, blocks, None)
-    while (block := pending.result()) is not None:
-      pending = pool.submit(next, blocks, None)
-      yield block

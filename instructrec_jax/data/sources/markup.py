@@ -57,5 +57,26 @@ def one_line(texts: pl.Series) -> pl.Series:
   return plain(texts).str.replace_all("\n", " ", literal=True)
 
 
+def labels(lists: pl.Series) -> pl.Series:
+  """Cleans labels; one that repeats another says no more, and goes.
+
+  Args:
+    lists: lists of strings.
+
+  Returns:
+    The same, empty where nothing is left.
+  """
+  rows = pl.DataFrame({"label": lists}).with_row_index()
+  each = rows.explode("label").with_columns(
+    pl.col("label").map_batches(one_line, pl.String())
+  )
+  kept = each.drop_nulls().unique(maintain_order=True)
+  grouped = kept.group_by("index", maintain_order=True).agg("label")
+  joined = rows.select("index").join(
+    grouped, on="index", how="left", maintain_order="left"
+  )
+  return joined["label"].fill_null([])
+
+
 def _put(texts: pl.Series, where: pl.Series, new: pl.Series) -> pl.Series:
   return texts.clone().scatter(where.arg_true(), new)

@@ -1,11 +1,12 @@
 """MovieLens as GroupLens distributes it: 100K, 1M, and the CSV editions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.sources.raw import Raw
+from instructrec_jax.data.sources import people
+from instructrec_jax.data.sources.raw import Bad, Raw
 from instructrec_jax.data.sources.text import (
   Field,
   parse,
@@ -62,6 +63,41 @@ def _items(rows: pl.DataFrame | pl.LazyFrame, path: Path, **kw):
   ), bad
 
 
+_GENDERS = {"F": "female", "M": "male"}
+# The codes of 1M, as its README explains them.
+_AGE_GROUPS = {
+  "1": "under 18",
+  "18": "18-24",
+  "25": "25-34",
+  "35": "35-44",
+  "45": "45-49",
+  "50": "50-55",
+  "56": "56+",
+}
+_OCCUPATIONS = {
+  "0": "other",
+  "1": "academic/educator",
+  "2": "artist",
+  "3": "clerical/admin",
+  "4": "college/grad student",
+  "5": "customer service",
+  "6": "doctor/health care",
+  "7": "executive/managerial",
+  "8": "farmer",
+  "9": "homemaker",
+  "10": "k-12 student",
+  "11": "lawyer",
+  "12": "programmer",
+  "13": "retired",
+  "14": "sales/marketing",
+  "15": "scientist",
+  "16": "self-employed",
+  "17": "technician/engineer",
+  "18": "tradesman/craftsman",
+  "19": "unemployed",
+  "20": "writer",
+}
+
 _RATINGS = {
   "user": Field("userId", pl.UInt32, required=True),
   "item": Field("movieId", pl.UInt32, required=True),
@@ -87,10 +123,11 @@ def read_100k(files: Mapping[str, Path]) -> Raw:
     pl.concat_str(flags, separator="|", ignore_nulls=True).alias("genres")
   )
   items, bad_items = _items(rows, files["items"])
-  users, bad_users = _users(
+  users, bad_users, odd = _users(
     files["users"],
     "|",
     ("user_id", "age", "gender", "occupation", "zip"),
+    {"gender": _GENDERS},
   )
   return Raw(
     interactions,
@@ -101,13 +138,14 @@ def read_100k(files: Mapping[str, Path]) -> Raw:
       "items": short_items + bad_items,
       "user_attributes": bad_users,
     },
+    {"user_attributes": odd},
   )
 
 
 def read_1m(files: Mapping[str, Path]) -> Raw:
   """Reads ratings.dat, movies.dat and users.dat, split at `::`.
 
-  Age is the lower end of its bracket and occupation a number, as distributed.
+  Ages are groups there, and they and occupations codes; here they are words.
   """
   ratings, short = read_unquoted(files["interactions"], "::", _RATING_COLUMNS)
   interactions, bad = parse(ratings, files["interactions"], _RATINGS)
@@ -115,10 +153,15 @@ def read_1m(files: Mapping[str, Path]) -> Raw:
     files["items"], "::", ("movieId", "title", "genres")
   )
   items, bad_items = _items(rows, files["items"])
-  users, bad_users = _users(
+  users, bad_users, odd = _users(
     files["users"],
     "::",
-    ("user_id", "gender", "age", "occupation", "zip"),
+    ("user_id", "gender", "age_group", "occupation", "zip"),
+    {
+      "gender": _GENDERS,
+      "age_group": _AGE_GROUPS,
+      "occupation": _OCCUPATIONS,
+    },
   )
   return Raw(
     interactions,
@@ -129,6 +172,7 @@ def read_1m(files: Mapping[str, Path]) -> Raw:
       "items": short_items + bad_items,
       "user_attributes": bad_users,
     },
+    {"user_attributes": odd},
   )
 
 
@@ -144,10 +188,33 @@ def read_csv(files: Mapping[str, Path]) -> Raw:
   )
 
 
-def _users(path: Path, separator: str, columns: tuple[str, ...]):
+def _users(
+  path: Path,
+  separator: str,
+  columns: Sequence[str],
+  words: Mapping[str, Mapping[str, str]],
+) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:
+  """Returns who the users are, what was left out, and what was odd.
+
+  Args:
+    path: the file.
+    separator: of its fields.
+    columns: their names.
+    words: of columns whose values are codes, what each stands for.
+  """
   rows, short = read_unquoted(path, separator, columns)
   fields = {name: Field(name) for name in columns}
   fields["user_id"] = Field("user_id", pl.UInt32, required=True)
-  fields["age"] = Field("age", pl.Int32)
+  if "age" in fields:
+    fields["age"] = Field("age", pl.Int32)
   users, bad = parse(rows, path, fields)
-  return users, short + bad
+  users, noted = people.in_range(users)
+  told = users.with_columns(
+    pl.col(name).replace_strict(codes, default=None, return_dtype=pl.String)
+    for name, codes in words.items()
+  )
+  for name in words:
+    lost = told[name].null_count() - users[name].null_count()
+    if lost:
+      noted[f"{name} is no code that the edition has"] = lost
+  return told, short + bad, noted

@@ -36,7 +36,9 @@ class Raw:
     noted: rows in which something is absent or was put right, by table: how
       many, by what.
     spooled: further columns of a table, too long for memory; the table then
-      has LINE, which says which row there is which one here.
+      has LINE, which says which row there is which one here. Where user_id is
+      spooled for "users", it is that of an interaction's user by its LINE, and
+      user in the interactions is a number that stands for it.
   """
 
   interactions: pl.DataFrame

@@ -1,18 +1,23 @@
 """Rows out of text files, with every row that cannot be used accounted for."""
 
+import codecs
 import csv
 import dataclasses
 import gzip
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from instructrec_jax import errors
+from instructrec_jax.data.sources import blocks
 from instructrec_jax.data.sources.raw import Bad
 from instructrec_jax.data.spool import LINE
 from instructrec_jax.errors import InputError
+
+# Which of the reasons speaks against a row.
+FAULT = "__fault"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +30,38 @@ class Field:
     required: whether a row without it is unusable.
     value: an expression over the raw columns, where a cast of `column` is not
       enough; null where the text is no such value.
+    what: a value is, in messages; a number, or a time, where None.
   """
 
   column: str
   dtype: pl.DataType | type[pl.DataType] = pl.String
   required: bool = False
   value: pl.Expr | None = None
+  what: str | None = None
+
+
+def decode(data: bytes) -> str:
+  """Decodes UTF-8, and what is not valid as such as Windows-1252.
+
+  That is ISO-8859-1 with letters and quotes in the place of control codes.
+  Accented text in it is practically never valid UTF-8, so that a file that
+  holds both is read right.
+  """
+  return data.decode(errors=_FALLBACK)
+
+
+_FALLBACK = f"{__name__}.windows_1252"
+
+
+def _windows_1252(error: UnicodeDecodeError) -> tuple[str, int]:
+  found = error.object[error.start : error.end]
+  try:
+    return found.decode("cp1252"), error.end
+  except UnicodeDecodeError:
+    return found.decode("latin-1"), error.end
+
+
+codecs.register_error(_FALLBACK, _windows_1252)
 
 
 def read_unquoted(
@@ -38,9 +69,8 @@ def read_unquoted(
 ) -> tuple[pl.DataFrame, list[Bad]]:
   """Reads lines split at `separator`, in which quotes mean nothing.
 
-  The text is UTF-8 or, where it is not valid UTF-8, ISO-8859-1: accented
-  Latin-1 text is practically never valid UTF-8, and copies of the older
-  MovieLens files exist in both.
+  Text is decoded by `decode`: copies of the older MovieLens files exist in
+  UTF-8 and in ISO-8859-1.
 
   Args:
     path: the file, plain or gzipped.
@@ -53,21 +83,56 @@ def read_unquoted(
   opened = gzip.open if path.suffix == ".gz" else open
   with opened(path, "rb") as f:
     data = f.read()
-  try:
-    text = data.decode()
-  except UnicodeDecodeError:
-    text = data.decode("latin-1")
+  text = decode(data)
   del data
-  lines = pl.DataFrame({"raw": [text.removeprefix("\ufeff")]}).select(
-    pl.col("raw").str.split("\n").explode().str.strip_suffix("\r")
-  )
+  lines = _lines(text.removeprefix("\ufeff"), 1)
   del text
-  lines = lines.with_row_index(LINE, offset=1).filter(pl.col("raw") != "")
   if columns is None:
     if lines.is_empty():
       raise InputError(f"{path} is empty: expected a header line")
     columns = lines["raw"][0].split(separator)
     lines = lines[1:]
+  rows, wrong = _split(lines, separator, columns)
+  if wrong.is_empty():
+    return rows, []
+  reason = f"not {len(columns)} fields"
+  return rows, [Bad(reason, wrong.height, f"{path.name}:{wrong[LINE][0]}")]
+
+
+def unquoted_pieces(
+  path: Path, separator: str, columns: Sequence[str]
+) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
+  """Reads lines as `read_unquoted` does, but some at a time.
+
+  Args:
+    path: the file; plain, gzip or zstd.
+    separator: one or more characters.
+    columns: their names; there is no header line.
+
+  Yields:
+    Rows as text with LINE, and the numbers of the lines with another number of
+    fields.
+  """
+  first = 1
+  for block in blocks.of_lines(path):
+    rows, wrong = _split(_lines(decode(block), first), separator, columns)
+    yield rows, wrong[LINE]
+    first += block.count(b"\n")
+
+
+def _lines(text: str, first: int) -> pl.DataFrame:
+  """Returns the lines that are not empty, as `raw`, and LINE from `first`."""
+  lines = pl.DataFrame({"raw": [text]}).select(
+    pl.col("raw").str.split("\n").explode().str.strip_suffix("\r")
+  )
+  lines = lines.with_row_index(LINE, offset=first)
+  return lines.filter(pl.col("raw") != "")
+
+
+def _split(
+  lines: pl.DataFrame, separator: str, columns: Sequence[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+  """Returns LINE and the fields of lines, and the lines that do not fit."""
   fits = (
     pl.col("raw").str.count_matches(separator, literal=True) == len(columns) - 1
   )
@@ -82,10 +147,7 @@ def read_unquoted(
       for i, name in enumerate(columns)
     ),
   )
-  if wrong.is_empty():
-    return rows, []
-  reason = f"not {len(columns)} fields"
-  return rows, [Bad(reason, wrong.height, f"{path.name}:{wrong[LINE][0]}")]
+  return rows, wrong
 
 
 def scan_quoted(
@@ -144,22 +206,22 @@ def parse(
       raise errors.unknown(f"column of {path}", field.column, there)
   values, fault, reasons = checks(fields, rows.collect_schema())
   try:
-    table = rows.select(LINE, *values, fault.alias("__fault")).collect(
+    table = rows.select(LINE, *values, fault.alias(FAULT)).collect(
       engine="streaming"
     )
   except pl.exceptions.ComputeError as error:
     raise _ragged(path, separator, len(there), error) from None
   counts = (
-    table.filter(pl.col("__fault").is_not_null())
-    .group_by("__fault")
+    table.filter(pl.col(FAULT).is_not_null())
+    .group_by(FAULT)
     .agg(pl.len(), pl.col(LINE).min())
-    .sort("__fault")
+    .sort(FAULT)
   )
   bad = [
     Bad(reasons[code], count, f"{path.name}:{line}")
     for code, count, line in counts.rows()
   ]
-  good = table.filter(pl.col("__fault").is_null()).drop(LINE, "__fault")
+  good = table.filter(pl.col(FAULT).is_null()).drop(LINE, FAULT)
   if good.is_empty():
     raise no_usable_row(path, bad)
   return good, bad
@@ -190,8 +252,10 @@ def checks(
     if field.required:
       reasons.append(f"{field.column} is missing")
       faults.append(given.is_null())
-    if field.dtype != pl.String:
-      reasons.append(f"{field.column} is not {_words(name, field.dtype)}")
+    if field.dtype != pl.String or field.value is not None:
+      plain = "a time" if name == "timestamp" else "a number"
+      what = field.what or plain
+      reasons.append(f"{field.column} is not {what}")
       faults.append(given.is_not_null() & value.is_null())
   # The first fault of a row is its reason, so that no row counts twice.
   fault = pl.coalesce(
@@ -201,14 +265,44 @@ def checks(
   return values, fault, reasons
 
 
+class Faults:
+  """The lines of a file that cannot be used, by reason, as they are met."""
+
+  def __init__(self, path: Path):
+    self._path = path
+    self._by_reason: dict[str, tuple[int, int]] = {}
+
+  def add(self, reason: str, lines: Sequence[int] | pl.Series) -> None:
+    """Counts the numbers of some lines."""
+    if len(lines):
+      count, first = self._by_reason.get(reason, (0, min(lines)))
+      self._by_reason[reason] = count + len(lines), first
+
+  def usable(self, rows: pl.DataFrame, reasons: Sequence[str]) -> pl.DataFrame:
+    """Returns the usable ones of `rows`, and counts the others.
+
+    Args:
+      rows: LINE and FAULT, which `checks` makes, and more.
+      reasons: of `checks`.
+    """
+    faults = rows.filter(pl.col(FAULT).is_not_null())
+    for code, lines in faults.group_by(FAULT).agg(LINE).sort(FAULT).rows():
+      self.add(reasons[code], lines)
+    return rows.filter(pl.col(FAULT).is_null()).drop(FAULT)
+
+  @property
+  def bad(self) -> list[Bad]:
+    """What was counted."""
+    return [
+      Bad(reason, count, f"{self._path.name}:{line}")
+      for reason, (count, line) in self._by_reason.items()
+    ]
+
+
 def no_usable_row(path: Path, bad: Sequence[Bad]) -> InputError:
   """Returns the error for a file all of whose rows are `bad`."""
   why = "; ".join(f"{b.rows} with {b.reason} ({b.first})" for b in bad)
   return InputError(f"{path} has no usable row: {why or 'none'}")
-
-
-def _words(name: str, dtype: pl.DataType | type[pl.DataType]) -> str:
-  return "a time" if name == "timestamp" else "a number"
 
 
 def _ragged(

@@ -1,0 +1,273 @@
+"""Book-Crossing (Ziegler 2004): the original dump, and Kaggle's joined table.
+
+Neither tells when a book was rated: a user's books are in the file's order.
+Rating 0 says that the book was met, not how it was liked.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from instructrec_jax.data.sources import literals, markup, people, quoted
+from instructrec_jax.data.sources.raw import Bad, Raw
+from instructrec_jax.data.sources.text import LINE, Field, decode, parse
+from instructrec_jax.errors import InputError
+
+_RATINGS = ("User-ID", "ISBN", "Book-Rating")
+_BOOKS = (
+  "ISBN",
+  "Book-Title",
+  "Book-Author",
+  "Year-Of-Publication",
+  "Publisher",
+  "Image-URL-S",
+  "Image-URL-M",
+  "Image-URL-L",
+)
+_USERS = ("User-ID", "Location", "Age")
+# The dump was made in 2004; some years are of other calendars, most wrong
+# ones 0.
+_YEARS = (1400, 2005)
+_IMPLICIT = "rating 0, which is none"
+_ISBN = "ISBN put right: capitals, blanks, leading zeros"
+
+
+def read(files: Mapping[str, Path]) -> Raw:
+  """Reads BX-Book-Ratings.csv, BX-Books.csv and BX-Users.csv."""
+  path = files["interactions"]
+  rows, short, _ = _rows(path, _RATINGS)
+  ratings, bad = parse(
+    rows,
+    path,
+    {
+      "user": Field("User-ID", pl.UInt32, required=True),
+      "item": Field("ISBN", required=True),
+      "rating": Field("Book-Rating", pl.Float32, required=True),
+    },
+  )
+  path = files["items"]
+  rows, short_items, shifted = _rows(path, _BOOKS)
+  books, bad_items = parse(
+    rows,
+    path,
+    {
+      "item_id": Field("ISBN", required=True),
+      "title": Field("Book-Title"),
+      "brand": Field("Book-Author"),
+      "year": Field("Year-Of-Publication", pl.Int32),
+    },
+  )
+  path = files["users"]
+  rows, short_users, _ = _rows(path, _USERS)
+  users, bad_users = parse(
+    rows,
+    path,
+    {
+      "user_id": Field("User-ID", pl.UInt32, required=True),
+      "age": Field("Age", pl.Int32),
+      "location": Field("Location"),
+    },
+  )
+  raw = _raw(ratings, books, users)
+  if shifted:
+    raw.noted["items"]["author taken out of the title"] = shifted
+  bad = {
+    "interactions": short + bad,
+    "items": short_items + bad_items,
+    "user_attributes": short_users + bad_users,
+  }
+  return dataclasses.replace(raw, bad=bad)
+
+
+def read_kaggle(files: Mapping[str, Path]) -> Raw:
+  """Reads Preprocessed_data.csv, which says all of a rating in one row.
+
+  Missing ages were filled there with the mean of the others; they are null
+  here.
+  """
+  loaded = quoted.load(
+    files["interactions"],
+    {
+      "user": Field("user_id", pl.UInt32, required=True),
+      "item": Field("isbn", required=True),
+      "rating": Field("rating", pl.Float32, required=True),
+      "title": Field("book_title"),
+      "brand": Field("book_author"),
+      "year": Field("year_of_publication", pl.Float64),
+      "categories": Field("Category"),
+      "age": Field("age", pl.Float64),
+      "location": Field("location"),
+    },
+  )
+  rows = loaded.rows.with_columns(pl.col("item").cast(pl.String))
+  # One book or user says the same of itself in every row.
+  books = rows.unique("item", keep="first", maintain_order=True).select(
+    pl.col("item").alias("item_id"),
+    "title",
+    "brand",
+    pl.col("year").cast(pl.Int32),
+    # Where nothing was found stands a 9.
+    pl.when(pl.col("categories") != "9")
+    .then("categories")
+    .map_batches(literals.texts, pl.List(pl.String)),
+  )
+  users = rows.unique("user", keep="first", maintain_order=True)
+  filled = (users["age"] % 1 != 0).sum()
+  users = users.select(
+    pl.col("user").alias("user_id"),
+    pl.when(pl.col("age") % 1 == 0).then("age").cast(pl.Int32),
+    "location",
+  )
+  raw = _raw(rows.select("user", "item", "rating"), books, users)
+  raw.noted["interactions"].update(loaded.noted)
+  if filled:
+    raw.noted["user_attributes"]["age is the mean of others'"] = filled
+  return dataclasses.replace(raw, bad={"interactions": loaded.bad})
+
+
+def _raw(
+  ratings: pl.DataFrame, books: pl.DataFrame, users: pl.DataFrame
+) -> Raw:
+  """Puts right what can be, and says how much of it there was."""
+  ids, changed = _isbn(ratings["item"])
+  item_ids, changed_items = _isbn(books["item_id"])
+  implicit = pl.col("rating") == 0
+  unlikely = ~pl.col("year").is_between(*_YEARS)
+  users, odd = people.in_range(users)
+  noted = {
+    "interactions": {
+      _ISBN: changed,
+      _IMPLICIT: ratings.select(implicit.sum()).item(),
+    },
+    "items": {
+      _ISBN: changed_items,
+      f"year is not from {_YEARS[0]} to {_YEARS[1]}": books.select(
+        unlikely.sum()
+      ).item(),
+    },
+    "user_attributes": odd,
+  }
+  return Raw(
+    ratings.with_columns(ids, pl.when(~implicit).then("rating")),
+    books.with_columns(
+      item_ids,
+      pl.col("brand").map_batches(markup.one_line, pl.String),
+      pl.when(~unlikely).then("year"),
+    ),
+    users.with_columns(_location()),
+    noted={
+      table: {what: number for what, number in counts.items() if number}
+      for table, counts in noted.items()
+    },
+  )
+
+
+def _rows(
+  path: Path, columns: Sequence[str]
+) -> tuple[pl.DataFrame, list[Bad], int]:
+  r"""Splits lines at `";"`, which titles with semicolons do not hold.
+
+  A quote in a field has a backslash before it. Where a title ends in one, the
+  dump has escaped the quote that closes it, and the author is in the field.
+  Copies without any quotes, which exist, are split at every semicolon.
+
+  Returns:
+    The rows as text with LINE; the lines with another number of fields; and in
+    how many a title was split from its author.
+  """
+  text = decode(path.read_bytes()).removeprefix("\ufeff")
+  lines = pl.DataFrame({"raw": [text]}).select(
+    pl.col("raw").str.split("\n").explode().str.strip_suffix("\r")
+  )
+  del text
+  header = lines["raw"][0]
+  names = [name.strip('"') for name in header.split(";")]
+  if names != list(columns):
+    raise InputError(
+      f"{path}:1: expected the columns {';'.join(columns)}, found "
+      f"{header[:200]!r}"
+    )
+  lines = lines.with_row_index(LINE, offset=1)[1:].filter(pl.col("raw") != "")
+  between, nothing = (
+    ('";"', ';""$1') if header.startswith('"') else (";", ";$1")
+  )
+  # What is not known stands there without quotes.
+  known = pl.col("raw").str.replace_all(r";NULL(;|$)", nothing)
+  if header.startswith('"'):
+    known = known.str.strip_prefix('"').str.strip_suffix('"')
+  lines = lines.with_columns(known)
+  there = pl.col("raw").str.count_matches(between, literal=True)
+  shifted = (there == len(columns) - 2) & pl.col("raw").str.contains(
+    '\\\\";[^"]'
+  )
+  whole = pl.col("raw").str.replace('\\\\";([^"])', '";"$1')
+  moved = lines.select(shifted.sum()).item()
+  lines = lines.with_columns(pl.when(shifted).then(whole).otherwise("raw"))
+  fits = there == len(columns) - 1
+  wrong = lines.filter(~fits)
+  fields = pl.col("raw").str.split_exact(between, len(columns) - 1)
+  rows = lines.filter(fits).select(LINE, fields)
+  rows = rows.select(
+    LINE,
+    *(
+      pl.col("raw")
+      .struct.field(f"field_{i}")
+      .str.replace_all('\\"', '"', literal=True)
+      .alias(name)
+      for i, name in enumerate(columns)
+    ),
+  )
+  if wrong.is_empty():
+    return rows, [], moved
+  reason = f"not {len(columns)} fields"
+  first = f"{path.name}:{wrong[LINE][0]}"
+  return rows, [Bad(reason, wrong.height, first)], moved
+
+
+def _isbn(given: pl.Series) -> tuple[pl.Series, int]:
+  """Returns ids as books carry them, and how many were written otherwise.
+
+  Some have a small x or blanks. Where a copy took ISBNs for numbers, leading
+  zeros are gone; they are put back where the check digit then is right.
+  """
+  name = given.name
+  ids = pl.DataFrame({"id": given.unique()}).with_columns(
+    clean=pl.col("id").str.to_uppercase().str.replace_all(r"[^0-9A-Z]", "")
+  )
+  padded = pl.col("clean").str.zfill(10)
+  digit = [
+    padded.str.slice(i, 1).replace("X", "10").cast(pl.Int32, strict=False)
+    for i in range(10)
+  ]
+  # ISO 2108, first edition: the digits, weighted 10 to 1, add up to elevens.
+  total = pl.sum_horizontal((10 - i) * value for i, value in enumerate(digit))
+  lost = pl.col("clean").str.contains("^[1-9][0-9]{5,7}[0-9X]$") & (
+    total % 11 == 0
+  )
+  ids = ids.with_columns(
+    pl.when(lost)
+    .then(padded)
+    .when(pl.col("clean") != "")
+    .then("clean")
+    # Nothing but signs: kept as it is, and found nowhere.
+    .otherwise("id")
+    .alias(name)
+  )
+  new = pl.DataFrame({"id": given}).join(
+    ids, on="id", how="left", maintain_order="left"
+  )
+  return new[name], (new[name] != new["id"]).sum()
+
+
+def _location() -> pl.Expr:
+  """Returns "city, state, country" without the parts that say nothing."""
+  parts = (
+    pl.col("location").str.split(",").list.eval(pl.element().str.strip_chars())
+  )
+  told = parts.list.eval(
+    pl.element().filter(~pl.element().str.to_lowercase().is_in(["", "n/a"]))
+  )
+  text = told.list.join(", ")
+  return pl.when(text != "").then(text).alias("location")

@@ -1,0 +1,250 @@
+"""A dataset's files as they were downloaded: plain, .gz, or in an archive."""
+
+import contextlib
+import dataclasses
+import functools
+import gzip
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from instructrec_jax import artifacts
+from instructrec_jax.errors import InputError
+
+_ZIP = (".zip",)
+_TAR = (".tar", ".tar.gz", ".tgz")
+_READ = 1 << 20
+_DAMAGE = (
+  zipfile.BadZipFile,
+  tarfile.TarError,
+  zlib.error,
+  gzip.BadGzipFile,
+  EOFError,
+  # Of zipfile: a password is asked for, or an unknown compression.
+  RuntimeError,
+  NotImplementedError,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+  """A file on disk, or a member of an archive that is.
+
+  Attributes:
+    path: the file, or the archive.
+    member: its name in the archive; None of a file by itself.
+  """
+
+  path: Path
+  member: str | None = None
+
+  def __str__(self) -> str:
+    return f"{self.path}" + (f" ({self.member})" if self.member else "")
+
+  @property
+  def name(self) -> str:
+    """Its own name, without folders."""
+    return PurePosixPath(self.member or self.path).name
+
+
+class Folder:
+  """Where files are looked for: a folder as downloaded, or one archive.
+
+  Attributes:
+    path: the folder or the archive.
+    archives: those that lie there, by name.
+  """
+
+  def __init__(self, path: Path):
+    if path.is_dir():
+      entries = sorted(p for p in path.iterdir() if p.is_file())
+      self.archives = [p for p in entries if _is_archive(p.name)]
+    elif path.is_file() and _is_archive(path.name):
+      self.archives = [path]
+    else:
+      raise InputError(
+        f"{path} is not a folder, nor an archive (any of "
+        f"{', '.join(_ZIP + _TAR)}): expected where the raw files are"
+      )
+    self.path = path
+    self._members: dict[Path, list[str]] = {}
+    self._damaged: dict[Path, InputError] = {}
+
+  @property
+  def damaged(self) -> list[InputError]:
+    """What was said of archives that could not be looked into."""
+    return list(self._damaged.values())
+
+  def find(
+    self, patterns: Sequence[str], archives: Sequence[str] = ()
+  ) -> list[File]:
+    """Returns the files that match: plain ones, else .gz, else members.
+
+    Args:
+      patterns: names or globs. A member's name may end so, as if each archive
+        were unpacked into a folder of its own name.
+      archives: names or globs of the archives to look into before any other.
+    """
+    # Globs take no absolute path.
+    here = [p for p in patterns if not Path(p).is_absolute()]
+    there = [Path(p) for p in patterns if Path(p).is_absolute()]
+    packed = [f"{pattern}.gz" for pattern in here]
+    named = [p for p in self.archives if any(p.match(a) for a in archives)]
+    other = [p for p in self.archives if p not in named]
+    levels = (
+      lambda: [File(p) for p in there if p.is_file()] + self._plain(here),
+      lambda: self._plain(packed),
+      lambda: self._in(named, here) or self._in(named, packed),
+      lambda: self._in(other, here) or self._in(other, packed),
+    )
+    return next((found for level in levels if (found := level())), [])
+
+  def _plain(self, patterns: Sequence[str]) -> list[File]:
+    if not self.path.is_dir():
+      return []
+    paths = {p for one in patterns for p in self.path.glob(one) if p.is_file()}
+    return [File(p) for p in sorted(paths) if not _is_archive(p.name)]
+
+  def _in(self, archives: Sequence[Path], patterns: Sequence[str]):
+    return [
+      File(path, member)
+      for path in archives
+      for member in self.members(path)
+      if any(_as_unpacked(path, member).match(p) for p in patterns)
+    ]
+
+  def members(self, archive: Path) -> list[str]:
+    """Returns the names of an archive's files; none where it is damaged."""
+    if archive not in self._members:
+      try:
+        with _whole(archive):
+          self._members[archive] = [name for name, _ in _members(archive)]
+      except InputError as error:
+        self._members[archive] = []
+        self._damaged[archive] = error
+    return self._members[archive]
+
+
+def fingerprints(files: Mapping[str, File]) -> dict[str, dict[str, Any]]:
+  """Returns what each file is, by role; of a member, its archive and name."""
+  whole = {
+    path: artifacts.file_fingerprint(path)
+    for path in {file.path for file in files.values()}
+  }
+  return {
+    role: whole[file.path] | ({"member": file.member} if file.member else {})
+    for role, file in files.items()
+  }
+
+
+@contextlib.contextmanager
+def unpacked(
+  files: Mapping[str, File], scratch: Path | None
+) -> Iterator[dict[str, Path]]:
+  """Yields the files by role, those of archives unpacked for as long.
+
+  What is said of an unpacked file inside names the archive in its place.
+
+  Args:
+    files: by role.
+    scratch: folder to unpack into; nothing is needed where no file is packed.
+
+  Raises:
+    InputError: an archive is cut off or damaged.
+  """
+  packed = dict.fromkeys(file for file in files.values() if file.member)
+  if not packed:
+    yield {role: file.path for role, file in files.items()}
+    return
+  folder = scratch / "unpacked"
+  at = {
+    file: folder / str(i) / file.name if file.member else file.path
+    for i, file in enumerate(files.values())
+  }
+  try:
+    for archive in {file.path for file in packed}:
+      with _whole(archive):
+        _extract(
+          archive, {f.member: at[f] for f in packed if f.path == archive}
+        )
+    yield {role: at[file] for role, file in files.items()}
+  except InputError as error:
+    said = str(error)
+    for file in packed:
+      said = said.replace(str(at[file]), str(file))
+    raise InputError(said) from None
+  finally:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _extract(archive: Path, targets: Mapping[str, Path]) -> None:
+  for name, opened in _members(archive):
+    if name in targets:
+      targets[name].parent.mkdir(parents=True)
+      with opened() as source, targets[name].open("wb") as target:
+        shutil.copyfileobj(source, target, _READ)
+
+
+@contextlib.contextmanager
+def _whole(archive: Path) -> Iterator[None]:
+  """Raises an InputError where what is read of the archive is damaged."""
+  try:
+    yield
+  except _DAMAGE as error:
+    raise InputError(
+      f"{archive} is cut off or damaged, with {archive.stat().st_size:,} "
+      f"bytes: {error}. Fetch it again"
+    ) from None
+
+
+def _is_archive(name: str) -> bool:
+  return name.lower().endswith(_ZIP + _TAR)
+
+
+def _as_unpacked(archive: Path, member: str) -> PurePosixPath:
+  ending = next(e for e in _TAR + _ZIP if archive.name.lower().endswith(e))
+  return PurePosixPath(archive.name[: -len(ending)], member)
+
+
+def _members(path: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
+  """Yields the files of an archive: the name, and what opens the content.
+
+  An archive is gone through once, front to back, so content is to be opened
+  as it comes. A .tar in an archive, as Yelp packs it, is gone through too.
+  """
+  if path.name.lower().endswith(_TAR):
+    with path.open("rb") as f:
+      yield from _tar(f)
+    return
+  with zipfile.ZipFile(path) as archive:
+    for info in archive.infolist():
+      name = PurePosixPath(info.filename)
+      if info.is_dir() or _is_hidden(name):
+        continue
+      if info.filename.lower().endswith(_TAR):
+        with archive.open(info) as f:
+          for inner, opened in _tar(f):
+            yield f"{name.parent / name.stem}/{inner}", opened
+      else:
+        yield str(name), functools.partial(archive.open, info)
+
+
+def _tar(f: IO[bytes]) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
+  # By content: a .tar may be gzipped, and a .tar.gz may not.
+  start = f.read(2)
+  f.seek(0)
+  stream = gzip.GzipFile(fileobj=f) if start == b"\x1f\x8b" else f
+  with tarfile.open(fileobj=stream, mode="r|", bufsize=_READ) as archive:
+    for info in archive:
+      name = PurePosixPath(info.name)
+      if info.isfile() and not _is_hidden(name):
+        yield str(name), functools.partial(archive.extractfile, info)
+
+
+def _is_hidden(name: PurePosixPath) -> bool:
+  # macOS puts a `._x` beside every x.
+  return name.name.startswith(".") or "__MACOSX" in name.parts

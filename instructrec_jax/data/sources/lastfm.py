@@ -1,0 +1,203 @@
+"""Last.FM 1K and 360K (Celma 2010): which artists people played, and how often.
+
+The item is the artist, known by its name: many have no other id. All plays of
+one artist by one user are one interaction, which is as old as the first of
+them.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from instructrec_jax.data.sources.raw import Bad, Raw
+from instructrec_jax.data.sources.text import (
+  Field,
+  checks,
+  no_usable_row,
+  parse,
+  read_unquoted,
+  unquoted_pieces,
+)
+from instructrec_jax.data.spool import LINE
+
+_COLUMNS_1K = ("userid", "timestamp", "artid", "artname", "traid", "traname")
+_COLUMNS_360K = ("usersha1", "artmbid", "artname", "plays")
+_PROFILE_360K = ("usersha1", "gender", "age", "country", "registered")
+
+_NAME = pl.col("artname").str.replace_all(r"\s+", " ").str.strip_chars()
+_ARTIST = Field(
+  "artname",
+  required=True,
+  value=pl.when(_NAME != "").then(_NAME),
+  what="a name",
+)
+_TIME = pl.col("timestamp").str.strptime(
+  pl.Datetime("us"), "%Y-%m-%dT%H:%M:%SZ", strict=False
+)
+_FIELDS_1K = {
+  "user": Field("userid", required=True),
+  "item": _ARTIST,
+  # Until 2106, in half the memory of what a table has.
+  "timestamp": Field(
+    "timestamp", pl.UInt32, required=True, value=_TIME.dt.epoch("s")
+  ),
+}
+_COUNT = pl.col("plays").cast(pl.UInt32, strict=False)
+_SHA1 = pl.col("usersha1")
+_FIELDS_360K = {
+  # Some lines have something else there, such as a date.
+  "user": Field(
+    "usersha1",
+    required=True,
+    value=pl.when(_SHA1.str.contains("^[0-9a-f]{40}$")).then(_SHA1),
+    what="an id",
+  ),
+  "item": _ARTIST,
+  "plays": Field(
+    "plays",
+    pl.UInt32,
+    required=True,
+    value=pl.when(_COUNT > 0).then(_COUNT),
+    what="a number above 0",
+  ),
+}
+_PAIR = ("user", "item")
+_GENDERS = {"f": "female", "m": "male"}
+_AGES = (5, 110)
+
+
+def read_1k(files: Mapping[str, Path]) -> Raw:
+  """Reads userid-timestamp-artid-artname-traid-traname.tsv and the profiles.
+
+  An artist comes when the user first played it.
+  """
+  path = files["interactions"]
+  plays, bad, lines = _plays(
+    path,
+    _COLUMNS_1K,
+    _FIELDS_1K,
+    [pl.len().alias("plays").cast(pl.UInt32), pl.col("timestamp").min()],
+    # The newest play of a user stands first, so the oldest of an artist last.
+    pl.col(LINE).max(),
+  )
+  plays = plays.sort(
+    pl.col(LINE).min().over("user"),
+    "timestamp",
+    LINE,
+    descending=[False, False, True],
+  )
+  return _raw(files, plays, bad, lines, None, "#id")
+
+
+def read_360k(files: Mapping[str, Path]) -> Raw:
+  """Reads usersha1-artmbid-artname-plays.tsv and the profiles.
+
+  There are no times: the order is that of the file, most played first.
+  """
+  path = files["interactions"]
+  plays, bad, lines = _plays(
+    path, _COLUMNS_360K, _FIELDS_360K, [pl.col("plays").sum()],
+    pl.col(LINE).min(),
+  )  # fmt: skip
+  return _raw(files, plays.sort(LINE), bad, lines, _PROFILE_360K, "usersha1")
+
+
+def _plays(
+  path: Path,
+  columns: tuple[str, ...],
+  fields: Mapping[str, Field],
+  together: list[pl.Expr],
+  line: pl.Expr,
+) -> tuple[pl.DataFrame, list[Bad], int]:
+  """Returns one row a user and artist, what was left out, and usable lines.
+
+  Args:
+    path: the file of plays.
+    columns: its columns.
+    fields: what becomes of them.
+    together: what is known of a pair of user and artist, from its lines.
+    line: which of these stands for the pair.
+  """
+  schema = {LINE: pl.get_index_type(), **dict.fromkeys(columns, pl.String())}
+  values, fault, reasons = checks(fields, schema)
+  reasons = pl.Series([*reasons, f"not {len(columns)} fields"])
+  parts, faults, usable = [], [], 0
+  for piece, wrong in unquoted_pieces(path, "\t", columns):
+    rows = piece.select(LINE, *values, fault.alias("fault"))
+    faults.append(
+      rows.select("fault", LINE)
+      .drop_nulls()
+      .vstack(wrong.to_frame().select(_last(reasons), LINE))
+      .group_by("fault")
+      .agg(pl.len(), pl.col(LINE).min())
+    )
+    rows = rows.filter(pl.col("fault").is_null())
+    usable += rows.height
+    pairs = rows.group_by(_PAIR).agg(*together, line)
+    parts.append(pairs.with_columns(pl.col(_PAIR).cast(pl.Categorical)))
+  bad = []
+  if faults:
+    counts = pl.concat(faults).group_by("fault")
+    counts = counts.agg(pl.col("len").sum(), pl.col(LINE).min()).sort("fault")
+    bad = [
+      Bad(reasons[code], rows, f"{path.name}:{first}")
+      for code, rows, first in counts.rows()
+    ]
+  if not usable:
+    raise no_usable_row(path, bad)
+  # A piece ends anywhere, and a pair's lines may be far from each other.
+  again = [pl.col("plays").sum(), *together[1:], line]
+  return pl.concat(parts).group_by(_PAIR).agg(*again), bad, usable
+
+
+def _last(reasons: pl.Series) -> pl.Expr:
+  return pl.lit(reasons.len() - 1, pl.UInt8).alias("fault")
+
+
+def _raw(
+  files: Mapping[str, Path],
+  plays: pl.DataFrame,
+  bad: list[Bad],
+  lines: int,
+  profile: tuple[str, ...] | None,
+  user_id: str,
+) -> Raw:
+  names = plays["item"].unique(maintain_order=True)
+  items = pl.DataFrame({"item_id": names, "title": names.cast(pl.String)})
+  noted = {}
+  if lines > plays.height:
+    what = "lines put together with others of their user and artist"
+    noted["interactions"] = {what: lines - plays.height}
+  users, bad_users = None, []
+  if "users" in files:
+    users, bad_users, odd = _users(files["users"], profile, user_id)
+    noted["user_attributes"] = odd
+  return Raw(
+    plays.drop(LINE),
+    items,
+    users,
+    {"interactions": bad, "user_attributes": bad_users},
+    noted,
+  )
+
+
+def _users(
+  path: Path, columns: tuple[str, ...] | None, user_id: str
+) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:
+  """Returns the profiles, what was left out, and how many ages were odd."""
+  rows, short = read_unquoted(path, "\t", columns)
+  fields = {name: Field(name) for name in ("gender", "age", "country")}
+  fields = {"user_id": Field(user_id, required=True)} | fields
+  users, bad = parse(rows, path, fields)
+  age = users["age"].cast(pl.Int32, strict=False)
+  fits = age.is_between(*_AGES).fill_null(False)
+  odd = users["age"].count() - int(fits.sum())
+  users = users.select(
+    pl.col("user_id").cast(pl.Categorical),
+    pl.col("gender").str.to_lowercase().replace(_GENDERS),
+    pl.when(fits).then(age).alias("age"),
+    "country",
+  )
+  what = f"age is not from {_AGES[0]} to {_AGES[1]}"
+  return users, short + bad, {what: odd} if odd else {}

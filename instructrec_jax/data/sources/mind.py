@@ -1,0 +1,192 @@
+"""MIND: what readers of Microsoft News were shown, and what they clicked.
+
+What a user read is the history, oldest first, that comes with an impression;
+then the clicked ones of the impressions by their time. A history has no times,
+and of several clicks in one impression nobody knows which came first; so the
+interactions have no timestamp, and the order of their rows is that of events.
+A history hardly ever changes between impressions, and is taken when it does.
+"""
+
+import collections
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from instructrec_jax.data.sources import blocks, markup
+from instructrec_jax.data.sources.raw import Bad, Raw
+from instructrec_jax.data.sources.text import (
+  FAULT,
+  Faults,
+  Field,
+  checks,
+  no_usable_row,
+  unquoted_pieces,
+)
+from instructrec_jax.data.spool import LINE
+from instructrec_jax.errors import InputError
+
+# What the two are called, and their columns as the authors call them.
+_FILES = {
+  "behaviors.tsv": ("ImpressionID", "UserID", "Time", "History", "Impressions"),
+  "news.tsv": (
+    "NewsID",
+    "Category",
+    "SubCategory",
+    "Title",
+    "Abstract",
+    "URL",
+    "TitleEntities",
+    "AbstractEntities",
+  ),
+}
+_ID, _IDS = pl.Categorical(), pl.List(pl.Categorical())
+_TIME = pl.col("Time").str.strptime(
+  pl.Datetime("us"), "%m/%d/%Y %I:%M:%S %p", strict=False
+)
+_IMPRESSION = {
+  "user": Field("UserID", required=True),
+  "time": Field("Time", pl.Int64, True, _TIME.dt.epoch("s"), "a time"),
+}
+_ITEM = {"item_id": Field("NewsID", required=True), "title": Field("Title")}
+
+
+def read(files: Mapping[str, Path]) -> Raw:
+  """Reads behaviors.tsv and news.tsv of the training and validation sets.
+
+  Args:
+    files: "interactions" and "items", of training; perhaps "dev_interactions"
+      and "dev_items".
+  """
+  behaviors, bad, noted = [], [], collections.Counter()
+  for path in _given(files, "interactions"):
+    rows, wrong, counts = _behaviors(path)
+    behaviors.append(rows)
+    bad += wrong
+    noted.update(counts)
+  news, bad_news = [], []
+  for path in _given(files, "items"):
+    rows, wrong = _news(path)
+    news.append(rows)
+    bad_news += wrong
+  interactions, repeated = _in_order(pl.concat(behaviors))
+  noted["history told again"] = repeated
+  return Raw(
+    interactions,
+    pl.concat(news),
+    bad={"interactions": bad, "items": bad_news},
+    noted={"interactions": {what: n for what, n in noted.items() if n}},
+  )
+
+
+def _given(files: Mapping[str, Path], role: str) -> list[Path]:
+  return [files[r] for r in (role, f"dev_{role}") if r in files]
+
+
+def _behaviors(path: Path) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:
+  """Returns impressions in file order, what was left out, and what to note.
+
+  Impressions have user, time, history (items), told (which tells one history
+  from others) and clicked (items).
+  """
+  kept, faults, noted = [], Faults(path), collections.Counter()
+  history = pl.when(pl.col("History") != "").then("History")
+  shown = pl.col("Impressions").str.strip_chars().str.split(" ")
+  clicked = pl.element().filter(pl.element().str.ends_with("-1"))
+  others = {
+    "told": pl.when(history.is_not_null()).then(history.hash(seed=0)),
+    "history": history.str.strip_chars().str.split(" ").cast(_IDS),
+    "clicked": shown.list.eval(clicked.str.strip_suffix("-1")).cast(_IDS),
+    "not": shown.list.eval(pl.element().str.ends_with("-0")).list.sum(),
+    "shown": shown.list.eval(pl.element() != "").list.sum(),
+  }
+  for rows in _pieces(path, _IMPRESSION, others, faults):
+    given, clicks = rows["history"].count(), rows["clicked"].list.len().sum()
+    noted["impressions without a history"] += rows.height - given
+    noted["shown and not clicked"] += rows["not"].sum()
+    # Those of a test set.
+    unknown = rows["shown"].sum() - rows["not"].sum() - clicks
+    noted["shown, and whether clicked is not told"] += unknown
+    kept.append(
+      rows.drop(LINE, "not", "shown").with_columns(pl.col("user").cast(_ID))
+    )
+  return _whole(path, kept, faults), faults.bad, noted
+
+
+def _news(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
+  faults = Faults(path)
+  labels = pl.concat_list("Category", "SubCategory")
+  others = {
+    "categories": labels.map_batches(markup.labels, pl.List(pl.String())),
+    "description": pl.col("Abstract").map_batches(markup.plain, pl.String()),
+  }
+  kept = [
+    rows.drop(LINE).with_columns(pl.col("item_id").cast(_ID))
+    for rows in _pieces(path, _ITEM, others, faults)
+  ]
+  return _whole(path, kept, faults), faults.bad
+
+
+def _pieces(
+  path: Path,
+  fields: Mapping[str, Field],
+  others: Mapping[str, pl.Expr],
+  faults: Faults,
+) -> Iterator[pl.DataFrame]:
+  """Yields usable rows: LINE, `fields` and `others`, made of raw columns.
+
+  Raises:
+    InputError: the file is another of the two.
+  """
+  needed = next(iter(fields.values())).column
+  columns = next(c for c in _FILES.values() if needed in c)
+  start = blocks.first(path).partition(b"\n")[0].count(b"\t") + 1
+  for name, other in _FILES.items():
+    if len(other) == start != len(columns):
+      raise InputError(
+        f"{path}:1 has {start} fields split at tabs, as {name} has: expected "
+        f"{len(columns)}: {', '.join(columns)}"
+      )
+  schema = {LINE: pl.get_index_type()} | dict.fromkeys(columns, pl.String())
+  values, fault, reasons = checks(fields, schema)
+  for raw, wrong in unquoted_pieces(path, "\t", columns):
+    rows = raw.select(
+      LINE,
+      *values,
+      *(value.alias(name) for name, value in others.items()),
+      fault.alias(FAULT),
+    )
+    faults.add(f"not {len(columns)} fields", wrong)
+    yield faults.usable(rows, reasons)
+
+
+def _whole(
+  path: Path, kept: list[pl.DataFrame], faults: Faults
+) -> pl.DataFrame:
+  rows = pl.concat(kept) if kept else pl.DataFrame()
+  if rows.is_empty():
+    raise no_usable_row(path, faults.bad)
+  return rows
+
+
+def _in_order(impressions: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+  """Returns one row an event, and how often a history was told again.
+
+  Args:
+    impressions: see `_behaviors`.
+  """
+  # Of one time, as in the file; users as they are first met.
+  ordered = impressions.sort(
+    pl.col("user").to_physical(), "time", maintain_order=True
+  )
+  again = pl.col("told") == pl.col("told").shift().over("user")
+  again = ordered.select(again.fill_null(False)).to_series()
+  nothing = pl.lit([], _IDS)
+  events = ordered.select(
+    "user",
+    pl.concat_list(
+      pl.when(again).then(nothing).otherwise(pl.col("history").fill_null([])),
+      pl.col("clicked").fill_null([]),
+    ).alias("item"),
+  )
+  return events.explode("item").drop_nulls("item"), again.sum()

@@ -1,0 +1,30 @@
+"""What sources say of people, in the same words whichever source it is."""
+
+import polars as pl
+
+_RANGES = {"age": (5, 110), "birth_year": (1910, 2020)}
+_GENDERS = {"m": "male", "f": "female"}
+
+
+def gender(column: str) -> pl.Expr:
+  """Returns a gender in lower-case words, null where none is given."""
+  word = pl.col(column).str.strip_chars().str.to_lowercase()
+  return word.replace({**_GENDERS, "": None})
+
+
+def in_range(users: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+  """Returns users without ages and birth years that nobody can have.
+
+  Args:
+    users: perhaps with `age` and `birth_year`, as integers.
+
+  Returns:
+    The users, null in place of such a value, and how many there were of each.
+  """
+  noted = {}
+  for name, (low, high) in _RANGES.items():
+    if name in users.columns:
+      fits = users[name].is_between(low, high)
+      noted[f"{name} is not from {low} to {high}"] = (~fits).sum()
+      users = users.with_columns(pl.when(fits).then(name).alias(name))
+  return users, {what: number for what, number in noted.items() if number}

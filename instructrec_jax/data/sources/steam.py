@@ -1,0 +1,113 @@
+"""Steam, as UCSD distributes it: reviews and games as Python dicts, one a line.
+
+Of a review the user, the game, the day, the hours played and the text are
+taken; there is no rating. Most reviews know their user by the public name
+alone. It is not kept: a hash of it is the user's id, which without the name
+says nothing. Of a game its title, genres, tags, developer, price and year of
+release are taken.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from instructrec_jax.data.sources import markup, spooled_lines
+from instructrec_jax.data.sources.python_lines import PYTHON
+from instructrec_jax.data.sources.raw import Raw
+from instructrec_jax.data.sources.spooled_lines import Table
+from instructrec_jax.data.sources.text import Field
+
+_TEXT, _TEXTS = pl.String(), pl.List(pl.String())
+
+
+def _pseudonyms(names: pl.Series) -> pl.Series:
+  """Returns 64 bits of a hash of each name, the same on every machine."""
+  known = names.drop_nulls().unique()
+  hashes = [
+    hashlib.blake2b(name.encode(), digest_size=8).hexdigest() for name in known
+  ]
+  return names.replace_strict(known, hashes, return_dtype=pl.String())
+
+
+_DAY = pl.col("date").str.to_date("%Y-%m-%d", strict=False)
+_TITLE, _NAME = (
+  pl.when(pl.col(key).str.strip_chars() != "").then(key)
+  for key in ("title", "app_name")
+)
+# General before special: genres are few, and players made the tags.
+_LABELS = pl.concat_list(pl.col("genres", "tags").fill_null([]))
+_RELEASED = pl.col("release_date")
+_PRICE = pl.col("price")
+_AMOUNT = _PRICE.cast(pl.Float32, strict=False)
+# `Free To Play`, `Free`, `Play for Free!`
+_FREE = _PRICE.str.contains(r"(?i)\bfree\b")
+
+_KINDS = {
+  ("steam", "interactions"): Table(
+    columns=dict.fromkeys(
+      ("username", "product_id", "date", "hours", "text"), _TEXT
+    ),
+    needs=("username", "product_id"),
+    fields={
+      "user": Field(
+        "username",
+        required=True,
+        value=pl.col("username").map_batches(_pseudonyms, _TEXT),
+      ),
+      "item": Field("product_id", required=True),
+      "hours": Field("hours", pl.Float32),
+      "timestamp": Field(
+        "date",
+        # Until 2106, in half the memory of what a table has.
+        pl.UInt32,
+        required=True,
+        value=_DAY.cast(pl.Datetime("us")).dt.epoch("s"),
+      ),
+    },
+    long={"review": pl.col("text").map_batches(markup.plain, _TEXT)},
+    noted={
+      "without hours": pl.col("hours").is_null(),
+      "HTML in text taken out": pl.col("text").str.contains(markup.HAS_MARKUP),
+    },
+  ),
+  ("steam", "items"): Table(
+    columns={
+      **dict.fromkeys(
+        ("id", "title", "app_name", "developer", "price", "release_date"), _TEXT
+      ),
+      "genres": _TEXTS,
+      "tags": _TEXTS,
+    },
+    needs=("app_name", "reviews_url"),
+    fields={
+      "item_id": Field("id", required=True),
+      "title": Field("title", value=pl.coalesce(_TITLE, _NAME), what="a name"),
+    },
+    long={
+      "categories": _LABELS.map_batches(markup.labels, _TEXTS),
+      "brand": pl.col("developer").map_batches(markup.one_line, _TEXT),
+      "price": pl.when(_FREE).then(pl.lit(0.0)).otherwise(_AMOUNT),
+      "year": _RELEASED.str.extract(r"^(\d{4})-\d\d-\d\d$").cast(pl.Int32),
+    },
+    noted={
+      "title missing, app_name taken": _TITLE.is_null() & _NAME.is_not_null(),
+      "price says that it is free, 0 taken": _FREE,
+      "price is not a number": _AMOUNT.is_null() & ~_FREE,
+      "release_date is not a date": ~_RELEASED.str.contains(
+        r"^\d{4}-\d\d-\d\d$"
+      ),
+    },
+  ),
+}
+
+
+def read(files: Mapping[str, Path], scratch: Path) -> Raw:
+  """Reads steam_reviews.json and steam_games.json, packed or not.
+
+  Args:
+    files: "interactions" and "items".
+    scratch: a folder for texts until their rows are known.
+  """
+  return spooled_lines.read("steam", _KINDS, files, scratch, PYTHON)

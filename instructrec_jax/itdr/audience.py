@@ -1,0 +1,70 @@
+"""Instances of target_users: whom an item suits."""
+
+import numpy as np
+import polars as pl
+
+from instructrec_jax.itdr import entries
+from instructrec_jax.itdr.pairs import Pair
+from instructrec_jax.itdr.tables import Tables
+
+# Reviews that say less than that in words are not shown.
+_LEAST_WORDS = 5
+
+
+def _says_something() -> pl.Expr:
+  return pl.col("review").str.count_matches(r"\S+") >= _LEAST_WORDS
+
+
+def eligible(tables: Tables, pair: Pair) -> np.ndarray:
+  """Returns the items of whom something is said, or known."""
+  if "review" in pair.fields and "review" in tables.columns:
+    said = tables.per("item", _says_something().sum().alias("reviews"))
+    return said.filter(pl.col("reviews") > 0)["item"].to_numpy()
+  return tables.items["item"].to_numpy()
+
+
+def instances(
+  tables: Tables, items: np.ndarray, pair: Pair, rng: np.random.Generator
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+  """Makes an instance of each item, less its answer.
+
+  Args:
+    tables: of the dataset.
+    items: codes, of items that `eligible` returns.
+    pair: what is asked.
+    rng: draws nothing.
+
+  Returns:
+    In the order of `items`: user (the item's code, as who is asked about), item
+    (all that is known of it) and, where a pair shows them, beside: its newest
+    reviews, the newest last; and what a teacher is told, see
+    `teacher.protocol.AUDIENCE`.
+  """
+  del rng
+  of_items = tables.items[items]
+  asked = pl.DataFrame({"user": items}, schema={"user": pl.UInt32})
+  asked = asked.with_columns(entries.facts(of_items, pair.domain))
+  names = ("categories", "brand", "description", "place", "year", "price")
+  told = of_items.select(
+    pl.col("item").alias("user"),
+    "title",
+    *(name for name in names if name in of_items.columns),
+  )
+  if "review" not in pair.fields:
+    return asked, told
+  rows = tables.of("item", items, ("review", "timestamp"))
+  rows = rows.filter(_says_something()).sort(
+    pl.col("^timestamp$"), maintain_order=True
+  )
+  rows = rows.select("item", "review", entry=entries.quoted(pl.col("review")))
+  reviews = rows.group_by("item", maintain_order=True).agg(
+    beside=pl.col("entry").tail(pair.kind.history),
+    reviews=pl.col("review").tail(pair.kind.history),
+  )
+  reviews = reviews.rename({"item": "user"})
+  return tuple(
+    frame.join(
+      reviews.select("user", column), "user", "left", maintain_order="left"
+    )
+    for frame, column in ((asked, "beside"), (told, "reviews"))
+  )

@@ -1,0 +1,179 @@
+"""The stage `itdr`: tables to the records of a pair's task.
+
+A record has its texts in pieces: lists of entries, of which the oldest can be
+left out, and the slots of wordings. How they are asked about is decided when
+they are read (see render.py).
+"""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from etils import epath
+
+from instructrec_jax import artifacts, paths, schema
+from instructrec_jax.data import record_files
+from instructrec_jax.data.names import RECORDS_VERSION, generator
+from instructrec_jax.errors import InputError
+from instructrec_jax.itdr import choose, parts, taught
+from instructrec_jax.itdr.features import features_of
+from instructrec_jax.itdr.pairs import Pair
+from instructrec_jax.itdr.tables import Tables
+from instructrec_jax.teacher import texts
+from instructrec_jax.teacher.choosing import Choice
+from instructrec_jax.teacher.protocol import Kind
+
+STAGE = "itdr"
+
+
+def folder_of(data_dir: str | Path, pair: Pair) -> epath.Path:
+  """Returns the folder of a pair's records."""
+  records = paths.anywhere(data_dir) / "records"
+  return records / pair.task / RECORDS_VERSION
+
+
+def build(
+  pair: Pair,
+  data_dir: str | Path = "data",
+  size: int | None = None,
+  instead: Mapping[str, str] | None = None,
+  choice: Choice | None = None,
+  seed: int = 0,
+  overwrite: bool = False,
+) -> artifacts.Manifest:
+  """Writes the records of a pair to data_dir/records/itdr_<pair>.
+
+  Args:
+    pair: of a subtask and a dataset.
+    data_dir: the folder of all datasets; tables must be there.
+    size: instances of train, validation and test together, 8 : 1 : 1; None for
+      as many as the paper has. Where there are fewer, all are taken.
+    instead: dataset whose tables stand for those of another.
+    choice: of who writes the answers of interests and target_users; None for
+      the extractive teacher.
+    seed: of who is asked about, candidates, and all orders.
+    overwrite: replace records that were made with other options.
+
+  Returns:
+    The manifest.
+
+  Raises:
+    InputError: there are no tables, or nobody in them can be asked about.
+  """
+  size = pair.size if size is None else size
+  if size < len(choose.SHARES):
+    raise InputError(f"size is {size}: expected at least {len(choose.SHARES)}")
+  found = tables_of(pair, data_dir, instead or {})
+  writer = None
+  if pair.subtask in parts.TAUGHT:
+    choice = choice or Choice("extractive", data_dir, {})
+    writer = taught.Writer(choice, pair, seed)
+
+  def write(folder: Path) -> dict[str, Any]:
+    made = parts.make(pair, found, size, writer, seed)
+    features = features_of(pair)
+    shards = {}
+    for split, rows in made.splits.items():
+      if rows.is_empty():
+        raise InputError(
+          f"{pair.name}: nobody is left for {split}; 8 : 1 : 1 of train, "
+          f"validation and test can be asked about: {made.counts['of']}"
+        )
+      order = generator(seed, pair.task, split, "order").permutation(len(rows))
+      shards[split] = record_files.write_shards(
+        folder / f"{pair.task}-{split}",
+        len(rows),
+        functools.partial(_records, rows[order], features),
+      )
+    record_files.write_metadata(
+      folder, pair.task, features, shards, f"ITDR's {pair.name} in pieces."
+    )
+    return {"features": list(features), **made.counts}
+
+  return artifacts.run_stage(
+    STAGE,
+    folder_of(data_dir, pair),
+    write,
+    inputs={
+      name: tables.manifest["fingerprint"] for name, tables in found.items()
+    },
+    options={
+      "pair": pair.name,
+      "size": size,
+      "instead": dict(instead or {}),
+      **({} if writer is None else dict(writer.made_of())),
+    },
+    seed=seed,
+    libraries=("polars", "numpy", "tensorflow", "tensorflow-datasets"),
+    overwrite=overwrite,
+  )
+
+
+def requests(
+  pair: Pair,
+  data_dir: str | Path,
+  choice: Choice,
+  size: int | None = None,
+  instead: Mapping[str, str] | None = None,
+  seed: int = 0,
+) -> Iterator[tuple[Kind, Iterator[pl.DataFrame]]]:
+  """Yields what a teacher would be asked first of all; see `build`.
+
+  Who has no good text is replaced by somebody else, which is asked later.
+  """
+  if pair.subtask not in parts.TAUGHT:
+    return
+  found = tables_of(pair, data_dir, instead or {})
+  writer = taught.Writer(choice, pair, seed)
+  told = parts.told(pair, found, pair.size if size is None else size, seed)
+  for frame in told:
+    yield writer.kind, texts.batches(writer.kind, writer.requests(frame))
+
+
+def tables_of(
+  pair: Pair, data_dir: str | Path, instead: Mapping[str, str]
+) -> dict[str, Tables]:
+  """Returns the tables that are there of those a pair is made of.
+
+  Args:
+    pair: of a subtask and a dataset.
+    data_dir: the folder of all datasets.
+    instead: dataset whose tables stand for those of another.
+
+  Returns:
+    By the name in the pair.
+
+  Raises:
+    InputError: there are none.
+  """
+  found, missing = {}, []
+  for name in pair.tables:
+    try:
+      found[name] = Tables(data_dir, instead.get(name, name))
+    except InputError as error:
+      missing.append(error)
+  two = any(one in found and other in found for one, other in pair.across)
+  if not found or (pair.across and not two):
+    raise InputError(f"{pair.name}: {missing[0]}")
+  return found
+
+
+def _records(
+  rows: pl.DataFrame, features: Mapping[str, schema.Feature], some: slice
+) -> Iterator[bytes]:
+  """Returns serialized records of some rows."""
+  binary = {
+    name: pl.List(pl.Binary) if feature.is_list else pl.Binary
+    for name, feature in features.items()
+    if feature.dtype == "string"
+  }
+  rows = rows[some].select(*features).cast(binary)
+  columns: dict[str, Sequence] = {
+    name: rows[name].to_list()
+    if feature.is_list
+    else [[value] for value in rows[name].to_list()]
+    for name, feature in features.items()
+  }
+  return record_files.serialize(columns, features)

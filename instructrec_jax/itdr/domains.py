@@ -1,0 +1,225 @@
+"""What each of ITDR's datasets is about, in the words of its domain."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+  """Ratings that a dataset has.
+
+  Attributes:
+    low: the least.
+    high: the greatest.
+    step: between one and the next.
+  """
+
+  low: float
+  high: float
+  step: float = 1.0
+
+  @property
+  def ratings(self) -> tuple[float, ...]:
+    """All ratings, the least first."""
+    count = round((self.high - self.low) / self.step) + 1
+    return tuple(np.linspace(self.low, self.high, count).tolist())
+
+  def text(self, rating: float) -> str:
+    """Returns a rating as it is written: with a decimal where steps have."""
+    return f"{rating:.1f}" if self.step % 1 else f"{rating:.0f}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Domain:
+  """A dataset of ITDR.
+
+  Attributes:
+    tables: the datasets of `normalize` that it is made of.
+    thing: what an item is.
+    things: several of them.
+    person: what a user is.
+    had: what users did with items, as a participle.
+    have: the same, as an infinitive.
+    facts: what is told of an item beside its title, in this order: column of
+      the items table, and what it is called.
+    scale: of its ratings; None where there are none.
+    amount: a column of the interactions that says how much a user cares for
+      an item, where there are no ratings, and what its unit is called.
+    ordered: whether interactions are in the order of time, and not just in
+      that of a file.
+  """
+
+  tables: tuple[str, ...]
+  thing: str
+  things: str
+  person: str
+  had: str
+  have: str
+  facts: Mapping[str, str]
+  scale: Scale | None = None
+  amount: tuple[str, str] | None = None
+  ordered: bool = True
+
+  def words(self) -> dict[str, str]:
+    """Returns what wordings say of the domain, by name."""
+    scale = self.scale
+    return {
+      "thing": self.thing,
+      "things": self.things,
+      "person": self.person,
+      "had": self.had,
+      "have": self.have,
+      "low": scale.text(scale.low) if scale else "",
+      "high": scale.text(scale.high) if scale else "",
+    }
+
+
+AMAZON_CATEGORIES = (
+  "appliances",
+  "arts_crafts_and_sewing",
+  "baby_products",
+  "all_beauty",
+  "cds_and_vinyl",
+  "amazon_fashion",
+  "grocery_and_gourmet_food",
+  "home_and_kitchen",
+  "industrial_and_scientific",
+  "musical_instruments",
+  "software",
+  "video_games",
+)
+_MOVIE = {
+  "thing": "movie",
+  "things": "movies",
+  "person": "viewer",
+  "had": "watched",
+  "have": "watch",
+  "facts": {"categories": "Genres", "year": "Year"},
+}
+_BOOK = {
+  "thing": "book",
+  "things": "books",
+  "person": "reader",
+  "had": "read",
+  "have": "read",
+  "facts": {
+    "brand": "Author",
+    "categories": "Categories",
+    "year": "Year",
+    "description": "About",
+  },
+}
+_ARTIST = {
+  "thing": "artist",
+  "things": "artists",
+  "person": "listener",
+  "had": "listened to",
+  "have": "listen to",
+  "facts": {},
+  "amount": ("plays", "plays"),
+}
+
+DOMAINS: Mapping[str, Domain] = {
+  "ml_32m": Domain(("ml_32m",), **_MOVIE, scale=Scale(0.5, 5, 0.5)),
+  "ml_1m": Domain(("ml_1m",), **_MOVIE, scale=Scale(1, 5)),
+  "book_crossing": Domain(
+    ("book_crossing",), **_BOOK, scale=Scale(1, 10), ordered=False
+  ),
+  "amazon_books_reviews": Domain(
+    ("amazon_books_reviews",), **_BOOK, scale=Scale(1, 5)
+  ),
+  "anime_2023": Domain(
+    ("anime_2023",),
+    thing="anime",
+    things="anime",
+    person="viewer",
+    had="watched",
+    have="watch",
+    facts={
+      "categories": "Genres",
+      "brand": "Studio",
+      "year": "Year",
+      "description": "Plot",
+    },
+    scale=Scale(1, 10),
+    ordered=False,
+  ),
+  "yelp": Domain(
+    ("yelp",),
+    thing="place",
+    things="places",
+    person="guest",
+    had="visited",
+    have="visit",
+    facts={"place": "City", "categories": "Kinds"},
+    scale=Scale(1, 5),
+  ),
+  "amazon_2023": Domain(
+    tuple(f"{category}_2023" for category in AMAZON_CATEGORIES),
+    thing="product",
+    things="products",
+    person="customer",
+    had="bought",
+    have="buy",
+    facts={
+      "categories": "Categories",
+      "brand": "Brand",
+      "price": "Price",
+      "description": "About",
+    },
+    scale=Scale(1, 5),
+  ),
+  "microlens": Domain(
+    ("microlens_100k",),
+    thing="short video",
+    things="short videos",
+    person="viewer",
+    had="watched",
+    have="watch",
+    facts={},
+  ),
+  "pixelrec": Domain(
+    ("pixelrec_200k",),
+    thing="post",
+    things="posts",
+    person="visitor",
+    had="opened",
+    have="open",
+    facts={"categories": "Tags", "description": "About"},
+  ),
+  "mind": Domain(
+    ("mind_small",),
+    thing="news article",
+    things="news articles",
+    person="reader",
+    had="read",
+    have="read",
+    facts={"categories": "Sections", "description": "Abstract"},
+  ),
+  "steam": Domain(
+    ("steam",),
+    thing="game",
+    things="games",
+    person="player",
+    had="played",
+    have="play",
+    facts={
+      "categories": "Genres",
+      "brand": "Developer",
+      "year": "Year",
+      "price": "Price",
+    },
+    amount=("hours", "hours"),
+  ),
+  "lastfm_1k": Domain(("lastfm_1k",), **_ARTIST),
+  "lastfm_360k": Domain(("lastfm_360k",), **_ARTIST, ordered=False),
+}
+
+
+def names(domains: Sequence[str] = tuple(DOMAINS)) -> tuple[str, ...]:
+  """Returns all datasets of `normalize` that some domains are made of."""
+  return tuple(
+    dict.fromkeys(table for name in domains for table in DOMAINS[name].tables)
+  )

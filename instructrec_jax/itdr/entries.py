@@ -1,0 +1,72 @@
+"""Items as they stand in lists and by themselves, in words."""
+
+from collections.abc import Callable, Mapping
+
+import polars as pl
+
+from instructrec_jax.itdr.domains import Domain
+from instructrec_jax.teacher import personal
+
+# Words of a review, and of a description, that are shown.
+REVIEW_WORDS = 40
+ABOUT_WORDS = 60
+_LABELS = 3
+
+
+def cut(text: pl.Expr, words: int) -> pl.Expr:
+  """Returns text on one line, its first words if there are more."""
+  there = text.str.replace_all(r"\s+", " ").str.strip_chars()
+  parts = there.str.split(" ")
+  short = parts.list.head(words).list.join(" ")
+  short = short.str.strip_chars_end(".,;:!? ") + " …"
+  return pl.when(parts.list.len() > words).then(short).otherwise(there)
+
+
+def quoted(text: pl.Expr) -> pl.Expr:
+  """Returns what a user wrote: short, without personal data, in quotes.
+
+  Null where nothing was written.
+  """
+  said = cut(personal.mask(text), REVIEW_WORDS)
+  said = said.str.replace_all('"', "'", literal=True)
+  return pl.when(said != "").then(pl.format('"{}"', said))
+
+
+def liked(items: pl.DataFrame) -> pl.Series:
+  """Returns titles with what kind each is, or who made it, where known."""
+  title = pl.col("title")
+  if "categories" in items.columns:
+    labels = pl.col("categories").list.head(_LABELS).list.join(", ")
+    text = (
+      pl.when(labels != "").then(pl.format("{} ({})", title, labels))
+    ).otherwise(title)
+  elif "brand" in items.columns:
+    text = pl.coalesce(pl.format("{} by {}", title, pl.col("brand")), title)
+  else:
+    text = title
+  return items.select(text.alias("entry"))["entry"]
+
+
+def facts(items: pl.DataFrame, domain: Domain) -> pl.Series:
+  """Returns all that is told of items, e.g. "Tar (2022). Genres: Drama."."""
+  there = [name for name in domain.facts if name in items.columns]
+  said = [_said(name, domain.facts[name]) for name in there]
+  title = pl.col("title").str.strip_chars_end(".") + "."
+  text = pl.concat_str([title, *said], separator=" ", ignore_nulls=True)
+  return items.select(text.alias("item"))["item"]
+
+
+def _said(column: str, called: str) -> pl.Expr:
+  """Returns a sentence on one fact; null where it is not known."""
+  text = _TEXTS.get(column, lambda value: value.cast(pl.String))(pl.col(column))
+  ended = pl.when(text.str.contains(r"[.!?…]$")).then(text)
+  sentence = ended.otherwise(text + ".")
+  return pl.when(text != "").then(pl.format(f"{called}: {{}}", sentence))
+
+
+# How columns that are more than a word are told.
+_TEXTS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
+  "categories": lambda labels: labels.list.head(2 * _LABELS).list.join(", "),
+  "description": lambda text: cut(text, ABOUT_WORDS),
+  "price": lambda dollars: pl.format("${}", dollars.round(2)),
+}

@@ -1,0 +1,187 @@
+"""Instances of a pair, out of one table or several in equal shares."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from instructrec_jax.data.names import generator
+from instructrec_jax.errors import InputError
+from instructrec_jax.itdr import (
+  audience,
+  choose,
+  people,
+  ranking,
+  rating,
+  taught,
+)
+from instructrec_jax.itdr.pairs import Pair
+from instructrec_jax.itdr.tables import Tables
+
+# Codes of one of several tables, so that no two are alike.
+_CODES = 1 << 32
+
+# Who can be asked about, and what of, where a teacher writes no answers.
+_SIMPLE: Mapping[str, tuple[Callable, Callable]] = {
+  "rating_prediction": (rating.eligible, rating.instances),
+  "top_k": (ranking.eligible, ranking.instances),
+  "next_item": (ranking.eligible, ranking.instances),
+  "user_attributes": (people.eligible_by_attributes, people.attributes),
+}
+# The same where one does.
+TAUGHT: Mapping[str, tuple[Callable, Callable]] = {
+  "interests": (people.eligible_by_interests, people.interests),
+  "target_users": (audience.eligible, audience.instances),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+  """Instances of a pair.
+
+  Attributes:
+    splits: rows by split, columns as features.features_of says.
+    counts: what the manifest says of them.
+  """
+
+  splits: Mapping[str, pl.DataFrame]
+  counts: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+  """A share of the instances, out of some tables.
+
+  Attributes:
+    name: of the tables.
+    number: of the part, from 0.
+    eligible: codes of users or items that can be asked about.
+    ids: of all users or items, by code.
+    instances: from codes to what is asked about them.
+  """
+
+  name: str
+  number: int
+  eligible: np.ndarray
+  ids: pl.Series
+  instances: Callable[[np.ndarray], Any]
+
+  def pools(self, pair: Pair, size: int, seed: int) -> dict[str, np.ndarray]:
+    """Returns who may be taken for each split, in order."""
+    name = f"{pair.name}/{self.name}"
+    return choose.in_order(self.eligible, self.ids, size, seed, name)
+
+
+def make(
+  pair: Pair,
+  tables: Mapping[str, Tables],
+  size: int,
+  writer: taught.Writer | None,
+  seed: int,
+) -> Made:
+  """Makes all instances of a pair.
+
+  Args:
+    pair: of a subtask and a dataset.
+    tables: those that are there, by name.
+    size: instances of all splits together, where there are so many.
+    writer: of the answers, of a subtask that is TAUGHT.
+    seed: of all draws.
+
+  Raises:
+    InputError: nobody can be asked about.
+  """
+  frames, counts = [], {}
+  for part, quotas in _parts(pair, tables, size, seed):
+    counts[part.name] = {"eligible": part.eligible.size}
+    if not part.eligible.size:
+      continue
+    given = part.pools(pair, size, seed), quotas
+    if writer is None:
+      rows = _fill(part.instances, *given)
+    else:
+      rows, answered = taught.fill(part.instances, writer, *given)
+      counts[part.name] |= answered
+    offset = part.number * _CODES
+    items = pl.col("^(candidate|relevant)_items$")
+    frames.append(
+      rows.with_columns(
+        pl.col("user").cast(pl.Int64) + offset,
+        items.list.eval(pl.element() + offset),
+      )
+    )
+  if not frames:
+    raise InputError(
+      f"{pair.name}: nobody in {', '.join(counts)} can be asked about: "
+      f"{pair.kind.least} interactions are needed at least"
+    )
+  fixed = (pl.col("split") != "train").cast(pl.Int64)
+  every = pl.concat(frames).with_row_index("instance").with_columns(fixed=fixed)
+  splits = {
+    split: every.filter(pl.col("split") == split) for split in choose.SHARES
+  }
+  return Made(
+    splits,
+    {
+      "records": {split: rows.height for split, rows in splits.items()},
+      "wanted": size,
+      "of": counts,
+      "tables_absent": [name for name in pair.tables if name not in tables],
+    },
+  )
+
+
+def told(
+  pair: Pair, tables: Mapping[str, Tables], size: int, seed: int
+) -> Iterator[pl.DataFrame]:
+  """Yields what a teacher is told of those who are asked about first."""
+  for part, quotas in _parts(pair, tables, size, seed):
+    pools = part.pools(pair, size, seed)
+    first = [pools[split][:count] for split, count in quotas.items()]
+    yield part.instances(np.concatenate(first))[1]
+
+
+def _parts(
+  pair: Pair, tables: Mapping[str, Tables], size: int, seed: int
+) -> Iterator[tuple[_Part, dict[str, int]]]:
+  """Yields the parts of a pair, and how many of each split they are to have."""
+  if pair.across:
+    sources = [two for two in pair.across if {*two} <= {*tables}]
+    eligible, make_of = ranking.eligible_across, ranking.across
+  else:
+    sources = [(name,) for name in tables]
+    eligible, make_of = (_SIMPLE | TAUGHT)[pair.subtask]
+  for number, names in enumerate(sources):
+    these = [tables[name] for name in names]
+    part = _Part(
+      " to ".join(names),
+      number,
+      eligible(*these, pair),
+      these[-1].items["item_id"]
+      if pair.subtask == "target_users"
+      else these[-1].users["user_id"],
+      functools.partial(
+        make_of, *these, pair=pair, rng=generator(seed, pair.name, *names)
+      ),
+    )
+    # Of each split, shares that differ by one at the most.
+    quotas = {
+      split: count // len(sources) + (number < count % len(sources))
+      for split, count in choose.quotas(size).items()
+    }
+    yield part, quotas
+
+
+def _fill(
+  instances: Callable[[np.ndarray], pl.DataFrame],
+  pools: Mapping[str, np.ndarray],
+  quotas: Mapping[str, int],
+) -> pl.DataFrame:
+  """Takes as many of each split as it is to have, or all there are."""
+  chosen = {split: pools[split][:count] for split, count in quotas.items()}
+  rows = instances(np.concatenate(list(chosen.values())))
+  splits = np.repeat(list(chosen), [codes.size for codes in chosen.values()])
+  return rows.with_columns(split=pl.Series(splits))

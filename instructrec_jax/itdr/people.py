@@ -1,0 +1,176 @@
+"""Instances about who a user is: user_attributes, and interests."""
+
+import numpy as np
+import polars as pl
+
+from instructrec_jax.itdr import entries, rating
+from instructrec_jax.itdr.pairs import Pair, label
+from instructrec_jax.itdr.tables import Tables
+
+# What is shown of what is not liked, beside twice as much of what is.
+_DISLIKED_SHARE = 2
+
+
+def eligible_by_attributes(tables: Tables, pair: Pair) -> np.ndarray:
+  """Returns the users of whom something is known, with enough interactions."""
+  there = attributes_of(tables, pair)
+  known = tables.users.filter(
+    pl.any_horizontal(pl.col(name).is_not_null() for name in there)
+  )
+  counts = tables.per("user", pl.len())
+  enough = counts.filter(pl.col("len") >= pair.kind.least)
+  return known.join(enough, on="user", how="semi")["user"].to_numpy()
+
+
+def attributes_of(tables: Tables, pair: Pair) -> list[str]:
+  """Returns those of a pair's attributes that the tables have."""
+  return [name for name in pair.fields if name in tables.users.columns]
+
+
+def attributes(
+  tables: Tables, users: np.ndarray, pair: Pair, rng: np.random.Generator
+) -> pl.DataFrame:
+  """Makes an instance of each user: what they like, and who they are.
+
+  Args:
+    tables: of the dataset.
+    users: codes, of users that `eligible_by_attributes` returns.
+    pair: what is asked.
+    rng: draws nothing.
+
+  Returns:
+    In the order of `users`: user, history (what is liked, with its kind: the
+    newest of what was rated at least as high as the user's mean; where there
+    are no ratings, what they care for most, last) and answer: the attributes
+    that are known, e.g. "age group: 25-34, gender: male".
+  """
+  del rng
+  rows = with_liking(tables, users, pair).filter("liked")
+  entry = entries.liked(tables.items).gather(rows["item"])
+  history = (
+    rows.with_columns(entry)
+    .group_by("user", maintain_order=True)
+    .agg(history=pl.col("entry").tail(pair.kind.history))
+  )
+  told = [
+    pl.format(f"{label(name)}: {{}}", pl.col(name))
+    for name in attributes_of(tables, pair)
+  ]
+  answer = tables.users.select(
+    "user", answer=pl.concat_str(told, separator=", ", ignore_nulls=True)
+  )
+  asked = pl.DataFrame({"user": users}, schema={"user": pl.UInt32})
+  for part in (history, answer):
+    asked = asked.join(part, on="user", how="left", maintain_order="left")
+  return asked
+
+
+def with_liking(tables: Tables, users: np.ndarray, pair: Pair) -> pl.DataFrame:
+  """Returns users' rows, and whether they `liked` each item.
+
+  A rating is held against the user's own mean. Where there are none, what a
+  user has met they like, and rows go from what they care for least to what
+  they care for most, if anything says so; else as they were.
+  """
+  domain = pair.domain
+  amount = domain.amount[0] if domain.amount else None
+  columns = {"rating", "review", amount} - {None}
+  rows = tables.of("user", users, sorted(columns))
+  if domain.scale is not None:
+    rows = rows.drop_nulls("rating")
+    return rows.with_columns(
+      liked=pl.col("rating") >= pl.col("rating").mean().over("user")
+    )
+  if amount in rows.columns:
+    rows = rows.sort("user", amount, nulls_last=False, maintain_order=True)
+  return rows.with_columns(liked=pl.lit(True))
+
+
+def eligible_by_interests(tables: Tables, pair: Pair) -> np.ndarray:
+  """Returns users with enough to like and, by their ratings, to dislike."""
+  if pair.domain.scale is None:
+    counts = tables.per("user", pl.len().alias("liked"))
+  else:
+    value = pl.col("rating")
+    counts = tables.per(
+      "user",
+      (value >= value.mean()).sum().alias("liked"),
+      (value < value.mean()).sum().alias("disliked"),
+    ).filter(pl.col("disliked") > 0)
+  return counts.filter(pl.col("liked") >= pair.kind.least)["user"].to_numpy()
+
+
+def interests(
+  tables: Tables, users: np.ndarray, pair: Pair, rng: np.random.Generator
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+  """Makes an instance of each user, less its answer.
+
+  Args:
+    tables: of the dataset.
+    users: codes, of users that `eligible_by_interests` returns.
+    pair: what is asked.
+    rng: draws nothing.
+
+  Returns:
+    In the order of `users`: user, history and, where there is a scale, beside:
+    what is liked, and what is not, each with what the user says of it; and
+    what a teacher is told of them, see `teacher.protocol.INTEREST`.
+  """
+  del rng
+  rows = with_liking(tables, users, pair)
+  limit = pl.when("liked").then(pair.kind.history)
+  limit = limit.otherwise(pair.kind.history // _DISLIKED_SHARE)
+  from_newest = pl.int_range(pl.len(), 0, -1).over("user", "liked")
+  rows = rows.filter(from_newest <= limit)
+  shown = rows.with_columns(
+    entry=_said(rows.with_columns(tables.items["title"].gather(rows["item"])),
+                pair)
+  )  # fmt: skip
+  lists = shown.group_by("user", maintain_order=True).agg(
+    history=pl.col("entry").filter("liked"),
+    beside=pl.col("entry").filter(~pl.col("liked")),
+  )
+  if pair.domain.scale is None:
+    lists = lists.drop("beside")
+  asked = pl.DataFrame({"user": users}, schema={"user": pl.UInt32})
+  asked = asked.join(lists, on="user", how="left", maintain_order="left")
+  told = asked.select("user").join(
+    _told(tables, rows), on="user", how="left", maintain_order="left"
+  )
+  return asked, told
+
+
+def _told(tables: Tables, rows: pl.DataFrame) -> pl.DataFrame:
+  """Returns what a teacher is told of the rows, lists by user."""
+  of_items = [
+    name
+    for name in ("title", "categories", "brand")
+    if name in tables.items.columns
+  ]
+  of_rows = [
+    name for name in ("rating", "hours", "review") if name in rows.columns
+  ]
+  frame = rows.select("user", "liked", *of_rows).hstack(
+    tables.items.select(of_items)[rows["item"]]
+  )
+  return frame.group_by("user", maintain_order=True).agg(pl.exclude("user"))
+
+
+def _said(rows: pl.DataFrame, pair: Pair) -> pl.Series:
+  """Returns titles with what users say of them, as a pair shows it."""
+  number = {
+    "rating": lambda: rating.rating_text(pair.domain.scale),
+    "hours": lambda: pl.format(
+      "{} hours", pl.col("hours").round(1).cast(pl.String)
+    ),
+  }
+  text = pl.col("title")
+  for name in pair.fields:
+    if name in number and name in rows.columns:
+      with_number = pl.format("{} ({})", text, number[name]())
+      text = pl.coalesce(with_number, text)
+    elif name == "review" and name in rows.columns:
+      text = pl.coalesce(
+        pl.format("{}: {}", text, entries.quoted(pl.col("review"))), text
+      )
+  return rows.select(text.alias("entry"))["entry"]

@@ -1,0 +1,89 @@
+"""Normalized tables of a dataset, read for some users or items at a time.
+
+There may be tens of millions of interactions with reviews: only columns that
+are asked for are read, and only rows of who was chosen are kept.
+"""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from instructrec_jax import artifacts
+from instructrec_jax.data.names import tables_dir
+
+
+class Tables:
+  """The tables that `instructrec normalize` has written of a dataset.
+
+  Attributes:
+    dataset: its short name.
+    manifest: of the tables.
+  """
+
+  def __init__(self, data_dir: str | Path, dataset: str):
+    """Looks for the tables.
+
+    Raises:
+      InputError: they are not there.
+    """
+    self.dataset = dataset
+    self._folder = tables_dir(data_dir, dataset)
+    self.manifest = artifacts.read_manifest(self._folder, "normalize")
+
+  @functools.cached_property
+  def items(self) -> pl.DataFrame:
+    """The items; row is code."""
+    return pl.read_parquet(self._folder / "items.parquet")
+
+  @functools.cached_property
+  def users(self) -> pl.DataFrame:
+    """The users, with their attributes; row is code."""
+    return pl.read_parquet(self._folder / "users.parquet")
+
+  @functools.cached_property
+  def columns(self) -> frozenset[str]:
+    """The columns of the interactions."""
+    return frozenset(self._interactions.collect_schema().names())
+
+  @property
+  def _interactions(self) -> pl.LazyFrame:
+    return pl.scan_parquet(self._folder / "interactions.parquet")
+
+  def per(self, key: str, *figures: pl.Expr) -> pl.DataFrame:
+    """Returns figures of each user's or item's interactions.
+
+    Args:
+      key: "user" or "item".
+      *figures: aggregations, each with a name.
+
+    Returns:
+      `key`, ascending, and the figures.
+    """
+    grouped = self._interactions.group_by(key).agg(*figures)
+    return grouped.collect(engine="streaming").sort(key)
+
+  def of(
+    self, key: str, codes: np.ndarray, columns: Sequence[str] = ()
+  ) -> pl.DataFrame:
+    """Returns the interactions of some users or items, in their order.
+
+    Args:
+      key: "user" or "item".
+      codes: of users or items.
+      columns: further columns; those that are not there are left out.
+
+    Returns:
+      user, item, and the further columns. Of a user, rows are in the order of
+      events.
+    """
+    wanted = pl.LazyFrame({key: codes}, schema={key: pl.UInt32})
+    there = [name for name in columns if name in self.columns]
+    rows = (
+      self._interactions.select("user", "item", *there)
+      .with_row_index("row")
+      .join(wanted, on=key, how="semi")
+    )
+    return rows.collect(engine="streaming").sort("row").drop("row")

@@ -1,0 +1,94 @@
+"""Instances whose answers a teacher writes.
+
+Who has no good text is left out, with the reason counted, and somebody else is
+asked about instead, as long as there is anybody.
+"""
+
+import collections
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from instructrec_jax.itdr.pairs import Pair
+from instructrec_jax.teacher import texts
+from instructrec_jax.teacher.choosing import Choice
+from instructrec_jax.teacher.protocol import AUDIENCE, INSTANCE, INTEREST, Kind
+
+KINDS: Mapping[str, Kind] = {"interests": INTEREST, "target_users": AUDIENCE}
+# Times that somebody else is asked about; a server that answers nothing is not
+# to be asked for ever.
+_ROUNDS = 5
+
+
+class Writer:
+  """A teacher, to be asked about a pair's users or items."""
+
+  def __init__(self, choice: Choice, pair: Pair, seed: int):
+    """Remembers whom to ask."""
+    self.kind = KINDS[pair.subtask]
+    self._choice, self._pair, self._seed = choice, pair, seed
+
+  def made_of(self) -> Mapping[str, Any]:
+    """Returns all that decides the texts, as JSON, for the manifest."""
+    return self._teacher(pl.DataFrame({INSTANCE: []})).made_of([self.kind])
+
+  def write(self, told: pl.DataFrame) -> pl.DataFrame:
+    """Returns a row for each of `told`; see `texts.write`."""
+    requests = self.requests(told)
+    teacher = self._teacher(requests.select(INSTANCE, "user"))
+    return texts.write(teacher, self.kind, requests)
+
+  def requests(self, told: pl.DataFrame) -> pl.DataFrame:
+    """Returns `told` with a number for each row."""
+    return told.with_row_index(INSTANCE)
+
+  def _teacher(self, keys: pl.DataFrame):
+    return self._choice.teacher(self._pair.name, self._seed, keys)
+
+
+def fill(
+  instances: Callable[[np.ndarray], tuple[pl.DataFrame, pl.DataFrame]],
+  writer: Writer,
+  pools: Mapping[str, np.ndarray],
+  quotas: Mapping[str, int],
+) -> tuple[pl.DataFrame, Mapping[str, Any]]:
+  """Fills splits with instances that have a text.
+
+  Args:
+    instances: from codes to their instances and what a teacher is told of
+      them, both in the same order.
+    writer: whom to ask.
+    pools: codes by split, in the order of being taken.
+    quotas: how many each split is to have.
+
+  Returns:
+    The instances, with `answer` and `split`; and how many were asked about,
+    and why some have no text, or one that is not to be used.
+  """
+  taken, have = collections.Counter(), collections.Counter()
+  frames, counts = [], collections.defaultdict(collections.Counter)
+  for _ in range(_ROUNDS):
+    chosen = {
+      split: pools[split][taken[split] :][: count - have[split]]
+      for split, count in quotas.items()
+    }
+    sizes = {split: codes.size for split, codes in chosen.items()}
+    if not any(sizes.values()):
+      break
+    taken.update(sizes)
+    asked, told = instances(np.concatenate(list(chosen.values())))
+    answers = writer.write(told)
+    for why in ("absent", "reason"):
+      counts[why].update(answers[why].drop_nulls().to_list())
+    split = pl.Series(np.repeat(list(sizes), list(sizes.values())))
+    good = answers["text"].is_not_null() & answers["reason"].is_null()
+    rows = asked.with_columns(answer=answers["text"], split=split).filter(good)
+    frames.append(rows)
+    have.update(rows["split"].to_list())
+  return pl.concat(frames), {
+    "asked": sum(taken.values()),
+    "absent": dict(counts["absent"]),
+    "rejected": dict(counts["reason"]),
+  }

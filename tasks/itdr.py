@@ -1,0 +1,188 @@
+"""ITDR's 33 tasks, and the mixtures of them.
+
+A pair's task is `itdr_<subtask>_<dataset>`; mixtures are `itdr`, one for each
+root task and each subtask, and `instructrec_all`, with InstructRec's families
+of every dataset beside them. A task whose records were never built has no
+splits, and is left out of mixtures.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import seqio
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from instructrec_jax.data.names import RECORDS_VERSION
+from instructrec_jax.eval import answer_metrics, evaluator
+from instructrec_jax.instructions.render import fits
+from instructrec_jax.itdr import render
+from instructrec_jax.itdr.pairs import NUMBERS, PAIRS, Pair, groups, label
+from instructrec_jax.tasks.family_records import SPLITS
+from instructrec_jax.vocabulary import RUN_VOCABULARY
+
+MIXTURE = "itdr"
+# With InstructRec's families beside them.
+EVERYTHING = "instructrec_all"
+
+
+class PairRecords(seqio.TfdsDataSource):
+  """The records of a pair, as `instructrec itdr` has written them.
+
+  Attributes:
+    pair: whose they are.
+  """
+
+  def __init__(self, pair: Pair):
+    """Remembers what to read; nothing is read yet."""
+    super().__init__(f"{pair.task}:{RECORDS_VERSION}", splits=SPLITS)
+    self.pair = pair
+
+  @property
+  def unusable(self) -> str | None:
+    """Why the task cannot be used, where there are no records."""
+    try:
+      _ = self.tfds_dataset.builder
+    except tfds.core.DatasetNotFoundError:
+      return "there are no records (`instructrec itdr` builds them of tables)"
+    return None
+
+  @property
+  def splits(self) -> tuple[str, ...]:
+    """The splits; one that nobody can ask for where there are no records."""
+    reason = self.unusable
+    return (f"none: {reason}",) if reason else tuple(super().splits)
+
+
+def register() -> None:
+  """Registers all tasks and mixtures of ITDR."""
+  for pair in PAIRS.values():
+    _add_task(pair)
+  for name, pairs in groups().items():
+    seqio.MixtureRegistry.add(
+      "_".join(filter(None, (MIXTURE, name))),
+      [(PAIRS[pair].task, _rate) for pair in pairs],
+    )
+
+
+def _rate(task: seqio.Task) -> int:
+  """Returns how many training records there are: all instances count alike."""
+  return task.num_input_examples("train") if "train" in task.splits else 0
+
+
+def register_everything(mixtures: Sequence[str]) -> None:
+  """Registers EVERYTHING anew: ITDR, and other mixtures with the same share.
+
+  Args:
+    mixtures: of the datasets whose records were found.
+  """
+  if EVERYTHING in seqio.MixtureRegistry.names():
+    seqio.MixtureRegistry.remove(EVERYTHING)
+  names = [MIXTURE, *mixtures]
+  seqio.MixtureRegistry.add(EVERYTHING, [(name, 1.0) for name in names])
+
+
+class _Metrics(NamedTuple):
+  """How the answers to a task are held against the truth."""
+
+  postprocess_fn: Any
+  metric_fns: list[Any]
+
+
+def _of_ratings(pair: Pair) -> _Metrics:
+  scale = pair.domain.scale
+  said = answer_metrics.Ratings(scale.low, scale.high)
+  expected = answer_metrics.ExpectedRatings(scale.ratings)
+  return _Metrics(said.postprocess, [said, expected])
+
+
+def _of_rankings(pair: Pair) -> _Metrics:
+  wanted = 1 if pair.kind.relevant == 1 else None
+  lists = answer_metrics.Lists(wanted=wanted, procedure="generated")
+  return _Metrics(
+    answer_metrics.together(_ranking_target, lists.postprocess),
+    [evaluator.ranking_metric_fn, lists],
+  )
+
+
+def _of_attributes(pair: Pair) -> _Metrics:
+  told = answer_metrics.Attributes(
+    tuple(label(name) for name in pair.fields),
+    tuple(label(name) for name in pair.fields if name in NUMBERS),
+  )
+  return _Metrics(told.postprocess, [told])
+
+
+def _of_texts(pair: Pair) -> _Metrics:
+  del pair
+  texts = answer_metrics.Texts()
+  return _Metrics(texts.postprocess, [texts])
+
+
+_METRICS = {
+  "rating_prediction": _of_ratings,
+  "top_k": _of_rankings,
+  "cross_domain": _of_rankings,
+  "next_item": _of_rankings,
+  "user_attributes": _of_attributes,
+  "interests": _of_texts,
+  "target_users": _of_texts,
+}
+
+
+def _add_task(pair: Pair) -> None:
+  feature = functools.partial(seqio.Feature, RUN_VOCABULARY, add_eos=True)
+  metrics = _METRICS[pair.subtask](pair)
+  seqio.TaskRegistry.add(
+    pair.task,
+    source=PairRecords(pair),
+    preprocessors=[functools.partial(_examples, pair=pair), _drop_unfit],
+    postprocess_fn=metrics.postprocess_fn,
+    metric_fns=metrics.metric_fns,
+    output_features={
+      "inputs": feature(),
+      "targets": feature(),
+      "candidates": feature(rank=2),
+    },
+    # Small, as records lie in random order; its content is saved with the
+    # place in the data at each checkpoint.
+    shuffle_buffer_size=1000,
+  )
+
+
+def _examples(
+  records: tf.data.Dataset,
+  *,
+  output_features: Mapping[str, seqio.Feature],
+  pair: Pair,
+  sequence_length: Mapping[str, int] | None = None,
+) -> tf.data.Dataset:
+  step = functools.partial(
+    render.render,
+    sequence_length=sequence_length,
+    output_features=output_features,
+    pair=pair,
+  )
+  return seqio.map_over_dataset(step, num_seeds=1)(records)
+
+
+def _drop_unfit(
+  examples: tf.data.Dataset, sequence_length: Mapping[str, int] | None = None
+) -> tf.data.Dataset:
+  return examples.filter(
+    functools.partial(fits, sequence_length=sequence_length)
+  )
+
+
+def _ranking_target(output: Any, example: Mapping, is_target: bool) -> Any:
+  """What the metric needs of an input; a score needs no postprocessing."""
+  if not is_target:
+    return output
+  return {
+    "instance": int(example["instance"]),
+    "user": int(example["user"]),
+    "target": example["relevant_items"],
+    "candidates": example["candidate_items"],
+    "attributes": {"template": example["template"].decode()},
+  }

@@ -1,0 +1,31 @@
+"""Made-up tables and records of ITDR, once for all its tests."""
+
+import gin
+import made_up
+import pytest
+import seqio
+
+from instructrec_jax import vocabulary
+from instructrec_jax.itdr import command
+
+
+@pytest.fixture(scope="session")
+def itdr_data(tmp_path_factory):
+  """A data folder with tables of all datasets, and what came of `itdr`."""
+  folder = tmp_path_factory.mktemp("itdr")
+  made_up.write(folder)
+  return folder, command.itdr(data_dir=folder, size=40, vocabulary_size=900)
+
+
+@pytest.fixture
+def built(itdr_data):
+  """The folder of `itdr_data`; its records and its vocabulary are the run's."""
+  folder, done = itdr_data
+  seqio.set_tfds_data_dir_override(str(folder / "records"))
+  vocabulary.RUN_VOCABULARY.forget()
+  with gin.unlock_config():
+    gin.bind_parameter("vocabulary.location", str(done.vocabulary))
+  yield folder
+  seqio.set_tfds_data_dir_override(None)
+  gin.clear_config()
+  vocabulary.RUN_VOCABULARY.forget()

@@ -1,0 +1,262 @@
+"""What instances are made of, against tables worked out by hand."""
+
+import made_up
+import numpy as np
+import polars as pl
+import pytest
+
+from instructrec_jax import artifacts
+from instructrec_jax.data.names import tables_dir
+from instructrec_jax.itdr import audience, entries, people, ranking, rating
+from instructrec_jax.itdr.domains import DOMAINS
+from instructrec_jax.itdr.pairs import PAIRS
+from instructrec_jax.itdr.tables import Tables
+
+_TITLES = [f"Film {letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+
+
+def _tables(folder, name, interactions, items=None, users=None):
+  """Writes small tables; row is code."""
+  items = {"title": _TITLES} | (items or {})
+  count = len(items["title"])
+  frames = {
+    "interactions": pl.DataFrame(interactions, strict=False).with_columns(
+      pl.col("user", "item").cast(pl.UInt32)
+    ),
+    "items": pl.DataFrame({"item_id": [f"i{n}" for n in range(count)]} | items)
+    .with_row_index("item"),
+    "users": pl.DataFrame(
+      {"user_id": [f"u{n}" for n in range(max(interactions["user"]) + 1)]}
+      | (users or {})
+    ).with_row_index("user"),
+  }  # fmt: skip
+
+  def write(where):
+    for table, frame in frames.items():
+      frame.write_parquet(where / f"{table}.parquet")
+    return {}
+
+  artifacts.run_stage(
+    "normalize", tables_dir(folder, name), write, inputs={}, options={}
+  )
+  return Tables(folder, name)
+
+
+def _one(made):
+  frame = made[0] if isinstance(made, tuple) else made
+  return frame.row(0, named=True)
+
+
+_RNG = np.random.default_rng(0)
+_EIGHT = {
+  "user": [0] * 8,
+  "item": range(8),
+  "rating": [4.0, 3.5, None, 2.0, 5.0, 1.0, 4.5, 2.5],
+}
+
+
+def test_rating_prediction_tells_the_newest_rating(tmp_path):
+  pair = PAIRS["rating_prediction_ml_32m"]
+  tables = _tables(tmp_path, "ml_32m", _EIGHT)
+  assert rating.eligible(tables, pair).tolist() == [0]
+  made = _one(rating.instances(tables, np.array([0]), pair, _RNG))
+  assert made["history"] == [
+    "Film A (4.0)", "Film B (3.5)", "Film D (2.0)", "Film E (5.0)",
+    "Film F (1.0)", "Film G (4.5)",
+  ]  # fmt: skip
+  assert (made["item"], made["answer"]) == ("Film H", "2.5")
+
+
+def test_top_k_holds_the_newest_out_and_ranks_them_by_rating(tmp_path):
+  pair = PAIRS["top_k_ml_32m"]
+  tables = _tables(tmp_path, "ml_32m", _EIGHT)
+  made = _one(ranking.instances(tables, np.array([0]), pair, _RNG))
+  assert made["history"] == ["Film A", "Film B", "Film C"]
+  # 5.0, 4.5, 2.5, 2.0, 1.0 stars.
+  assert made["relevant_items"] == [4, 6, 7, 3, 5]
+  assert sorted(made["candidate_items"][:]) == sorted(
+    {*made["candidate_items"]}
+  )
+  others = [c for c in made["candidate_items"] if c not in range(3, 8)]
+  assert len(others) == 5
+  assert all(c >= 8 for c in others)  # Never met.
+  assert made["candidates"] == [_TITLES[c] for c in made["candidate_items"]]
+  order = [4, 6, 7, 3, 5, *others]
+  assert made["answer"] == "; ".join(
+    f"{place}. {_TITLES[c]}" for place, c in enumerate(order, 1)
+  )
+
+
+def test_without_ratings_time_is_the_order(tmp_path):
+  rows = {"user": [0] * 6, "item": range(6)}
+  tables = _tables(tmp_path, "mind_small", rows)
+  made = _one(
+    ranking.instances(tables, np.array([0]), PAIRS["top_k_mind"], _RNG)
+  )
+  assert made["history"] == ["Film A", "Film B"]
+  assert made["relevant_items"] == [2, 3, 4, 5]
+  assert len(made["candidates"]) == 10
+
+
+def test_next_item_is_the_newest(tmp_path):
+  rows = {"user": [0] * 6, "item": [5, 4, 3, 2, 1, 0]}
+  tables = _tables(tmp_path, "microlens_100k", rows)
+  pair = PAIRS["next_item_microlens"]
+  made = _one(ranking.instances(tables, np.array([0]), pair, _RNG))
+  assert made["history"] == [_TITLES[n] for n in (5, 4, 3, 2, 1)]
+  assert (made["answer"], made["relevant_items"]) == ("Film A", [0])
+  assert len(made["candidates"]) == 5
+  assert made["candidates"].count("Film A") == 1
+
+
+def test_cross_domain_takes_users_of_both_domains(tmp_path):
+  source = _tables(
+    tmp_path,
+    "all_beauty_2023",
+    {"user": [0] * 5 + [1] * 5, "item": [*range(5)] * 2},
+  )
+  # The same people under other codes.
+  market = _tables(
+    tmp_path,
+    "amazon_fashion_2023",
+    {"user": [0] * 4 + [1] * 6, "item": [9, 8, 7, 6, 1, 2, 3, 4, 5, 6]},
+    {"title": [f"Hat {n}" for n in range(20)]},
+    {"user_id": ["u9", "u1"]},
+  )
+  pair = PAIRS["cross_domain_amazon_2023"]
+  assert ranking.eligible_across(source, market, pair).tolist() == [1]
+  made = _one(ranking.across(source, market, np.array([1]), pair, _RNG))
+  assert made["beside"] == [_TITLES[n] for n in range(5)]
+  assert made["history"] == ["Hat 1", "Hat 2"]
+  assert made["relevant_items"] == [3, 4, 5, 6]
+  assert (made["source"], made["market"]) == ("All Beauty", "Amazon Fashion")
+
+
+@pytest.mark.parametrize(
+  ("dataset", "name"),
+  [
+    ("cds_and_vinyl_2023", "CDs and Vinyl"),
+    ("grocery_and_gourmet_food_2023", "Grocery and Gourmet Food"),
+  ],
+)
+def test_domains_have_names(dataset, name):
+  assert ranking.domain_name(dataset) == name
+
+
+def test_attributes_that_are_not_known_are_left_out(tmp_path):
+  pair = PAIRS["user_attributes_ml_1m"]
+  tables = _tables(
+    tmp_path,
+    "ml_1m",
+    {"user": [0] * 4 + [1] * 4 + [2] * 4, "item": [*range(4)] * 3,
+     "rating": [5.0, 1.0, 4.0, 2.0] + [3.0] * 8},
+    {"categories": [["Drama", "War"]] * 26},
+    {"gender": ["female", None, None], "age_group": [None, "25-34", None],
+     "occupation": ["writer", None, None]},
+  )  # fmt: skip
+  assert people.eligible_by_attributes(tables, pair).tolist() == [0, 1]
+  made = people.attributes(tables, np.array([1, 0]), pair, _RNG)
+  assert made["user"].to_list() == [1, 0]
+  assert made["answer"].to_list() == [
+    "age group: 25-34",
+    "gender: female, occupation: writer",
+  ]
+  # Her mean is 3; of equal ratings all are liked.
+  assert made["history"].to_list()[1] == [
+    "Film A (Drama, War)", "Film C (Drama, War)"
+  ]  # fmt: skip
+  assert len(made["history"].to_list()[0]) == 4
+
+
+def test_listeners_like_what_they_play_most(tmp_path):
+  pair = PAIRS["user_attributes_lastfm_1k"]
+  tables = _tables(
+    tmp_path,
+    "lastfm_1k",
+    {"user": [0] * 4, "item": range(4), "plays": [9, 70, 1, 30]},
+    users={"country": ["Japan"]},
+  )
+  made = _one(people.attributes(tables, np.array([0]), pair, _RNG))
+  assert made["history"] == ["Film C", "Film A", "Film D", "Film B"]
+  assert made["answer"] == "country: Japan"
+
+
+def test_interests_show_what_is_liked_and_what_is_not(tmp_path):
+  pair = PAIRS["interests_amazon_books_reviews"]
+  rows = {
+    "user": [0] * 5,
+    "item": range(5),
+    "rating": [5.0, 5.0, 1.0, 4.0, 2.0],
+    "review": ['A "great" story.', None, "Mail me: a@b.org", "x " * 60, ""],
+  }
+  tables = _tables(tmp_path, "amazon_books_reviews", rows)
+  assert people.eligible_by_interests(tables, pair).tolist() == [0]
+  shown, told = people.interests(tables, np.array([0]), pair, _RNG)
+  made = shown.row(0, named=True)
+  assert made["history"] == [
+    "Film A: \"A 'great' story.\"",
+    "Film B",
+    f'Film D: "{" ".join("x" * entries.REVIEW_WORDS)} …"',
+  ]
+  assert made["beside"] == ['Film C: "Mail me: [e-mail]"', "Film E"]
+  assert told.row(0, named=True)["liked"] == [True, True, False, True, False]
+
+
+def test_an_audience_hears_of_what_is_known_and_said(tmp_path):
+  pair = PAIRS["target_users_yelp"]
+  said = ["Nothing.", "The best breakfast in all of town.", None]
+  tables = _tables(
+    tmp_path,
+    "yelp",
+    {"user": range(3), "item": [1, 1, 0], "review": said},
+    {"title": ["Joe's", "The Nook"], "place": ["Tampa, FL", "Phoenix, AZ"],
+     "categories": [[], ["Cafes", "Breakfast"]]},
+  )  # fmt: skip
+  assert audience.eligible(tables, pair).tolist() == [1]
+  shown, _ = audience.instances(tables, np.array([1]), pair, _RNG)
+  made = shown.row(0, named=True)
+  assert made["item"] == (
+    "The Nook. City: Phoenix, AZ. Kinds: Cafes, Breakfast."
+  )
+  assert made["beside"] == ['"The best breakfast in all of town."']
+
+
+def test_facts_that_are_not_there_are_left_out():
+  items = pl.DataFrame(
+    {
+      "title": ["Dune.", "Tar"],
+      "brand": ["Frank Herbert", None],
+      "categories": [["Science Fiction"], []],
+      "year": [1965, None],
+      "description": ["Sand, spice and worms!", ""],
+    }
+  )
+  domain = DOMAINS["amazon_books_reviews"]
+  assert entries.facts(items, domain).to_list() == [
+    "Dune. Author: Frank Herbert. Categories: Science Fiction. Year: 1965. "
+    "About: Sand, spice and worms!",
+    "Tar.",
+  ]
+
+
+@pytest.mark.parametrize(
+  "name", ["top_k_ml_32m", "next_item_microlens", "top_k_amazon_2023"]
+)
+def test_what_is_held_out_is_not_told(tmp_path, name):
+  pair = PAIRS[name]
+  made_up.write_one(tmp_path, pair.tables[0], users=60, items=60)
+  tables = Tables(tmp_path, pair.tables[0])
+  made = ranking.instances(tables, ranking.eligible(tables, pair), pair, _RNG)
+  had = tables.per("user", "item")
+  titles = tables.items["title"].to_list()
+  for row, items in zip(
+    made.iter_rows(named=True),
+    had.filter(pl.col("user").is_in(made["user"].to_list()))["item"].to_list(),
+    strict=True,
+  ):
+    right = {titles[code] for code in row["relevant_items"]}
+    assert not right & {*row["history"]}
+    wrong = {*row["candidate_items"]} - {*row["relevant_items"]}
+    assert not wrong & {*items}
+    assert {*row["relevant_items"]} <= {*items}
+    assert len({*row["candidate_items"]}) == pair.kind.candidates

@@ -137,6 +137,7 @@ def _evaluate(
   coordinator_address: str | None,
   num_processes: int | None,
   process_id: int | None,
+  predictions: str | None,
   **options,
 ) -> None:
   import jax
@@ -145,10 +146,37 @@ def _evaluate(
   from instructrec_jax.eval import report
   from instructrec_jax.train import distributed
 
+  _check_evaluation(predictions, options)
+  options = {key: value for key, value in options.items() if value is not None}
+  if predictions is not None:
+    from instructrec_jax import predictions_file
+
+    print(report.report(predictions_file.evaluate(predictions, **options)))
+    return
   with distributed.processes(coordinator_address, num_processes, process_id):
     folders = runs.evaluate(**options)
     if jax.process_index() == 0:
       print(report.report(folders))
+
+
+def _check_evaluation(predictions: str | None, options: dict) -> None:
+  """Raises InputError for options of another evaluation than is asked for."""
+  from instructrec_jax.errors import InputError
+
+  of_models = (
+    "model_dir", "rank", "exclude_history", "step", "batch_size", "procedure"
+  )  # fmt: skip
+  of_files = ("exported", "allow_missing")
+  if predictions is None and options["model_dir"] is None:
+    raise InputError("expected --model_dir, or --predictions")
+  kind, wrong = (
+    ("--model_dir", of_files)
+    if predictions is None
+    else ("--predictions", of_models)
+  )
+  for name in wrong:
+    if options[name] is not None:
+      raise InputError(f"--{name} has no use with {kind}")
 
 
 def _baseline(baseline: str, out: str | None, **options) -> None:
@@ -402,13 +430,27 @@ candidates.""",
   ),
   "evaluate": (
     _evaluate,
-    "rank every request's candidates with a trained model",
+    "measure what a trained model answers, or what any model has answered",
     """
   instructrec evaluate --model_dir=demo/model
   instructrec evaluate --model_dir=runs/games --split=test_2k \\
     --mixture_or_task_name=instructrec_games_p1_i0_t3
   instructrec evaluate --model_dir=runs/games --rank=catalogue \\
-    --gin.NUM_BEAMS=20 --gin.title_trie.same_title="'first'" …""",
+    --gin.NUM_BEAMS=20 --gin.title_trie.same_title="'first'" …
+  instructrec evaluate --predictions=glm4.jsonl --system=GLM-4 \\
+    --mixture_or_task_name=itdr --out=runs/glm4
+  instructrec evaluate --predictions=generated_predictions.jsonl \\
+    --exported=itdr_test.json --system=GLM-4 \\
+    --mixture_or_task_name=itdr --out=runs/glm4
+
+Of InstructRec's families those that rank are measured; those that write, where
+they are named.
+A file of predictions has a JSON object a line, and needs no checkpoint:
+  {"task": "itdr_top_k_ml_32m", "instance": 17, "prediction": "1. …; 2. …"}
+task and instance are those of `instructrec export --split test`, so that it is
+enough to add the prediction to its lines. Of LLaMA-Factory's
+generated_predictions.jsonl (prompt, predict, label) each line belongs to the
+line of that number of --exported, the file that it was given.""",
   ),
   "baseline": (
     _baseline,
@@ -423,7 +465,8 @@ candidates.""",
     """
   instructrec report demo/results --out report.html --data_dir demo/data
   instructrec report runs/a runs/b --out both.md --out both.tex \\
-    --baseline popularity --metrics hr@1,ndcg@20,mrr""",
+    --baseline popularity --metrics hr@1,ndcg@20,mrr
+  instructrec report runs/games runs/glm4 --form itdr --out itdr.md""",
   ),
   "simulate": (
     _simulate,

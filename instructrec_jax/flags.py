@@ -288,8 +288,27 @@ def _run_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   add("--out", help="folder for the tokens (CACHED_TOKENS)")
   add("--epochs", type=int, help="times to draw wordings and negatives (1)")
   add = added["evaluate"].add_argument
-  add("--model_dir", required=True, help="folder of a training run")
-  add("--tfds_data_dir", help="folder of the records (the run's)")
+  add("--model_dir", help="folder of a training run")
+  add(
+    "--predictions",
+    metavar="FILE",
+    help="instead of a run, a file with the answers of any model; see below",
+  )
+  add(
+    "--exported",
+    metavar="FILE",
+    help="with --predictions: what was answered, line by line",
+  )
+  add(
+    "--allow_missing",
+    action="store_const",
+    const=True,
+    help="with --predictions: leave out requests that have none",
+  )
+  add(
+    "--tfds_data_dir",
+    help="folder of the records (the run's; with --predictions, data/records)",
+  )
   add("--mixture_or_task_name", help="what to evaluate (the run's mixture)")
   add("--split", help="validation, test, or test_2k for a sample (test)")
   add(
@@ -411,6 +430,12 @@ def _result_flags(added: dict[str, argparse.ArgumentParser]) -> None:
     "ndcg@K, mrr, map, auc (what was measured)",
   )
   add("--baseline", help="system to test the others against, for p-values")
+  add(
+    "--form",
+    default="systems",
+    help="systems: a table of those that answered the same; or itdr: a row for "
+    "each of its 33 pairs, beside the paper's figures (systems)",
+  )
   add("--trec_dir", help="folder for TREC's run and qrels files")
   add("--training_log", help="a run's metrics.jsonl, for its curve")
 

@@ -178,21 +178,45 @@ class ResultLogger(seqio.Logger):
     step = None if step is None or step < 0 else int(step)
     folder = result_folder(self.output_dir, task_name, step)
     task = seqio.TaskRegistry.get(task_name)
-    texts = None
-    found = _measured(task, targets, inferences, self._description["seed"])
-    for number, (name, measured) in enumerate(found.items()):
-      where = folder / name if number else folder
-      write(
-        where, task, measured, procedure=name, step=step, **self._description
-      )
-      if measured.predictions is None:
-        continue
-      if texts is None:
-        texts = _texts(dataset, examples.chosen(measured.predictions.instances))
-        if measured.predictions.of_catalogue:  # Which no text lists.
-          texts = [dataclasses.replace(text, candidates=[]) for text in texts]
-      if texts:
-        examples.write(where, texts)
+    write_all(
+      folder, task, targets, inferences, dataset, step=step, **self._description
+    )
+
+
+def write_all(
+  folder: epath.Path,
+  task: seqio.Task,
+  targets: Targets,
+  inferences: Mapping[str, Any],
+  dataset: tf.data.Dataset,
+  **description: Any,
+) -> None:
+  """Measures a task's requests by its metrics, and writes what was measured.
+
+  Args:
+    folder: for what is the task's own; the rest goes to folders below.
+    task: whose metrics and records these are.
+    targets: of its requests.
+    inferences: what was answered to each: "prediction", "score" or both.
+    dataset: of its examples, of which a few are written in words.
+    **description: of a `results.Result`, as in `write`.
+
+  Raises:
+    InputError: as the metrics.
+  """
+  texts = None
+  found = _measured(task, targets, inferences, description["seed"])
+  for number, (name, measured) in enumerate(found.items()):
+    where = folder / name if number else folder
+    write(where, task, measured, procedure=name, **description)
+    if measured.predictions is None:
+      continue
+    if texts is None:
+      texts = _texts(dataset, examples.chosen(measured.predictions.instances))
+      if measured.predictions.of_catalogue:  # Which no text lists.
+        texts = [dataclasses.replace(text, candidates=[]) for text in texts]
+    if texts:
+      examples.write(where, texts)
 
 
 def _measured(
@@ -256,13 +280,16 @@ def write(
     folder: for the files of `results.write`.
     task: whose records the requests are.
     found: of them.
-    **description: of a `results.Result`: system, split, seed, procedure, step.
+    **description: of a `results.Result`: system, split, seed, procedure, step;
+      and skipped, where anybody knows better than the number of records says.
   """
   number = (found.predictions or found.answers).n
+  description = {
+    "skipped": _skipped(task.source, description["split"], number)
+  } | description  # fmt: skip
   description |= {
     "task": task.name,
     "dataset": dataset_of(task.source) or task.name,
-    "skipped": _skipped(task.source, description["split"], number),
     "further": found.further,
   }
   if found.predictions is not None:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
+from etils import epath
 
 from instructrec_jax import paths
 from instructrec_jax.artifacts import atomic_write_text
@@ -20,6 +21,7 @@ _WRITERS = {
   ".tex": tables.latex,
 }
 _PAGE = ".html"
+FORMS = ("systems", "itdr")
 
 
 def report(
@@ -30,6 +32,7 @@ def report(
   metrics: Sequence[str] | None = None,
   baseline: str | None = None,
   trec_dir: str | os.PathLike | None = None,
+  form: str = "systems",
 ) -> str:
   """Compares results.
 
@@ -45,6 +48,8 @@ def report(
     metrics: what to measure, e.g. "ndcg@20"; None for what was.
     baseline: the name of a system to test the others against.
     trec_dir: folder for TREC's run and qrels files; None for none.
+    form: "systems", a table of all that answered the same requests; or "itdr",
+      a row for each of ITDR's pairs, which takes no more than `out`.
 
   Returns:
     The table, plain ASCII, as wide as its metrics need.
@@ -56,6 +61,17 @@ def report(
   for path in out:
     if path.suffix not in (_PAGE, *_WRITERS):
       raise unknown(f"kind of file: {path}:", path.suffix, (_PAGE, *_WRITERS))
+  if form not in FORMS:
+    raise unknown("form of report", form, FORMS)
+  if form == "itdr":
+    others = {
+      "data_dir": data_dir, "training_log": training_log, "metrics": metrics,
+      "baseline": baseline, "trec_dir": trec_dir,
+    }  # fmt: skip
+    for name, value in others.items():
+      if value is not None:
+        raise InputError(f"{name} has no use in a report of the form 'itdr'")
+    return _itdr(result_folders, out)
   losses = None if training_log is None else read_losses(training_log)
   groups = groups_lib.load(result_folders, metrics, baseline, data_dir)
   further = further_lib.load(groups_lib.result_folders(result_folders))
@@ -76,6 +92,18 @@ def report(
         trec_dir, name, {s.label: s.predictions for s in group.systems}
       )
   return tables.text(groups, further)
+
+
+def _itdr(
+  result_folders: Sequence[str | os.PathLike], out: Sequence[epath.Path]
+) -> str:
+  """Returns ITDR's table, and writes it to files."""
+  from instructrec_jax.eval import itdr_report
+
+  made = itdr_report.load(groups_lib.result_folders(result_folders))
+  for path in out:
+    atomic_write_text(path, itdr_report.WRITERS[path.suffix](made))
+  return itdr_report.text(made)
 
 
 def read_losses(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:

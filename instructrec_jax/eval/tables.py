@@ -66,9 +66,7 @@ def text(groups: Iterable[Group], further: Iterable[Further] = ()) -> str:
       line for pair in zip(rows, intervals, strict=True) for line in pair
     ]
     parts.append(
-      "\n".join(
-        [one.heading, "", *_aligned([table.header, *lines]), *one.notes]
-      )
+      "\n".join([one.heading, "", *aligned([table.header, *lines]), *one.notes])
     )
   return "\n\n".join(parts) + "\n"
 
@@ -103,6 +101,21 @@ def markdown_lines(table: Table) -> list[str]:
 
 def latex(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:
   """Returns all tables as tabulars that need the package booktabs."""
+  lines = ["% \\usepackage{booktabs}"]
+  for heading, named, below in _sections(groups, further):
+    lines.append(f"% {heading}")
+    for name, table in named:
+      lines += [f"% {name}"] if name else []
+      lines += [*latex_lines(table), ""]
+    lines += [f"% {note}" for note in below]
+    if any(cell.mark for _, t in named for row in t.rows for cell in row):
+      lines.append(f"% * marks p < {_SIGNIFICANT}.")
+    lines.append("")
+  return "\n".join(lines)
+
+
+def latex_lines(table: Table) -> list[str]:
+  """Returns one table as a tabular that needs the package booktabs."""
 
   def escape(words: str) -> str:
     return "".join(_LATEX.get(c, c) for c in words)
@@ -113,27 +126,16 @@ def latex(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:
     figure += "$^{*}$" if c.mark else ""
     return rf"{figure} {{\scriptsize {escape(c.small)}}}" if c.small else figure
 
-  lines = ["% \\usepackage{booktabs}"]
-  for heading, named, below in _sections(groups, further):
-    lines.append(f"% {heading}")
-    for name, table in named:
-      header = [escape(words) for words in table.header]
-      lines += [f"% {name}"] if name else []
-      lines += [
-        rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
-        r"\toprule",
-        rf"{' & '.join(header)} \\",
-        r"\midrule",
-        *(rf"{' & '.join(map(cell, cells))} \\" for cells in table.rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-        "",
-      ]
-    lines += [f"% {note}" for note in below]
-    if any(cell.mark for _, t in named for row in t.rows for cell in row):
-      lines.append(f"% * marks p < {_SIGNIFICANT}.")
-    lines.append("")
-  return "\n".join(lines)
+  header = [escape(words) for words in table.header]
+  return [
+    rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+    r"\toprule",
+    rf"{' & '.join(header)} \\",
+    r"\midrule",
+    *(rf"{' & '.join(map(cell, cells))} \\" for cells in table.rows),
+    r"\bottomrule",
+    r"\end{tabular}",
+  ]
 
 
 def comma_separated(
@@ -213,8 +215,10 @@ def further_table(further: Further) -> Table:
       [
         Cell(label),
         *(
-          Cell(f"{e.value:.4f}", f"{e.low:.4f}\u2013{e.high:.4f}")
-          for e in result.further.values()
+          Cell(f"{e.value:,.0f}")
+          if name.startswith("n of ")
+          else Cell(f"{e.value:.4f}", f"{e.low:.4f}\u2013{e.high:.4f}")
+          for name, e in result.further.items()
         ),
       ]
       for label, result in further.results.items()
@@ -333,7 +337,7 @@ def _lines(group: Group) -> list[str]:
   return [
     group.heading,
     "",
-    *_aligned(rows),
+    *aligned(rows),
     "",
     *_exposure_lines(group),
     "Chance is by formula."
@@ -355,10 +359,10 @@ def _exposure_lines(group: Group) -> list[str]:
     return []
   table = exposure_table(group)
   rows = [[cell.text for cell in row] for row in table.rows]
-  return [*_aligned([table.header, *rows]), ""]
+  return [*aligned([table.header, *rows]), ""]
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
   """Returns rows as lines, the first column left, the others right."""
   widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
   return [

@@ -27,7 +27,7 @@ from instructrec_jax import (
 )
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.instructions import contents
-from instructrec_jax.vocabulary import RUN_VOCABULARY
+from instructrec_jax.instructions.untokenized import untokenized
 
 # Instructions that come out of TensorFlow, and into the file, at a time.
 _CHUNK = 1024
@@ -274,54 +274,14 @@ def _fits(lengths: Mapping[str, int] | None) -> str:
 def _as_text(task: seqio.Task, rendering: _Rendering) -> seqio.Task:
   """Returns a task whose instructions say what task they are of.
 
-  Where no length is asked for nothing is tokenized, which takes long, and takes
-  a vocabulary that need not be at hand.
+  Where no length is asked for nothing is tokenized.
   """
 
   def named(instructions: tf.data.Dataset) -> tf.data.Dataset:
     return instructions.map(lambda row: row | {"task": task.name})
 
-  def untold(feature: seqio.Feature) -> seqio.Feature:
-    if rendering.lengths or feature.vocabulary is not RUN_VOCABULARY:
-      return feature
-    return dataclasses.replace(feature, vocabulary=_Untold())
-
-  return task.replace(
-    preprocessors=[*task.preprocessors, named],
-    output_features={
-      name: untold(feature) for name, feature in task.output_features.items()
-    },
-  )
-
-
-class _Untold(seqio.Vocabulary):
-  """A vocabulary in which each text has no tokens."""
-
-  eos_id = 1
-  unk_id = 2
-  _base_vocab_size = 3
-
-  def __eq__(self, other: object) -> bool:
-    return isinstance(other, _Untold)
-
-  def _encode(self, s: str) -> list[int]:
-    return []
-
-  def _decode(self, ids: Sequence[int]) -> str:
-    return ""
-
-  def _encode_tf(self, s: tf.Tensor) -> tf.RaggedTensor:
-    shape = tf.shape(s, tf.int64)
-    lengths = tf.zeros([tf.size(s)], tf.int64)
-    tokens = tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int32), lengths)
-    if s.shape.rank == 1:
-      return tokens
-    return tf.RaggedTensor.from_uniform_row_length(
-      tokens, shape[-1], nrows=shape[0]
-    )
-
-  def _decode_tf(self, ids: tf.Tensor) -> tf.Tensor:
-    return tf.zeros(tf.shape(ids)[:-1], tf.string)
+  task = task.replace(preprocessors=[*task.preprocessors, named])
+  return task if rendering.lengths else untokenized(task)
 
 
 def _write(

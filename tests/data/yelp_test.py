@@ -74,9 +74,7 @@ _REVIEWS = [
 _BUSINESSES = [
   _business("b1", "Joe's Diner"),
   _business("b2", "Joe's Diner", city="Tempe", categories=None),
-  _business(
-    "b3", "  Café   Café & Co  Co ", state="", attributes=None, hours=None
-  ),
+  _business("b3", " Café &  Co ", state="", attributes=None, hours=None),
   _business("b4", ""),
 ]
 

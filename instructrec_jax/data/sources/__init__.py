@@ -20,6 +20,7 @@ from instructrec_jax.data.sources import (
   recbole,
   steam,
   table,
+  yelp,
 )
 from instructrec_jax.data.sources.files import File
 from instructrec_jax.data.sources.raw import Bad, Raw
@@ -300,6 +301,18 @@ SOURCES: Mapping[str, Source] = {
     homepage="https://cseweb.ucsd.edu/~jmcauley/datasets.html#steam_data",
     licence="none stated; for research, to be cited",
     spools=True,
+  ),
+  "yelp": Source(
+    dataset="yelp",
+    reader=yelp.read,
+    files={
+      "interactions": "yelp_academic_dataset_review.json",
+      "items": "yelp_academic_dataset_business.json",
+    },
+    homepage="https://business.yelp.com/data/resources/open-dataset/",
+    licence="Yelp Dataset Terms of Use: academic; no redistribution",
+    spools=True,
+    archives=("yelp_dataset.tar", "yelp_dataset.tgz", "Yelp-JSON.zip"),
   ),
   "recbole": Source(
     dataset=None,

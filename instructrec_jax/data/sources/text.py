@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import gzip
 import itertools
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -75,8 +76,11 @@ def read_unquoted(
     The rows as text with LINE, and those with another number of fields.
   """
   opened = gzip.open if path.suffix == ".gz" else open
-  with opened(path, "rb") as f:
-    data = f.read()
+  try:
+    with opened(path, "rb") as f:
+      data = f.read()
+  except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    raise _damaged(path, error) from None
   text = decode(data)
   del data
   lines = pl.DataFrame({"raw": [text.removeprefix("\ufeff")]}).select(
@@ -132,6 +136,8 @@ def scan_quoted(
     rows.collect_schema()
   except pl.exceptions.NoDataError:
     raise InputError(f"{path} is empty: expected a header line") from None
+  except OSError as error:
+    raise _damaged(path, error) from None
   return rows.with_row_index(LINE, offset=2 if columns is None else 1)
 
 
@@ -170,6 +176,8 @@ def parse(
     )
   except pl.exceptions.ComputeError as error:
     raise _ragged(path, separator, len(there), error) from None
+  except OSError as error:
+    raise _damaged(path, error) from None
   counts = (
     table.filter(pl.col("__fault").is_not_null())
     .group_by("__fault")
@@ -230,6 +238,13 @@ def no_usable_row(path: Path, bad: Sequence[Bad]) -> InputError:
 
 def _words(name: str, dtype: pl.DataType | type[pl.DataType]) -> str:
   return "a time" if name == "timestamp" else "a number"
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+  return InputError(
+    f"{path} is cut off or damaged, with {path.stat().st_size:,} bytes: "
+    f"{error}. Fetch it again"
+  )
 
 
 def _ragged(

@@ -59,8 +59,12 @@ def _detail(name: str, source: sources.Source) -> Iterator[str]:
   for role, file in source.files.items():
     optional = " (need not be there)" if role.endswith("?") else ""
     yield from _wrapped(role.removesuffix("?"), file + optional)
-  packed = " or ".join(source.archives) or "any .zip, .tar or .tar.gz"
-  yield from _wrapped("packed", f"each as .gz, or in {packed}")
+  packed = (
+    f", such as {' or '.join(source.archives)}" if source.archives else ""
+  )
+  yield from _wrapped(
+    "packed", f"each as .gz, or in any .zip, .tar or .tar.gz{packed}"
+  )
   yield from _wrapped("k-core", f"{source.k_core}, unless --k_core says else")
   if source.categories:
     yield from _wrapped("any of", ", ".join(sorted(source.categories)))

@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import gzip
 import itertools
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -81,8 +82,11 @@ def read_unquoted(
     The rows as text with LINE, and those with another number of fields.
   """
   opened = gzip.open if path.suffix == ".gz" else open
-  with opened(path, "rb") as f:
-    data = f.read()
+  try:
+    with opened(path, "rb") as f:
+      data = f.read()
+  except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    raise _damaged(path, error) from None
   text = decode(data)
   del data
   lines = _lines(text.removeprefix("\ufeff"), 1)
@@ -206,6 +210,8 @@ def scan_quoted(
     rows.collect_schema()
   except pl.exceptions.NoDataError:
     raise InputError(f"{path} is empty: expected a header line") from None
+  except OSError as error:
+    raise _damaged(path, error) from None
   return rows.with_row_index(LINE, offset=2 if columns is None else 1)
 
 
@@ -244,6 +250,8 @@ def parse(
     )
   except pl.exceptions.ComputeError as error:
     raise _ragged(path, separator, len(there), error) from None
+  except OSError as error:
+    raise _damaged(path, error) from None
   counts = (
     table.filter(pl.col(FAULT).is_not_null())
     .group_by(FAULT)
@@ -336,6 +344,13 @@ def no_usable_row(path: Path, bad: Sequence[Bad]) -> InputError:
   """Returns the error for a file all of whose rows are `bad`."""
   why = "; ".join(f"{b.rows} with {b.reason} ({b.first})" for b in bad)
   return InputError(f"{path} has no usable row: {why or 'none'}")
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+  return InputError(
+    f"{path} is cut off or damaged, with {path.stat().st_size:,} bytes: "
+    f"{error}. Fetch it again"
+  )
 
 
 def _ragged(

@@ -1,0 +1,101 @@
+"""All 33 tasks: built, trained on in one mixture, evaluated, and reported."""
+
+import json
+
+import pytest
+import seqio
+
+from instructrec_jax import cli
+from instructrec_jax.itdr.pairs import PAIRS
+
+_EXPERIMENT = """
+include "./models/tiny.gin"
+MODEL_DIR = "{folder}/model"
+MIXTURE_OR_TASK_NAME = "itdr"
+TASK_FEATURE_LENGTHS = {{"inputs": 320, "targets": 160}}
+VOCABULARY = "{vocabulary}"
+VOCAB_SIZE = 1024
+TRAIN_STEPS = 4
+WARMUP_STEPS = 2
+LOG_PERIOD = 2
+BATCH_SIZE = 8
+"""
+# What each subtask is measured by, of the model's texts and of its scores.
+_FIGURES = {
+  "rating_prediction": {"rmse", "mae", "parse_failure_rate", "expected_rmse"},
+  "top_k": {"ndcg@10", "hr@1", "precision@5"},
+  "cross_domain": {"ndcg@10", "hr@1", "precision@5"},
+  "next_item": {"hr@1"},
+  "user_attributes": set(),
+  "interests": {"bleu-1", "bleu-2", "rouge-1", "rouge-2", "rouge-l"},
+  "target_users": {"bleu-1", "bleu-2", "rouge-1", "rouge-2", "rouge-l"},
+}
+
+
+@pytest.fixture(scope="module")
+def trained(itdr_data, tmp_path_factory):
+  """The folder of a model that was trained on all tasks and evaluated."""
+  data, done = itdr_data
+  folder = tmp_path_factory.mktemp("trained")
+  experiment = folder / "itdr.gin"
+  experiment.write_text(
+    _EXPERIMENT.format(folder=folder, vocabulary=done.vocabulary)
+  )
+  records = f"--tfds_data_dir={data / 'records'}"
+  train = ["--gin_file=runs/native_finetune.gin", f"--gin_file={experiment}"]
+  assert cli.main(["train", *train, records]) == 0
+  evaluate = [f"--model_dir={folder / 'model'}", f"--out={folder / 'results'}"]
+  assert cli.main(["evaluate", *evaluate]) == 0
+  yield folder
+  seqio.set_tfds_data_dir_override(None)
+
+
+def test_all_pairs_are_built(itdr_data):
+  _, done = itdr_data
+  assert not done.absent
+  assert list(done.manifests) == list(PAIRS)
+  for name, manifest in done.manifests.items():
+    counts = manifest["counts"]["records"]
+    assert counts["validation"] <= 4, name
+    assert counts["test"] <= 4, name
+    assert sum(counts.values()) == 40, (name, manifest["counts"])
+
+
+def test_the_mixture_is_trained_on(trained):
+  lines = (trained / "model" / "metrics.jsonl").read_text().splitlines()
+  losses = [json.loads(line) for line in lines]
+  assert losses[-1]["step"] == 4
+  manifest = json.loads((trained / "model" / "manifest.json").read_text())
+  assert len(manifest["made_of"]["records"]) == 33
+  assert len(manifest["made_of"]["rates"]) == 33
+  assert not any(c["skipped"] for c in manifest["too_long"].values())
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_every_task_is_measured(trained, itdr_data, name):
+  pair = PAIRS[name]
+  folder = trained / "results" / pair.task
+  found = [
+    json.loads(path.read_text()) for path in folder.rglob("metrics.json")
+  ]
+  tests = itdr_data[1].manifests[name]["counts"]["records"]["test"]
+  assert {result["n"] for result in found} == {tests}
+  named = {
+    figure
+    for result in found
+    for figure in (*result["metrics"], *result["further"])
+  }
+  assert _FIGURES[pair.subtask] <= named
+  if pair.subtask == "user_attributes":
+    for field in pair.fields:
+      assert any(field.replace("_", " ") in figure for figure in named)
+
+
+def test_the_report_has_a_row_for_each_pair(trained, capsys):
+  out = trained / "report.md"
+  assert cli.main(
+    ["report", str(trained / "results"), "--form", "itdr", "--out", str(out)]
+  ) == 0  # fmt: skip
+  said = capsys.readouterr().out
+  assert all(name in said for name in PAIRS)
+  assert "2508.05667" in out.read_text()

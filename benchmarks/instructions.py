@@ -32,12 +32,11 @@ import importlib.metadata
 import json
 import os
 import platform
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import made_up_reviews
+import measured
 
 PAPER = 252_730
 SIZES = {"users": 50_546, "items": 16_859, "reviews": 410_907}
@@ -46,8 +45,6 @@ FIELDS = (
   "preference", "vague_intention", "vague_intention_2", "specific_intention",
 )  # fmt: skip
 MIXTURE = f"instructrec_{DATASET}"
-_MAIN = "import sys; from instructrec_jax import cli; sys.exit(cli.main())"
-_GB = 1024**2  # Of kilobytes, which is what Linux counts memory in.
 
 
 def commands(
@@ -70,25 +67,6 @@ def commands(
       *("--tfds_data_dir", str(folder / "data/records")),
     ],
   }
-
-
-def run(stage: str, arguments: list[str], log: Path) -> tuple[float, float]:
-  """Runs one command; returns its seconds and its peak in gigabytes."""
-  repository = str(Path(__file__).resolve().parents[1])
-  path = filter(None, [repository, os.environ.get("PYTHONPATH")])
-  start = time.perf_counter()
-  with log.open("wb") as file:
-    to_log = (os.POSIX_SPAWN_DUP2, file.fileno())
-    process = os.posix_spawn(
-      sys.executable,
-      [sys.executable, "-c", _MAIN, stage, *arguments],
-      os.environ | {"PYTHONPATH": os.pathsep.join(path)},
-      file_actions=[(*to_log, 1), (*to_log, 2)],
-    )
-    _, status, usage = os.wait4(process, 0)
-  if status:
-    sys.exit(f"{stage} failed:\n{log.read_text()}")
-  return time.perf_counter() - start, usage.ru_maxrss / _GB
 
 
 def counts(folder: Path) -> tuple[dict[str, int], dict[str, int]]:
@@ -147,7 +125,9 @@ def main() -> None:
     sizes = {name: round(n * args.share) for name, n in SIZES.items()}
     made_up_reviews.write(folder / "raw", **sizes, seed=args.seed)
     runs = {
-      stage: run(stage, arguments, folder / f"{stage}.log")
+      stage: measured.run(
+        [*measured.COMMAND, stage, *arguments], folder / f"{stage}.log"
+      )
       for stage, arguments in commands(
         folder, args.per_user, args.instructions
       ).items()

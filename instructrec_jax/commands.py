@@ -12,19 +12,11 @@ from collections.abc import Sequence
 from instructrec_jax import paths
 
 
-def _sources() -> None:
-  from instructrec_jax.data.sources import SOURCES
+def _sources(name: str | None, raw: str | None) -> None:
+  from instructrec_jax.data.sources import listing
 
-  for name, source in SOURCES.items():
-    print(f"{name}  (dataset {source.dataset or 'as you name it'})")
-    files = (f"{role}: {file}" for role, file in source.files.items())
-    print(f"  files     {', '.join(files)}")
-    print(f"  homepage  {source.homepage}")
-    print(f"  licence   {source.licence}")
-    if source.categories:
-      print(f"  any of    {', '.join(sorted(source.categories))}")
-    for option, meaning in source.options.items():
-      print(f"  --{option}  {meaning}")
+  for line in listing.lines(name, raw):
+    print(line)
 
 
 def _normalize(source: str, raw: str, **options) -> None:
@@ -233,7 +225,14 @@ def _gin_path() -> None:
 
 # Command: function, what it does, and examples.
 COMMANDS = {
-  "sources": (_sources, "list the datasets that can be read", ""),
+  "sources": (
+    _sources,
+    "list the datasets that can be read, and what a folder has of them",
+    """
+  instructrec sources
+  instructrec sources --raw ~/Downloads
+  instructrec sources movielens/32m --raw ~/Downloads""",
+  ),
   "normalize": (
     _normalize,
     "raw files to clean tables",

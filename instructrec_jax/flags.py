@@ -24,6 +24,9 @@ def add(added: dict[str, argparse.ArgumentParser]) -> None:
 def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   from instructrec_jax.data.sources import SOURCES
 
+  add = added["sources"].add_argument
+  add("name", nargs="?", help="one of them, in detail (all, in short)")
+  add("--raw", help="a folder: what of each lies in it, and what is missing")
   for name in (
     "normalize",
     "annotate",
@@ -41,7 +44,7 @@ def _data_flags(added: dict[str, argparse.ArgumentParser]) -> None:
   for name in ("normalize", "prepare"):
     add = added[name].add_argument
     add("source", help="`instructrec sources` lists them")
-    add("--raw", required=True, help="folder of the raw files")
+    add("--raw", required=True, help="the raw files' folder, or an archive")
     add("--dataset", help="short name for what is written (the source's)")
     add("--k_core", type=int, help="interactions of every user and item")
     for role in sorted(roles):

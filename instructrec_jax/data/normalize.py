@@ -1,6 +1,7 @@
 """Raw tables into clean ones: titles, repeats, k-core, order, dense codes."""
 
 import collections
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,8 @@ def normalize(
     scratch = folder / "scratch"
     raw = read(scratch=scratch)
     spooled = raw.spooled
+    # Or every step would put the pieces that a file was read in together.
+    raw = dataclasses.replace(raw, interactions=raw.interactions.rechunk())
     tables, counts = clean(raw, k_core)
     # Else what is dropped would stay in memory.
     del raw

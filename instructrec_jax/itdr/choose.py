@@ -5,6 +5,7 @@ on in one task gives nothing away of whom it is tested on in another.
 """
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,23 @@ def quotas(size: int) -> dict[str, int]:
   tenth = size // sum(SHARES.values())
   parts = {name: tenth * share for name, share in SHARES.items()}
   return parts | {"train": parts["train"] + size - sum(parts.values())}
+
+
+def filled_up(
+  quotas: Mapping[str, int], pools: Mapping[str, np.ndarray]
+) -> dict[str, int]:
+  """Returns quotas in which train takes what other splits have nobody for.
+
+  Args:
+    quotas: instances that each split is to have.
+    pools: who may be taken for it.
+  """
+  short = sum(
+    max(0, count - pools[split].size)
+    for split, count in quotas.items()
+    if split != "train"
+  )
+  return {**quotas, "train": quotas["train"] + short}
 
 
 def split_of(identity: str, seed: int) -> str:

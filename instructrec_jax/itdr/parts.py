@@ -99,7 +99,8 @@ def make(
     counts[part.name] = {"eligible": part.eligible.size}
     if not part.eligible.size:
       continue
-    given = part.pools(pair, size, seed), quotas
+    pools = part.pools(pair, size, seed)
+    given = pools, choose.filled_up(quotas, pools)
     if writer is None:
       rows = _fill(part.instances, *given)
     else:
@@ -140,6 +141,7 @@ def told(
   """Yields what a teacher is told of those who are asked about first."""
   for part, quotas in _parts(pair, tables, size, seed):
     pools = part.pools(pair, size, seed)
+    quotas = choose.filled_up(quotas, pools)
     first = [pools[split][:count] for split, count in quotas.items()]
     yield part.instances(np.concatenate(first))[1]
 

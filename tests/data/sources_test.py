@@ -136,11 +136,38 @@ def test_movielens_csv(ml_csv):
   assert raw.items["year"].to_list() == [1995, 1995, 2010, None]
 
 
-def test_a_csv_row_with_a_stray_comma_is_found(ml_csv):
+def test_a_csv_row_with_a_stray_comma_is_counted_or_found(ml_csv):
   with (ml_csv / "movies.csv").open("ab") as f:
     f.write(b"31,Bad, unquoted (1999),Drama\r\n")
-  with pytest.raises(InputError, match=r"movies.csv:6: expected 3 fields"):
+    f.write(b'32,"Worse (1999),Drama\r\n33,"Good, again (1999)",Drama\r\n')
+  raw = _read("movielens/32m", ml_csv)
+  assert raw.items["title"][-1] == "Good, again (1999)"
+  assert [(b.reason, b.rows, b.first) for b in raw.bad["items"]] == [
+    ("not 3 fields", 1, "movies.csv:6"),
+    ("quotes that do not match up", 1, "movies.csv:7"),
+  ]
+  with (ml_csv / "ratings.csv").open("ab") as f:
+    f.write(b"31,1,4,5,6\r\n")
+  with pytest.raises(InputError, match=r"ratings.csv:14: expected 4 fields"):
     _read("movielens/32m", ml_csv)
+
+
+@pytest.mark.parametrize(
+  ("name", "file"),
+  [
+    ("movielens/32m", "ratings.csv"),
+    ("movielens/32m", "movies.csv"),
+    ("movielens/1m", "ratings.dat"),
+  ],
+)
+def test_a_truncated_gzip_is_named(name, file, ml_csv, ml_1m):
+  folder = ml_1m if name.endswith("1m") else ml_csv
+  plain = (folder / file).read_bytes()
+  (folder / file).unlink()
+  packed = gzip.compress(plain * 3)
+  (folder / f"{file}.gz").write_bytes(packed[: len(packed) - 20])
+  with pytest.raises(InputError, match=rf"{file}\.gz is cut off or damaged"):
+    _read(name, folder)
 
 
 def test_recbole_one_row_an_interaction(tmp_path):

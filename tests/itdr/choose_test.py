@@ -15,6 +15,16 @@ def test_quotas_add_up(size):
   assert quotas["validation"] == quotas["test"] == size // 10
 
 
+def test_train_takes_what_others_lack():
+  pools = {
+    "train": np.arange(99),
+    "validation": np.arange(7),
+    "test": np.arange(9),
+  }
+  filled = choose.filled_up({"train": 80, "validation": 10, "test": 9}, pools)
+  assert filled == {"train": 83, "validation": 10, "test": 9}
+
+
 def test_splits_are_about_eight_to_one_to_one():
   ids = pl.Series([f"user {n}" for n in range(20_000)])
   pools = choose.in_order(np.arange(20_000), ids, 20_000, 0, "x")

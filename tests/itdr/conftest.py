@@ -1,5 +1,7 @@
 """Made-up tables and records of ITDR, once for all its tests."""
 
+import contextlib
+
 import gin
 import made_up
 import pytest
@@ -17,10 +19,8 @@ def itdr_data(tmp_path_factory):
   return folder, command.itdr(data_dir=folder, size=40, vocabulary_size=900)
 
 
-@pytest.fixture
-def built(itdr_data):
-  """The folder of `itdr_data`; its records and its vocabulary are the run's."""
-  folder, done = itdr_data
+@contextlib.contextmanager
+def _bound(folder, done):
   seqio.set_tfds_data_dir_override(str(folder / "records"))
   vocabulary.RUN_VOCABULARY.forget()
   with gin.unlock_config():
@@ -29,3 +29,17 @@ def built(itdr_data):
   seqio.set_tfds_data_dir_override(None)
   gin.clear_config()
   vocabulary.RUN_VOCABULARY.forget()
+
+
+@pytest.fixture
+def built(itdr_data):
+  """The folder of `itdr_data`; its records and its vocabulary are the run's."""
+  with _bound(*itdr_data) as folder:
+    yield folder
+
+
+@pytest.fixture(scope="module")
+def built_once(itdr_data):
+  """The same for tests that hypothesis runs many times."""
+  with _bound(*itdr_data) as folder:
+    yield folder

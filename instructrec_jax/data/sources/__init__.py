@@ -8,14 +8,19 @@ from typing import Any
 from instructrec_jax import errors
 from instructrec_jax.data.sources import (
   amazon,
+  amazon_books,
+  anime,
   book_crossing,
   files,
   lastfm,
+  microlens,
   mind,
   movielens,
+  pixelrec,
   recbole,
   steam,
   table,
+  yelp,
 )
 from instructrec_jax.data.sources.files import File
 from instructrec_jax.data.sources.raw import Bad, Raw
@@ -33,8 +38,8 @@ class Source:
       whose user names the dataset.
     reader: takes the files by role, and options, and returns raw tables.
     files: name or glob pattern of each file, by role; " or " stands between
-      several. `<role>_file` overrides one; a role that ends in "?" need not be
-      there.
+      several, of which the first counts that is there. `<role>_file`
+      overrides one; a role that ends in "?" need not be there.
     homepage: where to get the files.
     licence: what may be done with them, in short.
     k_core: interactions that every user and item must have, by default.
@@ -149,6 +154,67 @@ SOURCES: Mapping[str, Source] = {
     homepage="https://www.kaggle.com/datasets/ruchi798/bookcrossing-dataset",
     licence="research, to be acknowledged; CC0 as Kaggle has it",
   ),
+  "anime_2023": Source(
+    dataset="anime_2023",
+    reader=anime.read,
+    files={
+      "interactions": "users-score-2023.csv",
+      "items": "anime-dataset-2023.csv",
+      "users": "users-details-2023.csv",
+    },
+    homepage="https://www.kaggle.com/datasets/dbdmobile/myanimelist-dataset",
+    licence="ODbL, as Kaggle has it",
+  ),
+  "amazon_books_reviews": Source(
+    dataset="amazon_books_reviews",
+    reader=amazon_books.read,
+    files={"interactions": "Books_rating.csv", "items": "books_data.csv"},
+    homepage="https://www.kaggle.com/datasets/mohamedbakhet/amazon-books-reviews",
+    licence="CC0, as Kaggle has it",
+    spools=True,
+  ),
+  **{
+    f"microlens/{size}": Source(
+      dataset=f"microlens_{size}",
+      reader=microlens.read,
+      # The .csv tells when, the .tsv in what order.
+      files={
+        "interactions": (
+          f"MicroLens-{size}_pairs.csv or MicroLens-{size}_pairs.tsv"
+        ),
+        "items": titles,
+      },
+      homepage="https://github.com/westlake-repl/MicroLens",
+      licence="research; no redistribution of what was modified",
+    )
+    for size, titles in (
+      ("100k", "MicroLens-100k_title_en.csv"),
+      ("50k", "MicroLens-50k_titles.csv"),
+    )
+  },
+  **{
+    f"pixelrec/{size.lower()}": Source(
+      dataset=f"pixelrec_{size.lower()}",
+      reader=pixelrec.read,
+      # Both files have one name; the folders tell them apart.
+      files={
+        "interactions": (
+          f"*nteraction*/{name}.csv or {name}_inter*.csv or {name}.csv"
+        ),
+        "items": (f"*nfo*/{name}.csv or {name}_item*.csv or *item*info*.csv"),
+      },
+      homepage="https://github.com/westlake-repl/PixelRec",
+      licence="non-commercial research and education; no redistribution",
+      spools=True,
+    )
+    for size, name in (
+      ("50K", "Pixel50K"),
+      ("200K", "Pixel200K"),
+      ("1M", "Pixel1M"),
+      ("8M", "Pixel8M"),
+      ("full", "PixelRec"),
+    )
+  },
   "instructrec/games": Source(
     dataset="games",
     reader=recbole.read,
@@ -235,6 +301,18 @@ SOURCES: Mapping[str, Source] = {
     homepage="https://cseweb.ucsd.edu/~jmcauley/datasets.html#steam_data",
     licence="none stated; for research, to be cited",
     spools=True,
+  ),
+  "yelp": Source(
+    dataset="yelp",
+    reader=yelp.read,
+    files={
+      "interactions": "yelp_academic_dataset_review.json",
+      "items": "yelp_academic_dataset_business.json",
+    },
+    homepage="https://business.yelp.com/data/resources/open-dataset/",
+    licence="Yelp Dataset Terms of Use: academic; no redistribution",
+    spools=True,
+    archives=("yelp_dataset.tar", "yelp_dataset.tgz", "Yelp-JSON.zip"),
   ),
   "recbole": Source(
     dataset=None,

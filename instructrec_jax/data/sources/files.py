@@ -85,36 +85,44 @@ class Folder:
     """Returns the files that match: plain ones, else .gz, else members.
 
     Args:
-      patterns: names or globs. A member's name may end so, as if each archive
-        were unpacked into a folder of its own name.
+      patterns: names or globs, of which the first that any file matches
+        counts. A member's name may end so, as if each archive were unpacked
+        into a folder of its own name.
       archives: names or globs of the archives to look into before any other.
     """
-    # Globs take no absolute path.
-    here = [p for p in patterns if not Path(p).is_absolute()]
-    there = [Path(p) for p in patterns if Path(p).is_absolute()]
-    packed = [f"{pattern}.gz" for pattern in here]
+    packed = [f"{pattern}.gz" for pattern in patterns]
     named = [p for p in self.archives if any(p.match(a) for a in archives)]
     other = [p for p in self.archives if p not in named]
-    levels = (
-      lambda: [File(p) for p in there if p.is_file()] + self._plain(here),
-      lambda: self._plain(packed),
-      lambda: self._in(named, here) or self._in(named, packed),
-      lambda: self._in(other, here) or self._in(other, packed),
-    )
-    return next((found for level in levels if (found := level())), [])
+    levels = [
+      (self._plain, patterns),
+      (self._plain, packed),
+      *(
+        (functools.partial(self._in, among), ends)
+        for among in (named, other)
+        for ends in (patterns, packed)
+      ),
+    ]
+    for look, wanted in levels:
+      for pattern in wanted:
+        if found := look(pattern):
+          return found
+    return []
 
-  def _plain(self, patterns: Sequence[str]) -> list[File]:
+  def _plain(self, pattern: str) -> list[File]:
+    # Globs take no absolute path.
+    if Path(pattern).is_absolute():
+      return [File(Path(pattern))] if Path(pattern).is_file() else []
     if not self.path.is_dir():
       return []
-    paths = {p for one in patterns for p in self.path.glob(one) if p.is_file()}
-    return [File(p) for p in sorted(paths) if not _is_archive(p.name)]
+    paths = sorted(p for p in self.path.glob(pattern) if p.is_file())
+    return [File(p) for p in paths if not _is_archive(p.name)]
 
-  def _in(self, archives: Sequence[Path], patterns: Sequence[str]):
+  def _in(self, archives: Sequence[Path], pattern: str) -> list[File]:
     return [
       File(path, member)
       for path in archives
       for member in self.members(path)
-      if any(_as_unpacked(path, member).match(p) for p in patterns)
+      if _as_unpacked(path, member).match(pattern)
     ]
 
   def members(self, archive: Path) -> list[str]:

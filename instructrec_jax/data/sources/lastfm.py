@@ -124,11 +124,13 @@ def _plays(
   reasons = pl.Series([*reasons, f"not {len(columns)} fields"])
   parts, faults, usable = [], [], 0
   for piece, wrong in unquoted_pieces(path, "\t", columns):
-    rows = piece.select(LINE, *values, fault.alias("fault"))
+    # Lazy, for what a value and its fault have in common is computed once.
+    rows = piece.lazy().select(LINE, *values, fault.alias("fault"))
+    rows = rows.collect(engine="streaming")
     faults.append(
       rows.select("fault", LINE)
       .drop_nulls()
-      .vstack(wrong.to_frame().select(_last(reasons), LINE))
+      .vstack(_odd(wrong, reasons.len() - 1))
       .group_by("fault")
       .agg(pl.len(), pl.col(LINE).min())
     )
@@ -151,8 +153,9 @@ def _plays(
   return pl.concat(parts).group_by(_PAIR).agg(*again), bad, usable
 
 
-def _last(reasons: pl.Series) -> pl.Expr:
-  return pl.lit(reasons.len() - 1, pl.UInt8).alias("fault")
+def _odd(lines: list[int], fault: int) -> pl.DataFrame:
+  lines = pl.DataFrame({LINE: lines}, {LINE: pl.get_index_type()})
+  return lines.select(pl.lit(fault, pl.UInt8).alias("fault"), LINE)
 
 
 def _raw(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.sources import people
+from instructrec_jax.data.sources import people, quoted
 from instructrec_jax.data.sources.raw import Bad, Raw
 from instructrec_jax.data.sources.text import (
   Field,
@@ -38,17 +38,15 @@ def _title() -> pl.Expr:
   )
 
 
-def _items(rows: pl.DataFrame | pl.LazyFrame, path: Path, **kw):
-  items, bad = parse(
-    rows,
-    path,
-    {
-      "item_id": Field("movieId", pl.UInt32, required=True),
-      "title": Field("title"),
-      "genres": Field("genres"),
-    },
-    **kw,
-  )
+_FILM_FIELDS = {
+  "item_id": Field("movieId", pl.UInt32, required=True),
+  "title": Field("title"),
+  "genres": Field("genres"),
+}
+
+
+def _films(items: pl.DataFrame) -> pl.DataFrame:
+  """Returns items out of what `_FILM_FIELDS` gives."""
   genres = pl.col("genres").fill_null("").str.split("|")
   return items.select(
     "item_id",
@@ -60,7 +58,7 @@ def _items(rows: pl.DataFrame | pl.LazyFrame, path: Path, **kw):
     .str.extract(r"\((\d{4})\)\s*$")
     .cast(pl.Int32)
     .alias("year"),
-  ), bad
+  )
 
 
 _GENDERS = {"F": "female", "M": "male"}
@@ -122,7 +120,7 @@ def read_100k(files: Mapping[str, Path]) -> Raw:
   rows = rows.with_columns(
     pl.concat_str(flags, separator="|", ignore_nulls=True).alias("genres")
   )
-  items, bad_items = _items(rows, files["items"])
+  items, bad_items = parse(rows, files["items"], _FILM_FIELDS)
   users, bad_users, odd = _users(
     files["users"],
     "|",
@@ -131,7 +129,7 @@ def read_100k(files: Mapping[str, Path]) -> Raw:
   )
   return Raw(
     interactions,
-    items,
+    _films(items),
     users,
     {
       "interactions": short + bad,
@@ -152,7 +150,7 @@ def read_1m(files: Mapping[str, Path]) -> Raw:
   rows, short_items = read_unquoted(
     files["items"], "::", ("movieId", "title", "genres")
   )
-  items, bad_items = _items(rows, files["items"])
+  items, bad_items = parse(rows, files["items"], _FILM_FIELDS)
   users, bad_users, odd = _users(
     files["users"],
     "::",
@@ -165,7 +163,7 @@ def read_1m(files: Mapping[str, Path]) -> Raw:
   )
   return Raw(
     interactions,
-    items,
+    _films(items),
     users,
     {
       "interactions": short + bad,
@@ -180,11 +178,13 @@ def read_csv(files: Mapping[str, Path]) -> Raw:
   """Reads ratings.csv and movies.csv of latest-small and 32M."""
   path = files["interactions"]
   interactions, bad = parse(scan_quoted(path, ","), path, _RATINGS, ",")
-  items, bad_items = _items(
-    scan_quoted(files["items"], ","), files["items"], separator=","
-  )
+  # Titles have quotes, ratings none: they are many, and need not be looked at.
+  films = quoted.load(files["items"], _FILM_FIELDS)
   return Raw(
-    interactions, items, None, {"interactions": bad, "items": bad_items}
+    interactions,
+    _films(films.rows),
+    bad={"interactions": bad, "items": films.bad},
+    noted={"items": films.noted},
   )
 
 

@@ -132,6 +132,14 @@ def load(
   return Loaded(table, bad, {what: n for what, n in counts.items() if n})
 
 
+def header(path: Path, separator: str = ",") -> list[str]:
+  """Returns the names of a file's columns; see `pieces`."""
+  block = blocks.first(path)
+  if not block:
+    raise _empty(path)
+  return _header(path, block, separator)[0]
+
+
 def pieces(
   path: Path, columns: Sequence[str], separator: str = ","
 ) -> Iterator[Piece]:
@@ -171,9 +179,13 @@ def pieces(
     line += data.count(b"\n") - rest.count(b"\n")
     block = after
   if names is None:
-    raise InputError(f"{path} is empty: expected a header line")
+    raise _empty(path)
   if rest:
     yield _one_by_one(rest, names, separator, line, columns, last=True)[0]
+
+
+def _empty(path: Path) -> InputError:
+  return InputError(f"{path} is empty: expected a header line")
 
 
 def _header(

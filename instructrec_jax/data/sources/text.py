@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import gzip
 import itertools
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -81,8 +82,11 @@ def read_unquoted(
     The rows as text with LINE, and those with another number of fields.
   """
   opened = gzip.open if path.suffix == ".gz" else open
-  with opened(path, "rb") as f:
-    data = f.read()
+  try:
+    with opened(path, "rb") as f:
+      data = f.read()
+  except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    raise _damaged(path, error) from None
   text = decode(data)
   del data
   lines = _lines(text.removeprefix("\ufeff"), 1)
@@ -101,23 +105,56 @@ def read_unquoted(
 
 def unquoted_pieces(
   path: Path, separator: str, columns: Sequence[str]
-) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
+) -> Iterator[tuple[pl.DataFrame, list[int]]]:
   """Reads lines as `read_unquoted` does, but some at a time.
 
   Args:
     path: the file; plain, gzip or zstd.
-    separator: one or more characters.
+    separator: one character.
     columns: their names; there is no header line.
 
   Yields:
-    Rows as text with LINE, and the numbers of the lines with another number of
-    fields.
+    Rows as text with LINE, in which an empty field is empty or null, and the
+    numbers of the lines with another number of fields.
   """
   first = 1
   for block in blocks.of_lines(path):
-    rows, wrong = _split(_lines(decode(block), first), separator, columns)
-    yield rows, wrong[LINE]
+    rows = _regular(block, separator, columns)
+    if rows is not None:
+      yield rows.with_row_index(LINE, offset=first), []
+    else:
+      lines = _lines(decode(block), first)
+      rows, wrong = _split(lines, separator, columns)
+      yield rows, wrong[LINE].to_list()
     first += block.count(b"\n")
+
+
+def _regular(
+  block: bytes, separator: str, columns: Sequence[str]
+) -> pl.DataFrame | None:
+  """Splits lines none of which is odd, four times as fast; None for others.
+
+  The reader refuses lines that are too long. Where there are none, and as many
+  separators in all as there should be, none is too short.
+  """
+  lines = block.count(b"\n")
+  fields = block.count(separator.encode()) + lines
+  if b"\r" in block or fields != lines * len(columns):
+    return None
+  try:
+    rows = pl.read_csv(
+      block,
+      separator=separator,
+      has_header=False,
+      quote_char=None,
+      infer_schema=False,
+    )
+  except pl.exceptions.PolarsError:
+    return None
+  if rows.shape != (lines, len(columns)):
+    return None
+  rows.columns = list(columns)
+  return rows
 
 
 def _lines(text: str, first: int) -> pl.DataFrame:
@@ -173,6 +210,8 @@ def scan_quoted(
     rows.collect_schema()
   except pl.exceptions.NoDataError:
     raise InputError(f"{path} is empty: expected a header line") from None
+  except OSError as error:
+    raise _damaged(path, error) from None
   return rows.with_row_index(LINE, offset=2 if columns is None else 1)
 
 
@@ -211,6 +250,8 @@ def parse(
     )
   except pl.exceptions.ComputeError as error:
     raise _ragged(path, separator, len(there), error) from None
+  except OSError as error:
+    raise _damaged(path, error) from None
   counts = (
     table.filter(pl.col(FAULT).is_not_null())
     .group_by(FAULT)
@@ -303,6 +344,13 @@ def no_usable_row(path: Path, bad: Sequence[Bad]) -> InputError:
   """Returns the error for a file all of whose rows are `bad`."""
   why = "; ".join(f"{b.rows} with {b.reason} ({b.first})" for b in bad)
   return InputError(f"{path} has no usable row: {why or 'none'}")
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+  return InputError(
+    f"{path} is cut off or damaged, with {path.stat().st_size:,} bytes: "
+    f"{error}. Fetch it again"
+  )
 
 
 def _ragged(

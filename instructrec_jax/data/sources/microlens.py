@@ -1,0 +1,91 @@
+"""MicroLens (Westlake): which short videos people commented on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from instructrec_jax.data.sources import quoted
+from instructrec_jax.data.sources.raw import Bad, Raw
+from instructrec_jax.data.sources.text import (
+  LINE,
+  Field,
+  no_usable_row,
+  parse,
+  read_unquoted,
+)
+
+_MILLISECONDS = pl.col("timestamp").cast(pl.Int64, strict=False)
+
+
+def read(files: Mapping[str, Path]) -> Raw:
+  """Reads MicroLens-…_pairs.csv or .tsv, and a file of titles."""
+  path = files["interactions"]
+  ends = path.name.removesuffix(".gz")
+  reader = _sequences if ends.endswith(".tsv") else _pairs
+  interactions, bad = reader(path)
+  items, bad_items = _titles(files["items"])
+  return Raw(interactions, items, bad={"interactions": bad, "items": bad_items})
+
+
+def _pairs(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
+  pairs = quoted.load(
+    path,
+    {
+      "user": Field("user", pl.UInt32, required=True),
+      "item": Field("item", pl.UInt32, required=True),
+      "timestamp": Field(
+        "timestamp", pl.Int64, required=True, value=_MILLISECONDS // 1000
+      ),
+    },
+  )
+  return pairs.rows, pairs.bad
+
+
+def _sequences(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
+  """Reads a user and their items a line, oldest first, without times."""
+  rows, short = read_unquoted(path, "\t", ("user", "items"))
+  rows = rows.with_columns(pl.col("items").str.strip_chars().str.split(" "))
+  rows = rows.explode("items").rename({"items": "item"})
+  interactions, bad = parse(
+    rows.filter(pl.col("item") != ""),
+    path,
+    {
+      "user": Field("user", pl.UInt32, required=True),
+      "item": Field("item", pl.UInt32, required=True),
+    },
+  )
+  return interactions, short + bad
+
+
+def _titles(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
+  """Splits lines at their first comma: titles have more, quoted or not."""
+  # A tab would be part of a title; no line has U+0000.
+  lines, _ = read_unquoted(path, "\0", ("line",))
+  head = pl.col("line").str.extract_groups(r"^\s*(\d+)\s*,(.*)$")
+  rows = lines.filter(pl.col("line").str.to_lowercase() != "item,title")
+  rows = rows.select(
+    LINE,
+    head.struct[0].cast(pl.UInt32, strict=False).alias("item_id"),
+    head.struct[1].str.strip_chars().alias("title"),
+  )
+  wrong = rows.filter(pl.col("item_id").is_null())
+  bad = []
+  if not wrong.is_empty():
+    first = f"{path.name}:{wrong[LINE][0]}"
+    bad = [Bad("not an item and its title", wrong.height, first)]
+  rows = rows.filter(pl.col("item_id").is_not_null())
+  if rows.is_empty():
+    raise no_usable_row(path, bad)
+  title = pl.col("title")
+  quoted_title = title.str.extract(r'^"(.*)"$').str.replace_all('""', '"')
+  # Hashtags come as "# comic #": the words say something, the signs do not.
+  words = (
+    pl.coalesce(quoted_title, title)
+    .str.replace_all(r"(^|\s)#+", "$1")
+    .str.replace_all(r"#+(\s|$)", "$1")
+    .str.strip_chars()
+  )
+  return rows.select(
+    "item_id", pl.when(words != "").then(words).alias("title")
+  ), bad

@@ -1,0 +1,54 @@
+"""PixelRec (Westlake): which videos' covers people followed, with their texts.
+
+Titles are Chinese, as distributed.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from instructrec_jax.data.sources import markup, quoted
+from instructrec_jax.data.sources.raw import Raw
+from instructrec_jax.data.sources.text import Field
+from instructrec_jax.data.spool import Spool
+
+_TIME = pl.col("timestamp").cast(pl.Int64, strict=False)
+_TAG = pl.col("tag").str.strip_chars()
+
+
+def read(files: Mapping[str, Path], scratch: Path) -> Raw:
+  """Reads a table of interactions and one of items, of the same size or larger.
+
+  Args:
+    files: "interactions" and "items".
+    scratch: a folder for descriptions until their rows are known.
+  """
+  clicks = quoted.load(
+    files["interactions"],
+    {
+      "user": Field("user_id", required=True),
+      "item": Field("item_id", required=True),
+      # Until 2106, in half the memory of what a table has.
+      "timestamp": Field("timestamp", pl.UInt32, required=True, value=_TIME),
+    },
+  )
+  spool = Spool(scratch / "items")
+  videos = quoted.load(
+    files["items"],
+    {"item_id": Field("item_id", required=True), "title": Field("title")},
+    long={
+      "categories": pl.when(_TAG != "")
+      .then(pl.concat_list(_TAG))
+      .otherwise(pl.lit([], pl.List(pl.String))),
+      "description": pl.col("description").map_batches(markup.plain, pl.String),
+    },
+    spool=spool,
+  )
+  return Raw(
+    clicks.rows,
+    videos.rows,
+    bad={"interactions": clicks.bad, "items": videos.bad},
+    noted={"interactions": clicks.noted, "items": videos.noted},
+    spooled={"items": spool},
+  )

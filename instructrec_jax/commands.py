@@ -142,41 +142,19 @@ def _evaluate(
 ) -> None:
   import jax
 
-  from instructrec_jax import runs
+  from instructrec_jax import predictions_file, runs
   from instructrec_jax.eval import report
   from instructrec_jax.train import distributed
 
-  _check_evaluation(predictions, options)
+  predictions_file.check_flags(predictions, options)
   options = {key: value for key, value in options.items() if value is not None}
   if predictions is not None:
-    from instructrec_jax import predictions_file
-
     print(report.report(predictions_file.evaluate(predictions, **options)))
     return
   with distributed.processes(coordinator_address, num_processes, process_id):
     folders = runs.evaluate(**options)
     if jax.process_index() == 0:
       print(report.report(folders))
-
-
-def _check_evaluation(predictions: str | None, options: dict) -> None:
-  """Raises InputError for options of another evaluation than is asked for."""
-  from instructrec_jax.errors import InputError
-
-  of_models = (
-    "model_dir", "rank", "exclude_history", "step", "batch_size", "procedure"
-  )  # fmt: skip
-  of_files = ("exported", "allow_missing")
-  if predictions is None and options["model_dir"] is None:
-    raise InputError("expected --model_dir, or --predictions")
-  kind, wrong = (
-    ("--model_dir", of_files)
-    if predictions is None
-    else ("--predictions", of_models)
-  )
-  for name in wrong:
-    if options[name] is not None:
-      raise InputError(f"--{name} has no use with {kind}")
 
 
 def _baseline(baseline: str, out: str | None, **options) -> None:
@@ -393,7 +371,7 @@ and what is shortened or left out at given lengths.""",
   ),
   "export": (
     _export,
-    "instructions as JSON lines, for trainers that do not read SeqIO",
+    "instructions as JSON, for trainers that do not read SeqIO",
     """
   instructrec export instructrec_gift_cards_2018 --out gift_cards.jsonl
   instructrec export instructrec_gift_cards_2018 --out mixed.jsonl \\
@@ -401,6 +379,7 @@ and what is shortened or left out at given lengths.""",
     --gin.FAMILY_RATES="{'p1_i0_t3': 2, 'p0_i1_t3': 1}"
   instructrec export instructrec_gift_cards_2018_p1_i0_t3 --split test \\
     --out test.jsonl --inputs_length 512 --targets_length 128 --vocabulary t5
+  instructrec export itdr --form itdr --split test --out itdr_test.json
 
 Every instruction of each task once, or --num_instructions of them, drawn by the
 mixture's rates; a record comes again in other words. A line's fields, by form:
@@ -410,7 +389,11 @@ mixture's rates; a record comes again in other words. A line's fields, by form:
                "tags": {"role_tag": "role", "content_tag": "content",
                "user_tag": "user", "assistant_tag": "assistant"}
   completion   prompt, completion: TRL
-Beside them stand task, template, instance and user, and in evaluation splits
+  itdr         instruction, input, output, as in ITDR's own files: what the task
+               is, the question, and the answer
+ITDR's tasks say first what the task is: in a chat the system says it. A file
+named .json holds one list, any other a line for each.
+Beside them stand task, template, instance and user, and where there are any,
 candidates.""",
   ),
   "cache": (

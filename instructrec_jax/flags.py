@@ -230,7 +230,7 @@ def _export_flags(add: Callable[..., argparse.Action]) -> None:
   add(
     "--form",
     default="instruction",
-    help="instruction, chat or completion; see below (instruction)",
+    help="instruction, chat, completion or itdr; see below (instruction)",
   )
   add(
     "--num_instructions",

@@ -19,6 +19,12 @@ from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import answer_metrics, evaluator
 from instructrec_jax.instructions.untokenized import untokenized
 
+_FLAGS_WITHOUT_USE = {
+  "--model_dir": ("exported", "allow_missing"),
+  "--predictions": (
+    "model_dir", "rank", "exclude_history", "step", "batch_size", "procedure",
+  ),
+}  # fmt: skip
 # Of a line: what a person adds to an exported one, and LLaMA-Factory's field.
 _PREDICTIONS = ("prediction", "predict")
 # What is asked of a model that is shown candidates: the title of the best.
@@ -34,6 +40,24 @@ class _Prediction(NamedTuple):
 
 # By task and instance.
 Predictions = dict[str, dict[int, _Prediction]]
+
+
+def check_flags(predictions: str | None, given: Mapping[str, Any]) -> None:
+  """Says which flags of `instructrec evaluate` do not go together.
+
+  Args:
+    predictions: the file; None where a run is evaluated.
+    given: the other flags, None where they were not given.
+
+  Raises:
+    InputError: there is nothing to evaluate, or a flag has no use.
+  """
+  if predictions is None and given["model_dir"] is None:
+    raise InputError("expected --model_dir, or --predictions")
+  kind = "--model_dir" if predictions is None else "--predictions"
+  for name in _FLAGS_WITHOUT_USE[kind]:
+    if given[name] is not None:
+      raise InputError(f"--{name} has no use with {kind}")
 
 
 def evaluate(

@@ -1,8 +1,9 @@
-"""`instructrec export`: instructions as JSON lines, for trainers without SeqIO.
+"""`instructrec export`: instructions as JSON, for trainers without SeqIO.
 
-One object a line, with the fields of its form (a row of FORMS), and beside
-them `task`, `template`, `instance` and `user`; in evaluation splits
-`candidates` too: titles, in the order of this evaluation.
+One object a line, or in a file named .json one list of them, with the fields of
+its form (a row of FORMS), and beside them `task`, `template`, `instance` and
+`user`; and `candidates` but for InstructRec's training: titles, in the order of
+this evaluation.
 """
 
 import collections
@@ -28,11 +29,14 @@ from instructrec_jax import (
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.instructions import contents
 from instructrec_jax.instructions.untokenized import untokenized
+from instructrec_jax.tasks.family_records import FamilyRecords
 
 # Instructions that come out of TensorFlow, and into the file, at a time.
 _CHUNK = 1024
 _TEXTS = {
-  "question": "inputs_pretokenized",
+  "whole": "inputs_pretokenized",
+  "description": "description_pretokenized",
+  "question": "question_pretokenized",
   "answer": "targets_pretokenized",
   "template": "template",
   "task": "task",
@@ -40,28 +44,42 @@ _TEXTS = {
 _NUMBERS = ("instance", "user")
 _CANDIDATES = "candidates_pretokenized"
 _KEPT = (*_TEXTS.values(), *_NUMBERS, _CANDIDATES)
-_QUESTION, _ANSWER = pl.col("question"), pl.col("answer")
+_WHOLE, _DESCRIPTION, _QUESTION, _ANSWER = map(
+  pl.col, ("whole", "description", "question", "answer")
+)
+# ITDR says first what the task is; elsewhere all is said in one.
+_IS_DESCRIBED = _DESCRIPTION != ""
 
 
 def _said(role: str, text: pl.Expr) -> pl.Expr:
   return pl.struct(role=pl.lit(role), content=text)
 
 
-# Form: the fields of its lines. LLaMA-Factory calls the first two "alpaca" and,
-# with the tags "role" and "content", "sharegpt"; TRL's SFTTrainer reads the
-# last two.
+# Form: the fields of its lines. LLaMA-Factory calls the first and the last
+# "alpaca", and chat, with the tags "role" and "content", "sharegpt"; TRL's
+# SFTTrainer reads chat and completion. The last is that of ITDR's own files.
 FORMS: Mapping[str, Mapping[str, pl.Expr]] = {
   "instruction": {
-    "instruction": _QUESTION,
+    "instruction": _WHOLE,
     "input": pl.lit(""),  # All is said in the instruction.
     "output": _ANSWER,
   },
   "chat": {
     "messages": pl.concat_list(
-      _said("user", _QUESTION), _said("assistant", _ANSWER)
+      pl.when(_IS_DESCRIBED)
+      .then(pl.concat_list(_said("system", _DESCRIPTION)))
+      .otherwise([]),
+      pl.concat_list(_said("user", _QUESTION), _said("assistant", _ANSWER)),
     ),
   },
-  "completion": {"prompt": _QUESTION, "completion": _ANSWER},
+  "completion": {"prompt": _WHOLE, "completion": _ANSWER},
+  "itdr": {
+    "instruction": pl.when(_IS_DESCRIBED)
+    .then(_DESCRIPTION)
+    .otherwise(_QUESTION),
+    "input": pl.when(_IS_DESCRIBED).then(_QUESTION).otherwise(pl.lit("")),
+    "output": _ANSWER,
+  },
 }
 
 
@@ -161,8 +179,11 @@ def export(
   else:
     provider = pipeline.task_or_mixture(mixture_or_task_name)
     several = [_drawn(provider, tasks, rendering, num_instructions)]
+  fields = [text.alias(name) for name, text in FORMS[form].items()]
+  fields += map(pl.col, _beside(tasks, split))
+  separator = b",\n" if paths.anywhere(out).suffix == ".json" else b""
   with artifacts.atomic_open(out) as file:
-    written = _write(file, several, FORMS[form])
+    written = _write(file, several, fields, separator)
     if not written:
       raise InputError(
         f"{mixture_or_task_name}: no record of split {split!r} can "
@@ -218,8 +239,8 @@ class _Rendering:
 
   def yields(self, task: seqio.Task) -> bool:
     """Returns whether any instruction comes of a task."""
-    if self.lengths:
-      return any(True for _ in self.of(task, 1).take(1))
+    if self.lengths or not isinstance(task.source, FamilyRecords):
+      return any(True for _ in self.of(_as_text(task, self), 1).take(1))
     _, told = self.reader.read(task.source, self.split).told(task.source)
     return bool(told.any())
 
@@ -277,8 +298,15 @@ def _as_text(task: seqio.Task, rendering: _Rendering) -> seqio.Task:
   Where no length is asked for nothing is tokenized.
   """
 
+  def with_all_texts(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    undescribed = {
+      _TEXTS["description"]: tf.constant(""),
+      _TEXTS["question"]: row[_TEXTS["whole"]],
+    }
+    return undescribed | row | {"task": tf.constant(task.name)}
+
   def named(instructions: tf.data.Dataset) -> tf.data.Dataset:
-    return instructions.map(lambda row: row | {"task": task.name})
+    return instructions.map(with_all_texts)
 
   task = task.replace(preprocessors=[*task.preprocessors, named])
   return task if rendering.lengths else untokenized(task)
@@ -287,24 +315,37 @@ def _as_text(task: seqio.Task, rendering: _Rendering) -> seqio.Task:
 def _write(
   file: BinaryIO,
   several: Iterable[tuple[str, int | None, tf.data.Dataset]],
-  form: Mapping[str, pl.Expr],
+  fields: Sequence[pl.Expr],
+  separator: bytes,
 ) -> dict[str, np.ndarray]:
-  """Writes lines; returns the instances written, by task, in that order."""
-  fields = [text.alias(name) for name, text in form.items()]
+  """Writes objects; returns the instances written, by task, in that order.
+
+  Args:
+    file: to write to.
+    several: names, numbers of records, and instructions.
+    fields: of an object.
+    separator: stands between the objects of one list; empty for lines.
+  """
   written = collections.defaultdict(list)
   for name, total, instructions in several:
     # No bar where nobody watches.
     with tqdm.tqdm(total=total, desc=name, disable=None) as bar:
       for rows in _chunks(instructions):
-        rows.select(*fields, *_beside(rows)).write_ndjson(file)
+        lines = rows.select(fields).write_ndjson().encode()
+        if separator:
+          file.write(separator if written else b"[\n")
+          lines = lines.rstrip(b"\n").replace(b"\n", separator)
+        file.write(lines)
         for [task], part in rows.group_by("task"):
           written[task].append(part["instance"].to_numpy())
         bar.update(rows.height)
+  if separator:
+    file.write(b"\n]\n")
   return {task: np.concatenate(parts) for task, parts in written.items()}
 
 
 def _chunks(instructions: tf.data.Dataset) -> Iterator[pl.DataFrame]:
-  """Yields instructions as tables: question, answer, template, task, ..."""
+  """Yields instructions as tables, with the columns of `_TEXTS` and more."""
 
   def keep(row: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return {name: row[name] for name in _KEPT}
@@ -327,9 +368,14 @@ def _chunks(instructions: tf.data.Dataset) -> Iterator[pl.DataFrame]:
     )
 
 
-def _beside(rows: pl.DataFrame) -> list[str]:
-  """Returns which columns every form has; training shows no candidates."""
-  shown = rows["candidates"].list.len().max()
+def _beside(tasks: Sequence[seqio.Task], split: str) -> list[str]:
+  """Returns what stands beside every form, in each line of a file alike.
+
+  InstructRec's families show no candidates in training.
+  """
+  shown = split != "train" or not all(
+    isinstance(task.source, FamilyRecords) for task in tasks
+  )
   return ["task", "template", *_NUMBERS, *(["candidates"] if shown else [])]
 
 
@@ -341,9 +387,14 @@ def _left_out(
   """Returns how many records made no instruction, by task and reason."""
   found = {}
   for task in tasks:
+    fit = np.unique(written.get(task.name, [])).size
+    if not isinstance(task.source, FamilyRecords):
+      records = task.num_input_examples(rendering.split) or fit
+      reason = f"cannot {_fits(rendering.lengths)}"
+      found[task.name] = {reason: records - fit} if records > fit else {}
+      continue
     there = rendering.reader.read(task.source, rendering.split)
     has_texts, told = there.told(task.source)
-    fit = np.unique(written.get(task.name, [])).size
     reasons = {
       f"no {' or no '.join(task.source.fields.values())}": (~has_texts).sum(),
       "beyond instances_per_user": has_texts.sum() - told.sum(),

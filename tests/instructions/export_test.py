@@ -5,6 +5,7 @@ import gin
 import numpy as np
 import polars as pl
 import pytest
+import seqio
 
 from instructrec_jax import cli
 from instructrec_jax.data import records
@@ -12,6 +13,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.instructions import export
 from instructrec_jax.instructions.templates import templates_of
 from instructrec_jax.vocabulary import RUN_VOCABULARY
+from tests import toy_itdr
 
 
 def _lines(path):
@@ -58,23 +60,103 @@ def test_every_record_with_its_texts_is_a_line(small, tmp_path):
     assert line["template"].startswith("p0_i1_t3/B")
 
 
-def test_forms_have_the_fields_that_trainers_read():
-  said = pl.DataFrame({"question": ["Who?", "“Ü”"], "answer": ["I.", "x\n"]})
-  expected = {
-    "instruction": {"instruction": "Who?", "input": "", "output": "I."},
-    "chat": {
+_FORMS = {
+  "instruction": [
+    {"instruction": "Who?", "input": "", "output": "I."},
+    {"instruction": "“Ü” x", "input": "", "output": "x\n"},
+  ],
+  "chat": [
+    {
       "messages": [
         {"role": "user", "content": "Who?"},
         {"role": "assistant", "content": "I."},
       ]
     },
-    "completion": {"prompt": "Who?", "completion": "I."},
-  }
-  assert expected.keys() == export.FORMS.keys()
-  for form, row in expected.items():
+    {
+      "messages": [
+        {"role": "system", "content": "“Ü”"},
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": "x\n"},
+      ]
+    },
+  ],
+  "completion": [
+    {"prompt": "Who?", "completion": "I."},
+    {"prompt": "“Ü” x", "completion": "x\n"},
+  ],
+  "itdr": [
+    {"instruction": "Who?", "input": "", "output": "I."},
+    {"instruction": "“Ü”", "input": "x", "output": "x\n"},
+  ],
+}
+
+
+def test_forms_have_the_fields_that_trainers_read():
+  said = pl.DataFrame(
+    {
+      "whole": ["Who?", "“Ü” x"],
+      "description": ["", "“Ü”"],
+      "question": ["Who?", "x"],
+      "answer": ["I.", "x\n"],
+    }
+  )
+  assert _FORMS.keys() == export.FORMS.keys()
+  for form, expected in _FORMS.items():
     rows = said.select(**export.FORMS[form])
-    assert rows.row(0, named=True) == row
-    assert json.loads(rows.write_ndjson().splitlines()[0]) == row
+    assert rows.to_dicts() == expected
+    lines = rows.write_ndjson().splitlines()
+    assert [json.loads(line) for line in lines] == expected
+
+
+@pytest.mark.parametrize("kind", [".json", ".jsonl"])
+def test_itdr_s_tasks_in_its_own_form(small, tmp_path, kind):
+  toy_itdr.register()
+  out = tmp_path / f"itdr{kind}"
+  counts = export.export(toy_itdr.MIXTURE, out, split="test", form="itdr")
+  lines = json.loads(out.read_text()) if kind == ".json" else _lines(out)
+  assert len({tuple(line) for line in lines}) == 1
+  expected = [
+    (name, int(row["instance"]), row["description_pretokenized"],
+     row["question_pretokenized"], row["targets_pretokenized"])
+    for name, (rows, *_) in sorted(toy_itdr.TASKS.items())
+    for row in rows
+  ]  # fmt: skip
+  assert [
+    (x["task"], x["instance"], *(
+      (x["instruction"], x["input"]) if x["input"] else ("", x["instruction"])
+    ), x["output"])
+    for x in lines
+  ] == expected  # fmt: skip
+  assert (counts["instructions"], counts["left out"]) == (len(expected), {})
+  [ranked] = [x for x in lines if x["output"].startswith("1. 7 Wonders")]
+  assert ranked["candidates"] == ["Catan", "Go", "Chess, for two", "7 Wonders"]
+  assert lines[-1]["candidates"] == []
+
+
+def test_what_is_described_and_what_is_not_are_mixed(small, tmp_path):
+  toy_itdr.register()
+  name = "export_test_mixed"
+  seqio.MixtureRegistry.add(
+    name, ["itdr_interests_toy", "instructrec_small_p1_i0_t2"], default_rate=1.0
+  )
+  try:
+    counts = export.export(
+      name, tmp_path / "mixed.json", form="chat", num_instructions=40
+    )
+  finally:
+    seqio.MixtureRegistry.remove(name)
+  lines = json.loads((tmp_path / "mixed.json").read_text())
+  assert len(lines) == counts["instructions"] == 40
+  roles = collections.defaultdict(set)
+  for line in lines:
+    assert line["messages"][-2]["content"]
+    roles[line["task"]].add(tuple(m["role"] for m in line["messages"]))
+  assert roles == {
+    "itdr_interests_toy": {
+      ("user", "assistant"), ("system", "user", "assistant")
+    },
+    "instructrec_small_p1_i0_t2": {("user", "assistant")},
+  }  # fmt: skip
 
 
 def test_as_many_as_are_asked_for_by_the_mixture_s_rates(

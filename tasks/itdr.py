@@ -58,7 +58,7 @@ class PairRecords(seqio.TfdsDataSource):
 def register() -> None:
   """Registers all tasks and mixtures of ITDR."""
   for pair in PAIRS.values():
-    _add_task(pair)
+    add(pair)
   for name, pairs in groups().items():
     seqio.MixtureRegistry.add(
       "_".join(filter(None, (MIXTURE, name))),
@@ -131,7 +131,8 @@ _METRICS = {
 }
 
 
-def _add_task(pair: Pair) -> None:
+def add(pair: Pair) -> None:
+  """Registers the task of a pair, one of PAIRS or a project's own."""
   feature = functools.partial(seqio.Feature, RUN_VOCABULARY, add_eos=True)
   metrics = _METRICS[pair.subtask](pair)
   seqio.TaskRegistry.add(

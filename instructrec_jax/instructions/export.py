@@ -353,6 +353,8 @@ def _chunks(instructions: tf.data.Dataset) -> Iterator[pl.DataFrame]:
   batches = instructions.map(keep, num_parallel_calls=tf.data.AUTOTUNE)
   for batch in batches.ragged_batch(_CHUNK).prefetch(2):
     titles = batch[_CANDIDATES]
+    if not isinstance(titles, tf.RaggedTensor):  # Always as many of them.
+      titles = tf.RaggedTensor.from_tensor(titles)
     lists = pa.LargeListArray.from_arrays(
       titles.row_splits.numpy(), pa.array(titles.values.numpy(), pa.binary())
     )

@@ -235,6 +235,7 @@ SOURCES: Mapping[str, Source] = {
     },
     homepage=_LASTFM,
     licence="non-commercial",
+    archives=("lastfm-dataset-1K.tar.gz",),
   ),
   "lastfm/360k": Source(
     dataset="lastfm_360k",
@@ -245,6 +246,7 @@ SOURCES: Mapping[str, Source] = {
     },
     homepage=_LASTFM,
     licence="non-commercial",
+    archives=("lastfm-dataset-360K.tar.gz",),
   ),
   f"amazon_2018/{CATEGORY}": Source(
     dataset="<category>_2018",

@@ -90,19 +90,19 @@ def _behaviors(path: Path) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:
   from others) and clicked (items).
   """
   kept, faults, noted = [], Faults(path), collections.Counter()
-  history = pl.when(pl.col("History") != "").then("History")
-  shown = pl.col("Impressions").str.strip_chars().str.split(" ")
+  given = pl.col("History").str.contains(r"\S")
+  shown = pl.col("Impressions").str.extract_all(r"\S+")
   clicked = pl.element().filter(pl.element().str.ends_with("-1"))
   others = {
-    "told": pl.when(history.is_not_null()).then(history.hash(seed=0)),
-    "history": history.str.strip_chars().str.split(" ").cast(_IDS),
+    "told": pl.when(given).then(pl.col("History").hash(seed=0)),
+    "history": pl.col("History").str.extract_all(r"\S+").cast(_IDS),
     "clicked": shown.list.eval(clicked.str.strip_suffix("-1")).cast(_IDS),
     "not": shown.list.eval(pl.element().str.ends_with("-0")).list.sum(),
-    "shown": shown.list.eval(pl.element() != "").list.sum(),
+    "shown": shown.list.len(),
   }
   for rows in _pieces(path, _IMPRESSION, others, faults):
-    given, clicks = rows["history"].count(), rows["clicked"].list.len().sum()
-    noted["impressions without a history"] += rows.height - given
+    clicks = rows["clicked"].list.len().sum()
+    noted["impressions without a history"] += rows["told"].null_count()
     noted["shown and not clicked"] += rows["not"].sum()
     # Those of a test set.
     unknown = rows["shown"].sum() - rows["not"].sum() - clicks
@@ -185,8 +185,7 @@ def _in_order(impressions: pl.DataFrame) -> tuple[pl.DataFrame, int]:
   events = ordered.select(
     "user",
     pl.concat_list(
-      pl.when(again).then(nothing).otherwise(pl.col("history").fill_null([])),
-      pl.col("clicked").fill_null([]),
+      pl.when(again).then(nothing).otherwise("history"), "clicked"
     ).alias("item"),
   )
   return events.explode("item").drop_nulls("item"), again.sum()

@@ -96,6 +96,24 @@ def test_a_broken_quote_takes_its_own_line_alone(piece, tmp_path, monkeypatch):
   }
 
 
+@pytest.mark.parametrize(
+  ("text", "rows", "wrong"),
+  [
+    # As many fields as there should be, if one does not look at the quotes.
+    (',"\n,b,,"a"\n""",\n', [], [2, 3, 4]),
+    ('ba,",,b"abb"",\n', [], [2]),
+    (',""a"\n\na,\n,b",\n', [("", 'b"', "")], [2, 4]),
+    ('1,5" x 7" y,z\n', [("1", '5" x 7" y', "z")], []),
+  ],
+)
+def test_quotes_where_none_belong(text, rows, wrong, tmp_path):
+  path = tmp_path / "x.csv"
+  path.write_text("id,title,year\n" + text)
+  (found,) = quoted.pieces(path, _NAMES)
+  assert _rows([found]) == rows
+  assert sorted(n for lines in found.wrong.values() for n in lines) == wrong
+
+
 def test_mixed_encodings_are_read_and_counted(tmp_path):
   path = tmp_path / "x.csv"
   path.write_bytes(

@@ -168,7 +168,9 @@ def test_tables_are_written_as_declared(ml_100k, tmp_path):
       assert column in columns or name == "users"
       if column in columns:
         assert dtype == columns[column].dtype
-  assert tables["users"].columns[2:] == ["age", "gender", "occupation", "zip"]
+  assert tables["users"].columns[2:] == [
+    "age", "gender", "occupation", "zip", "age_group"
+  ]  # fmt: skip
   assert tables["users"]["user_id"].to_list() == list("7654321")
   assert tables["users"]["zip"][0] == "07067"
   assert manifest["inputs"].keys() == {

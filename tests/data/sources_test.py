@@ -73,6 +73,7 @@ def test_movielens_100k(ml_100k):
     "gender": "female",
     "occupation": "writer",
     "zip": "01067",
+    "age_group": "18-24",
   }
   assert [(b.reason, b.rows, b.first) for b in raw.bad["interactions"]] == [
     ("not 4 fields", 1, "u.data:36"),

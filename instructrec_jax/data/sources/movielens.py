@@ -106,7 +106,10 @@ _RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
 
 
 def read_100k(files: Mapping[str, Path]) -> Raw:
-  """Reads u.data, u.item, u.user and u.genre."""
+  """Reads u.data, u.item, u.user and u.genre.
+
+  Beside their ages, users have the age groups of 1M.
+  """
   ratings, short = read_unquoted(files["interactions"], "\t", _RATING_COLUMNS)
   interactions, bad = parse(ratings, files["interactions"], _RATINGS)
   genres, _ = read_unquoted(files["genres"], "|", ("name", "code"))
@@ -127,10 +130,14 @@ def read_100k(files: Mapping[str, Path]) -> Raw:
     ("user_id", "age", "gender", "occupation", "zip"),
     {"gender": _GENDERS},
   )
+  group = pl.coalesce(
+    pl.when(pl.col("age") >= int(youngest)).then(pl.lit(words))
+    for youngest, words in reversed(_AGE_GROUPS.items())
+  )
   return Raw(
     interactions,
     _films(items),
-    users,
+    users.with_columns(age_group=group),
     {
       "interactions": short + bad,
       "items": short_items + bad_items,

@@ -8,14 +8,18 @@ import polars as pl
 from instructrec_jax.data.names import generator
 from instructrec_jax.errors import InputError
 from instructrec_jax.teacher import (
+  audiences,
   intentions,
+  interests,
   preferences,
   wording,
 )
 from instructrec_jax.teacher.protocol import (
+  AUDIENCE,
   FAULT,
   INSTANCE,
   INTENTION,
+  INTEREST,
   PREFERENCE,
   Kind,
   schema,
@@ -26,6 +30,8 @@ from instructrec_jax.teacher.protocol import (
 _WRITERS = {
   PREFERENCE.name: (preferences.write, "the history shares nothing", 2),
   INTENTION.name: (intentions.write, "the review states no purpose", 2),
+  INTEREST.name: (interests.write, "the items share nothing", 1),
+  AUDIENCE.name: (audiences.write, "nothing says whom the item is for", 1),
 }
 
 

@@ -8,7 +8,7 @@ from, in two wordings.
 import numpy as np
 import polars as pl
 
-from instructrec_jax.teacher import needs, personal, wording
+from instructrec_jax.teacher import cleaning, needs, wording
 from instructrec_jax.teacher.protocol import INSTANCE
 
 _KIN = (
@@ -137,7 +137,6 @@ _FROM_NEGATION = (
   r"(?i)\b(?:(?:not|never|no|without|cancel\w*)\b|\w+n't\b).*?(?:,|\bbut\b|$)"
 )
 _SHORT = 20
-_SENTENCE_END = r"[.!?]+(?:\s+|$)|\s[-\u2013\u2014]+\s|;\s"
 
 _PHRASINGS = {
   ("gift", "recipient", "occasion"): (
@@ -213,7 +212,7 @@ def write(requests: pl.DataFrame, drawn: np.ndarray) -> pl.DataFrame:
     INSTANCE, `vague_intention`, `vague_intention_2`: null where the review
     states no purpose, recipient or occasion.
   """
-  facts = _facts(requests).with_columns(drawn=pl.Series(drawn, dtype=pl.UInt32))
+  facts = stated(requests).with_columns(drawn=pl.Series(drawn, dtype=pl.UInt32))
   first = second = pl.lit(None, pl.String)
   for slots, phrasings in reversed(_PHRASINGS.items()):
     there = pl.all_horizontal(pl.col(s).is_not_null() for s in slots)
@@ -233,19 +232,9 @@ def write(requests: pl.DataFrame, drawn: np.ndarray) -> pl.DataFrame:
   )
 
 
-def _facts(requests: pl.DataFrame) -> pl.DataFrame:
+def stated(requests: pl.DataFrame) -> pl.DataFrame:
   """Returns `gift` (true or null) and _SLOTS of each review."""
-  sentences = (
-    requests.select(
-      INSTANCE,
-      sentence=pl.col("review")
-      .str.replace_all(_SENTENCE_END, "\n")
-      .str.split("\n"),
-    )
-    .explode("sentence")
-    .drop_nulls("sentence")
-    .filter(~pl.col("sentence").str.contains(personal.PLACEHOLDER))
-  )
+  sentences = cleaning.sentences(requests.select(INSTANCE, "review"), "review")
   # Shouting is put into small letters; names are lost, which is as well.
   low = pl.col("sentence").str.to_lowercase()
   quiet = pl.when(pl.col("sentence").str.contains("[a-z]")).then("sentence")

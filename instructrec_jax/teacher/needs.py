@@ -176,7 +176,7 @@ _TIME_SPAN = (
   r"past|over|about)\b.*\b(?:years?|months?|weeks?|days?|hours?|while|times?|"
   r"decades?|issues?)$"
 )
-_NEGATED = (
+NEGATED = (
   r"(?i)\b(?:not|no|never|nothing|none|hardly|without|lacks?|lacking|wish|disappoint\w*|"
   r"waste|return(?:ed|ing)?|poor|bad|broken|broke|stopped|worst|however|"
   r"supposed|would have|should have|could have|unless|instead)\b|n't\b"
@@ -213,7 +213,7 @@ def need(sentence: pl.Expr, without: str) -> tuple[pl.Expr, pl.Expr]:
       & ~clause.str.contains(_TIME_SPAN)
       & ~clause.str.contains(f"(?i){without}")
       & clause.str.contains(r"^[a-zA-Z][a-zA-Z0-9 '&/-]+$")
-      & ~sentence.str.contains(_NEGATED)
+      & ~sentence.str.contains(NEGATED)
     )
     found.append(pl.when(fits).then(pl.format(reads, clause)))
     ranks.append(pl.when(fits).then(row))

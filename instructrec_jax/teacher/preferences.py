@@ -9,7 +9,7 @@ depend on the target.
 import numpy as np
 import polars as pl
 
-from instructrec_jax.teacher import validate, wording
+from instructrec_jax.teacher import cleaning, validate, wording
 from instructrec_jax.teacher.protocol import INSTANCE
 
 # A label such as "Games" says little without the one above it.
@@ -29,8 +29,6 @@ _SHARE = 0.3
 _MOST = 0.5
 _NEWEST = 3
 _SHORT = 6
-_NOT_A_BRAND = r"(?i)^(unknown|various( artists)?|n/?a|none|generic|-|\s*)$"
-_COMPANY = r"(?i),?\s+(?:inc|llc|ltd|corp|corporation|gmbh|limited)\.?$"
 # What follows the last dash of a title is often its platform, format or kind.
 _ENDING = r"\s[-\u2013\u2014]\s([A-Za-z][^-\u2013\u2014:()\[\]]{1,29})$"
 _NO_ENDING = r"(?i)\b(edition|pack|bundle|volume|vol|disc|part|set|count)\b"
@@ -164,30 +162,12 @@ def write(requests: pl.DataFrame, drawn: np.ndarray) -> pl.DataFrame:
   Returns:
     INSTANCE and `preference`, null where the history shares nothing.
   """
-  facts = _facts(requests).with_columns(drawn=pl.Series(drawn, dtype=pl.UInt32))
-  main = pl.lit(None, pl.String)
-  for slots, phrasings in reversed(_MAIN.items()):
-    there = pl.all_horizontal(pl.col(s).is_not_null() for s in slots)
-    filled = wording.fill(phrasings, pl.col("drawn"), SLOTS)
-    main = pl.when(there).then(filled).otherwise(main)
-  parts, number = [main], pl.lit(0)
-  for place, (name, phrasings) in enumerate(_FURTHER.items()):
-    fits = pl.col(name).is_not_null() & (number < _MOST_FURTHER)
-    # Other digits than those that chose the main sentence.
-    digits = pl.col("drawn") // 12 ** (place + 1)
-    parts.append(pl.when(fits).then(wording.fill(phrasings, digits, SLOTS)))
-    number = number + fits.cast(pl.Int32)
-  joined = pl.concat_str(
-    [wording.sentence(part).str.strip_suffix(".") for part in parts],
-    separator=". ",
-    ignore_nulls=True,
-  )
-  return facts.select(
-    INSTANCE, preference=pl.when(main.is_not_null()).then(joined + ".")
-  )
+  facts = shared(requests).with_columns(drawn=pl.Series(drawn, dtype=pl.UInt32))
+  text = wording.compose(_MAIN, _FURTHER, _MOST_FURTHER)
+  return facts.select(INSTANCE, preference=text)
 
 
-def _facts(requests: pl.DataFrame) -> pl.DataFrame:
+def shared(requests: pl.DataFrame) -> pl.DataFrame:
   """Returns the SLOTS of each history, null where it has none."""
   columns = [c for c in requests.columns if c != INSTANCE]
   rows = (
@@ -376,15 +356,7 @@ def _by_rating(rows: pl.DataFrame, votes: pl.DataFrame) -> pl.DataFrame:
 
 def _brand(rows: pl.DataFrame) -> pl.DataFrame:
   """Returns `brand`, shared, and where none is `brands`, the newest."""
-  name = (
-    pl.col("brand")
-    .str.replace_all(r"\s+", " ")
-    .str.strip_chars()
-    .str.replace(r"(?i)^(by|visit the) ", "")
-    .str.replace(_COMPANY, "")
-  )
-  fits = ~name.str.contains(_NOT_A_BRAND) & (name.str.len_chars() <= 30)
-  brands = rows.with_columns(brand=pl.when(fits).then(name))
+  brands = rows.with_columns(brand=cleaning.brand(pl.col("brand")))
   votes = _votes(brands.drop_nulls("brand"), "brand")
   best = _top(votes.filter(_enough()), "brand", pl.col("votes"))
   # Where none is shared, the newest are told instead.

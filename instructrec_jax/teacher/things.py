@@ -16,45 +16,74 @@ class Thing:
     many: of several items.
     people: those whom it is for.
     using: what they do with it.
+    seeking: what they do with a kind of it.
+    pattern: how labels are said to be kinds of it, with {} in their place.
   """
 
   many: str
   people: str
   using: str
+  seeking: str = "like"
+  pattern: str = "{}"
 
 
 THINGS: Mapping[str, Thing] = {
-  "book": Thing("books", "readers", "read"),
-  "movie": Thing("films", "viewers", "watch"),
-  "anime": Thing("anime", "viewers", "watch"),
-  "game": Thing("games", "players", "play"),
+  "book": Thing("books", "readers", "read", pattern="books on {}"),
+  "movie": Thing("films", "viewers", "watch", pattern="{} films"),
+  "anime": Thing("anime", "viewers", "watch", pattern="{} anime"),
+  "game": Thing("games", "players", "play", pattern="{} games"),
   "music": Thing("music", "listeners", "listen to"),
-  "business": Thing("places", "customers", "visit"),
-  "video": Thing("videos", "viewers", "watch"),
-  "news": Thing("articles", "readers", "read"),
-  "product": Thing("products", "customers", "buy"),
+  "business": Thing("places", "customers", "visit", "look for"),
+  "video": Thing("videos", "viewers", "watch", pattern="videos on {}"),
+  "news": Thing("articles", "readers", "read", "follow", "{} news"),
+  "product": Thing("products", "customers", "buy", "look for"),
 }
 # Where nothing says what items are.
 _ANY = Thing("things", "people", "choose")
+_SEVERAL = r"\b(puzzle|card|book|novel|toy|tool|album|magazine|shoe)s\b"
+_WORDS = ("many", "people", "using", "seeking")
+# Kinds of books that books are not about.
+_WRITING = (
+  r"fiction|novels?|poetry|stories|literature|literary .*|biograph.*|drama|"
+  r"comics.*|plays|memoirs?|manga|fantasy|romance|thrillers?|tales"
+)
+
+
+def column(requests: pl.DataFrame) -> pl.Expr:
+  """Returns `thing` of requests, null where they do not have it."""
+  there = "thing" in requests.columns
+  return pl.col("thing") if there else pl.lit(None, pl.String)
+
+
+def kinds(labels: pl.Expr) -> pl.Expr:
+  """Returns labels, in words, as kinds of the column `thing`."""
+  labels = said = labels.str.replace(r"\b(game|film|book|video)$", "${1}s")
+  for name, thing in THINGS.items():
+    plain = labels.str.contains(rf"\b(?:{_WRITING})$") & (name == "book")
+    plain = plain | labels.str.contains(rf"\b{thing.many.rstrip('s')}s?$")
+    before, _, after = thing.pattern.partition("{}")
+    # "Puzzle games", though puzzles are several.
+    one = labels.str.replace_all(_SEVERAL, "$1") if after else labels
+    put = pl.lit(before) + one.str.strip_suffix(after) + pl.lit(after)
+    said = pl.when((pl.col("thing") == name) & ~plain).then(put).otherwise(said)
+  return said
 
 
 def words(requests: pl.DataFrame) -> dict[str, pl.Expr]:
-  """Returns the words of each Thing's attributes, for the column `thing`.
+  """Returns a Thing's words, by attribute, for the column `thing`.
 
   Raises:
     InputError: it names another sort.
   """
   if "thing" not in requests.columns:
-    return {
-      f.name: pl.lit(getattr(_ANY, f.name)) for f in dataclasses.fields(Thing)
-    }
+    return {word: pl.lit(getattr(_ANY, word)) for word in _WORDS}
   for name in requests["thing"].unique().drop_nulls():
     if name not in THINGS:
       raise errors.unknown("thing", name, THINGS)
   return {
-    f.name: pl.col("thing").replace_strict(
-      {name: getattr(thing, f.name) for name, thing in THINGS.items()},
-      default=getattr(_ANY, f.name),
+    word: pl.col("thing").replace_strict(
+      {name: getattr(thing, word) for name, thing in THINGS.items()},
+      default=getattr(_ANY, word),
     )
-    for f in dataclasses.fields(Thing)
+    for word in _WORDS
   }

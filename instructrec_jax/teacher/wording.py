@@ -1,7 +1,7 @@
 """Which of several phrasings an instance gets, and filling it in."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -65,3 +65,43 @@ def _filled(phrasing: str, slots: Sequence[str]) -> pl.Expr:
 def sentence(text: pl.Expr) -> pl.Expr:
   """Returns text that begins with a capital letter."""
   return text.str.head(1).str.to_uppercase() + text.str.slice(1)
+
+
+def compose(
+  main: Mapping[tuple[str, ...], Sequence[str]],
+  further: Mapping[str, Sequence[str]],
+  most: int,
+) -> pl.Expr:
+  """Returns a text: a main sentence and what else there is to say.
+
+  Args:
+    main: phrasings by the columns that they take; the first of which none is
+      null is used.
+    further: phrasings of more sentences by the column that each takes; those of
+      which it is not null follow, in this order.
+    most: of the further sentences.
+
+  Returns:
+    Null where there is no main sentence. Column `drawn` (uint32) decides the
+    phrasings.
+  """
+  slots = (*dict.fromkeys(slot for row in main for slot in row), *further)
+  first = pl.lit(None, pl.String)
+  for needed, phrasings in reversed(main.items()):
+    there = pl.all_horizontal(pl.col(slot).is_not_null() for slot in needed)
+    filled = fill(phrasings, pl.col("drawn"), slots)
+    first = pl.when(there).then(filled).otherwise(first)
+  parts = [first]
+  for place, (slot, phrasings) in enumerate(further.items()):
+    earlier = [pl.col(s).is_not_null() for s in list(further)[:place]]
+    number = pl.sum_horizontal(pl.lit(0), *earlier)
+    fits = pl.col(slot).is_not_null() & (number < most)
+    # Other digits than those that chose the main sentence; there are nine.
+    digits = pl.col("drawn") // 12 ** (place % 7 + 1)
+    parts.append(pl.when(fits).then(fill(phrasings, digits, slots)))
+  joined = pl.concat_str(
+    [sentence(part).str.strip_suffix(".") for part in parts],
+    separator=". ",
+    ignore_nulls=True,
+  )
+  return pl.when(first.is_not_null()).then(joined + ".")

@@ -107,8 +107,8 @@ def test_attributes_that_nobody_can_have_are_counted(ml_100k, ml_1m):
     f.write("11|3|F|writer|1\n12|40|X|writer|1\n13|old|F|writer|1\n")
   raw = _read("movielens/100k", ml_100k)
   assert raw.users.rows()[-2:] == [
-    (11, None, "female", "writer", "1"),
-    (12, 40, None, "writer", "1"),
+    (11, None, "female", "writer", "1", None),
+    (12, 40, None, "writer", "1", "35-44"),
   ]
   assert raw.noted["user_attributes"] == {
     "age is not from 5 to 110": 1,

@@ -162,10 +162,20 @@ def _parts(
   parts = [tf.constant(before, tf.string), chosen[:1]]
   ages = [tf.zeros([len(before) + 1], tf.int32)]
   for number, name in enumerate(lists):
-    entries = instructions.listed(record[name], stops[number])
+    entries = _listed(record[name], stops[number])
     parts += [entries, chosen[number + 1 : number + 2]]
     ages += [tf.range(tf.size(entries), 0, -1), tf.zeros([1], tf.int32)]
   return tf.concat(parts, 0), tf.concat(ages, 0)
+
+
+def _listed(texts: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+  """Returns entries with what separates them; see `instructions.listed`.
+
+  A last one that ends in a stop, or in quotes after one, needs no other.
+  """
+  entries = instructions.listed(texts, stop)
+  shorter = tf.strings.regex_replace(entries, r'([.!?…]"?)\.$', r"\1")
+  return tf.where(stop == ".", shorter, entries)
 
 
 def _filled(text: str, values: Mapping[str, tf.Tensor]) -> tf.Tensor:

@@ -128,8 +128,8 @@ SUBTASKS: Mapping[str, Wordings] = {
     ),
   ),
   "target_users": Wordings(
-    "Find who something is for. From what is known of a {thing}, say which "
-    "groups of {person}s it suits, and why.",
+    "Find who something is for. From what is known of one {thing}, say "
+    "which groups of {person}s it suits, and why.",
     (
       "{item} [What people say of it: {beside}.] For whom is this {thing}?",
       "Which groups of {person}s would this {thing} suit? {item} [Reviews: "

@@ -27,8 +27,10 @@ def _plain(record, pair, wording):
   text = wording
   for name in wordings.LISTS:
     if name in record:
-      entries = [entry.decode() for entry in record[name]]
-      text = text.replace("{" + name + "}", "; ".join(entries))
+      entries = "; ".join(entry.decode() for entry in record[name])
+      if entries.rstrip('"')[-1] in ".!?…":
+        text = text.replace("{" + name + "}.", entries)
+      text = text.replace("{" + name + "}", entries)
   if "candidates" in record:
     titles = [title.decode() for title in record["candidates"]]
     numbered = [f"{n}. {title}" for n, title in enumerate(titles, 1)]

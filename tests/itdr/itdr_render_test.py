@@ -108,15 +108,15 @@ _ENTRIES = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(history=_ENTRIES, beside=_ENTRIES, budget=st.integers(60, 220))
 def test_the_oldest_entries_give_way_and_nothing_else(
   built_once, history, beside, budget
 ):
   del built_once
   pair = PAIRS["interests_anime_2023"]
-  named = [f"{n} {title}" for n, title in enumerate(history)]
-  others = [f"{n} not {title}" for n, title in enumerate(beside)]
+  named = [f"No{n:02} {title}" for n, title in enumerate(history)]
+  others = [f"Not{n:02} {title}" for n, title in enumerate(beside)]
   record = _record(pair, (named, others), np.random.default_rng(0))
   whole = _rendered(record, pair, None)
   short = _rendered(record, pair, budget)

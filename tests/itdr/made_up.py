@@ -11,7 +11,7 @@ from instructrec_jax.itdr.domains import DOMAINS, names
 from instructrec_jax.itdr.pairs import PAIRS
 
 _ADJECTIVES = ("Silent", "Golden", "Hidden", "Last", "Crimson")
-_NOUNS = ("River", "Castle", "Comet", "Garden", "Harbour")
+_NOUNS = ("Garden", "Recipe", "Guitar", "Football", "Puppy")
 _LABELS = ("Adventure", "Cooking", "Mystery", "Music")
 _REVIEWS = (
   "My nephew loved it and so did I, a great gift for his birthday.",

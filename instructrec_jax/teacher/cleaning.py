@@ -20,8 +20,8 @@ NO_KIND = (
   r"single-player|full controller support|steam .*|masterpiece|other|news|"
   r"nonfiction|\(no genres listed\)|unknown|event planning & services|2d|3d|vr|"
   r"female protagonist|movies|tv|video|lifestyle|kids|music|more_.*|.*news$|"
-  r".*[.:!?]|by age|ages .*|professional & .*|wom[ae]n|m[ae]n|boys|girls|"
-  r".*gallery|.*_more|active life|books|software|.* subscriptions|print|"
+  r".*[.:!?]|.*character\)|by age|ages .*|professional & .*|wom[ae]n|m[ae]n|"
+  r"boys|girls|.*gallery|.*_more|active life|books|software|.* subscriptions|print|"
   r"professional services|nightlife|bars|hotels & travel|health & medical|"
   r"home services|beauty & spas|automotive|arts & entertainment)$"
 )
@@ -29,7 +29,6 @@ NO_KIND = (
 _WRITTEN = (
   ("&amp;", "&"),
   ("(?i)^film-noir$", "noir"),
-  ("(?i)^children$", "children's"),
   ("^newsus$", "US news"),
   ("^news(crime|politics|world)$", "$1 news"),
   (r"top ?stories$", " news"),

@@ -17,7 +17,7 @@ def _frame(kind, rows):
   return pl.DataFrame(
     {name: [row.get(name) for row in rows] for name in columns},
     schema_overrides={name: kind.inputs[name] for name in columns},
-  ).with_row_index(INSTANCE)
+  ).select(pl.int_range(pl.len()).alias(INSTANCE), pl.all())
 
 
 def _texts(kind, **row):

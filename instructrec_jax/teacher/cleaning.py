@@ -21,9 +21,9 @@ NO_KIND = (
   r"nonfiction|\(no genres listed\)|unknown|event planning & services|2d|3d|vr|"
   r"female protagonist|movies|tv|video|lifestyle|kids|music|more_.*|.*news$|"
   r".*[.:!?]|.*character\)|by age|ages .*|professional & .*|wom[ae]n|m[ae]n|"
-  r"boys|girls|.*gallery|.*_more|active life|books|software|.* subscriptions|print|"
-  r"professional services|nightlife|bars|hotels & travel|health & medical|"
-  r"home services|beauty & spas|automotive|arts & entertainment)$"
+  r"boys|girls|.*gallery|.*_more|active life|books|software|print|"
+  r".* subscriptions|professional services|nightlife|bars|hotels & travel|"
+  r"health & medical|home services|beauty & spas|automotive|arts & entertainment)$"
 )
 # How labels are written where no blank is allowed, and what they stand for.
 _WRITTEN = (

@@ -23,7 +23,8 @@ NO_KIND = (
   r".*[.:!?]|.*character\)|by age|ages .*|professional & .*|wom[ae]n|m[ae]n|"
   r"boys|girls|.*gallery|.*_more|active life|books|software|print|"
   r".* subscriptions|professional services|nightlife|bars|hotels & travel|"
-  r"health & medical|home services|beauty & spas|automotive|arts & entertainment)$"
+  r"health & medical|home services|beauty & spas|automotive|"
+  r"arts & entertainment)$"
 )
 # How labels are written where no blank is allowed, and what they stand for.
 _WRITTEN = (

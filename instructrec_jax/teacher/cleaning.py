@@ -20,16 +20,16 @@ NO_KIND = (
   r"single-player|full controller support|steam .*|masterpiece|other|news|"
   r"nonfiction|\(no genres listed\)|unknown|event planning & services|2d|3d|vr|"
   r"female protagonist|movies|tv|video|lifestyle|kids|music|more_.*|.*news$|"
-  r".*[.:!?]|by age|ages .*|professional & .*|wom[ae]n|m[ae]n|boys|girls|"
-  r".*gallery|.*_more|active life|books|software|.* subscriptions|print|"
-  r"professional services|nightlife|bars|hotels & travel|health & medical|"
-  r"home services|beauty & spas|automotive|arts & entertainment)$"
+  r".*[.:!?]|.*character\)|by age|ages .*|professional & .*|wom[ae]n|m[ae]n|"
+  r"boys|girls|.*gallery|.*_more|active life|books|software|print|"
+  r".* subscriptions|professional services|nightlife|bars|hotels & travel|"
+  r"health & medical|home services|beauty & spas|automotive|"
+  r"arts & entertainment)$"
 )
 # How labels are written where no blank is allowed, and what they stand for.
 _WRITTEN = (
   ("&amp;", "&"),
   ("(?i)^film-noir$", "noir"),
-  ("(?i)^children$", "children's"),
   ("^newsus$", "US news"),
   ("^news(crime|politics|world)$", "$1 news"),
   (r"top ?stories$", " news"),

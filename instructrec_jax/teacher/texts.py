@@ -46,7 +46,8 @@ def write(teacher: Teacher, kind: Kind, requests: pl.DataFrame) -> pl.DataFrame:
 def batches(kind: Kind, requests: pl.DataFrame) -> Iterator[pl.DataFrame]:
   """Yields the same requests as a teacher sees them, some at a time."""
   told = [name for name in kind.inputs if name in requests.columns]
-  for part in requests.select(INSTANCE, *told).iter_slices(BATCH):
+  rows = requests.select(pl.col(INSTANCE).cast(pl.UInt32), *told)
+  for part in rows.iter_slices(BATCH):
     yield part.with_columns(
       _cleaned(name, part.schema[name]) for name in _SAID if name in told
     )

@@ -44,8 +44,8 @@ _SEVERAL = r"\b(puzzle|card|book|novel|toy|tool|album|magazine|shoe)s\b"
 _WORDS = ("many", "people", "using", "seeking")
 # Kinds of books that books are not about.
 _WRITING = (
-  r"fiction|novels?|poetry|stories|literature|literary .*|biograph.*|drama|"
-  r"comics.*|plays|memoirs?|manga|fantasy|romance|thrillers?|tales"
+  r"(?:non)?fiction|novels?|poetry|stories|literature|literary .*|biograph.*|"
+  r"drama|comics.*|plays|memoirs?|manga|fantasy|romance|thrillers?|tales"
 )
 
 
@@ -65,6 +65,7 @@ def kinds(labels: pl.Expr) -> pl.Expr:
     # "Puzzle games", though puzzles are several.
     one = labels.str.replace_all(_SEVERAL, "$1") if after else labels
     put = pl.lit(before) + one.str.strip_suffix(after) + pl.lit(after)
+    put = put.str.replace("children films", "children's films")
     said = pl.when((pl.col("thing") == name) & ~plain).then(put).otherwise(said)
   return said
 

@@ -17,7 +17,7 @@ def _frame(kind, rows):
   return pl.DataFrame(
     {name: [row.get(name) for row in rows] for name in columns},
     schema_overrides={name: kind.inputs[name] for name in columns},
-  ).with_row_index(INSTANCE)
+  ).select(pl.int_range(pl.len()).alias(INSTANCE), pl.all())
 
 
 def _texts(kind, **row):
@@ -74,7 +74,7 @@ def _texts(kind, **row):
         "title": ["a", "b"],
         "categories": [["History"]] * 2,
         "liked": [True, True],
-        "review": ["The plot is not great.", None],
+        "review": ["It is not a great plot.", None],
       },
       ["books on history"],
       ["a good story", "plot"],
@@ -139,6 +139,15 @@ def test_target_users_follow_from_what_is_known(row, expected):
   for text in _texts(AUDIENCE, **row):
     for part in expected:
       assert part.lower() in text.lower()
+
+
+def test_labels_and_names_that_are_the_title_are_left_out():
+  row = {"thing": "product", "title": "Green Tea", "brand": "The Green Tea Co",
+         "categories": ["Green Tea"], "year": 1987}  # fmt: skip
+  assert _texts(AUDIENCE, **row) == [None] * _COUNT
+  history = {"title": ["Green Tea", "Mint"], "categories": [["Green Tea"]] * 2}
+  for text in _texts(INTEREST, **history):
+    assert text is None or "green tea" not in text
 
 
 def test_nothing_known_is_nothing_said():

@@ -56,7 +56,11 @@ def instances(
   rows = rows.filter(_says_something()).sort(
     pl.col("^timestamp$"), maintain_order=True
   )
-  rows = rows.select("item", "review", entry=entries.quoted(pl.col("review")))
+  rows = rows.select(
+    "item",
+    entry=entries.quoted(pl.col("review")),
+    review=entries.cut(pl.col("review"), entries.TOLD_WORDS),
+  )
   reviews = rows.group_by("item", maintain_order=True).agg(
     beside=pl.col("entry").tail(pair.kind.history),
     reviews=pl.col("review").tail(pair.kind.history),

@@ -37,6 +37,8 @@ class Domain:
 
   Attributes:
     tables: the datasets of `normalize` that it is made of.
+    kind: what a teacher is told that items are, a key of
+      `teacher.things.THINGS`.
     thing: what an item is.
     things: several of them.
     person: what a user is.
@@ -52,6 +54,7 @@ class Domain:
   """
 
   tables: tuple[str, ...]
+  kind: str
   thing: str
   things: str
   person: str
@@ -91,6 +94,7 @@ AMAZON_CATEGORIES = (
   "video_games",
 )
 _MOVIE = {
+  "kind": "movie",
   "thing": "movie",
   "things": "movies",
   "person": "viewer",
@@ -99,6 +103,7 @@ _MOVIE = {
   "facts": {"categories": "Genres", "year": "Year"},
 }
 _BOOK = {
+  "kind": "book",
   "thing": "book",
   "things": "books",
   "person": "reader",
@@ -112,6 +117,7 @@ _BOOK = {
   },
 }
 _ARTIST = {
+  "kind": "music",
   "thing": "artist",
   "things": "artists",
   "person": "listener",
@@ -132,6 +138,7 @@ DOMAINS: Mapping[str, Domain] = {
   ),
   "anime_2023": Domain(
     ("anime_2023",),
+    kind="anime",
     thing="anime",
     things="anime",
     person="viewer",
@@ -148,6 +155,7 @@ DOMAINS: Mapping[str, Domain] = {
   ),
   "yelp": Domain(
     ("yelp",),
+    kind="business",
     thing="place",
     things="places",
     person="guest",
@@ -158,6 +166,7 @@ DOMAINS: Mapping[str, Domain] = {
   ),
   "amazon_2023": Domain(
     tuple(f"{category}_2023" for category in AMAZON_CATEGORIES),
+    kind="product",
     thing="product",
     things="products",
     person="customer",
@@ -173,6 +182,7 @@ DOMAINS: Mapping[str, Domain] = {
   ),
   "microlens": Domain(
     ("microlens_100k",),
+    kind="video",
     thing="short video",
     things="short videos",
     person="viewer",
@@ -182,6 +192,7 @@ DOMAINS: Mapping[str, Domain] = {
   ),
   "pixelrec": Domain(
     ("pixelrec_200k",),
+    kind="video",
     thing="post",
     things="posts",
     person="visitor",
@@ -191,6 +202,7 @@ DOMAINS: Mapping[str, Domain] = {
   ),
   "mind": Domain(
     ("mind_small",),
+    kind="news",
     thing="news article",
     things="news articles",
     person="reader",
@@ -200,6 +212,7 @@ DOMAINS: Mapping[str, Domain] = {
   ),
   "steam": Domain(
     ("steam",),
+    kind="game",
     thing="game",
     things="games",
     person="player",

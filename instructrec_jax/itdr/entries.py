@@ -10,6 +10,8 @@ from instructrec_jax.teacher import personal
 # Words of a review, and of a description, that are shown.
 REVIEW_WORDS = 40
 ABOUT_WORDS = 60
+# Words of a review that a teacher reads.
+TOLD_WORDS = 150
 _LABELS = 3
 
 

@@ -153,6 +153,9 @@ def _told(tables: Tables, rows: pl.DataFrame) -> pl.DataFrame:
   frame = rows.select("user", "liked", *of_rows).hstack(
     tables.items.select(of_items)[rows["item"]]
   )
+  if "review" in of_rows:
+    said = entries.cut(pl.col("review"), entries.TOLD_WORDS)
+    frame = frame.with_columns(review=said)
   return frame.group_by("user", maintain_order=True).agg(pl.exclude("user"))
 
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from instructrec_jax import artifacts
 from instructrec_jax.data.names import tables_dir
+from instructrec_jax.teacher import cleaning
 
 
 class Tables:
@@ -35,8 +36,11 @@ class Tables:
 
   @functools.cached_property
   def items(self) -> pl.DataFrame:
-    """The items; row is code."""
-    return pl.read_parquet(self._folder / "items.parquet")
+    """The items, less labels that say nothing; row is code."""
+    items = pl.read_parquet(self._folder / "items.parquet")
+    if "categories" not in items.columns:
+      return items
+    return items.with_columns(cleaning.labels(items["categories"]))
 
   @functools.cached_property
   def users(self) -> pl.DataFrame:

@@ -41,8 +41,9 @@ class Writer:
     return texts.write(teacher, self.kind, requests)
 
   def requests(self, told: pl.DataFrame) -> pl.DataFrame:
-    """Returns `told` with a number for each row."""
-    return told.with_row_index(INSTANCE)
+    """Returns `told` with a number for each row, and what items are."""
+    thing = pl.lit(self._pair.domain.kind)
+    return told.with_row_index(INSTANCE).with_columns(thing=thing)
 
   def _teacher(self, keys: pl.DataFrame):
     return self._choice.teacher(self._pair.name, self._seed, keys)

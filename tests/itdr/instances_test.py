@@ -150,7 +150,7 @@ def test_attributes_that_are_not_known_are_left_out(tmp_path):
     "ml_1m",
     {"user": [0] * 4 + [1] * 4 + [2] * 4, "item": [*range(4)] * 3,
      "rating": [5.0, 1.0, 4.0, 2.0] + [3.0] * 8},
-    {"categories": [["Drama", "War"]] * 26},
+    {"categories": [["Drama", "War"], ["Comedy"]] * 13},
     {"gender": ["female", None, None], "age_group": [None, "25-34", None],
      "occupation": ["writer", None, None]},
   )  # fmt: skip
@@ -210,7 +210,7 @@ def test_an_audience_hears_of_what_is_known_and_said(tmp_path):
     "yelp",
     {"user": range(3), "item": [1, 1, 0], "review": said},
     {"title": ["Joe's", "The Nook"], "place": ["Tampa, FL", "Phoenix, AZ"],
-     "categories": [[], ["Cafes", "Breakfast"]]},
+     "categories": [["Bars"], ["Cafes", "Breakfast"]]},
   )  # fmt: skip
   assert audience.eligible(tables, pair).tolist() == [1]
   shown, _ = audience.instances(tables, np.array([1]), pair, _RNG)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import subprocess
@@ -6,7 +7,7 @@ import sys
 import pytest
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher import batch, chat
+from instructrec_jax.teacher import batch, chat, prompts
 from instructrec_jax.teacher.cache import Answer, Cache, key
 from instructrec_jax.teacher.protocol import INTENTION
 
@@ -30,13 +31,14 @@ def test_keys_follow_all_that_decides_an_answer(monkeypatch):
   def name(model="a", request=None, **sampling):
     request = request or {"review": "x"}
     chats = chat.Chat(model, sampling)
-    return chats.key(chats.body(INTENTION, request))
+    return chats.key(INTENTION, chats.body(INTENTION, request))
 
   names = {
     name(), name("b"), name(temperature=1), name(request={"review": "y"}),
   }  # fmt: skip
   assert name() == name()
-  monkeypatch.setattr("instructrec_jax.teacher.prompts.VERSION", 99)
+  other = dataclasses.replace(prompts.PROMPTS[INTENTION.name], version=99)
+  monkeypatch.setitem(prompts.PROMPTS, INTENTION.name, other)
   assert len(names | {name()}) == 5
 
 

@@ -24,7 +24,8 @@ from chat_server import KEY, ChatServer, some_faults
 
 from instructrec_jax.data import normalize, simulate
 from instructrec_jax.data.names import answers_file
-from instructrec_jax.teacher import chat, command
+from instructrec_jax.teacher import chat, command, prompts
+from instructrec_jax.teacher.annotate import KINDS
 
 CONCURRENCY = 16
 # A late answer must be late on a busy machine too, and the others must not.
@@ -141,7 +142,9 @@ def _texts(folder, remove=False):
 
 
 def _key(body):
-  return chat.Chat(_MODEL, _SAMPLING).key(body)
+  said = body["messages"][0]["content"]
+  [kind] = [k for k in KINDS if said.startswith(prompts.PROMPTS[k.name].task)]
+  return chat.Chat(_MODEL, _SAMPLING).key(kind, body)
 
 
 def _kept(folder):

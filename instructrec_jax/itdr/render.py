@@ -210,14 +210,16 @@ def _shortened(
     where what always stays is too long.
   """
   kept_P = tf.strings.length(parts_P) > 0
-  tokens = tf.cast(vocabulary.encode_tf(parts_P), tf.int32)
+  tokens = vocabulary.encode_tf(parts_P)
+  lengths_P = tokens.row_lengths()
   if budget is not None:
     order = tf.argsort(ages_P, stable=True)
-    total_P = tf.cumsum(tf.gather(tokens.row_lengths(), order))
+    total_P = tf.cumsum(tf.gather(lengths_P, order))
     fits_P = tf.gather(total_P <= budget, tf.argsort(order))
     kept_P &= fits_P | (ages_P <= 1)
-  tokens_L = tf.ragged.boolean_mask(tokens, kept_P).flat_values
-  return tf.boolean_mask(parts_P, kept_P), tokens_L
+  # Flat: operations on ragged tensors are dozens of plain ones each.
+  tokens_L = tf.boolean_mask(tokens.values, tf.repeat(kept_P, lengths_P))
+  return tf.boolean_mask(parts_P, kept_P), tf.cast(tokens_L, tf.int32)
 
 
 def _answers(record: Mapping[str, tf.Tensor], pair: Pair) -> tf.Tensor:

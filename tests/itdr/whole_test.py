@@ -12,13 +12,19 @@ _EXPERIMENT = """
 include "./models/tiny.gin"
 MODEL_DIR = "{folder}/model"
 MIXTURE_OR_TASK_NAME = "itdr"
-TASK_FEATURE_LENGTHS = {{"inputs": 320, "targets": 160}}
+TASK_FEATURE_LENGTHS = {{"inputs": 320, "targets": 128}}
 VOCABULARY = "{vocabulary}"
 VOCAB_SIZE = 1024
 TRAIN_STEPS = 4
 WARMUP_STEPS = 2
 LOG_PERIOD = 2
 BATCH_SIZE = 8
+T5Config.emb_dim = 16
+T5Config.mlp_dim = 16
+T5Config.num_heads = 4
+T5Config.head_dim = 4
+T5Config.num_encoder_layers = 1
+T5Config.num_decoder_layers = 1
 """
 # What each subtask is measured by, of the model's texts and of its scores.
 _FIGURES = {
@@ -44,8 +50,8 @@ def trained(itdr_data, tmp_path_factory):
   records = f"--tfds_data_dir={data / 'records'}"
   train = ["--gin_file=runs/native_finetune.gin", f"--gin_file={experiment}"]
   assert cli.main(["train", *train, records]) == 0
-  evaluate = [f"--model_dir={folder / 'model'}", f"--out={folder / 'results'}"]
-  assert cli.main(["evaluate", *evaluate]) == 0
+  where = [f"--model_dir={folder / 'model'}", f"--out={folder / 'results'}"]
+  assert cli.main(["evaluate", *where, "--batch_size=8"]) == 0
   yield folder
   seqio.set_tfds_data_dir_override(None)
 

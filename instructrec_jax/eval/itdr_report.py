@@ -27,6 +27,11 @@ _ATTRIBUTES = (
   "Attributes: the accuracy, or the root mean square error (RMSE) of those "
   "that could be read."
 )
+_INCOMPLETE = (
+  "Lists: what a list leaves out counts as ranked last, the relevant ones at "
+  "the very end. Of ten candidates with five relevant ones an empty list has "
+  "an NDCG@10 of .541; the results' `missing` says how much is left out."
+)
 _UNTUNED, _TUNED = "paper: untuned", "paper: tuned"
 # Untuned and tuned, by pair, in the order of the pair's figures; None where it
 # is not given.
@@ -178,7 +183,7 @@ def load(folders: Sequence[epath.Path]) -> Report:
   for entry in entries:
     by_pair.setdefault(entry.pair.name, set()).add(entry.result.requests)
   differ = [name for name, requests in by_pair.items() if len(requests) > 1]
-  notes = [PAPER, _ATTRIBUTES]
+  notes = [PAPER, _ATTRIBUTES, _INCOMPLETE]
   if differ:
     notes.append(
       "Systems answered different requests of " + ", ".join(sorted(differ))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from instructrec_jax.data.sources import people
 from instructrec_jax.data.sources.raw import Bad, Raw
 from instructrec_jax.data.sources.text import (
   Field,
@@ -63,8 +64,6 @@ _FIELDS_360K = {
   ),
 }
 _PAIR = ("user", "item")
-_GENDERS = {"f": "female", "m": "male"}
-_AGES = (5, 110)
 
 
 def read_1k(files: Mapping[str, Path]) -> Raw:
@@ -188,19 +187,20 @@ def _raw(
 def _users(
   path: Path, columns: tuple[str, ...] | None, user_id: str
 ) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:
-  """Returns the profiles, what was left out, and how many ages were odd."""
+  """Returns the profiles, what was left out, and what was odd."""
   rows, short = read_unquoted(path, "\t", columns)
   fields = {name: Field(name) for name in ("gender", "age", "country")}
   fields = {"user_id": Field(user_id, required=True)} | fields
   users, bad = parse(rows, path, fields)
-  age = users["age"].cast(pl.Int32, strict=False)
-  fits = age.is_between(*_AGES).fill_null(False)
-  odd = users["age"].count() - int(fits.sum())
-  users = users.select(
-    pl.col("user_id").cast(pl.Categorical),
-    pl.col("gender").str.to_lowercase().replace(_GENDERS),
-    pl.when(fits).then(age).alias("age"),
-    "country",
+  # What is no number is no age that anybody can have, either.
+  age = pl.col("age").cast(pl.Int32, strict=False)
+  age = pl.when(pl.col("age").is_not_null()).then(age.fill_null(-1))
+  users, noted = people.in_range(
+    users.select(
+      pl.col("user_id").cast(pl.Categorical),
+      people.gender("gender").alias("gender"),
+      age.alias("age"),
+      "country",
+    )
   )
-  what = f"age is not from {_AGES[0]} to {_AGES[1]}"
-  return users, short + bad, {what: odd} if odd else {}
+  return users, short + bad, noted

@@ -92,10 +92,10 @@ def test_1k(tmp_path):
     (name, name) for name in ("Bj örk", "Björk", 'The "Who', "Can")
   ]
   assert _first_bad(raw) == [
+    ("not 6 fields", 3, f"{_PLAYS_1K}:8"),
     ("userid is missing", 1, f"{_PLAYS_1K}:14"),
     ("artname is not a name", 1, f"{_PLAYS_1K}:12"),
     ("timestamp is not a time", 1, f"{_PLAYS_1K}:1"),
-    ("not 6 fields", 3, f"{_PLAYS_1K}:8"),
   ]
   assert raw.noted["interactions"] == {
     "lines put together with others of their user and artist": 1
@@ -211,10 +211,10 @@ def test_360k(tmp_path, packed):
     (_sha1(2), "björk", 1),
   ]
   assert _first_bad(raw) == [
+    ("not 4 fields", 1, f"{path.name}:9"),
     ("usersha1 is not an id", 1, f"{path.name}:7"),
     ("artname is missing", 1, f"{path.name}:6"),
     ("plays is not a number above 0", 2, f"{path.name}:4"),
-    ("not 4 fields", 1, f"{path.name}:9"),
   ]
   assert raw.users.rows() == [
     (_sha1(2), "female", 22, "Germany"),

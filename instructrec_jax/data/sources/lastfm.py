@@ -13,6 +13,8 @@ import polars as pl
 from instructrec_jax.data.sources import people
 from instructrec_jax.data.sources.raw import Bad, Raw
 from instructrec_jax.data.sources.text import (
+  FAULT,
+  Faults,
   Field,
   checks,
   no_usable_row,
@@ -120,41 +122,21 @@ def _plays(
   """
   schema = {LINE: pl.get_index_type(), **dict.fromkeys(columns, pl.String())}
   values, fault, reasons = checks(fields, schema)
-  reasons = pl.Series([*reasons, f"not {len(columns)} fields"])
-  parts, faults, usable = [], [], 0
+  parts, faults, usable = [], Faults(path), 0
   for piece, wrong in unquoted_pieces(path, "\t", columns):
     # Lazy, for what a value and its fault have in common is computed once.
-    rows = piece.lazy().select(LINE, *values, fault.alias("fault"))
+    rows = piece.lazy().select(LINE, *values, fault.alias(FAULT))
     rows = rows.collect(engine="streaming")
-    faults.append(
-      rows.select("fault", LINE)
-      .drop_nulls()
-      .vstack(_odd(wrong, reasons.len() - 1))
-      .group_by("fault")
-      .agg(pl.len(), pl.col(LINE).min())
-    )
-    rows = rows.filter(pl.col("fault").is_null())
+    faults.add(f"not {len(columns)} fields", wrong)
+    rows = faults.usable(rows, reasons)
     usable += rows.height
     pairs = rows.group_by(_PAIR).agg(*together, line)
     parts.append(pairs.with_columns(pl.col(_PAIR).cast(pl.Categorical)))
-  bad = []
-  if faults:
-    counts = pl.concat(faults).group_by("fault")
-    counts = counts.agg(pl.col("len").sum(), pl.col(LINE).min()).sort("fault")
-    bad = [
-      Bad(reasons[code], rows, f"{path.name}:{first}")
-      for code, rows, first in counts.rows()
-    ]
   if not usable:
-    raise no_usable_row(path, bad)
+    raise no_usable_row(path, faults.bad)
   # A piece ends anywhere, and a pair's lines may be far from each other.
   again = [pl.col("plays").sum(), *together[1:], line]
-  return pl.concat(parts).group_by(_PAIR).agg(*again), bad, usable
-
-
-def _odd(lines: list[int], fault: int) -> pl.DataFrame:
-  lines = pl.DataFrame({LINE: lines}, {LINE: pl.get_index_type()})
-  return lines.select(pl.lit(fault, pl.UInt8).alias("fault"), LINE)
+  return pl.concat(parts).group_by(_PAIR).agg(*again), faults.bad, usable
 
 
 def _raw(

@@ -19,6 +19,8 @@ from instructrec_jax import errors
 from instructrec_jax.data.sources import blocks
 from instructrec_jax.data.sources.raw import Bad
 from instructrec_jax.data.sources.text import (
+  FAULT,
+  Faults,
   Field,
   checks,
   decode,
@@ -30,7 +32,6 @@ from instructrec_jax.errors import InputError
 _QUOTE, _LF, _CR = b'"\n\r'
 _BROKEN = "quotes that do not match up"
 _RECODED = "not UTF-8, read as Windows-1252"
-_FAULT = "__fault"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,8 +92,7 @@ def load(
   # Text that tells the same few things apart takes a code's memory.
   ids = [n for n in ("user", "item", "item_id") if n in fields]
   coded = pl.col(n for n in ids if fields[n].dtype == pl.String)
-  kept, counts = [], collections.Counter()
-  wrong: dict[str, tuple[int, int]] = {}
+  kept, counts, faults = [], collections.Counter(), Faults(path)
   for piece in pieces(path, list(wanted)):
     counts[_RECODED] += piece.recoded
     rows = piece.rows.select(
@@ -100,36 +100,24 @@ def load(
       *values,
       *(value.alias(name) for name, value in long.items()),
       *(test.fill_null(False).alias(what) for what, test in noted.items()),
-      fault.alias(_FAULT),
+      fault.alias(FAULT),
     )
-    faults = rows.filter(pl.col(_FAULT).is_not_null())
-    found = dict(faults.group_by(_FAULT).agg(LINE).sort(_FAULT).iter_rows())
-    for reason, lines in (
-      *piece.wrong.items(),
-      *((reasons[code], lines) for code, lines in found.items()),
-    ):
-      number, first = wrong.get(reason, (0, min(lines)))
-      wrong[reason] = number + len(lines), first
-    rows = rows.filter(pl.col(_FAULT).is_null()).with_columns(
-      coded.cast(pl.Categorical)
-    )
+    for reason, lines in piece.wrong.items():
+      faults.add(reason, lines)
+    rows = faults.usable(rows, reasons).with_columns(coded.cast(pl.Categorical))
     for name in long:
       counts[f"without {name}"] += empty(rows[name])
     for what in noted:
       counts[what] += rows[what].sum()
     if spool is not None:
       spool.add(rows.select(LINE, *long))
-    kept.append(rows.drop(_FAULT, *spooled, *noted))
-  bad = [
-    Bad(reason, number, f"{path.name}:{first}")
-    for reason, (number, first) in wrong.items()
-  ]
+    kept.append(rows.drop(*spooled, *noted))
   table = pl.concat(kept) if kept else pl.DataFrame()
   if table.is_empty():
-    raise no_usable_row(path, bad)
+    raise no_usable_row(path, faults.bad)
   if spool is None:
     table = table.drop(LINE)
-  return Loaded(table, bad, {what: n for what, n in counts.items() if n})
+  return Loaded(table, faults.bad, {what: n for what, n in counts.items() if n})
 
 
 def header(path: Path, separator: str = ",") -> list[str]:

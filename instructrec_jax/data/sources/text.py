@@ -114,8 +114,8 @@ def unquoted_pieces(
     columns: their names; there is no header line.
 
   Yields:
-    Rows as text with LINE, in which an empty field is empty or null, and the
-    numbers of the lines with another number of fields.
+    Rows as text with LINE, and the numbers of the lines with another number of
+    fields.
   """
   first = 1
   for block in blocks.of_lines(path):
@@ -154,7 +154,7 @@ def _regular(
   if rows.shape != (lines, len(columns)):
     return None
   rows.columns = list(columns)
-  return rows
+  return rows.fill_null("")  # An empty field, as it is elsewhere.
 
 
 def _lines(text: str, first: int) -> pl.DataFrame:

@@ -74,6 +74,7 @@ class Domain:
       "person": self.person,
       "had": self.had,
       "have": self.have,
+      "newest_last": ", newest last" if self.ordered else "",
       "low": scale.text(scale.low) if scale else "",
       "high": scale.text(scale.high) if scale else "",
     }

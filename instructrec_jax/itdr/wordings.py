@@ -2,8 +2,9 @@
 
 A description says what the subtask is; a wording asks. Both are in the words of
 the pair's domain: {thing}, {things}, {person}, {had}, {have}, {low}, {high},
-and {fields}, the attributes to tell. What stands in [brackets] is said only of
-pairs that have its slot. Slots of each record:
+{newest_last} (said where it is so), and {fields}, the attributes to tell. What
+stands in [brackets] is said only of pairs that have its slot. Slots of each
+record:
   {history}     a list: what the user has had, or likes; newest last
   {beside}      another: what they have had in the other domain, or do not
                 like; or what was written of the item
@@ -65,12 +66,12 @@ SUBTASKS: Mapping[str, Wordings] = {
     "of other {things} in order, from the one that suits this {person} best to "
     "the one that suits least.",
     (
-      "The {person} has {had}, newest last: {history}. Order these candidates "
+      "The {person} has {had}{newest_last}: {history}. Order these candidates "
       "by how much they suit: {candidates}. Answer with a numbered list of all "
       "of them.",
-      "Known of this {person}, oldest first: {history}. Candidates: "
-      "{candidates}. Which will they {have} sooner, which later? Number the "
-      "titles from the best to the worst.",
+      "Known of this {person}{newest_last}: {history}. Candidates: "
+      "{candidates}. Which would they rather {have}, which rather not? Number "
+      "the titles from the best to the worst.",
       "Sort the following {things} for someone who has {had} {history}. The "
       "{things} are {candidates}. Begin with what you would recommend first.",
     ),

@@ -1,6 +1,6 @@
 """A dataset that is not ITDR's is asked about in its ways."""
 
-import made_up
+import made_up_itdr
 import pytest
 import seqio
 
@@ -25,7 +25,7 @@ def test_a_row_of_words_and_one_of_the_table_are_enough(
   built, tmp_path, monkeypatch
 ):
   monkeypatch.setitem(domains.DOMAINS, "board_games", _GAMES)
-  made_up.write_one(tmp_path, "board_games", users=80, items=40)
+  made_up_itdr.write_one(tmp_path, "board_games", users=80, items=40)
   for pair in (
     pairs.Pair("rating_prediction", "board_games", 50),
     pairs.Pair("target_users", "board_games", 30),
@@ -71,7 +71,7 @@ def test_without_tables_nothing_is_built(tmp_path):
 
 
 def test_who_cannot_be_asked_about_is_told_of(tmp_path):
-  made_up.write_one(tmp_path, "mind_small", users=3, items=40)
+  made_up_itdr.write_one(tmp_path, "mind_small", users=3, items=40)
   with pytest.raises(InputError, match="nobody is left for validation"):
     command.itdr(["top_k_mind"], data_dir=tmp_path, size=30)
 
@@ -89,7 +89,7 @@ def test_what_is_there_is_not_built_again(itdr_data):
 
 def test_the_same_seed_makes_the_same_records(itdr_data, tmp_path):
   folder, _ = itdr_data
-  made_up.write_one(tmp_path, "mind_small", users=90, items=60)
+  made_up_itdr.write_one(tmp_path, "mind_small", users=90, items=60)
   command.itdr(["top_k_mind"], data_dir=tmp_path, size=40)
 
   def shards(data_dir):

@@ -3,7 +3,7 @@
 import contextlib
 
 import gin
-import made_up
+import made_up_itdr
 import pytest
 import seqio
 
@@ -15,7 +15,7 @@ from instructrec_jax.itdr import command
 def itdr_data(tmp_path_factory):
   """A data folder with tables of all datasets, and what came of `itdr`."""
   folder = tmp_path_factory.mktemp("itdr")
-  made_up.write(folder)
+  made_up_itdr.write(folder)
   return folder, command.itdr(data_dir=folder, size=40, vocabulary_size=900)
 
 

@@ -1,6 +1,6 @@
 """What instances are made of, against tables worked out by hand."""
 
-import made_up
+import made_up_itdr
 import numpy as np
 import polars as pl
 import pytest
@@ -244,7 +244,7 @@ def test_facts_that_are_not_there_are_left_out():
 )
 def test_what_is_held_out_is_not_told(tmp_path, name):
   pair = PAIRS[name]
-  made_up.write_one(tmp_path, pair.tables[0], users=60, items=60)
+  made_up_itdr.write_one(tmp_path, pair.tables[0], users=60, items=60)
   tables = Tables(tmp_path, pair.tables[0])
   made = ranking.instances(tables, ranking.eligible(tables, pair), pair, _RNG)
   had = tables.per("user", "item")

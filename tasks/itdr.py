@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from etils import epath
 
 from instructrec_jax.data.names import RECORDS_VERSION
 from instructrec_jax.eval import answer_metrics, evaluator
@@ -71,16 +72,19 @@ def _rate(task: seqio.Task) -> int:
   return task.num_input_examples("train") if "train" in task.splits else 0
 
 
-def register_everything(mixtures: Sequence[str]) -> None:
-  """Registers EVERYTHING anew: ITDR, and other mixtures with the same share.
+def register_everything(folder: epath.Path, mixtures: Sequence[str]) -> None:
+  """Registers EVERYTHING anew: mixtures of what is there, with equal shares.
 
   Args:
+    folder: of the records; ITDR is there if any of its pairs is.
     mixtures: of the datasets whose records were found.
   """
   if EVERYTHING in seqio.MixtureRegistry.names():
     seqio.MixtureRegistry.remove(EVERYTHING)
-  names = [MIXTURE, *mixtures]
-  seqio.MixtureRegistry.add(EVERYTHING, [(name, 1.0) for name in names])
+  is_there = any((folder / pair.task).exists() for pair in PAIRS.values())
+  names = [MIXTURE] * is_there + [*mixtures]
+  if names:
+    seqio.MixtureRegistry.add(EVERYTHING, [(name, 1.0) for name in names])
 
 
 class _Metrics(NamedTuple):

@@ -184,7 +184,8 @@ def register_found(data_dir: str) -> list[str]:
   Returns:
     The names of the mixtures added.
   """
-  folders = epath.Path(data_dir).glob(f"{PREFIX}*")
+  records = epath.Path(data_dir)
+  folders = records.glob(f"{PREFIX}*")
   names = (folder.name.removeprefix(PREFIX) for folder in folders)
   datasets = sorted({variants.dataset_of(name) for name in names})
   new = [
@@ -192,7 +193,7 @@ def register_found(data_dir: str) -> list[str]:
     for dataset in datasets
     if records_name(dataset) not in seqio.MixtureRegistry.names()
   ]
-  itdr.register_everything([records_name(dataset) for dataset in datasets])
+  itdr.register_everything(records, [*map(records_name, datasets)])
   return new
 
 

@@ -20,8 +20,14 @@ def test_mixtures_have_their_tasks(built, itdr_data, name, number):
     assert mixture.get_rate(task) == counts["records"]["train"]
 
 
-def test_everything_is_itdr_and_what_was_found(built, small_data):
+def test_everything_is_itdr_and_what_was_found(built, small_data, tmp_path):
+  for folder in (built, small_data):
+    for records in (folder / "records").iterdir():
+      (tmp_path / records.name).symlink_to(records)
   tasks.register_found(small_data / "records")
+  mixture = seqio.MixtureRegistry.get("instructrec_all")
+  assert not any(task.name.startswith("itdr_") for task in mixture.tasks)
+  tasks.register_found(tmp_path)
   mixture = seqio.MixtureRegistry.get("instructrec_all")
   names = {task.name for task in mixture.tasks}
   assert {pair.task for pair in PAIRS.values()} < names

@@ -11,13 +11,12 @@ import sys
 import time
 from typing import ClassVar
 
-import gin
 import jax
 import numpy as np
 import pytest
 import sentencepiece
 
-from instructrec_jax import cli, gin_files, runs, writers
+from instructrec_jax import runs, writers
 from instructrec_jax.data import records
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import report, results
@@ -374,38 +373,6 @@ def test_a_run_does_not_go_on_as_another(
   assert (trained / "config.gin").read_text() == before
 
 
-def test_a_folder_of_a_packages_name_does_not_hide_gin_files(
-  tmp_path, monkeypatch
-):
-  (tmp_path / "runs").mkdir()
-  monkeypatch.chdir(tmp_path)
-  monkeypatch.syspath_prepend(str(tmp_path))
-  gin_files.parse(["runs/native_evaluate.gin", "experiments/demo.gin"], [])
-  gin.clear_config()
-
-
-def _fails(capsys, *argv):
-  """Runs a command that must fail; returns what it told the person."""
-  assert cli.main([str(arg) for arg in argv]) == 1
-  captured = capsys.readouterr()
-  assert "Traceback" not in captured.err
-  return captured.err
-
-
-def test_a_macro_left_unset(small_data, capsys):
-  message = _fails(
-    capsys,
-    "train",
-    "--gin_file=gin/runs/native_finetune.gin",
-    "--gin_file=gin/models/tiny.gin",
-    f"--tfds_data_dir={small_data}/records",
-    "--gin.TRAIN_STEPS=3",
-  )
-  assert "macros left unset: MIXTURE_OR_TASK_NAME, MODEL_DIR," in message
-  assert "TRAIN_STEPS" not in message
-  assert "--gin.MIXTURE_OR_TASK_NAME=VALUE" in message
-
-
 @pytest.mark.parametrize(
   ("binding", "expected"),
   [
@@ -444,11 +411,6 @@ def test_a_checkpoint_of_another_model(trained, small_data, tmp_path):
   assert "is expected to be [16, 24], found [16, 16]" in message
 
 
-def test_a_folder_that_is_no_run(tmp_path, capsys):
-  message = _fails(capsys, "evaluate", "--model_dir", tmp_path)
-  assert "has no config.gin: expected the folder of a run" in message
-
-
 def test_an_unknown_split(trained, tmp_path):
   with pytest.raises(InputError, match="Did you mean 'test'"):
     runs.evaluate(str(trained), split="tset", out=tmp_path)
@@ -474,29 +436,6 @@ def test_procedures_that_ask_anew(trained, tmp_path, capsys):
     InputError, match="'sorting' is for tasks whose names end"
   ):
     runs.evaluate(str(trained), procedure="sorting", **arguments)
-
-
-def test_a_gin_file_that_is_not_there(small_data, capsys):
-  message = _fails(
-    capsys,
-    "train",
-    "--gin_file=gin/runs/native_finetun.gin",
-    f"--tfds_data_dir={small_data}/records",
-  )
-  assert "native_finetun.gin" in message
-  assert "runs/native_finetune.gin" in message
-
-
-def test_a_binding_of_nothing(small_data, capsys):
-  message = _fails(
-    capsys,
-    "train",
-    "--gin_file=gin/runs/native_finetune.gin",
-    "--gin.T5Config.embed_dim=3",
-    f"--tfds_data_dir={small_data}/records",
-  )
-  assert "gin:" in message
-  assert "T5Config" in message
 
 
 def test_a_vocabulary_that_was_removed(trained, small_data, tmp_path):

@@ -5,7 +5,7 @@ import polars as pl
 
 from instructrec_jax.itdr import entries
 from instructrec_jax.itdr.pairs import Pair
-from instructrec_jax.itdr.tables import Tables
+from instructrec_jax.itdr.tables import Tables, in_order
 
 # Reviews that say less than that in words are not shown.
 _LEAST_WORDS = 5
@@ -42,8 +42,7 @@ def instances(
   """
   del rng
   of_items = tables.items[items]
-  asked = pl.DataFrame({"user": items}, schema={"user": pl.UInt32})
-  asked = asked.with_columns(entries.facts(of_items, pair.domain))
+  asked = in_order(items).with_columns(entries.facts(of_items, pair.domain))
   names = ("categories", "brand", "description", "place", "year", "price")
   told = of_items.select(
     pl.col("item").alias("user"),

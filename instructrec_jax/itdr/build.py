@@ -146,12 +146,14 @@ def tables_of(
     By the name in the pair.
 
   Raises:
-    InputError: there are none.
+    InputError: there are none, or none with what the pair asks about.
   """
   found, missing = {}, []
   for name in pair.tables:
     try:
-      found[name] = Tables(data_dir, instead.get(name, name))
+      tables = Tables(data_dir, instead.get(name, name))
+      tables.check(pair)
+      found[name] = tables
     except InputError as error:
       missing.append(error)
   two = any(one in found and other in found for one, other in pair.across)

@@ -5,7 +5,7 @@ import polars as pl
 
 from instructrec_jax.itdr import entries, rating
 from instructrec_jax.itdr.pairs import Pair, label
-from instructrec_jax.itdr.tables import Tables
+from instructrec_jax.itdr.tables import Tables, in_order
 
 # What is shown of what is not liked, beside twice as much of what is.
 _DISLIKED_SHARE = 2
@@ -59,10 +59,7 @@ def attributes(
   answer = tables.users.select(
     "user", answer=pl.concat_str(told, separator=", ", ignore_nulls=True)
   )
-  asked = pl.DataFrame({"user": users}, schema={"user": pl.UInt32})
-  for part in (history, answer):
-    asked = asked.join(part, on="user", how="left", maintain_order="left")
-  return asked
+  return in_order(users, history, answer)
 
 
 def with_liking(tables: Tables, users: np.ndarray, pair: Pair) -> pl.DataFrame:
@@ -132,12 +129,7 @@ def interests(
   )
   if pair.domain.scale is None:
     lists = lists.drop("beside")
-  asked = pl.DataFrame({"user": users}, schema={"user": pl.UInt32})
-  asked = asked.join(lists, on="user", how="left", maintain_order="left")
-  told = asked.select("user").join(
-    _told(tables, rows), on="user", how="left", maintain_order="left"
-  )
-  return asked, told
+  return in_order(users, lists), in_order(users, _told(tables, rows))
 
 
 def _told(tables: Tables, rows: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,7 @@ import polars as pl
 
 from instructrec_jax.data import candidates
 from instructrec_jax.itdr.pairs import Pair
-from instructrec_jax.itdr.tables import Tables
+from instructrec_jax.itdr.tables import Tables, in_order
 
 # Items of a history that are never held out.
 _KEPT = 2
@@ -46,10 +46,7 @@ def instances(
     .agg(history=pl.col("title").tail(pair.kind.history))
   )
   shown = _candidates(tables, rows, pair, rng)
-  asked = pl.DataFrame({"user": users}, schema={"user": pl.UInt32})
-  for part in (history, shown):
-    asked = asked.join(part, on="user", how="left", maintain_order="left")
-  return asked
+  return in_order(users, history, shown)
 
 
 def _with_held_out(

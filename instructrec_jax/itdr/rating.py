@@ -5,7 +5,7 @@ import polars as pl
 
 from instructrec_jax.itdr.domains import Scale
 from instructrec_jax.itdr.pairs import Pair
-from instructrec_jax.itdr.tables import Tables
+from instructrec_jax.itdr.tables import Tables, in_order
 
 
 def eligible(tables: Tables, pair: Pair) -> np.ndarray:
@@ -39,8 +39,7 @@ def instances(
     item=pl.col("title").last(),
     answer=pl.col("rated").last(),
   )
-  asked = pl.DataFrame({"user": users}, schema={"user": pl.UInt32})
-  return asked.join(made, on="user", how="left", maintain_order="left")
+  return in_order(users, made)
 
 
 def rating_text(scale: Scale) -> pl.Expr:

@@ -13,7 +13,22 @@ import polars as pl
 
 from instructrec_jax import artifacts
 from instructrec_jax.data.names import tables_dir
+from instructrec_jax.errors import InputError
+from instructrec_jax.itdr.pairs import Pair
 from instructrec_jax.teacher import cleaning
+
+
+def in_order(users: np.ndarray, *parts: pl.DataFrame) -> pl.DataFrame:
+  """Returns what parts say of users, one row each, in their order.
+
+  Args:
+    users: codes of users, or of items that are asked about like them.
+    *parts: frames with `user`, each once at most, and more.
+  """
+  asked = pl.DataFrame({"user": users}, schema={"user": pl.UInt32})
+  for part in parts:
+    asked = asked.join(part, on="user", how="left", maintain_order="left")
+  return asked
 
 
 class Tables:
@@ -55,6 +70,27 @@ class Tables:
   @property
   def _interactions(self) -> pl.LazyFrame:
     return pl.scan_parquet(self._folder / "interactions.parquet")
+
+  def check(self, pair: Pair) -> None:
+    """Looks whether all is there that a pair cannot do without.
+
+    Raises:
+      InputError: there are no ratings, or none of the attributes.
+    """
+    rated = pair.subtask == "rating_prediction" or (
+      pair.subtask == "interests" and pair.domain.scale is not None
+    )
+    if rated and "rating" not in self.columns:
+      raise InputError(
+        f"dataset {self.dataset!r} has no ratings: its "
+        f"interactions have {sorted(self.columns)}"
+      )
+    told = self.users.columns if pair.subtask == "user_attributes" else ()
+    if told and not {*told} & {*pair.fields}:
+      raise InputError(
+        f"users of dataset {self.dataset!r} have none of "
+        f"{list(pair.fields)}: they have {told}"
+      )
 
   def per(self, key: str, *figures: pl.Expr) -> pl.DataFrame:
     """Returns figures of each user's or item's interactions.

@@ -58,6 +58,14 @@ def test_a_row_of_words_and_one_of_the_table_are_enough(
       "holds no finished output of `normalize`",
     ),
     ({"teacher": "nobody"}, "unknown teacher"),
+    (
+      {"pairs": ["rating_prediction_yelp"], "tables": ["yelp=mind_small"]},
+      "dataset 'mind_small' has no ratings: its interactions have",
+    ),
+    (
+      {"pairs": ["user_attributes_ml_1m"], "tables": ["ml_1m=mind_small"]},
+      "users of dataset 'mind_small' have none of",
+    ),
   ],
 )
 def test_what_cannot_be_asked_for_is_named(itdr_data, options, message):

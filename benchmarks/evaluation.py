@@ -46,10 +46,16 @@ absl.logging.set_verbosity(absl.logging.ERROR)
 import jax  # noqa: E402
 import seqio  # noqa: E402
 
-from instructrec_jax import runs, scoring, vocabulary  # noqa: E402
-from instructrec_jax.data import normalize, records, simulate  # noqa: E402
-from instructrec_jax.eval import results  # noqa: E402
+from instructrec_jax.data import (
+  normalize,
+  simulate,
+)
+from instructrec_jax.data.records import build
+from instructrec_jax.eval.recording import results  # noqa: E402
+from instructrec_jax.runs import evaluate, train
+from instructrec_jax.scoring import scorer
 from instructrec_jax.tasks import registration  # noqa: E402
+from instructrec_jax.vocabulary import training  # noqa: E402
 
 DATASET = "evaluation_benchmark"
 TASK = f"instructrec_{DATASET}_p1_i0_t3"
@@ -60,7 +66,7 @@ PHASES = ("model", "loading", "the rest")
 def timed() -> Iterator[dict[str, float]]:
   """Yields the seconds that the scorer of an evaluation takes."""
   seconds = dict.fromkeys(PHASES, 0.0)
-  made, score = scoring.Scorer.__init__, scoring.Scorer.score
+  made, score = scorer.Scorer.__init__, scorer.Scorer.score
 
   def counted(phase, function):
     def call(*args, **kwargs):
@@ -72,12 +78,12 @@ def timed() -> Iterator[dict[str, float]]:
 
     return call
 
-  scoring.Scorer.__init__ = counted("loading", made)
-  scoring.Scorer.score = counted("model", score)
+  scorer.Scorer.__init__ = counted("loading", made)
+  scorer.Scorer.score = counted("model", score)
   try:
     yield seconds
   finally:
-    scoring.Scorer.__init__, scoring.Scorer.score = made, score
+    scorer.Scorer.__init__, scorer.Scorer.score = made, score
 
 
 def prepare(raw: Path | None, folder: Path, requests: int) -> Path:
@@ -88,11 +94,11 @@ def prepare(raw: Path | None, folder: Path, requests: int) -> Path:
     normalize.normalize("table", folder / "raw/board_games", folder, DATASET)
   else:
     normalize.normalize("instructrec/games", raw, folder, DATASET)
-  records.build(folder, DATASET, **vocabulary.build_extras(4096))
+  build.build(folder, DATASET, **training.build_extras(4096))
   # Records lie in random order.
   registration.SPLITS["test_sample"] = f"test[:{requests}]"
   model_dir = folder / "model"
-  runs.train(
+  train.train(
     ["runs/native_finetune.gin", "experiments/games_tiny.gin"],
     [
       f"MODEL_DIR = {str(model_dir)!r}",
@@ -110,7 +116,7 @@ def evaluate(model_dir: Path, out: Path) -> tuple[dict[str, float], int]:
   """Evaluates once; returns seconds by phase, and the requests measured."""
   with timed() as seconds:
     start = time.perf_counter()
-    [folder] = runs.evaluate(str(model_dir), out=out, split="test_sample")
+    [folder] = evaluate.evaluate(str(model_dir), out=out, split="test_sample")
     whole = time.perf_counter() - start
   seconds["the rest"] = whole - seconds["model"] - seconds["loading"]
   return seconds, results.read_result(folder).n

@@ -40,14 +40,19 @@ import numpy as np  # noqa: E402
 import seqio  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from instructrec_jax import (  # noqa: E402
-  artifacts,
-  pipeline,
-  tasks,
-  vocabulary,
+from instructrec_jax import artifacts, tasks
+from instructrec_jax.batches import (
+  caching,
+  from_records,
+  from_tokens,
+  token_cache,
 )
-from instructrec_jax.data import normalize, records, simulate  # noqa: E402
-from instructrec_jax.tokens import build, cache, loader  # noqa: E402
+from instructrec_jax.data import (
+  normalize,
+  simulate,
+)
+from instructrec_jax.data.records import build
+from instructrec_jax.vocabulary import training
 
 ROW = (512, 128)
 MEDIANS, SIGMAS = (180, 12), (0.8, 0.7)
@@ -67,12 +72,12 @@ def draw(examples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def write(
   folder: Path, tokens: np.ndarray, lengths_Ex2: np.ndarray
-) -> cache.TokenCache:
+) -> token_cache.TokenCache:
   """Writes a cache of one task."""
   task = {"records": len(lengths_Ex2), "examples": len(lengths_Ex2)}
 
   def fill(staging: Path) -> dict:
-    with cache.Writer(staging, ROW, PIECES) as writer:
+    with token_cache.Writer(staging, ROW, PIECES) as writer:
       writer.add(tokens, lengths_Ex2)
     return {
       "examples": writer.examples,
@@ -81,18 +86,18 @@ def write(
     }
 
   artifacts.run_stage(
-    cache.STAGE,
+    token_cache.STAGE,
     folder,
     fill,
     inputs={},
     options={
-      "task_feature_lengths": dict(zip(cache.FEATURES, ROW, strict=True)),
+      "task_feature_lengths": dict(zip(token_cache.FEATURES, ROW, strict=True)),
       "epochs": 1,
       "rates": {"drawn": 1.0},
       "pieces": PIECES,
     },
   )
-  return cache.TokenCache(folder)
+  return token_cache.TokenCache(folder)
 
 
 def seqio_batches(
@@ -106,7 +111,7 @@ def seqio_batches(
     {"inputs": sides[::2], "targets": sides[1::2]}
   )
   ds = ds.map(lambda example: {k: v[:] for k, v in example.items()})
-  lengths = dict(zip(cache.FEATURES, ROW, strict=True))
+  lengths = dict(zip(token_cache.FEATURES, ROW, strict=True))
   ds = seqio.EncDecFeatureConverter(pack=True)(ds, lengths)
   return ds.batch(batch_size).as_numpy_iterator()
 
@@ -145,7 +150,7 @@ def make_world(folder: Path, users: int) -> None:
   """Builds the demo world's records, and registers their tasks."""
   simulate.write(folder / "raw", num_users=users)
   normalize.normalize("table", folder / "raw" / "board_games", folder, "demo")
-  records.build(folder, "demo", **vocabulary.build_extras(512))
+  build.build(folder, "demo", **training.build_extras(512))
   seqio.set_tfds_data_dir_override(str(folder / "records"))
   tasks.register_found(folder / "records")
   gin.bind_parameter("vocabulary.location", "demo")
@@ -154,7 +159,7 @@ def make_world(folder: Path, users: int) -> None:
 def cache_world(folder: Path) -> float:
   """Caches the world's tokens; returns examples/s."""
   start = time.process_time()
-  manifest = build.cache_tokens(folder, "instructrec_demo", WORLD_ROW)
+  manifest = caching.cache_tokens(folder, "instructrec_demo", WORLD_ROW)
   return manifest["counts"]["examples"] / (time.process_time() - start)
 
 
@@ -194,7 +199,7 @@ def run_packing(
       few,
     ),
     "ours, from cached tokens": (
-      lambda seed: loader.CachedBatches(cached, args.batch_size, seed),
+      lambda seed: from_tokens.CachedBatches(cached, args.batch_size, seed),
       args.examples,
     ),
   }
@@ -216,12 +221,12 @@ def run_pipeline(
   runs = {"SeqIO, records to batches": [], "instructrec cache": [],
           "cached tokens to batches": []}  # fmt: skip
   for seed in range(args.rounds):
-    slow = pipeline.train_batches(
+    slow = from_records.train_batches(
       "instructrec_demo", WORLD_ROW, args.batch_size, seed
     )
     writing = cache_world(folder / f"tokens_{seed}")
-    cached = cache.TokenCache(folder / f"tokens_{seed}")
-    fast = loader.CachedBatches(cached, args.batch_size, seed)
+    cached = token_cache.TokenCache(folder / f"tokens_{seed}")
+    fast = from_tokens.CachedBatches(cached, args.batch_size, seed)
     rates = (
       # Filling the shuffle buffers is not counted.
       measure(slow, args.pipeline_examples, uncounted=1)[0],

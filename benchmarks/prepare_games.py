@@ -50,10 +50,11 @@ def run_imports(raw: Path, out: Path) -> None:
 
 def run_ours(raw: Path, out: Path) -> None:
   """The two stages, as the command line calls them."""
-  from instructrec_jax.data import normalize, records
+  from instructrec_jax.data import normalize
+  from instructrec_jax.data.records import build
 
   normalize.normalize("instructrec/games", raw, out)
-  records.build(
+  build.build(
     out, "games", num_negatives=NUM_NEGATIVES, max_history=MAX_HISTORY
   )
 

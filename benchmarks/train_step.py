@@ -77,7 +77,8 @@ def _ready(lowered, *arguments) -> tuple[Step, float]:
 def ours(dropout_rate: float) -> tuple[Step, float]:
   """The step of `instructrec train`."""
   from instructrec_jax.model import network, ranking_model, sharding, stacking
-  from instructrec_jax.train import optimizer, step
+  from instructrec_jax.optim import optimizers as optimizer
+  from instructrec_jax.train import step
 
   config = network.T5Config(VOCABULARY, dropout_rate=dropout_rate, **SIZES)
   model = ranking_model.RankingModel(config)

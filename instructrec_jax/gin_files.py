@@ -1,5 +1,6 @@
 """Finding, reading and checking the gin files of a run."""
 
+import io
 import logging
 import re
 from collections.abc import Sequence
@@ -13,6 +14,11 @@ import instructrec_jax
 from instructrec_jax import paths
 from instructrec_jax.errors import InputError
 
+_CONFIGURABLES = "instructrec_jax.configurables"
+_OLD_IMPORT = re.compile(
+  r"^import instructrec_jax\.(?!configurables\b)[\w.]+( as \w+)?",
+  re.MULTILINE,
+)
 # Search paths and includes may be of a bucket too.
 gin.config.register_file_reader(
   lambda file: epath.Path(file).open(),
@@ -51,16 +57,16 @@ def parse(
   """
   own = path()
   folders = [*map(paths.anywhere, (".", *search_paths, own, own.parent))]
-  found = [str(_find(file, folders)) for file in files]
+  found = [_find(file, folders) for file in files]
   gin.clear_config()
   for folder in folders[1:]:
     gin.add_config_file_search_path(str(folder))
   # gin logs an error for every folder in which an included file is not.
   logging.disable(logging.ERROR)
   try:
-    gin.parse_config_files_and_bindings(
-      found, list(bindings), finalize_config=False
-    )
+    for file in found:
+      gin.parse_config(_text_of(file))
+    gin.parse_config(list(bindings))
   except (
     ImportError,
     KeyError,
@@ -100,6 +106,24 @@ def _find(file: str, folders: Sequence[epath.Path]) -> epath.Path:
     f"no gin file {file!r} in {looked}. This project's own, in {own}: "
     f"{', '.join(known)}"
   )
+
+
+class _NamedText(io.StringIO):
+  """A file's text, which gin's messages call by the file's name."""
+
+  def __init__(self, text: str, name: str):
+    super().__init__(text)
+    self.name = name
+
+
+def _text_of(file: epath.Path) -> _NamedText:
+  """Returns a gin file's text, with imports of ours where they are now.
+
+  Files of earlier versions, saved configurations among them, import modules of
+  ours by names that modules have no longer.
+  """
+  text = _OLD_IMPORT.sub(f"import {_CONFIGURABLES}", file.read_text())
+  return _NamedText(text, str(file))
 
 
 def _check_macros(files: Sequence[str]) -> None:

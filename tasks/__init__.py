@@ -18,9 +18,13 @@ and then trains on the mixture `instructrec_my_shop`.
 
 from instructrec_jax.data.sources import SOURCES
 from instructrec_jax.tasks import itdr
-from instructrec_jax.tasks.registration import register, register_found
+from instructrec_jax.tasks.registration import (
+  register,
+  register_found,
+  use_records,
+)
 
-__all__ = ["register", "register_found"]
+__all__ = ["register", "register_found", "use_records"]
 
 for _dataset in sorted(
   {s.dataset for s in SOURCES.values() if s.dataset and not s.categories}

@@ -8,9 +8,9 @@ import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from instructrec_jax.data.records.catalogue import Catalogue
 from instructrec_jax.errors import InputError
 from instructrec_jax.instructions import mixing
-from instructrec_jax.instructions.catalogue import Catalogue
 from instructrec_jax.instructions.families import Family
 
 # Records lie in random order, so a split's first ones are a sample of it.

@@ -16,12 +16,13 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from instructrec_jax.data.names import RECORDS_VERSION
-from instructrec_jax.eval import answer_metrics, evaluator
+from instructrec_jax.eval.answers import answer_metrics
+from instructrec_jax.eval.recording import evaluator
 from instructrec_jax.instructions.render import fits
 from instructrec_jax.itdr import render
 from instructrec_jax.itdr.pairs import NUMBERS, PAIRS, Pair, groups, label
 from instructrec_jax.tasks.family_records import SPLITS
-from instructrec_jax.vocabulary import RUN_VOCABULARY
+from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
 
 MIXTURE = "itdr"
 # With InstructRec's families beside them.

@@ -3,6 +3,7 @@
 import functools
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 
 import seqio
 import tensorflow as tf
@@ -10,9 +11,10 @@ from etils import epath
 
 from instructrec_jax.data import variants
 from instructrec_jax.data.names import PREFIX, records_name
-from instructrec_jax.eval import answer_metrics, evaluator
+from instructrec_jax.data.records.catalogue import Catalogue, tfds_name
+from instructrec_jax.eval.answers import answer_metrics
+from instructrec_jax.eval.recording import evaluator
 from instructrec_jax.instructions import mixing, render, wordings
-from instructrec_jax.instructions.catalogue import Catalogue, tfds_name
 from instructrec_jax.instructions.families import FAMILIES, Family, family_of
 from instructrec_jax.instructions.questions import FORMS
 from instructrec_jax.instructions.templates import (
@@ -28,7 +30,7 @@ from instructrec_jax.tasks.editions import (
   task_name,
 )
 from instructrec_jax.tasks.family_records import FamilyRecords
-from instructrec_jax.vocabulary import RUN_VOCABULARY
+from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
 
 
 def _is_pairwise(family: str) -> bool:
@@ -176,7 +178,7 @@ def _add_task(
   )
 
 
-def register_found(data_dir: str) -> list[str]:
+def register_found(data_dir: str | PathLike[str]) -> list[str]:
   """Registers every dataset built under `data_dir` that has no tasks yet.
 
   `itdr.EVERYTHING` then has the mixtures of all that were found.
@@ -195,6 +197,17 @@ def register_found(data_dir: str) -> list[str]:
   ]
   itdr.register_everything(records, [*map(records_name, datasets)])
   return new
+
+
+def use_records(tfds_data_dir: str | PathLike[str]) -> None:
+  """Makes the tasks of records known, once gin was read.
+
+  Args:
+    tfds_data_dir: the folder of the records.
+  """
+  seqio.set_tfds_data_dir_override(str(tfds_data_dir))
+  register_found(tfds_data_dir)
+  RUN_VOCABULARY.forget()
 
 
 def _instructions(

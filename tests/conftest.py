@@ -23,9 +23,14 @@ import jax
 import pytest
 import seqio
 
-from instructrec_jax import tasks, vocabulary
-from instructrec_jax.data import normalize, records, simulate
-from instructrec_jax.teacher import command
+from instructrec_jax import tasks
+from instructrec_jax.data import normalize, simulate
+from instructrec_jax.data.records import build
+from instructrec_jax.teacher.annotation import command
+from instructrec_jax.vocabulary import run_vocabulary, training
+
+# Made-up data of ITDR, which tests of several rooms take.
+pytest_plugins = ("tests.itdr.fixtures",)
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_enable_x64", False)
@@ -45,8 +50,8 @@ def small_data(tmp_path_factory):
     **simulate.COLUMNS,
   )
   command.annotate("small", data_dir=folder)
-  records.build(folder, "small", **vocabulary.build_extras(320))
-  records.build(folder, "small", variant="search")
+  build.build(folder, "small", **training.build_extras(320))
+  build.build(folder, "small", variant="search")
   return folder
 
 
@@ -63,11 +68,11 @@ def small(small_data):
   """`small_data`, with its tasks registered and its vocabulary bound."""
   seqio.set_tfds_data_dir_override(str(small_data / "records"))
   tasks.register_found(small_data / "records")
-  vocabulary.RUN_VOCABULARY.forget()
+  run_vocabulary.RUN_VOCABULARY.forget()
   with gin.unlock_config():
     gin.clear_config()
     gin.bind_parameter("vocabulary.location", "small")
   yield small_data
   seqio.set_tfds_data_dir_override(None)
   gin.clear_config()
-  vocabulary.RUN_VOCABULARY.forget()
+  run_vocabulary.RUN_VOCABULARY.forget()

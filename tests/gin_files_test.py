@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from instructrec_jax import gin_files, runs
+from instructrec_jax import gin_files
 
 _OWN = gin_files.path()
 _EXPERIMENTS = sorted(p.name for p in _OWN.glob("experiments/*.gin"))
@@ -104,7 +104,7 @@ def test_flan_t5_has_its_sizes_and_says_them(size):
   *shape, parameters = _SIZES[size]
   file = f"models/flan_t5_{size}.gin"
   gin_files.parse([file], [])
-  model = runs.macro("MODEL")
+  model = gin_files.macro("MODEL")
   config = model.config
   assert config.num_encoder_layers == config.num_decoder_layers
   assert shape == [

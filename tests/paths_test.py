@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from instructrec_jax import artifacts, paths, writers
+from instructrec_jax import artifacts, paths
 from instructrec_jax.errors import InputError
+from instructrec_jax.train import writers
 from tests import bucket
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
-from instructrec_jax.eval import answer_metrics, evaluator
-from instructrec_jax.vocabulary import RUN_VOCABULARY
+from instructrec_jax.eval.answers import answer_metrics
+from instructrec_jax.eval.recording import evaluator
+from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
 
 MIXTURE = "itdr_toy"
 _TITLES = ["Catan", "Go", "Chess, for two", "7 Wonders", "Risk"]

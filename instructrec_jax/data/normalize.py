@@ -11,9 +11,9 @@ import polars as pl
 
 from instructrec_jax import artifacts, schema
 from instructrec_jax.data import sources, variants
+from instructrec_jax.data.formats import archives, markup
+from instructrec_jax.data.formats.spool import LINE
 from instructrec_jax.data.names import check_dataset, tables_dir
-from instructrec_jax.data.sources import files, markup
-from instructrec_jax.data.spool import LINE
 from instructrec_jax.errors import InputError
 
 # Amazon's 2018 titles are now and then a piece of the page around them.
@@ -88,7 +88,7 @@ def normalize(
     "normalize",
     tables_dir(data_dir, dataset),
     write,
-    inputs=files.fingerprints(found),
+    inputs=archives.fingerprints(found),
     options={"source": source, "dataset": dataset, "k_core": k_core}
     | {
       key: value

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import seqio
 
-from instructrec_jax import gin_files, paths, training_data
+from instructrec_jax import gin_files, paths, tasks
 from instructrec_jax.artifacts import (
   MANIFEST,
   atomic_write_text,
@@ -18,7 +18,7 @@ from instructrec_jax.data.names import records_dir, records_name
 from instructrec_jax.describe import gather, tables
 from instructrec_jax.describe.numbers import Numbers
 from instructrec_jax.errors import InputError, unknown
-from instructrec_jax.pipeline import task_or_mixture
+from instructrec_jax.tasks.lookup import task_or_mixture
 
 _SEARCH = "search"
 
@@ -65,7 +65,7 @@ def describe(
       raise unknown(f"kind of file: {path}:", path.suffix, _WRITERS)
   read_manifest(records_dir(data_dir, dataset), "build")
   gin_files.parse([], [f"vocabulary.location = {vocabulary!r}"])
-  training_data.use_records(str(paths.anywhere(data_dir) / "records"))
+  tasks.use_records(paths.anywhere(data_dir) / "records")
   numbers = gather.gather(
     dataset, _tasks(dataset, data_dir), data_dir, lengths, sample, seed
   )

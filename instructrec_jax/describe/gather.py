@@ -9,15 +9,11 @@ import numpy as np
 import seqio
 import tqdm
 
-from instructrec_jax import (
-  artifacts,
-  schema,
-  training_data,
-  vocabulary_file,
-)
-from instructrec_jax.data import records as records_lib
+from instructrec_jax import artifacts, schema
+from instructrec_jax.batches import contents
 from instructrec_jax.data import splits
 from instructrec_jax.data.names import annotations_dir, records_dir
+from instructrec_jax.data.records import read
 from instructrec_jax.describe import rendered
 from instructrec_jax.describe.numbers import (
   FamilyNumbers,
@@ -27,9 +23,11 @@ from instructrec_jax.describe.numbers import (
   Templates,
   Text,
 )
-from instructrec_jax.instructions import contents, wordings
+from instructrec_jax.instructions import wordings
 from instructrec_jax.instructions.families import FIELDS, Family
 from instructrec_jax.instructions.templates import templates_of
+from instructrec_jax.vocabulary import file as vocabulary_file
+from instructrec_jax.vocabulary import run_vocabulary
 
 # Where instructions are rendered: in words and with negatives that are drawn.
 _RENDERED = "train"
@@ -56,12 +54,12 @@ def gather(
   Raises:
     InputError: there are no records, or no vocabulary where some are rendered.
   """
-  catalogue = records_lib.load_catalogue(data_dir, dataset)
-  trained = records_lib.load_train_items(data_dir, dataset)
+  catalogue = read.load_catalogue(data_dir, dataset)
+  trained = read.load_train_items(data_dir, dataset)
   counts, notes = _annotated(dataset, data_dir)
   vocabulary = None
   if sample:
-    vocabulary = training_data.describe_vocabulary()
+    vocabulary = run_vocabulary.describe()
     vocabulary["setting"] = vocabulary_file.setting()
   reader = contents.Reader()
   # The first is of the plain records, and tells what all of them hold.

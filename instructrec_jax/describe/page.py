@@ -5,7 +5,7 @@ import markupsafe
 
 from instructrec_jax.describe import tables
 from instructrec_jax.describe.numbers import Numbers
-from instructrec_jax.eval import figures
+from instructrec_jax.report import figures
 
 
 def render(numbers: Numbers) -> str:

@@ -5,8 +5,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 
 from instructrec_jax.describe.numbers import FamilyNumbers, Numbers, Spread
-from instructrec_jax.eval.tables import Cell, Table, markdown_lines
 from instructrec_jax.instructions.families import FIELDS
+from instructrec_jax.report.tables import Cell, Table, markdown_lines
 
 # InstructRec, sections 3.1, 3.2 and 4.1.
 _PAPER = {

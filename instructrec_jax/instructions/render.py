@@ -14,13 +14,13 @@ import functools
 import string
 from collections.abc import Mapping, Sequence
 
-import gin
 import numpy as np
 import seqio
 import tensorflow as tf
 
-from instructrec_jax.instructions.catalogue import Catalogue
+from instructrec_jax.data.records.catalogue import Catalogue
 from instructrec_jax.instructions.families import Family
+from instructrec_jax.instructions.order import order_seed
 from instructrec_jax.instructions.questions import FORMS, YES_NO, Form
 from instructrec_jax.instructions.templates import Template
 
@@ -195,16 +195,6 @@ def shorten(
   text_K = tf.where(tf.strings.length(words_K) > 0, input_K, count)
   texts = tf.strings.unsorted_segment_join(words_K, text_K, count + 1, " ")
   return texts[:-1], inputs_QxL
-
-
-@gin.configurable(module="instructrec_jax")
-def order_seed(seed: int = 0) -> int:
-  """Returns what decides, with user and target, on the candidates' order.
-
-  Args:
-    seed: another one shows the candidates of an evaluation in other orders.
-  """
-  return seed
 
 
 # There is no Python to turn into graph, and to look for it takes long.

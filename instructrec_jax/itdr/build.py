@@ -14,15 +14,15 @@ import polars as pl
 from etils import epath
 
 from instructrec_jax import artifacts, paths, schema
-from instructrec_jax.data import record_files
 from instructrec_jax.data.names import RECORDS_VERSION, generator
+from instructrec_jax.data.records import files
 from instructrec_jax.errors import InputError
 from instructrec_jax.itdr import choose, parts, taught
 from instructrec_jax.itdr.features import features_of
 from instructrec_jax.itdr.pairs import Pair
 from instructrec_jax.itdr.tables import Tables
-from instructrec_jax.teacher import texts
-from instructrec_jax.teacher.choosing import Choice
+from instructrec_jax.teacher.annotation import texts
+from instructrec_jax.teacher.annotation.choosing import Choice
 from instructrec_jax.teacher.protocol import Kind
 
 STAGE = "itdr"
@@ -82,12 +82,12 @@ def build(
           f"validation and test can be asked about: {made.counts['of']}"
         )
       order = generator(seed, pair.task, split, "order").permutation(len(rows))
-      shards[split] = record_files.write_shards(
+      shards[split] = files.write_shards(
         folder / f"{pair.task}-{split}",
         len(rows),
         functools.partial(_records, rows[order], features),
       )
-    record_files.write_metadata(
+    files.write_metadata(
       folder, pair.task, features, shards, f"ITDR's {pair.name} in pieces."
     )
     return {"features": list(features), **made.counts}
@@ -178,4 +178,4 @@ def _records(
     else [[value] for value in rows[name].to_list()]
     for name, feature in features.items()
   }
-  return record_files.serialize(columns, features)
+  return files.serialize(columns, features)

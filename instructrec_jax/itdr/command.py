@@ -15,8 +15,8 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.itdr import build, choose, wordings
 from instructrec_jax.itdr.features import features_of
 from instructrec_jax.itdr.pairs import PAIRS, PREFIX, groups
-from instructrec_jax.teacher.choosing import Choice
-from instructrec_jax.vocabulary_file import FILE_NAME
+from instructrec_jax.teacher.annotation.choosing import Choice
+from instructrec_jax.vocabulary.file import FILE_NAME
 
 VOCABULARY = f"{PREFIX}vocabulary"
 
@@ -188,12 +188,12 @@ def _train_vocabulary(
   folder = Path(data_dir) / "records" / VOCABULARY
 
   def write(folder: Path) -> dict[str, int]:
-    from instructrec_jax import vocabulary
+    from instructrec_jax.vocabulary import training
 
     texts = itertools.chain.from_iterable(
       _texts(build.folder_of(data_dir, PAIRS[name]), name) for name in manifests
     )
-    return {"pieces": vocabulary.train(texts, size, folder / FILE_NAME)}
+    return {"pieces": training.train(texts, size, folder / FILE_NAME)}
 
   artifacts.run_stage(
     "itdr vocabulary",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from instructrec_jax.itdr.domains import Domain
-from instructrec_jax.teacher import personal
+from instructrec_jax.teacher.checks import personal
 
 # Words of a review, and of a description, that are shown.
 REVIEW_WORDS = 40

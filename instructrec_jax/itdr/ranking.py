@@ -8,7 +8,7 @@ never met.
 import numpy as np
 import polars as pl
 
-from instructrec_jax.data import candidates
+from instructrec_jax.data.candidates import draw
 from instructrec_jax.itdr.pairs import Pair
 from instructrec_jax.itdr.tables import Tables, in_order
 
@@ -78,7 +78,7 @@ def _drawn(
   targets = targets.astype(np.int64)
   wanted = pair.kind.candidates - last["count"].to_numpy()
   met = tuple(rows[name].to_numpy() for name in ("user", "item"))
-  lists = candidates.draw(
+  lists = draw.draw(
     rng, users, targets, met, tables.items.height, int(wanted.max())
   )
   # Every subset of draws without replacement is as good as another.

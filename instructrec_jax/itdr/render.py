@@ -11,7 +11,6 @@ import functools
 import re
 from collections.abc import Mapping
 
-import gin
 import seqio
 import tensorflow as tf
 
@@ -23,16 +22,6 @@ from instructrec_jax.itdr.pairs import Pair
 # A list, with the stop that follows it.
 _LIST = re.compile(r"\{(" + "|".join(wordings.LISTS) + r")\}([.,?]?)")
 _SLOT = re.compile(r"\{(\w+)\}")
-
-
-@gin.configurable(module="instructrec_jax")
-def task_description(shown: bool = True) -> bool:
-  """Returns whether inputs begin with what the task is.
-
-  Args:
-    shown: False leaves descriptions out, as in the paper's ablation.
-  """
-  return shown
 
 
 # There is no Python to turn into graph, and to look for it takes long.
@@ -68,7 +57,9 @@ def render(
     ranked, candidate_items, relevant_items, target_item (the best of them),
     history_items (none) and asked (all columns): int64.
   """
-  description = wordings.description(pair) if task_description() else ""
+  description = (
+    wordings.description(pair) if wordings.task_description() else ""
+  )
   before = [description] if description else []
   asked = wordings.asked(pair)
   identity = tf.stack([record["user"], record["instance"]])

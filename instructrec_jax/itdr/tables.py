@@ -15,7 +15,7 @@ from instructrec_jax import artifacts
 from instructrec_jax.data.names import tables_dir
 from instructrec_jax.errors import InputError
 from instructrec_jax.itdr.pairs import Pair
-from instructrec_jax.teacher import cleaning
+from instructrec_jax.teacher.checks import cleaning
 
 
 def in_order(users: np.ndarray, *parts: pl.DataFrame) -> pl.DataFrame:

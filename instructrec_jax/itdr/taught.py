@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from instructrec_jax.itdr.pairs import Pair
-from instructrec_jax.teacher import texts
-from instructrec_jax.teacher.choosing import Choice
+from instructrec_jax.teacher.annotation import texts
+from instructrec_jax.teacher.annotation.choosing import Choice
 from instructrec_jax.teacher.protocol import AUDIENCE, INSTANCE, INTEREST, Kind
 
 KINDS: Mapping[str, Kind] = {"interests": INTEREST, "target_users": AUDIENCE}

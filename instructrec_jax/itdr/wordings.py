@@ -18,6 +18,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import gin
+
 from instructrec_jax.instructions.templates import slots
 from instructrec_jax.itdr.pairs import Pair, label
 
@@ -140,6 +142,16 @@ SUBTASKS: Mapping[str, Wordings] = {
     ),
   ),
 }
+
+
+@gin.configurable(module="instructrec_jax")
+def task_description(shown: bool = True) -> bool:
+  """Returns whether inputs begin with what the task is.
+
+  Args:
+    shown: False leaves descriptions out, as in the paper's ablation.
+  """
+  return shown
 
 
 def slots_of(pair: Pair) -> tuple[str, ...]:

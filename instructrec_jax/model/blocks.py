@@ -36,7 +36,7 @@ Cache = dict[str, tuple[jax.Array, jax.Array]]
 _scaled = nn.initializers.variance_scaling
 
 
-@gin.configurable
+@gin.configurable(module="instructrec_jax")
 @dataclasses.dataclass(frozen=True)
 class T5Config:
   """The sizes of a T5.1.1 network.

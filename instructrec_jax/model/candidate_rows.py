@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from instructrec_jax.tokens import packing
+from instructrec_jax.model import packing
 
 
 class CandidateRows(NamedTuple):

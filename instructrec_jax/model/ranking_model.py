@@ -39,7 +39,7 @@ LOSS_NORMALIZERS: dict[str, Callable[[jax.Array], jax.Array | int]] = {
 }
 
 
-@gin.configurable
+@gin.configurable(module="instructrec_jax.ranking_model")
 class RankingModel:
   """A T5.1.1 that is trained on targets and scores candidates by likelihood.
 

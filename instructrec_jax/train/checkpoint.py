@@ -13,44 +13,20 @@ once it has a file commit_success.txt.
 
 import dataclasses
 import os
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 from etils import epath
 
 from instructrec_jax import paths
+from instructrec_jax.batches.iterator import Batches
 from instructrec_jax.errors import InputError
 from instructrec_jax.train.step import TrainState
 from instructrec_jax.weights import formats, native, orbax_item, shapes
 
 _ALL_PROCESSES = "all_processes"
-
-
-class Batches(Protocol):
-  """An iterator over this process's batches that can go back to a position.
-
-  Attributes:
-    shares_position: whether the position is the same in all processes, so that
-      any number of them can take it up.
-  """
-
-  shares_position: bool
-
-  def __next__(self) -> Mapping[str, np.ndarray]:
-    """Returns the next batch."""
-
-  def get_state(self) -> bytes:
-    """Returns the position after the last batch that was returned."""
-
-  def set_state(self, state: bytes) -> None:
-    """Goes to a position, so that the batch after it comes next."""
-
-  def seek(self, step: int) -> None:
-    """Goes from the start to where `step` batches have been returned."""
 
 
 class Checkpoints:

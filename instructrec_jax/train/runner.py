@@ -17,6 +17,7 @@ import tqdm
 from absl import logging
 from jax.experimental import multihost_utils
 
+from instructrec_jax.batches.iterator import Batches
 from instructrec_jax.errors import InputError
 from instructrec_jax.model import ranking_model, sharding, stacking
 from instructrec_jax.train import checkpoint
@@ -36,11 +37,11 @@ class Writer(Protocol):
     """Makes sure that they are written."""
 
 
-@gin.configurable
+@gin.configurable(module="instructrec_jax.runner")
 def train(
   model: ranking_model.RankingModel,
   optimizer: optax.GradientTransformation,
-  batches: checkpoint.Batches,
+  batches: Batches,
   writer: Writer,
   model_dir: str | os.PathLike[str],
   train_steps: int,

@@ -12,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from instructrec_jax.errors import InputError
 from instructrec_jax.model import ranking_model, sharding
-from instructrec_jax.train import optimizer as optimizer_lib
+from instructrec_jax.optim import optimizers as optimizer_lib
 
 
 @flax.struct.dataclass

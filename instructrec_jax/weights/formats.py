@@ -9,7 +9,14 @@ from etils import epath
 
 from instructrec_jax import paths
 from instructrec_jax.errors import InputError
-from instructrec_jax.weights import adafactor, hf, native, shapes, t5x, tensor
+from instructrec_jax.weights import (
+  adafactor_state,
+  hf,
+  native,
+  shapes,
+  t5x,
+  tensor,
+)
 
 Params = Mapping[str, tensor.Tensor]
 
@@ -33,7 +40,7 @@ class Format:
   steps: Callable[[epath.Path], dict[int | None, epath.Path]]
   params: Callable[[epath.Path], dict[str, tensor.Tensor]]
   load: Callable[[epath.Path, Params, Any], Any]
-  optimizer: Callable[[epath.Path, Params], adafactor.State] | None
+  optimizer: Callable[[epath.Path, Params], adafactor_state.State] | None
 
 
 FORMATS = {

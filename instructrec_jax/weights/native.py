@@ -11,7 +11,7 @@ from typing import Any
 from etils import epath
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.weights import adafactor, orbax_item, shapes, tensor
+from instructrec_jax.weights import adafactor_state, orbax_item, shapes, tensor
 
 PARAMS, OPTIMIZER, DATA = "params", "optimizer", "data"
 CHECKPOINTS = "checkpoints"
@@ -44,7 +44,7 @@ def load(
 
 def optimizer(
   folder: epath.Path, params: Mapping[str, tensor.Tensor]
-) -> adafactor.State:
+) -> adafactor_state.State:
   """Returns a checkpoint's optimizer state.
 
   Raises:
@@ -52,14 +52,14 @@ def optimizer(
   """
   if not (folder / OPTIMIZER).is_dir():
     raise _no_state(folder)
-  return adafactor.from_native(folder / OPTIMIZER, params)
+  return adafactor_state.from_native(folder / OPTIMIZER, params)
 
 
 def write(
   out: Path,
   params: Mapping[str, tensor.Tensor],
   written: Callable[[int], None],
-  state: adafactor.State | None = None,
+  state: adafactor_state.State | None = None,
   rest: epath.Path | None = None,
 ) -> str:
   """Writes a model_dir with one checkpoint.
@@ -82,7 +82,7 @@ def write(
   items = {PARAMS: shapes.tree(params)}
   step = 0
   if state is not None:
-    items[OPTIMIZER] = adafactor.to_native(state, params)
+    items[OPTIMIZER] = adafactor_state.to_native(state, params)
     step = state.step
   if rest is not None:
     if not (rest / OPTIMIZER).is_dir():

@@ -20,7 +20,7 @@ from flax import serialization
 from instructrec_jax import artifacts
 from instructrec_jax.errors import InputError
 from instructrec_jax.weights import (
-  adafactor,
+  adafactor_state,
   orbax_item,
   shapes,
   tensor,
@@ -62,20 +62,20 @@ def load(
 
 def optimizer(
   folder: epath.Path, params: Mapping[str, tensor.Tensor]
-) -> adafactor.State:
+) -> adafactor_state.State:
   """Returns a checkpoint's optimizer state.
 
   Raises:
     InputError: if it has none, or another than Adafactor's.
   """
-  return adafactor.from_t5x(_tensors(folder, "state"), params, folder)
+  return adafactor_state.from_t5x(_tensors(folder, "state"), params, folder)
 
 
 def write(
   out: Path,
   params: Mapping[str, tensor.Tensor],
   written: Callable[[int], None],
-  state: adafactor.State | None = None,
+  state: adafactor_state.State | None = None,
 ) -> str:
   """Writes a model_dir with one checkpoint, in T5X's old format.
 
@@ -91,7 +91,7 @@ def write(
   Returns:
     The checkpoint's folder in `out`.
   """
-  state = state or adafactor.fresh(params)
+  state = state or adafactor_state.fresh(params)
   where = f"{_PREFIX}{state.step}"
   folder = out / where
   folder.mkdir(parents=True)
@@ -111,7 +111,7 @@ def write(
     "version": _VERSION,
     "optimizer": {
       "target": shapes.tree(specs),
-      "state": adafactor.to_t5x(state, params),
+      "state": adafactor_state.to_t5x(state, params),
     },
   }
   artifacts.atomic_write_bytes(

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from raw_files import small_world, write_recbole
 
 from instructrec_jax.data import normalize
+from tests.data.raw_files import small_world, write_recbole
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -3,11 +3,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_files import read_tables, write_log, write_recbole
 
 from instructrec_jax import schema
 from instructrec_jax.data import normalize, sources
 from instructrec_jax.errors import InputError
+from tests.data.raw_files import read_tables, write_log, write_recbole
 
 _LOGS = st.lists(
   st.tuples(st.integers(0, 7), st.integers(0, 9), st.integers(0, 5)),

@@ -5,7 +5,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instructrec_jax.data import records, splits
+from instructrec_jax.data import splits
+from instructrec_jax.data.records import read
 
 
 @given(
@@ -45,7 +46,7 @@ def test_queries_are_labels_and_what_training_targets_were_for(small):
   ]
   found, of = [], {}
   for split in splits.SPLITS:
-    part = records.load_split(small, "small_search", split)
+    part = read.load_split(small, "small_search", split)
     for specific, vague, target in zip(
       part["specific_intention"],
       part["vague_intention"],

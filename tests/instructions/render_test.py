@@ -12,12 +12,12 @@ import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from instructrec_jax import pipeline
-from instructrec_jax.data import records
+from instructrec_jax.batches import from_records
+from instructrec_jax.data.records import read
 from instructrec_jax.instructions import render
 from instructrec_jax.instructions.families import FAMILIES
 from instructrec_jax.instructions.templates import TEMPLATES, templates_of
-from instructrec_jax.vocabulary import RUN_VOCABULARY
+from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
 
 
 def _rendered(family, split, lengths=None, seed=0, num_epochs=1):
@@ -74,8 +74,8 @@ def _slots(example, side="inputs"):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_graph_renders_what_python_does(small, family):
-  requests = records.load_split(small, "small", "test")
-  titles = records.load_catalogue(small, "small")["title"].to_numpy()
+  requests = read.load_split(small, "small", "test")
+  titles = read.load_catalogue(small, "small")["title"].to_numpy()
   examples = _examples(family, "test")
   fields = FAMILIES[family].fields
   expected = int(_told(requests, fields).sum())
@@ -164,8 +164,8 @@ def test_pairs_in_training_are_balanced_and_of_the_target(small):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_all_wordings_are_used_and_filled_with_the_record(small, family):
-  part = records.load_split(small, "small", "train")
-  titles = records.load_catalogue(small, "small")["title"].to_numpy()
+  part = read.load_split(small, "small", "train")
+  titles = read.load_catalogue(small, "small")["title"].to_numpy()
   told = _told(part, FAMILIES[family].fields)
   wordings = templates_of(family)
   # Of the fewest records there are as many as make each wording likely.
@@ -198,7 +198,7 @@ def test_all_wordings_are_used_and_filled_with_the_record(small, family):
 
 
 def test_candidate_tokens_are_their_titles(small):
-  titles = records.load_catalogue(small, "small")["title"]
+  titles = read.load_catalogue(small, "small")["title"]
   for example in _examples("p1_i0_t3", "test")[:20]:
     for tokens, item in zip(
       example["candidates"], example["candidate_items"], strict=True
@@ -234,11 +234,11 @@ def test_evaluation_is_the_same_whatever_the_seed(small):
 
 
 def test_training_never_offers_what_the_user_had_or_leaks_the_future(small):
-  requests = records.load_split(small, "small", "train")
-  titles = records.load_catalogue(small, "small")["title"].to_list()
+  requests = read.load_split(small, "small", "train")
+  titles = read.load_catalogue(small, "small")["title"].to_list()
   had = [
     {titles[item] for item in items}
-    for items in records.load_train_items(small, "small")
+    for items in read.load_train_items(small, "small")
   ]
   seen = 0
   for example in _examples("p1_i0_t3", "train"):
@@ -260,7 +260,7 @@ def test_training_never_offers_what_the_user_had_or_leaks_the_future(small):
 
 
 def test_pointwise_answers_are_balanced_and_true(small):
-  titles = records.load_catalogue(small, "small")["title"].to_list()
+  titles = read.load_catalogue(small, "small")["title"].to_list()
   answers = []
   for example in _examples("p1_i0_t0", "train"):
     item = _slots(example)["item"]
@@ -375,10 +375,10 @@ def test_nothing_but_the_history_is_cut_and_all_that_is_left_out_counted(
     for feature, share in (("inputs", 0.3), ("targets", 0.8))
   }
   examples = _rendered(family, "train", lengths)
-  part = records.load_split(small, "small", "train")
+  part = read.load_split(small, "small", "train")
   of = int(_told(part, FAMILIES[family].fields).sum())
   assert 0 < len(examples) <= of == len(whole)
-  counted = pipeline.count_unfit(
+  counted = from_records.count_unfit(
     f"instructrec_small_{family}", "train", lengths, sample=10_000
   )
   # Records without the family's texts are none of it.

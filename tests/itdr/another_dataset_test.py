@@ -1,12 +1,12 @@
 """A dataset that is not ITDR's is asked about in its ways."""
 
-import made_up_itdr
 import pytest
 import seqio
 
 from instructrec_jax import tasks
 from instructrec_jax.errors import InputError
 from instructrec_jax.itdr import build, command, domains, pairs
+from tests import made_up_itdr
 
 _GAMES = domains.Domain(
   ("board_games",),

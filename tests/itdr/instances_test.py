@@ -1,6 +1,5 @@
 """What instances are made of, against tables worked out by hand."""
 
-import made_up_itdr
 import numpy as np
 import polars as pl
 import pytest
@@ -11,6 +10,7 @@ from instructrec_jax.itdr import audience, entries, people, ranking, rating
 from instructrec_jax.itdr.domains import DOMAINS
 from instructrec_jax.itdr.pairs import PAIRS
 from instructrec_jax.itdr.tables import Tables
+from tests import made_up_itdr
 
 _TITLES = [f"Film {letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
 

@@ -1,7 +1,8 @@
 import os
 
-import launch_world
 import pytest
+
+from tests.launch import launch_world
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 import re
 
-import launch_world
 import pytest
 import yaml
+
+from tests.launch import launch_world
 
 
 def _manifest(*argv):

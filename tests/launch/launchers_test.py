@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import hypothesis
-import launch_world
 import pytest
 from hypothesis import strategies as st
+
+from tests.launch import launch_world
 
 _SCRIPTS = sorted(
   p.name for p in launch_world.SCRIPTS.glob("*.sh") if p.name != "common.sh"

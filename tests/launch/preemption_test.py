@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 
-import launch_world
-import runs_test
+from tests.launch import launch_world
+from tests.runs import evaluate_test as runs_test
 
 
 def test_training_saves_on_sigterm_and_the_same_command_goes_on(

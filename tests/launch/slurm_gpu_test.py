@@ -3,8 +3,9 @@
 import os
 import signal
 
-import launch_world
 import pytest
+
+from tests.launch import launch_world
 
 
 def test_sbatch_gets_a_process_for_each_gpu(world):

@@ -8,8 +8,9 @@ import shutil
 import signal
 import subprocess
 
-import launch_world
 import pytest
+
+from tests.launch import launch_world
 
 
 def _verbs(world):

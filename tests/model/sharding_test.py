@@ -10,7 +10,8 @@ from jax.sharding import PartitionSpec
 
 from instructrec_jax.errors import InputError
 from instructrec_jax.model import network, ranking_model, sharding
-from instructrec_jax.train import optimizer, step
+from instructrec_jax.optim import optimizers
+from instructrec_jax.train import step
 
 CONFIG = network.T5Config(
   vocab_size=256,
@@ -25,7 +26,7 @@ CONFIG = network.T5Config(
 
 def shapes(config=CONFIG):
   return step.state_shapes(
-    ranking_model.RankingModel(config), optimizer.adafactor()
+    ranking_model.RankingModel(config), optimizers.adafactor()
   )
 
 

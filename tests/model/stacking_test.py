@@ -9,7 +9,8 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from instructrec_jax.model import sharding, stacking
-from instructrec_jax.train import optimizer, step
+from instructrec_jax.optim import optimizers
+from instructrec_jax.train import step
 from tests.train import toy
 
 LAYERS = {"encoder": 11, "decoder": 2}  # More than ten: 10 sorts before 2.
@@ -56,9 +57,9 @@ def test_stacking_is_undone():
 @pytest.mark.parametrize(
   "make",
   [
-    optimizer.adafactor,
-    lambda: optimizer.adafactor(weight_decay_rate=0.01),
-    optimizer.adamw,
+    optimizers.adafactor,
+    lambda: optimizers.adafactor(weight_decay_rate=0.01),
+    optimizers.adamw,
   ],
   ids=["adafactor", "adafactor with decay", "adamw"],
 )
@@ -81,7 +82,7 @@ def test_optimizers_update_each_layer_as_if_it_were_alone(make):
   assert_same(found, expected, rtol=2e-5, atol=1e-8)
 
 
-@pytest.mark.parametrize("make", [toy.adafactor, optimizer.adamw])
+@pytest.mark.parametrize("make", [toy.adafactor, optimizers.adamw])
 @pytest.mark.parametrize(("num_partitions", "dims"), [(1, 1), (2, 2)])
 def test_a_step_is_the_same_either_way(make, num_partitions, dims):
   """On eight devices, with dropout; places follow from the layers'."""

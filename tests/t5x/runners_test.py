@@ -13,8 +13,9 @@ import sys
 import numpy as np
 import pytest
 
-from instructrec_jax import gin_files, runs
-from instructrec_jax.eval import results
+from instructrec_jax import gin_files
+from instructrec_jax.eval.recording import results
+from instructrec_jax.runs import evaluate, train
 from instructrec_jax.weights import convert
 
 pytest.importorskip("t5x.train", reason="T5X is not installed")
@@ -73,7 +74,7 @@ def _t5x(program, run, workplace, data, **macros):
 
 def _native(model_dir, workplace, data, **macros):
   macros |= {"MODEL_DIR": str(model_dir)}
-  runs.train(
+  train.train(
     ["runs/native_finetune.gin", str(workplace / "experiment.gin")],
     [
       *(f"{name} = {value!r}" for name, value in macros.items()),
@@ -174,7 +175,7 @@ def test_t5x_evaluates_as_we_do(workplace, small_data, by_t5x):
     EVAL_OUTPUT_DIR="evaluated",
     EVAL_BATCH_SIZE=16,
   )
-  ours = runs.evaluate(
+  ours = evaluate.evaluate(
     str(by_t5x),
     [str(workplace / "experiment.gin")],
     _LAYERS,
@@ -207,7 +208,7 @@ def test_t5x_ranks_the_catalogue_as_we_do(
     NUM_BEAMS=6,
     EXCLUDE_HISTORY=exclude_history,
   )
-  [ours] = runs.evaluate(
+  [ours] = evaluate.evaluate(
     str(by_t5x),
     [str(workplace / "experiment.gin")],
     [*_LAYERS, "NUM_BEAMS = 6"],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from instructrec_jax.model import network, ranking_model, sharding
-from instructrec_jax.train import optimizer
+from instructrec_jax.optim import optimizers as optimizer
 from instructrec_jax.train import step as step_lib
 
 trainer = pytest.importorskip("t5x.trainer", reason="T5X is not installed")

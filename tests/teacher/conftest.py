@@ -1,9 +1,9 @@
 """The embedded world's board games with reviews, and quick retries."""
 
 import pytest
-from chat_server import KEY
 
 from instructrec_jax.data import normalize, simulate
+from tests.teacher.asked.chat_server import KEY
 
 
 @pytest.fixture(scope="session")

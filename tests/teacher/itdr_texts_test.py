@@ -4,9 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher import audiences, interests, texts, validate
-from instructrec_jax.teacher.extractive import Extractive
+from instructrec_jax.teacher.annotation import texts
+from instructrec_jax.teacher.checks import validate
 from instructrec_jax.teacher.protocol import AUDIENCE, INSTANCE, INTEREST
+from instructrec_jax.teacher.rules import audiences, interests
+from instructrec_jax.teacher.rules.extractive import Extractive
 
 _COUNT = 12
 _OF = {INTEREST.name: interests, AUDIENCE.name: audiences}

@@ -20,12 +20,13 @@ import time
 from pathlib import Path
 
 import polars as pl
-from chat_server import KEY, ChatServer, some_faults
 
 from instructrec_jax.data import normalize, simulate
 from instructrec_jax.data.names import answers_file
-from instructrec_jax.teacher import chat, command, prompts
-from instructrec_jax.teacher.annotate import KINDS
+from instructrec_jax.teacher.annotation import command
+from instructrec_jax.teacher.annotation.annotate import KINDS
+from instructrec_jax.teacher.asked import chat, prompts
+from tests.teacher.asked.chat_server import KEY, ChatServer, some_faults
 
 CONCURRENCY = 16
 # A late answer must be late on a busy machine too, and the others must not.

@@ -1,6 +1,7 @@
-import kill_and_resume
 import pytest
-from chat_server import KEY
+
+from tests.teacher import kill_and_resume
+from tests.teacher.asked.chat_server import KEY
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ import pytest
 from flax import traverse_util
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.train import checkpoint, optimizer, step
+from instructrec_jax.optim import optimizers
+from instructrec_jax.train import checkpoint, step
 from tests.train import toy
 
 OPTIMIZER = toy.adafactor()
@@ -111,7 +112,7 @@ def test_missing_and_unexpected_parameters_are_named(saved):
 
 def test_another_optimizer_is_named(saved):
   model = toy.model()
-  like = step.state_shapes(model, optimizer.adamw())
+  like = step.state_shapes(model, optimizers.adamw())
   with (
     checkpoint.Checkpoints(saved[0], keep=None) as checkpoints,
     pytest.raises(InputError, match=r"optimizer arrays missing.*/mu/"),

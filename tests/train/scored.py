@@ -15,8 +15,9 @@ import sys
 import jax
 import numpy as np
 
-from instructrec_jax import buckets, scoring
 from instructrec_jax.model import ranking_model, trie
+from instructrec_jax.scoring import buckets
+from instructrec_jax.scoring import scorer as scoring
 from instructrec_jax.train import checkpoint, distributed, step
 from tests.train import toy
 

@@ -12,7 +12,8 @@ import sys
 import numpy as np
 
 from instructrec_jax.model import network, ranking_model, sharding
-from instructrec_jax.train import distributed, optimizer, runner
+from instructrec_jax.optim import optimizers
+from instructrec_jax.train import distributed, runner
 
 CONFIG = network.T5Config(
   vocab_size=64,
@@ -85,7 +86,7 @@ def model(config=CONFIG):
 
 
 def adafactor():
-  return optimizer.adafactor(optimizer.constant(0.03))
+  return optimizers.adafactor(optimizers.constant(0.03))
 
 
 def main(model_dir, train_steps, *settings):

@@ -16,9 +16,10 @@ import pytest
 from instructrec_jax import cli
 from instructrec_jax.errors import InputError
 from instructrec_jax.model import network, sharding
-from instructrec_jax.train import checkpoint, optimizer, runner, step
+from instructrec_jax.optim import optimizers
+from instructrec_jax.train import checkpoint, runner, step
 from instructrec_jax.weights import (
-  adafactor,
+  adafactor_state,
   convert,
   formats,
   native,
@@ -51,7 +52,7 @@ def trained(tmp_path_factory):
 def saved_adamw(tmp_path_factory):
   """A run of another optimizer, with a checkpoint of step 4."""
   folder = tmp_path_factory.mktemp("adamw") / "run"
-  like = step.state_shapes(toy.model(), optimizer.adamw())
+  like = step.state_shapes(toy.model(), optimizers.adamw())
   state = jax.tree.map(
     lambda x: jnp.arange(x.size, dtype=x.dtype).reshape(x.shape), like
   )
@@ -111,7 +112,7 @@ def test_fresh_state_is_that_of_the_optimizer(trained):
     sharding.path_name(path): tensor.Tensor.of(np.asarray(leaf))
     for path, leaf in jax.tree_util.tree_leaves_with_path(state.params)
   }
-  ours = adafactor.to_native(adafactor.fresh(params), params)
+  ours = adafactor_state.to_native(adafactor_state.fresh(params), params)
   first = toy.adafactor().init(state.params)
   rate = {"learning_rate": np.float32(0)}  # Of no update yet.
   jax.tree.map(

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from instructrec_jax import errors
+from instructrec_jax.data.formats import archives as files
+from instructrec_jax.data.formats.archives import File
+from instructrec_jax.data.formats.raw import Bad, Raw
 from instructrec_jax.data.sources import (
   amazon,
   amazon_books,
   anime,
   book_crossing,
-  files,
   lastfm,
   microlens,
   mind,
@@ -22,8 +24,6 @@ from instructrec_jax.data.sources import (
   table,
   yelp,
 )
-from instructrec_jax.data.sources.files import File
-from instructrec_jax.data.sources.raw import Bad, Raw
 from instructrec_jax.errors import InputError
 
 __all__ = ["SOURCES", "Bad", "Raw", "Source", "find", "locate"]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.sources import markup, spooled_lines
-from instructrec_jax.data.sources.raw import Raw
-from instructrec_jax.data.sources.spooled_lines import Table
-from instructrec_jax.data.sources.text import Field
+from instructrec_jax.data.formats import markup, spooled_lines
+from instructrec_jax.data.formats.raw import Raw
+from instructrec_jax.data.formats.spooled_lines import Table
+from instructrec_jax.data.formats.text import Field
 
 _BOTH = (
   "All_Beauty",

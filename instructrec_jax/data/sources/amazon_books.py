@@ -9,10 +9,10 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.sources import literals, markup, quoted
-from instructrec_jax.data.sources.raw import Raw
-from instructrec_jax.data.sources.text import Field
-from instructrec_jax.data.spool import Spool
+from instructrec_jax.data.formats import literals, markup, quoted
+from instructrec_jax.data.formats.raw import Raw
+from instructrec_jax.data.formats.spool import Spool
+from instructrec_jax.data.formats.text import Field
 
 # As Kaggle spells it, and as copies do, for / is awkward in a column's name.
 _SCORES = ("review/score", "review_score")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.sources import markup, people, quoted
-from instructrec_jax.data.sources.raw import Raw
-from instructrec_jax.data.sources.text import Field
+from instructrec_jax.data.formats import markup, quoted
+from instructrec_jax.data.formats.raw import Raw
+from instructrec_jax.data.formats.text import Field
+from instructrec_jax.data.sources import people
 
 _NO_SYNOPSIS = "No description available for this anime."
 

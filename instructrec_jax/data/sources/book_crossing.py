@@ -10,9 +10,10 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.sources import literals, markup, people, quoted
-from instructrec_jax.data.sources.raw import Bad, Raw
-from instructrec_jax.data.sources.text import LINE, Field, decode, parse
+from instructrec_jax.data.formats import literals, markup, quoted
+from instructrec_jax.data.formats.raw import Bad, Raw
+from instructrec_jax.data.formats.text import LINE, Field, decode, parse
+from instructrec_jax.data.sources import people
 from instructrec_jax.errors import InputError
 
 _RATINGS = ("User-ID", "ISBN", "Book-Rating")

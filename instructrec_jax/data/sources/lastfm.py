@@ -10,9 +10,9 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.sources import people
-from instructrec_jax.data.sources.raw import Bad, Raw
-from instructrec_jax.data.sources.text import (
+from instructrec_jax.data.formats.raw import Bad, Raw
+from instructrec_jax.data.formats.spool import LINE
+from instructrec_jax.data.formats.text import (
   FAULT,
   Faults,
   Field,
@@ -22,7 +22,7 @@ from instructrec_jax.data.sources.text import (
   read_unquoted,
   unquoted_pieces,
 )
-from instructrec_jax.data.spool import LINE
+from instructrec_jax.data.sources import people
 
 _COLUMNS_1K = ("userid", "timestamp", "artid", "artname", "traid", "traname")
 _COLUMNS_360K = ("usersha1", "artmbid", "artname", "plays")

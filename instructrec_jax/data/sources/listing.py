@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from instructrec_jax.data import sources
-from instructrec_jax.data.sources.files import Folder
+from instructrec_jax.data.formats.archives import Folder
 
 _WIDTH = 80
 

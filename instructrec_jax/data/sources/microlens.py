@@ -5,9 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.sources import quoted
-from instructrec_jax.data.sources.raw import Bad, Raw
-from instructrec_jax.data.sources.text import (
+from instructrec_jax.data.formats import quoted
+from instructrec_jax.data.formats.raw import Bad, Raw
+from instructrec_jax.data.formats.text import (
   LINE,
   Field,
   no_usable_row,

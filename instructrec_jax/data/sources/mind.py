@@ -13,9 +13,10 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.sources import blocks, markup
-from instructrec_jax.data.sources.raw import Bad, Raw
-from instructrec_jax.data.sources.text import (
+from instructrec_jax.data.formats import blocks, markup
+from instructrec_jax.data.formats.raw import Bad, Raw
+from instructrec_jax.data.formats.spool import LINE
+from instructrec_jax.data.formats.text import (
   FAULT,
   Faults,
   Field,
@@ -23,7 +24,6 @@ from instructrec_jax.data.sources.text import (
   no_usable_row,
   unquoted_pieces,
 )
-from instructrec_jax.data.spool import LINE
 from instructrec_jax.errors import InputError
 
 # What the two are called, and their columns as the authors call them.

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.sources import people, quoted
-from instructrec_jax.data.sources.raw import Bad, Raw
-from instructrec_jax.data.sources.text import (
+from instructrec_jax.data.formats import quoted
+from instructrec_jax.data.formats.raw import Bad, Raw
+from instructrec_jax.data.formats.text import (
   Field,
   parse,
   read_unquoted,
   scan_quoted,
 )
+from instructrec_jax.data.sources import people
 
 # Articles that the titles carry at their end, in the catalogue's languages.
 _ARTICLES = (

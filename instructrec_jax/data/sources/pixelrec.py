@@ -8,10 +8,10 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.sources import markup, quoted
-from instructrec_jax.data.sources.raw import Raw
-from instructrec_jax.data.sources.text import Field
-from instructrec_jax.data.spool import Spool
+from instructrec_jax.data.formats import markup, quoted
+from instructrec_jax.data.formats.raw import Raw
+from instructrec_jax.data.formats.spool import Spool
+from instructrec_jax.data.formats.text import Field
 
 _TIME = pl.col("timestamp").cast(pl.Int64, strict=False)
 _TAG = pl.col("tag").str.strip_chars()

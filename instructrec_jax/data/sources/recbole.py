@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from instructrec_jax import errors
-from instructrec_jax.data.sources.raw import Bad, Raw
-from instructrec_jax.data.sources.text import LINE, Field, parse, read_unquoted
+from instructrec_jax.data.formats.raw import Bad, Raw
+from instructrec_jax.data.formats.text import LINE, Field, parse, read_unquoted
 from instructrec_jax.errors import InputError
 
 # What RecBole's datasets call the columns of our tables.

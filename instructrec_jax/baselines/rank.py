@@ -1,0 +1,228 @@
+"""Measures baselines over the same requests as any model."""
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from instructrec_jax import errors
+from instructrec_jax.baselines import untrained
+from instructrec_jax.data import names, ragged
+from instructrec_jax.data.records import read
+from instructrec_jax.data.records.seen import Seen
+from instructrec_jax.eval.predictions import RANKED, Predictions
+from instructrec_jax.eval.recording import results
+
+Baseline = Callable[[pl.DataFrame, Mapping[str, np.ndarray], int], np.ndarray]
+
+BASELINES: dict[str, Baseline] = {
+  "popularity": untrained.popularity,
+  "random": untrained.random,
+}
+# The splits whose records have candidates.
+SPLITS = ("validation", "test")
+# Items of a catalogue that are recommended for a request.
+_KEPT = 10
+# Scores that are looked at together (128 MiB).
+_BLOCK = 2**24
+
+
+def evaluate_baseline(
+  data_dir: str | Path,
+  dataset: str,
+  split: str,
+  baseline: str,
+  out: str | Path,
+  seed: int = 0,
+  rank: str = "candidates",
+  exclude_history: bool = True,
+) -> results.Result:
+  """Scores a split with a baseline, and writes what an evaluation writes.
+
+  Args:
+    data_dir: the folder of all datasets.
+    dataset: its short name; its records must be there.
+    split: one of `SPLITS`.
+    baseline: a key of `BASELINES`.
+    out: folder for metrics.json and predictions.jsonl.
+    seed: of the bootstrap, and of a baseline that draws.
+    rank: the "candidates", or the whole "catalogue", of which the ten best are
+      written; what is not among them counts as the last.
+    exclude_history: of the catalogue, whether to leave out what a request's
+      user has had before.
+
+  Returns:
+    The result, as written.
+
+  Raises:
+    InputError: an unknown name, or there are no records.
+  """
+  if baseline not in BASELINES:
+    raise errors.unknown("baseline", baseline, BASELINES)
+  if split not in SPLITS:
+    raise errors.unknown("split with candidates", split, SPLITS)
+  if rank not in RANKED:
+    raise errors.unknown("choice of what to rank", rank, RANKED)
+  requests = read.load_split(data_dir, dataset, split)
+  catalogue = read.load_catalogue(data_dir, dataset)
+  if rank == "candidates":
+    scores = BASELINES[baseline](catalogue, requests, seed)
+    return write_scores(requests, scores, dataset, split, baseline, out, seed)
+  seen = Seen.nothing(len(requests["instance"]))
+  if exclude_history:
+    seen = Seen.of(
+      names.records_dir(data_dir, dataset),
+      split,
+      requests["instance"],
+      relevant_items(requests),
+    )
+  predictions = rank_catalogue(
+    functools.partial(BASELINES[baseline], catalogue),
+    requests,
+    seen,
+    catalogue.height,
+    seed,
+  )
+  return _write(predictions, dataset, split, baseline, out, seed)
+
+
+def rank_catalogue(
+  score: Callable[[Mapping[str, np.ndarray], int], np.ndarray],
+  requests: Mapping[str, np.ndarray],
+  seen: Seen,
+  num_items: int,
+  seed: int = 0,
+) -> Predictions:
+  """Ranks all items for every request.
+
+  Args:
+    score: as a baseline, with its catalogue bound; it is called with some of
+      the requests at a time, the whole catalogue as their candidates, and each
+      time another seed.
+    requests: as `records.load_split` returns them.
+    seen: items that are left out of each request.
+    num_items: size of the catalogue.
+    seed: of what it draws.
+
+  Returns:
+    The best few of each request, and how many were ranked.
+  """
+  n = seen.n
+  codes, scores = np.full((n, _KEPT), -1), np.full((n, _KEPT), -np.inf)
+  block = max(1, _BLOCK // num_items)
+  relevant = relevant_items(requests)
+  for start in range(0, n, block):
+    end = min(start + block, n)
+    some = _some(requests, start, end)
+    some["candidates"] = np.broadcast_to(
+      np.arange(num_items), (end - start, num_items)
+    )
+    given = np.array(score(some, seed + start), np.float64)
+    here = (seen.rows >= start) & (seen.rows < end)
+    given[seen.rows[here] - start, seen.items[here]] = -np.inf
+    # A target that ties with what is cut off must not be in front of it.
+    is_target = np.zeros(given.shape, bool)
+    lengths = [len(codes) for codes in relevant[start:end]]
+    is_target[
+      np.repeat(np.arange(end - start), lengths),
+      np.concatenate(relevant[start:end]),
+    ] = True
+    rows, items = ragged.best(given, _KEPT, is_target)
+    place = ragged.places(rows, end - start)
+    codes[start + rows, place] = items
+    scores[start + rows, place] = given[rows, items]
+  return Predictions.of(
+    requests["instance"],
+    requests["user"],
+    relevant,
+    [row[row >= 0] for row in codes],
+    scores,
+    sizes=num_items - seen.counts(),
+  )
+
+
+def _some(
+  requests: Mapping[str, np.ndarray], start: int, end: int
+) -> dict[str, np.ndarray]:
+  """Returns the requests from `start` on to before `end`."""
+  some = {}
+  for name, values in requests.items():
+    offsets = requests.get(f"{name}_offsets")
+    if offsets is not None:
+      offsets = offsets[start : end + 1]
+      some[name] = values[offsets[0] : offsets[-1]]
+      some[f"{name}_offsets"] = offsets - offsets[0]
+    elif not name.endswith("_offsets"):
+      some[name] = values[start:end]
+  return some
+
+
+def relevant_items(requests: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+  """Returns what counts as found in each request: the target, if nothing else.
+
+  Args:
+    requests: as `records.load_split` returns them.
+  """
+  if "relevant" not in requests:
+    return list(requests["target"][:, None])
+  return np.split(requests["relevant"], requests["relevant_offsets"][1:-1])
+
+
+def write_scores(
+  requests: Mapping[str, np.ndarray],
+  scores: np.ndarray,
+  dataset: str,
+  split: str,
+  system: str,
+  out: str | Path,
+  seed: int = 0,
+) -> results.Result:
+  """Measures scores of a whole split, wherever they come from, and writes it.
+
+  Args:
+    requests: as `records.load_split` returns them.
+    scores: float [n, C], in the order of the candidates.
+    dataset: the records' dataset.
+    split: one of `SPLITS`.
+    system: the name that tables show.
+    out: folder for metrics.json and predictions.jsonl.
+    seed: of the bootstrap.
+
+  Returns:
+    The result, as written.
+
+  Raises:
+    InputError: the scores do not fit the requests.
+  """
+  here = requests["candidates"] != read.ABSENT
+  predictions = Predictions.of(
+    requests["instance"],
+    requests["user"],
+    relevant_items(requests),
+    [row[some] for row, some in zip(requests["candidates"], here, strict=True)],
+    np.where(here, scores, -np.inf),
+  )
+  return _write(predictions, dataset, split, system, out, seed)
+
+
+def _write(
+  predictions: Predictions,
+  dataset: str,
+  split: str,
+  system: str,
+  out: str | Path,
+  seed: int,
+) -> results.Result:
+  """Measures predictions, and writes them."""
+  result = results.Result.of(
+    predictions,
+    system=system,
+    dataset=dataset,
+    task=None,
+    split=split,
+    seed=seed,
+  )
+  results.write(out, result, predictions)
+  return result

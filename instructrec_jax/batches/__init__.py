@@ -1,0 +1,1 @@
+"""Records or cached tokens, as the numpy batches that a model reads."""

@@ -1,0 +1,111 @@
+"""From a task's examples to the features that the model reads."""
+
+import functools
+from collections.abc import Mapping
+
+import gin
+import seqio
+import tensorflow as tf
+
+
+@gin.configurable(module="instructrec_jax")
+class RankingFeatureConverter(seqio.EncDecFeatureConverter):
+  """Training examples, packed or not, and requests with their candidates.
+
+  T5X's model has one class for training and both of its evaluations, so this
+  one serves them all. Task features: inputs [L], targets [T] and, in tasks that
+  rank, candidates [C, T]. Model features are those of SeqIO's
+  EncDecFeatureConverter and, without packing, candidate_tokens [C, T], int32
+  and padded with 0: a request with fewer than C candidates has rows of padding,
+  which the model scores as minus infinity.
+
+  An evaluator gives a length of that feature, the most candidates of any of its
+  tasks. How many a task's requests have at the most, and how long the longest
+  is, is measured here: where yes and no are the candidates there are two. Where
+  no evaluator is at work, as in T5X's infer, `num_candidates` says how many,
+  and the targets' length how long.
+  """
+
+  def __init__(
+    self,
+    pack: bool = True,
+    use_custom_packing_ops: bool = False,
+    apply_length_check: bool = True,
+    num_candidates: int | None = None,
+  ):
+    """Chooses what to convert to; SeqIO and T5X give the first three.
+
+    Args:
+      pack: whether examples share a row; packed rows have no candidates.
+      use_custom_packing_ops: whether to pack with tensor2tensor's operations.
+      apply_length_check: whether what is longer than its length is an error.
+      num_candidates: rows of candidate_tokens where lengths do not say; None
+        for no such feature.
+    """
+    self._options = {
+      "pack": pack,
+      "use_custom_packing_ops": use_custom_packing_ops,
+      "apply_length_check": apply_length_check,
+    }
+    super().__init__(**self._options)
+    self._num_candidates = num_candidates
+
+  def __call__(
+    self, ds: tf.data.Dataset, task_feature_lengths: Mapping[str, int]
+  ) -> tf.data.Dataset:
+    """Converts a task's examples to rows for the model.
+
+    Args:
+      ds: examples.
+      task_feature_lengths: tokens of inputs and targets, and perhaps the number
+        of candidates.
+    """
+    lengths = {name: task_feature_lengths[name] for name in self.TASK_FEATURES}
+    options = dict(self._options)
+    shape = None if self.pack else self._shape(ds, task_feature_lengths)
+    if shape is not None:
+      lengths["candidate_tokens"], longest = shape
+      options["passthrough_features"] = {
+        "candidate_tokens": self.FeatureSpec(tf.int32, rank=2)
+      }
+      ds = ds.map(
+        functools.partial(_pad_candidates, longest=longest),
+        num_parallel_calls=tf.data.AUTOTUNE,
+      )
+    return seqio.EncDecFeatureConverter(**options)(ds, lengths)
+
+  def _shape(
+    self, ds: tf.data.Dataset, lengths: Mapping[str, int]
+  ) -> tuple[int, int] | None:
+    """Returns C and T of candidate_tokens, None for no such feature."""
+    if "candidates" not in ds.element_spec:
+      return None
+    if "candidates" in lengths:
+      count, longest = ds.reduce(
+        tf.zeros(2, tf.int32),
+        lambda most, row: tf.maximum(most, tf.shape(row["candidates"])),
+      ).numpy()
+      return int(count), int(longest)
+    if self._num_candidates is None:
+      return None
+    return self._num_candidates, lengths["targets"]
+
+
+def _pad_candidates(
+  example: Mapping[str, tf.Tensor], longest: int
+) -> dict[str, tf.Tensor]:
+  """Adds candidate_tokens [C, longest] to an example."""
+  candidates_CxT = example["candidates"]
+  length = tf.shape(candidates_CxT)[1]
+  with tf.control_dependencies(
+    [
+      tf.debugging.assert_less_equal(
+        length, longest, "a candidate has more tokens than the targets' length"
+      )
+    ]
+  ):
+    padded = tf.pad(candidates_CxT, [[0, 0], [0, longest - length]])
+  return {
+    **example,
+    "candidate_tokens": tf.ensure_shape(padded, [None, longest]),
+  }

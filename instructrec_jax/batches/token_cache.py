@@ -1,0 +1,174 @@
+"""A folder of tokens: written once, then read through the page cache.
+
+  tokens      every example's inputs, then its targets, one after the other
+  starts      int64 [examples + 1], where in `tokens` each example begins
+  lengths     uint16 or int32 [examples, 2], its tokens of inputs and targets
+  vocabulary.model  what the tokens are pieces of
+  manifest.json     what they were made of, and the table of tasks
+
+The arrays are bare little-endian numbers, mapped into memory when the cache is
+opened, so it may be larger than memory. The examples of a task lie together,
+rendering by rendering; tasks stand in the order of their names.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from instructrec_jax import artifacts, paths
+from instructrec_jax.batches.order import Part
+from instructrec_jax.errors import InputError
+
+STAGE = "cache"
+VOCABULARY_FILE = "vocabulary.model"
+FEATURES = ("inputs", "targets")
+
+
+class Writer:
+  """Writes the arrays of a cache, in constant memory; a context manager.
+
+  Args:
+    folder: where to.
+    max_lengths: tokens of a row's inputs and targets. Longer examples are left
+      out, and counted.
+    pieces: of the vocabulary; tokens are below it.
+  """
+
+  def __init__(self, folder: Path, max_lengths: tuple[int, int], pieces: int):
+    self._types = _types(pieces, max_lengths)
+    self._max_lengths = np.array(max_lengths)
+    self._pieces = pieces
+    self._files = {name: folder / name for name in self._types}
+    self.examples = self.tokens = 0
+
+  def __enter__(self) -> "Writer":
+    self._files = {name: path.open("wb") for name, path in self._files.items()}
+    self._write("starts", np.zeros(1))
+    return self
+
+  def __exit__(self, *_: Any) -> None:
+    for file in self._files.values():
+      file.close()
+
+  def add(self, tokens: np.ndarray, lengths_Ex2: np.ndarray) -> int:
+    """Writes examples.
+
+    Args:
+      tokens: integers [total], every example's inputs, then its targets.
+      lengths_Ex2: integers [examples, 2], tokens of inputs and targets.
+
+    Returns:
+      How many of them were left out, being too long.
+
+    Raises:
+      InputError: for an example without inputs or targets, or a token that is
+        none of the vocabulary's.
+    """
+    if lengths_Ex2.size and not lengths_Ex2.all():
+      feature = FEATURES[int(not lengths_Ex2[:, 1].all())]
+      raise InputError(f"an example has no tokens in its {feature}")
+    if tokens.size and not 0 <= tokens.min() <= tokens.max() < self._pieces:
+      raise InputError(
+        f"tokens from {tokens.min()} to {tokens.max()}: expected those of the "
+        f"run's vocabulary, from 0 to {self._pieces - 1}"
+      )
+    fit_E = (lengths_Ex2 <= self._max_lengths).all(axis=1)
+    if not fit_E.all():
+      tokens = tokens[np.repeat(fit_E, lengths_Ex2.sum(axis=1))]
+      lengths_Ex2 = lengths_Ex2[fit_E]
+    self._write("tokens", tokens)
+    self._write("lengths", lengths_Ex2)
+    self._write("starts", self.tokens + np.cumsum(lengths_Ex2.sum(axis=1)))
+    self.examples += len(lengths_Ex2)
+    self.tokens += tokens.size
+    return int((~fit_E).sum())
+
+  def _write(self, name: str, values: np.ndarray) -> None:
+    self._files[name].write(values.astype(self._types[name]).tobytes())
+
+
+class TokenCache:
+  """An open cache.
+
+  Attributes:
+    folder: where it is.
+    manifest: what it was made of, see `build`.
+    fingerprint: tells this cache from others.
+    tokens: [total tokens].
+    starts: int64 [examples + 1].
+    lengths_Ex2: [examples, 2].
+  """
+
+  def __init__(self, folder: str | os.PathLike[str]):
+    """Opens a cache.
+
+    Raises:
+      InputError: if there is none, or a file of it is not whole.
+    """
+    # Its files are mapped into memory.
+    self.folder = paths.local(folder, "copy the cache to one first")
+    self.manifest = artifacts.read_manifest(self.folder, STAGE)
+    self.fingerprint: str = self.manifest["fingerprint"]
+    counts, options = self.manifest["counts"], self.manifest["options"]
+    examples, tokens = counts["examples"], counts["tokens"]
+    types = _types(options["pieces"], self.max_lengths)
+    self.tokens = self._map("tokens", types, (tokens,))
+    self.starts = self._map("starts", types, (examples + 1,))
+    self.lengths_Ex2 = self._map("lengths", types, (examples, 2))
+
+  @property
+  def max_lengths(self) -> tuple[int, int]:
+    """Tokens that inputs and targets have at most."""
+    lengths = self.manifest["options"]["task_feature_lengths"]
+    return tuple(lengths[feature] for feature in FEATURES)
+
+  @property
+  def renderings(self) -> int:
+    """How many times each record was rendered."""
+    return self.manifest["options"]["epochs"]
+
+  @property
+  def tasks(self) -> Mapping[str, Mapping[str, int]]:
+    """Counts by task: records, examples, and how many were left out."""
+    return self.manifest["counts"]["tasks"]
+
+  def parts(self) -> list[Part]:
+    """Returns the examples of each task, in the order of their names."""
+    rates = self.manifest["options"]["rates"]
+    parts, first = [], 0
+    for name, counts in sorted(self.tasks.items()):
+      parts.append(Part(first, counts["examples"], rates[name]))
+      first += counts["examples"]
+    return parts
+
+  def _map(
+    self, name: str, types: Mapping[str, np.dtype], shape: tuple[int, ...]
+  ) -> np.ndarray:
+    path = self.folder / name
+    expected = int(np.prod(shape)) * types[name].itemsize
+    found = path.stat().st_size if path.is_file() else None
+    if found != expected:
+      what = "does not exist" if found is None else f"has {found} bytes"
+      raise InputError(
+        f"{path} {what}, where its manifest calls for {expected}: the cache is "
+        "damaged; copy it again, or make it anew with `instructrec cache "
+        "--overwrite`"
+      )
+    # asarray: a plain array over the same memory, which is faster to index.
+    return np.asarray(np.memmap(path, types[name], "r", shape=shape))
+
+
+def _types(pieces: int, max_lengths: Iterable[int]) -> dict[str, np.dtype]:
+  """Returns the number type of each array."""
+
+  def smallest(values: int) -> np.dtype:
+    return np.dtype("<u2" if values <= 2**16 else "<i4")
+
+  return {
+    "tokens": smallest(pieces),
+    "starts": np.dtype("<i8"),
+    "lengths": smallest(max(max_lengths) + 1),
+  }

@@ -1,0 +1,7 @@
+"""`python -m instructrec_jax.cli`."""
+
+import sys
+
+from instructrec_jax.cli.program import main
+
+sys.exit(main())

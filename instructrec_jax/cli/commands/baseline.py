@@ -1,0 +1,48 @@
+"""`instructrec baseline`."""
+
+import argparse
+from typing import Any
+
+from instructrec_jax import paths
+from instructrec_jax.cli.shared import flags
+from instructrec_jax.cli.shared.command import Command
+
+_EXAMPLES = """
+  instructrec baseline popularity ml_100k --split test
+  instructrec baseline popularity ml_100k --rank catalogue"""
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+  flags.data_dir(parser)
+  flags.exclude_history(parser)
+  add = parser.add_argument
+  add("baseline", help="popularity or random")
+  add("dataset", help="short name of built records")
+  add("--split", default="test", help="validation or test (test)")
+  add(
+    "--rank", default="candidates", help="candidates or catalogue (candidates)"
+  )
+  add("--seed", type=int, default=0, help="of draws and intervals (0)")
+  add("--out", help="folder for results (DATA_DIR/baselines/…)")
+
+
+def _run(baseline: str, out: str | None, **options: Any) -> None:
+  from instructrec_jax.baselines import rank
+  from instructrec_jax.report import command
+
+  where = f"{options['dataset']}_{options['split']}_{baseline}"
+  if options["rank"] != "candidates":
+    where += f"_{options['rank']}"
+  folder = out or paths.anywhere(options["data_dir"]) / "baselines" / where
+  rank.evaluate_baseline(baseline=baseline, out=folder, **options)
+  print(command.report([folder]))
+
+
+COMMAND = Command(
+  group="models",
+  help="rank the same candidates at random or by popularity",
+  add_flags=_add_flags,
+  run=_run,
+  examples=_EXAMPLES,
+  tensorflow=True,
+)

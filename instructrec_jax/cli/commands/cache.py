@@ -1,0 +1,36 @@
+"""`instructrec cache`."""
+
+import argparse
+from typing import Any
+
+from instructrec_jax.cli.shared import flags, printing
+from instructrec_jax.cli.shared.command import Command
+
+_EXAMPLES = """
+  instructrec cache --gin_file=gin/experiments/games_tiny.gin --epochs=4 \\
+    --out=data/tokens/games"""
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+  flags.gin(parser)
+  flags.records(parser)
+  flags.overwrite(parser)
+  add = flags.left_to_gin(parser)
+  add("--out", help="folder for the tokens (CACHED_TOKENS)")
+  add("--epochs", type=int, help="times to draw wordings and negatives (1)")
+
+
+def _run(**options: Any) -> None:
+  from instructrec_jax.runs import cache
+
+  printing.print_manifest(cache.cache(**options), "mixture")
+
+
+COMMAND = Command(
+  group="models",
+  help="tokens of a run's training records, so that it needs no TensorFlow",
+  add_flags=_add_flags,
+  run=_run,
+  examples=_EXAMPLES,
+  tensorflow=True,
+)

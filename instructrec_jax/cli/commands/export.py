@@ -1,0 +1,78 @@
+"""`instructrec export`."""
+
+import argparse
+from typing import Any
+
+from instructrec_jax.cli.shared import flags, printing
+from instructrec_jax.cli.shared.command import Command
+
+_EXAMPLES = """
+  instructrec export instructrec_gift_cards_2018 --out gift_cards.jsonl
+  instructrec export instructrec_gift_cards_2018 --out mixed.jsonl \\
+    --num_instructions 252730 --form chat \\
+    --gin.FAMILY_RATES="{'p1_i0_t3': 2, 'p0_i1_t3': 1}"
+  instructrec export instructrec_gift_cards_2018_p1_i0_t3 --split test \\
+    --out test.jsonl --inputs_length 512 --targets_length 128 --vocabulary t5
+  instructrec export itdr --form itdr --split test --out itdr_test.json
+
+Every instruction of each task once, or --num_instructions of them, drawn by the
+mixture's rates; a record comes again in other words. A line's fields, by form:
+  instruction  instruction, input (empty), output: LLaMA-Factory's "alpaca"
+  chat         messages of a user and an assistant: TRL, and LLaMA-Factory, with
+               "formatting": "sharegpt", "columns": {"messages": "messages"} and
+               "tags": {"role_tag": "role", "content_tag": "content",
+               "user_tag": "user", "assistant_tag": "assistant"}
+  completion   prompt, completion: TRL
+  itdr         instruction, input, output, as in ITDR's own files: what the task
+               is, the question, and the answer
+ITDR's tasks say first what the task is: in a chat the system says it. A file
+named .json holds one list, any other a line for each.
+Beside them stand task, template, instance and user, and where there are any,
+candidates."""
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+  flags.gin(parser, required=False)
+  flags.records(parser)
+  flags.overwrite(parser)
+  add = parser.add_argument
+  add("mixture_or_task_name", help="what to export, e.g. instructrec_shop")
+  add("--out", required=True, help="file to write")
+  add("--split", default="train", help="train, validation or test (train)")
+  add(
+    "--form",
+    default="instruction",
+    help="instruction, chat, completion or itdr; see below (instruction)",
+  )
+  add(
+    "--num_instructions",
+    type=int,
+    help="so many, by the mixture's rates (every one of each task once)",
+  )
+  add("--num_epochs", type=int, default=1, help="times to take every one (1)")
+  add("--inputs_length", type=int, help="tokens of what is told (any)")
+  add("--targets_length", type=int, help="tokens of what is answered (any)")
+  add(
+    "--vocabulary",
+    help="that lengths are counted in: t5, a dataset built with "
+    "--vocabulary_size, or a SentencePiece file (t5)",
+  )
+  add("--seed", type=int, default=0, help="of wordings and negatives (0)")
+
+
+def _run(mixture_or_task_name: str, out: str, **options: Any) -> None:
+  from instructrec_jax.export import command
+
+  counts = command.export(mixture_or_task_name, out, **options)
+  print(f"export {mixture_or_task_name}: {out}")
+  printing.print_counts(counts)
+
+
+COMMAND = Command(
+  group="data",
+  help="instructions as JSON, for trainers that do not read SeqIO",
+  add_flags=_add_flags,
+  run=_run,
+  examples=_EXAMPLES,
+  tensorflow=True,
+)

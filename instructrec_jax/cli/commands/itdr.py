@@ -1,0 +1,77 @@
+"""`instructrec itdr`."""
+
+import argparse
+from typing import Any
+
+from instructrec_jax.cli.shared import flags, printing
+from instructrec_jax.cli.shared.command import Command
+
+_EXAMPLES = """
+  instructrec itdr
+  instructrec itdr top_k rating_prediction_ml_32m \\
+    --tables ml_32m=ml_latest_small --size 600
+  instructrec itdr understanding --vocabulary_size 8000
+  instructrec itdr interests --teacher api --model gpt-4o-mini --estimate
+
+A pair is a subtask and a dataset; it is built of the tables that `instructrec
+normalize` has written, and is the SeqIO task itdr_PAIR then. Subtasks, under
+their root tasks:
+  interaction    rating_prediction, top_k, cross_domain, next_item
+  understanding  user_attributes, interests, target_users
+Without names all pairs are built whose tables are there, and the others are
+listed. A user is in the same split of all pairs. What is to be written in
+interests and target_users a teacher writes, as in `instructrec annotate`; who
+has no good text is left out and counted, and somebody else is taken.
+--vocabulary_size trains one vocabulary on the texts of all pairs that were
+built: DATA_DIR/records/itdr_vocabulary/vocabulary.model."""
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+  flags.data_dir(parser)
+  flags.vocabulary_size(parser)
+  flags.overwrite(parser)
+  add = parser.add_argument
+  add(
+    "pairs",
+    nargs="*",
+    metavar="PAIR",
+    help="pairs, subtasks or root tasks (all whose tables are there)",
+  )
+  add(
+    "--size",
+    type=int,
+    help="instances of a pair, 8 : 1 : 1 in train, validation and test (as "
+    "many as the paper has)",
+  )
+  add(
+    "--tables",
+    action="append",
+    default=[],
+    metavar="DATASET=OTHER",
+    help="take other tables, e.g. ml_32m=ml_latest_small; may be given several "
+    "times",
+  )
+  add("--seed", type=int, default=0, help="of all draws (0)")
+  flags.teacher(parser)
+
+
+def _run(**options: Any) -> None:
+  from instructrec_jax.itdr import command
+
+  done = command.itdr(**options)
+  if isinstance(done, dict):
+    print(f"itdr: {done['did']}")
+    printing.print_counts(done["counts"])
+    return
+  for line in command.summary(done):
+    print(line)
+
+
+COMMAND = Command(
+  group="data",
+  help="tables to ITDR's records: seven subtasks, 33 pairs with datasets",
+  add_flags=_add_flags,
+  run=_run,
+  examples=_EXAMPLES,
+  tensorflow=True,
+)

@@ -1,0 +1,71 @@
+"""`instructrec plan`."""
+
+import argparse
+import signal
+from typing import Any
+
+from instructrec_jax.cli.shared import flags
+from instructrec_jax.cli.shared.command import Command
+
+_EXAMPLES = """
+  instructrec plan --topology=v5e:4x4 --gin_file=runs/native_finetune.gin \\
+    --gin_file=experiments/games_flan_t5_xl.gin
+  instructrec plan --topology=v4:2x2x4 --scoring --sweep …
+
+A step that does not fit is an answer, and exits with 0. To compile Flan-T5-XL
+takes five minutes or more each time, half of it with --quick; the largest batch
+takes up to three compilations more."""
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+  flags.gin(parser)
+  add = parser.add_argument
+  add(
+    "--topology",
+    required=True,
+    help="chip (v4, v5e, v5p or v6e) and shape, e.g. v5e:4x4 or v4:2x2x4",
+  )
+  add(
+    "--scoring",
+    action="store_true",
+    help="plan the scoring of candidates instead of training",
+  )
+  add("--num_candidates", type=int, default=10, help="of a request (10)")
+  add("--batch_size", type=int, help="rows over all chips (BATCH_SIZE)")
+  add(
+    "--largest_batch",
+    action=argparse.BooleanOptionalAction,
+    default=True,
+    help="look for the largest batch that fits",
+  )
+  add(
+    "--sweep",
+    action="store_true",
+    help="a table of every mesh of the chips: NUM_PARTITIONS by "
+    "PARAMETER_PARTITIONING_DIMS",
+  )
+  add(
+    "--quick",
+    action="store_true",
+    help="compile with less effort than a run: about a tenth more memory; time "
+    "and bytes moved are not a run's then",
+  )
+  add("--json", dest="as_json", action="store_true", help="print JSON")
+
+
+def _run(**options: Any) -> None:
+  from instructrec_jax.plan import command
+
+  # There is nothing to save, and the compiler heeds no handler of Python's.
+  signal.signal(signal.SIGINT, signal.SIG_DFL)
+  signal.signal(signal.SIGTERM, signal.SIG_DFL)
+  command.plan(**options)
+
+
+COMMAND = Command(
+  group="models",
+  help="what a run needs on a TPU topology, compiled without one (extra [tpu])",
+  add_flags=_add_flags,
+  run=_run,
+  examples=_EXAMPLES,
+)

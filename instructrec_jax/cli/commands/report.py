@@ -1,0 +1,58 @@
+"""`instructrec report`: compare results: a table, and a page with plots."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from instructrec_jax.cli.shared import flags
+from instructrec_jax.cli.shared.command import Command
+
+_EXAMPLES = """
+  instructrec report demo/results --out report.html --data_dir demo/data
+  instructrec report runs/a runs/b --out both.md --out both.tex \\
+    --baseline popularity --metrics hr@1,ndcg@20,mrr
+  instructrec report runs/games runs/glm4 --form itdr --out itdr.md"""
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+  flags.files_to_write(parser, ".html, .md, .csv or .tex")
+  add = parser.add_argument
+  add("results", nargs="+", help="result folders, or folders of them")
+  add(
+    "--data_dir",
+    help="folder of all datasets, for titles, slices, and what is recommended",
+  )
+  add(
+    "--metrics",
+    type=lambda text: text.split(","),
+    help="what to measure, with commas between: hr@K, precision@K, recall@K, "
+    "ndcg@K, mrr, map, auc (what was measured)",
+  )
+  add("--baseline", help="system to test the others against, for p-values")
+  add(
+    "--form",
+    default="systems",
+    help="systems: a table of those that answered the same; or itdr: a row for "
+    "each of its 33 pairs, beside the paper's figures (systems)",
+  )
+  add("--trec_dir", help="folder for TREC's run and qrels files")
+  add("--training_log", help="a run's metrics.jsonl, for its curve")
+
+
+def _run(results: Sequence[str], out: Sequence[str], **options: Any) -> None:
+  from instructrec_jax.report import command
+
+  print(command.report(results, out, **options))
+  for path in out:
+    print(f"written: {path}", file=sys.stderr)
+
+
+COMMAND = Command(
+  group="results",
+  help="compare results: a table, and a page with plots",
+  add_flags=_add_flags,
+  run=_run,
+  examples=_EXAMPLES,
+  tensorflow=True,
+)

@@ -1,0 +1,36 @@
+"""`instructrec simulate`: write the demo world's raw files."""
+
+import argparse
+from typing import Any
+
+from instructrec_jax import paths
+from instructrec_jax.cli.shared.command import Command
+
+_EXAMPLES = """
+  instructrec simulate world --num_users 500"""
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+  add = parser.add_argument
+  add("out", help="folder for the files")
+  add("--num_users", type=int, default=2000, help="customers (2000)")
+  add("--num_items", type=int, default=300, help="items a domain (300)")
+  add("--seed", type=int, default=0, help="of the world (0)")
+
+
+def _run(out: str, **options: Any) -> None:
+  from instructrec_jax.data import simulate
+
+  folder = paths.local(out, "write to a local one and copy it")
+  world = simulate.write(folder, **options)
+  for domain, interactions in world.interactions.items():
+    print(f"{out}/{domain}: {len(interactions):,} interactions")
+
+
+COMMAND = Command(
+  group="more",
+  help="write the demo world's raw files",
+  add_flags=_add_flags,
+  run=_run,
+  examples=_EXAMPLES,
+)

@@ -1,0 +1,32 @@
+"""`instructrec sources`."""
+
+import argparse
+
+from instructrec_jax.cli.shared.command import Command
+
+_EXAMPLES = """
+  instructrec sources
+  instructrec sources --raw ~/Downloads
+  instructrec sources movielens/32m --raw ~/Downloads"""
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+  add = parser.add_argument
+  add("name", nargs="?", help="one of them, in detail (all, in short)")
+  add("--raw", help="a folder: what of each lies in it, and what is missing")
+
+
+def _run(name: str | None, raw: str | None) -> None:
+  from instructrec_jax.data.sources import listing
+
+  for line in listing.lines(name, raw):
+    print(line)
+
+
+COMMAND = Command(
+  group="data",
+  help="list the datasets that can be read, and what a folder has of them",
+  add_flags=_add_flags,
+  run=_run,
+  examples=_EXAMPLES,
+)

@@ -1,0 +1,41 @@
+"""`instructrec train`."""
+
+import argparse
+from typing import Any
+
+from instructrec_jax.cli.shared import flags
+from instructrec_jax.cli.shared.command import Command
+
+_EXAMPLES = """
+  instructrec train --gin_file=gin/runs/native_finetune.gin \\
+    --gin_file=gin/experiments/demo.gin --tfds_data_dir=demo/data/records \\
+    --gin.MODEL_DIR="'runs/long'" --gin.TRAIN_STEPS=2000"""
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+  flags.gin(parser)
+  flags.records(parser)
+  flags.processes(parser)
+
+
+def _run(
+  coordinator_address: str | None,
+  num_processes: int | None,
+  process_id: int | None,
+  **options: Any,
+) -> None:
+  from instructrec_jax.runs import train
+  from instructrec_jax.train import distributed
+
+  with distributed.processes(coordinator_address, num_processes, process_id):
+    manifest = train.train(**options)
+  print(f"{manifest['mixture']}: {manifest['step']} steps are trained")
+
+
+COMMAND = Command(
+  group="models",
+  help="train with our own runner, as gin files say; goes on where it stopped",
+  add_flags=_add_flags,
+  run=_run,
+  examples=_EXAMPLES,
+)

@@ -1,0 +1,40 @@
+"""What commands print of a stage that is done."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from instructrec_jax.artifacts import Manifest
+
+
+def print_manifest(manifest: Manifest, of: str = "dataset") -> None:
+  """Prints what a stage read, dropped and kept.
+
+  Args:
+    manifest: the stage's.
+    of: which of its options names what it is about.
+  """
+  state = "is there already" if manifest["reused"] else "done"
+  print(f"{manifest['stage']} {manifest['options'][of]}: {state}")
+  print_counts(manifest["counts"])
+
+
+def print_counts(counts: Mapping[str, Any]) -> None:
+  """Prints counts, one a line, those of a group after its name."""
+  rows = list(_flat(counts))
+  width = max([44, *(len(name) for name, _ in rows)])
+  for name, count in rows:
+    print(f"  {name:<{width}} {count}")
+
+
+def _flat(
+  counts: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, str]]:
+  for key, value in counts.items():
+    if isinstance(value, dict):
+      yield from _flat(value, f"{prefix}{key} / ")
+    elif isinstance(value, int | float):
+      yield f"{prefix}{key}", f"{value:>12,}"
+    else:
+      text = value if isinstance(value, str) else json.dumps(value)
+      yield f"{prefix}{key}", text

@@ -1,0 +1,86 @@
+"""Everything that gin files may bind: the one module of ours that they import.
+
+A gin file imports no other module of this project, so that a saved
+configuration survives when a module moves. In a file without dynamic
+registration:
+
+  import instructrec_jax.configurables
+  train_batches.batch_size = 16
+
+In a file with it, as T5X's are:
+
+  from instructrec_jax import configurables
+  configurables.RankingModel.length_power = 1.0
+
+Nothing here imports TensorFlow. The names of `_WITH_TENSORFLOW`, which T5X's
+files use, are imported when they are asked for.
+"""
+
+import importlib
+from typing import Any
+
+from instructrec_jax.batches.train_batches import train_batches
+from instructrec_jax.eval.procedures.orders import permute
+from instructrec_jax.eval.procedures.rounds import groups
+from instructrec_jax.instructions.mixing import (
+  family_rates,
+  instances_per_user,
+)
+from instructrec_jax.instructions.order import order_seed
+from instructrec_jax.itdr.wordings import task_description
+from instructrec_jax.model.blocks import T5Config
+from instructrec_jax.model.ranking_model import RankingModel
+from instructrec_jax.optim.optimizers import (
+  adafactor,
+  adamw,
+  constant,
+  warmup_linear,
+)
+from instructrec_jax.runs.cache import cache_tokens
+from instructrec_jax.runs.evaluate import evaluate_checkpoint
+from instructrec_jax.train.runner import train
+from instructrec_jax.train.writers import default_writer
+from instructrec_jax.vocabulary.file import setting as vocabulary
+from instructrec_jax.vocabulary.title_trie import title_trie
+
+# Module, below instructrec_jax, by the name that it has.
+_WITH_TENSORFLOW = {
+  "CatalogueEvaluator": "eval.recording.catalogue_ranking",
+  "RankingFeatureConverter": "batches.feature_converter",
+  "ResultLogger": "eval.recording.evaluator",
+  "RunVocabulary": "vocabulary.run_vocabulary",
+  "t5x_hooks": "runs.t5x_hooks",
+}
+
+__all__ = [
+  "RankingModel",
+  "T5Config",
+  "adafactor",
+  "adamw",
+  "cache_tokens",
+  "constant",
+  "default_writer",
+  "evaluate_checkpoint",
+  "family_rates",
+  "groups",
+  "instances_per_user",
+  "order_seed",
+  "permute",
+  "task_description",
+  "title_trie",
+  "train",
+  "train_batches",
+  "vocabulary",
+  "warmup_linear",
+  *_WITH_TENSORFLOW,
+]
+
+
+def __getattr__(name: str) -> Any:
+  if name not in _WITH_TENSORFLOW:
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+  module = importlib.import_module(f"instructrec_jax.{_WITH_TENSORFLOW[name]}")
+  # A module of several names is here under its own.
+  return (
+    module if module.__name__.endswith(f".{name}") else getattr(module, name)
+  )

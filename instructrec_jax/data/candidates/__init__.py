@@ -1,0 +1,1 @@
+"""Candidates of validation and test: drawn, retrieved, or given."""

@@ -1,0 +1,291 @@
+"""Candidates to rank: the target among items the user never met."""
+
+import numpy as np
+
+from instructrec_jax.data.candidates.files import Lists
+from instructrec_jax.data.ragged import places
+from instructrec_jax.errors import InputError
+
+# Rounds of drawing again what was refused; who is not done then has met most
+# of what there is to draw, and the whole catalogue is looked at instead.
+_ROUNDS = 50
+# Keys that are drawn at a time for that (128 MiB).
+_BLOCK = 2**24
+
+
+class Met:
+  """Which user has met which item, to be asked for many pairs at once."""
+
+  def __init__(
+    self, interactions: tuple[np.ndarray, np.ndarray], num_items: int
+  ):
+    """Sorts the pairs.
+
+    Args:
+      interactions: codes of users and items, [rows] each, no pair twice.
+      num_items: size of the catalogue.
+    """
+    self.num_items = num_items
+    users, items = (column.astype(np.int64) for column in interactions)
+    # A pair as one number, so that one sorted array answers.
+    self._pairs = np.sort(users * num_items + items)
+
+  def __call__(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Returns whether each user has met the item, bool [pairs]."""
+    pair = users.astype(np.int64) * self.num_items + items
+    place = np.minimum(np.searchsorted(self._pairs, pair), self._pairs.size - 1)
+    return self._pairs[place] == pair
+
+  def of(self, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns all that some users have met.
+
+    Args:
+      users: [n] codes.
+
+    Returns:
+      Rows of `users` and items, int64 [pairs] each.
+    """
+    bounds = np.stack([users, users + 1]).astype(np.int64) * self.num_items
+    start, end = np.searchsorted(self._pairs, bounds)
+    rows = np.repeat(np.arange(users.size), end - start)
+    pairs = self._pairs[start[rows] + places(rows, users.size)]
+    return rows, pairs % self.num_items
+
+
+def draw(
+  rng: np.random.Generator,
+  users: np.ndarray,
+  targets: np.ndarray,
+  interactions: tuple[np.ndarray, np.ndarray],
+  num_items: int,
+  num_negatives: int,
+  weights: np.ndarray | None = None,
+) -> np.ndarray:
+  """Draws candidate lists: the target and distinct negatives.
+
+  Negatives are drawn one after the other without replacement: each next one
+  with a chance in proportion to its weight among the items that the user has
+  not met and that were not drawn yet. Without weights every set of such items
+  is equally likely. Their places say nothing of the order of the draws.
+
+  Args:
+    rng: where the draws come from.
+    users: [n] codes, one a list.
+    targets: [n] codes of the items to find.
+    interactions: codes of users and items, [rows] each, no pair twice:
+      everything that a user met, at whatever time; none of it becomes the
+      user's negative.
+    num_items: size of the catalogue.
+    num_negatives: negatives in a list.
+    weights: integers [num_items] from 0, such as how often each item was taken
+      in training; one of 0 is never drawn. None for equal ones.
+
+  Returns:
+    [n, 1 + num_negatives] int64 item codes, the target at a random place.
+
+  Raises:
+    InputError: a user has met too many items to leave that many others.
+  """
+  met = Met(interactions, num_items)
+  _check_enough(users, met, num_negatives, weights)
+  negatives = _successive(rng, users, met, num_negatives, weights)
+  if weights is not None:
+    negatives = rng.permuted(negatives, axis=1)
+  return _with_targets(rng, targets, negatives)
+
+
+def hardest(
+  rng: np.random.Generator,
+  users: np.ndarray,
+  targets: np.ndarray,
+  interactions: tuple[np.ndarray, np.ndarray],
+  num_items: int,
+  num_negatives: int,
+  ranked: Lists,
+  among: int,
+) -> np.ndarray:
+  """Takes the negatives that a retriever ranks highest.
+
+  Args:
+    rng: as in `draw`.
+    users: as in `draw`.
+    targets: as in `draw`.
+    interactions: as in `draw`.
+    num_items: as in `draw`.
+    num_negatives: as in `draw`.
+    ranked: of each list, items of the catalogue, best first.
+    among: how many of the first items that the user has not met, the target
+      left out as well, a uniform choice is made from; num_negatives for the
+      very hardest. Where the retriever has ranked fewer, from those.
+
+  Returns:
+    [n, 1 + num_negatives] int64 item codes, all at random places.
+
+  Raises:
+    InputError: of some list too few items are left; it names the file and line.
+  """
+  met = Met(interactions, num_items)
+  rows = np.repeat(np.arange(users.size), np.diff(ranked.offsets))
+  new = ~met(users[rows], ranked.codes) & (ranked.codes != targets[rows])
+  rows, codes = rows[new], ranked.codes[new]
+  chosen = places(rows, users.size) < among
+  rows, codes = rows[chosen], codes[chosen]
+  left = np.bincount(rows, minlength=users.size)
+  if (left < num_negatives).any():
+    row = int(left.argmin())
+    raise InputError(
+      f"{ranked.where(row)}: expected at least {num_negatives} items that "
+      f"the user has not met, got {left[row]} of "
+      f"{np.diff(ranked.offsets)[row]}, and too few for "
+      f"{int((left < num_negatives).sum())} of {users.size} requests. Rank "
+      "more items, or take fewer negatives"
+    )
+  order = np.lexsort((rng.random(rows.size), rows))
+  taken = places(rows, users.size) < num_negatives  # Rows are in order.
+  negatives = codes[order][taken].reshape(users.size, num_negatives)
+  return _with_targets(rng, targets, negatives)
+
+
+def _with_targets(
+  rng: np.random.Generator, targets: np.ndarray, negatives: np.ndarray
+) -> np.ndarray:
+  """Puts each target at a random place among its [n, C] negatives."""
+  n, width = negatives.shape
+  place = rng.integers(width + 1, size=n)
+  lists = np.empty((n, width + 1), np.int64)
+  is_target = np.arange(width + 1) == place[:, None]
+  lists[is_target] = targets
+  lists[~is_target] = negatives.ravel()
+  return lists
+
+
+def _successive(
+  rng: np.random.Generator,
+  users: np.ndarray,
+  met: Met,
+  num_negatives: int,
+  weights: np.ndarray | None,
+) -> np.ndarray:
+  """Draws [n, num_negatives] one after the other without replacement.
+
+  All draws of a list, round after round and from left to right, are one stream
+  of independent draws with replacement. The first ones in it that are different
+  and not met are what drawing without replacement gives. Each round draws as
+  many as are missing, so that none is passed over.
+  """
+  n = users.size
+  ends = None if weights is None else np.cumsum(weights, dtype=np.int64)
+
+  def fresh(size: int | tuple[int, int]) -> np.ndarray:
+    if ends is None:
+      return rng.integers(met.num_items, size=size)
+    return np.searchsorted(
+      ends, rng.integers(ends[-1], size=size), side="right"
+    )
+
+  negatives = fresh((n, num_negatives))
+  new = np.ones(negatives.shape, bool)
+  for _ in range(_ROUNDS):
+    rows = np.flatnonzero(new.any(axis=1))
+    if not rows.size:
+      return negatives
+    drawn, is_new = negatives[rows], new[rows]
+    refused = _repeats(drawn, is_new)
+    owners = np.broadcast_to(users[rows, None], drawn.shape)
+    refused[is_new] |= met(owners[is_new], drawn[is_new])
+    new[rows] = refused
+    negatives[new] = fresh(int(refused.sum()))
+  block = max(1, _BLOCK // met.num_items)
+  rows = np.flatnonzero(new.any(axis=1))
+  for start in range(0, rows.size, block):
+    some = rows[start : start + block]
+    negatives[some] = _race(
+      rng, users[some], met, negatives[some], new[some], weights
+    )
+  return negatives
+
+
+def _race(
+  rng: np.random.Generator,
+  users: np.ndarray,
+  met: Met,
+  negatives: np.ndarray,
+  missing: np.ndarray,
+  weights: np.ndarray | None,
+) -> np.ndarray:
+  """Goes on drawing without replacement, over the whole catalogue at once.
+
+  The order in which exponential clocks go off, each with its item's weight for
+  a rate, is that of drawing one after the other (Efraimidis and Spirakis,
+  2006).
+
+  Args:
+    rng: where the draws come from.
+    users: [n] codes.
+    met: what they have met.
+    negatives: [n, num_negatives] what was drawn so far.
+    missing: bool, the same shape, where nothing was.
+    weights: as in `draw`.
+
+  Returns:
+    The negatives, with nothing missing.
+  """
+  n = users.size
+  clocks = rng.standard_exponential((n, met.num_items))
+  if weights is not None:
+    with np.errstate(divide="ignore"):
+      clocks /= weights
+  clocks[met.of(users)] = np.inf
+  rows = np.broadcast_to(np.arange(n)[:, None], negatives.shape)
+  clocks[rows[~missing], negatives[~missing]] = np.inf
+  first = np.argsort(clocks, axis=1)[:, : negatives.shape[1]]
+  wanted = np.arange(negatives.shape[1]) < missing.sum(axis=1)[:, None]
+  whole = negatives.copy()
+  whole[missing] = first[wanted]
+  return whole
+
+
+def _repeats(drawn: np.ndarray, is_new: np.ndarray) -> np.ndarray:
+  """Returns which new draws give way to an equal one in their list.
+
+  Args:
+    drawn: [n, num_negatives] items.
+    is_new: bool, the same shape, which of them were drawn just now; the others
+      are all different.
+
+  Returns:
+    bool, the same shape: true where an older draw, or a new one further left,
+    has the same item.
+  """
+  # Of equal ones an older one comes first, and then the leftmost.
+  order = np.argsort(2 * drawn + is_new, axis=1, kind="stable")
+  ordered = np.take_along_axis(drawn, order, axis=1)
+  again = np.zeros(drawn.shape, bool)
+  again[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
+  repeats = np.empty(drawn.shape, bool)
+  np.put_along_axis(repeats, order, again, axis=1)
+  return repeats & is_new
+
+
+def _check_enough(
+  users: np.ndarray,
+  met: Met,
+  num_negatives: int,
+  weights: np.ndarray | None,
+) -> None:
+  may = np.ones(met.num_items, bool) if weights is None else weights > 0
+  everyone, which = np.unique(users, return_inverse=True)
+  rows, items = met.of(everyone)
+  taken = np.bincount(rows, weights=may[items], minlength=everyone.size)
+  taken = taken.astype(np.int64)[which]
+  left = int(may.sum()) - taken
+  short = left < num_negatives
+  if short.any():
+    worst = int(np.argmin(left))
+    kind = "items" if weights is None else "items taken in training"
+    raise InputError(
+      f"{num_negatives} negatives cannot be drawn for {int(short.sum())} of "
+      f"{users.size} lists: user {users[worst]} has met {taken[worst]} "
+      f"of {int(may.sum())} {kind}, which leaves {left[worst]}. Give "
+      f"num_negatives of at most {left[worst]}, or more items"
+    )

@@ -1,0 +1,1 @@
+"""How the bytes of raw files become columns, every bad row counted."""

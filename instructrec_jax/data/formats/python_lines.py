@@ -1,0 +1,111 @@
+r"""Python literals, as repr() writes them, turned into JSON.
+
+`ast.literal_eval` takes fifty microseconds a line, and there are files of eight
+million. So lines of a grammar in which nothing can be mistaken are rewritten by
+a few passes over all of them at once, and what is left is evaluated one by one.
+
+The grammar is a flat dict of text, numbers, True, False, None, and lists of
+text and numbers: all that repr() makes of such values in Python 2 and 3. In it
+quotes stand around text alone, so going from left to right every text is found
+at its first quote; and a backslash starts an escape, so that `\\` is an escape
+of its own before `\'` can be one. Line breaks and other control characters have
+no place in it, which leaves them free to mark where a text starts and ends.
+"""
+
+import ast
+import json
+import re
+from typing import Any
+
+import polars as pl
+
+from instructrec_jax.data.formats import jsonl
+
+_ESCAPE = (
+  r"""\\(?:[bfnrt\\'"]|x[0-9a-f]{2}|u[0-9a-f]{4}|"""
+  r"U00(?:0[1-9a-f]|10)[0-9a-f]{4})"
+)
+_TEXT = "|".join(
+  rf"u?{quote}(?:[^{quote}\\\x00-\x1f]|{_ESCAPE})*{quote}" for quote in "'\""
+)
+_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?"
+_ENTRY = rf"(?:{_TEXT}|{_NUMBER})"
+_LIST = rf"\[(?:{_ENTRY}(?:, {_ENTRY})*)?\]"
+_PAIR = rf"(?:{_TEXT}): (?:{_TEXT}|{_NUMBER}|True|False|None|{_LIST})"
+_LINE = rf"^\{{(?:{_PAIR}(?:, {_PAIR})*)?\}}$"
+
+_QUOTED = "|".join(
+  rf"u?{quote}([^{quote}\\]*(?:\\.[^{quote}\\]*)*){quote}" for quote in "'\""
+)
+_START, _END = "\x02", "\x03"
+# Of two that begin alike the first is taken. JSON has the other escapes too.
+_TO_JSON = {
+  f"{_END}: True": '": true',
+  f"{_END}: False": '": false',
+  f"{_END}: None": '": null',
+  _START: '"',
+  _END: '"',
+  '"': r"\"",
+  r"\\": r"\\",
+  r"\'": "'",
+  r"\"": r"\"",
+  r"\x": r"\u00",
+}
+_LONG_ESCAPE = r"\\U[0-9a-f]{8}"
+# Python keeps the backslash of what is no escape; repr() never writes one.
+_NO_ESCAPE = re.compile(r"""(?<!\\)(?:\\\\)*\\[^abfnrtv0-7xNuU\\'"]""")
+
+
+def to_json(block: bytes) -> bytes:
+  """Turns lines of Python dicts into lines of JSON objects.
+
+  Args:
+    block: whole lines, UTF-8.
+
+  Returns:
+    As many lines. One that is no dict stays as it is.
+  """
+  try:
+    text = block.decode()
+  except UnicodeDecodeError:
+    return b"\n".join(_evaluated(line) for line in block.split(b"\n"))
+  lines = pl.Series([text]).str.split("\n").explode().str.strip_suffix("\r")
+  plain = lines.str.contains(_LINE)
+  if plain.all():
+    lines = _rewritten(lines)
+  else:
+    evaluated = [_evaluated(t.encode()).decode() for t in lines.filter(~plain)]
+    lines = lines.scatter(
+      plain.arg_true(), _rewritten(lines.filter(plain))
+    ).scatter((~plain).arg_true(), pl.Series(evaluated, dtype=pl.String))
+  return lines.str.join("\n").item().encode()
+
+
+def _rewritten(lines: pl.Series) -> pl.Series:
+  """Rewrites lines of the grammar."""
+  marked = lines.str.replace_all(_QUOTED, f"{_START}$1$2{_END}")
+  # JSON spells these as pairs of surrogates, or not at all.
+  long = marked.str.extract_all(_LONG_ESCAPE).explode().drop_nulls().unique()
+  changes = _TO_JSON | {code: chr(int(code[2:], 16)) for code in long}
+  return marked.str.replace_many(
+    list(changes), list(changes.values()), leftmost=True
+  )
+
+
+def _evaluated(line: bytes) -> bytes:
+  """Returns a line as JSON if it is a Python dict, else as it is."""
+  try:
+    text = line.decode()
+    value = None if _NO_ESCAPE.search(text) else ast.literal_eval(text.strip())
+  except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+    return line
+  if not isinstance(value, dict):
+    return line
+  return json.dumps(value, skipkeys=True, default=_other).encode()
+
+
+def _other(value: Any) -> Any:
+  return list(value) if isinstance(value, set | frozenset) else str(value)
+
+
+PYTHON = jsonl.Dialect("Python dict", to_json)

@@ -1,0 +1,1 @@
+"""Records of a dataset as TFDS reads them: built, and read back."""

@@ -1,0 +1,122 @@
+"""Where a dataset's records lie, and what they refer to."""
+
+import functools
+
+import polars as pl
+import seqio
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from etils import epath
+
+from instructrec_jax.data import names, variants
+from instructrec_jax.data.records.read import CATALOGUE, TRAIN_ITEMS, read_table
+from instructrec_jax.errors import InputError
+
+
+def tfds_name(records: str, variant: str = variants.PLAIN) -> str:
+  """Returns the name and version by which TFDS knows records.
+
+  Args:
+    records: their name, perhaps with a version; that of a variant follows it.
+    variant: a key of `variants.VARIANTS`.
+  """
+  name, _, version = records.partition(":")
+  version = version or names.RECORDS_VERSION
+  return f"{name}{variants.suffix(variant)}:{version}"
+
+
+class Catalogue:
+  """The items and users that the records of one dataset speak of.
+
+  Nothing is read before it is asked for, so that tasks can be registered where
+  the records are not.
+
+  Attributes:
+    records: their name in TFDS.
+    data_dir: where TFDS looks for them; None for the run's --tfds_data_dir.
+  """
+
+  def __init__(
+    self,
+    dataset: str,
+    name: str | None = None,
+    data_dir: str | None = None,
+    variant: str = variants.PLAIN,
+  ):
+    """Remembers where to look.
+
+    Args:
+      dataset: short name, e.g. "games".
+      name: the records' name in TFDS; by default what `instructrec build`
+        calls them.
+      data_dir: the folder of TFDS's datasets; by default the run's
+        --tfds_data_dir.
+      variant: of the records, a key of `variants.VARIANTS`.
+    """
+    self._build = f"instructrec build {dataset}" + (
+      f" --variant {variant}" if variant else ""
+    )
+    self._dataset = dataset + variants.suffix(variant)
+    self.records = name or tfds_name(names.records_name(dataset), variant)
+    self.data_dir = data_dir
+    self._loader = seqio.utils.LazyTfdsLoader(self.records, data_dir=data_dir)
+
+  @functools.cached_property
+  def features(self) -> frozenset[str]:
+    """The names of the records' features."""
+    _ = self.folder  # A clear error where there are no records.
+    return frozenset(self._loader.info.features)
+
+  @property
+  def folder(self) -> epath.Path:
+    """The folder of the records.
+
+    Raises:
+      InputError: if the dataset has not been built there.
+    """
+    try:
+      return epath.Path(self._loader.builder.data_path)
+    except tfds.core.DatasetNotFoundError as error:
+      where = self._loader.data_dir or "TFDS's default folder"
+      raise InputError(
+        f"no records of dataset {self._dataset!r} in {where} (looked for "
+        f"{self._loader.name}). Build them with `{self._build}`, or name their "
+        "folder with --tfds_data_dir."
+      ) from error
+
+  @functools.cached_property
+  def items(self) -> pl.DataFrame:
+    """The items table; row number is item code (see schema.ITEMS)."""
+    return self._read(CATALOGUE)
+
+  @functools.cached_property
+  def titles(self) -> tf.Tensor:
+    """Titles by item code: string [items]."""
+    with tf.init_scope():  # Not a tensor of the graph being traced.
+      return tf.constant(self.items["title"].to_list())
+
+  @functools.cached_property
+  def train_items(self) -> tf.RaggedTensor:
+    """Items of a user's training part by user code: int32 [users, None].
+
+    Each tf.data function that uses it holds a copy of it: 128 MB a task for
+    the 32 million interactions of the largest MovieLens, hence not int64.
+    """
+    lists = self._read(TRAIN_ITEMS)["items"]
+    # Versions of Polars differ in whether an empty list becomes a null.
+    codes = lists.filter(lists.list.len() > 0).explode()
+    with tf.init_scope():  # As above.
+      return tf.RaggedTensor.from_row_lengths(
+        tf.constant(codes.to_numpy(), tf.int32),
+        tf.constant(lists.list.len().to_numpy(), tf.int64),
+        validate=False,
+      )
+
+  def _read(self, file_name: str) -> pl.DataFrame:
+    path = self.folder / file_name
+    if not path.exists():
+      raise InputError(
+        f"no {file_name} in {self.folder}, beside the records of dataset "
+        f"{self._dataset!r}. Build them anew with `{self._build} --overwrite`."
+      )
+    return read_table(path)

@@ -1,0 +1,1 @@
+"""What a model writes: ratings, attributes, lists and texts, measured."""

@@ -1,0 +1,412 @@
+"""What a task measures of texts that the model writes, as SeqIO sees it.
+
+A task declares one of the metrics below with its postprocessor:
+
+  ratings = answer_metrics.Ratings(low=1.0, high=5.0)
+  seqio.TaskRegistry.add(
+    ..., postprocess_fn=ratings.postprocess, metric_fns=[ratings]
+  )
+
+Its examples have `instance` and `user`, and what the metric says. The evaluator
+(SeqIO's or T5X's) is then given a predict_fn, and `evaluator.ResultLogger`
+writes what was measured. Every figure of SeqIO's comes with the number "n".
+
+A task that has several of them, or a ranking's beside them, has `together` for
+its postprocessor:
+
+  lists = answer_metrics.Lists(procedure="generated")
+  seqio.TaskRegistry.add(
+    ...,
+    postprocess_fn=answer_metrics.together(asked_of_ranking, lists.postprocess),
+    metric_fns=[evaluator.ranking_metric_fn, lists],
+  )
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from instructrec_jax.errors import InputError
+from instructrec_jax.eval import metrics, resampling
+from instructrec_jax.eval.answers import (
+  generated_lists,
+  ratings,
+  texts,
+  user_attributes,
+)
+from instructrec_jax.eval.answers.answers import Answers
+from instructrec_jax.eval.predictions import Predictions
+
+Targets = Sequence[Mapping[str, Any]]
+# What SeqIO calls an output of the model: "prediction", "score".
+Inferences = Mapping[str, Any]
+Estimates = dict[str, resampling.Estimate]
+# SeqIO's figures have no intervals, so that any seed will do.
+_SEED = 0
+
+
+class Measured(NamedTuple):
+  """What came of a task.
+
+  Attributes:
+    further: figures that are no ranking's.
+    answers: the texts; None where there are none.
+    predictions: where the answers rank items.
+  """
+
+  further: Estimates
+  answers: Answers | None = None
+  predictions: Predictions | None = None
+
+
+def together(*postprocess_fns: Callable) -> Callable:
+  """Returns a postprocessor that serves several metrics of one task.
+
+  Args:
+    *postprocess_fns: of each metric. Each returns a dict of what was asked, and
+      what the model wrote as it is.
+  """
+
+  def postprocess(output: str, example: Mapping, is_target: bool) -> Any:
+    if not is_target:
+      return output
+    asked = {}
+    for one in postprocess_fns:
+      asked |= one(output, example=example, is_target=True)
+    return asked
+
+  return postprocess
+
+
+def _asked(example: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+  """Returns what every target has."""
+  return {
+    "instance": int(example["instance"]), "user": int(example["user"])
+  } | more  # fmt: skip
+
+
+def _answers(
+  targets: Targets, written: Sequence[str | None], read: Sequence[Any] | None
+) -> Answers:
+  columns = ([t[name] for t in targets] for name in ("instance", "user"))
+  truths = [t["truth"] for t in targets]
+  return Answers.of(*columns, list(written), truths, read)
+
+
+def _values(figures: Estimates, n: int) -> dict[str, float]:
+  return {name: e.value for name, e in figures.items()} | {"n": float(n)}
+
+
+class _Written:
+  """A metric of texts: each is read, and what was read is measured.
+
+  Attributes:
+    output: which of the `Inferences` it measures.
+  """
+
+  output = "prediction"
+
+  def __call__(
+    self, targets: Targets, predictions: Sequence[str]
+  ) -> dict[str, float]:
+    """Measures one task, for SeqIO."""
+    found = self.measured(targets, {"prediction": predictions}, _SEED)
+    return _values(found.further, len(targets))
+
+  def measured(
+    self, targets: Targets, inferences: Inferences, seed: int
+  ) -> Measured:
+    """Measures one task."""
+    written = inferences["prediction"]
+    read = [self._read(text) for text in written]
+    answers = _answers(targets, written, read)
+    return Measured(self._figures(read, answers.truths, seed), answers)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ratings(_Written):
+  """RMSE and MAE of ratings read out of text, and how many cannot be read.
+
+  See `ratings.measure`.
+
+  Attributes:
+    low: the least rating of the scale.
+    high: the greatest.
+  """
+
+  low: float
+  high: float
+
+  def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
+    """Returns what was asked; `rating` is the example's, or the target text's.
+
+    Raises:
+      InputError: neither is a rating of the scale.
+    """
+    if not is_target:
+      return output
+    rating = float(
+      example["rating"]
+      if "rating" in example
+      else ratings.parse(output, self.low, self.high)
+    )
+    if not self.low <= rating <= self.high:
+      raise InputError(
+        f"instance {int(example['instance'])}: expected a rating from "
+        f"{self.low} to {self.high}, got {rating} (target text: {output!r})"
+      )
+    return _asked(example, truth=rating)
+
+  def _read(self, text: str) -> float | None:
+    rating = ratings.parse(text, self.low, self.high)
+    return None if np.isnan(rating) else rating
+
+  def _figures(
+    self, read: Sequence[float | None], truths: Sequence[float], seed: int
+  ) -> Estimates:
+    return ratings.measure(np.array(read, np.float64), truths, seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExpectedRatings:
+  """RMSE and MAE of the mean rating, weighted by the ratings' likelihoods.
+
+  The task's candidates are the texts of the ratings, in their order.
+
+  Attributes:
+    scale: the ratings, e.g. (1, 2, 3, 4, 5).
+  """
+
+  scale: tuple[float, ...]
+  output = "score"
+
+  def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
+    """Returns what was asked; see `Ratings.postprocess`."""
+    return Ratings(min(self.scale), max(self.scale)).postprocess(
+      output, example, is_target
+    )
+
+  def __call__(self, targets: Targets, scores: Any) -> dict[str, float]:
+    """Measures one task, for SeqIO."""
+    figures = self.measured(targets, {"score": scores}, _SEED).further
+    return {name: e.value for name, e in figures.items()}
+
+  def measured(
+    self, targets: Targets, inferences: Inferences, seed: int
+  ) -> Measured:
+    """Measures one task: expected_rmse and expected_mae.
+
+    Raises:
+      InputError: there are not as many scores as ratings of the scale.
+    """
+    scores = inferences["score"]
+    scores_BxR = np.asarray(scores[0] if isinstance(scores, tuple) else scores)
+    shape = len(targets), len(self.scale)
+    if scores_BxR.shape != shape:
+      raise InputError(
+        f"scores of ratings: expected the shape {list(shape)}, a column for "
+        f"each of {list(self.scale)}, got {list(scores_BxR.shape)}"
+      )
+    expected_B = ratings.expected(scores_BxR, np.array(self.scale))
+    truths = [target["truth"] for target in targets]
+    figures = ratings.measure(expected_B, truths, seed)
+    answers = _answers(targets, [None] * len(truths), expected_B.tolist())
+    return Measured(
+      {f"expected_{name}": figures[name] for name in ("rmse", "mae")}, answers
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Attributes(_Written):
+  """How well a user's attributes are told; see `user_attributes.measure`.
+
+  Attributes:
+    names: of the attributes; a user need not have all of them.
+    numbers: those of them that are numbers.
+  """
+
+  names: tuple[str, ...]
+  numbers: tuple[str, ...] = ()
+
+  def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
+    """Returns what was asked: the attributes that the target text gives.
+
+    Raises:
+      InputError: there is none of them.
+    """
+    if not is_target:
+      return output
+    truth = user_attributes.parse(output, self.names)
+    if not truth:
+      raise InputError(
+        f"instance {int(example['instance'])}: expected one at least of the "
+        f"attributes {list(self.names)} in the target, got {output!r}"
+      )
+    return _asked(example, truth=truth)
+
+  def _read(self, text: str) -> dict[str, str]:
+    return user_attributes.parse(text, self.names)
+
+  def _figures(
+    self,
+    read: Sequence[dict[str, str]],
+    truths: Sequence[dict[str, str]],
+    seed: int,
+  ) -> Estimates:
+    return user_attributes.measure(read, truths, self.names, seed, self.numbers)
+
+
+@dataclasses.dataclass(frozen=True)
+class Texts(_Written):
+  """BLEU and ROUGE of free texts against the target text."""
+
+  def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
+    """Returns what was asked: the target text."""
+    return _asked(example, truth=output) if is_target else output
+
+  def measured(
+    self, targets: Targets, inferences: Inferences, seed: int
+  ) -> Measured:
+    """Measures one task; see `texts.measure`."""
+    written = list(inferences["prediction"])
+    answers = _answers(targets, written, None)
+    return Measured(texts.measure(written, answers.truths, seed), answers)
+
+
+@dataclasses.dataclass(frozen=True)
+class Lists:
+  """Rankings that the model wrote as lists of titles, and how valid they are.
+
+  Examples have relevant_items, item codes, and may have candidate_items, which
+  are to be ranked (else the whole catalogue is), and history_items, which the
+  user has had. Without a catalogue they have candidates_pretokenized, the
+  candidates' titles, and no other title is known.
+
+  Attributes:
+    titles: returns the catalogue's titles, by item code; called when first
+      needed, so that a task can be declared where there is no data. None for
+      no catalogue.
+    wanted: titles that were asked for; None for as many as candidates.
+    procedure: beside a ranking by scores, the name of this one: it stands
+      before the names of SeqIO's figures, and its results lie in a folder of
+      that name. None where the task has no other ranking.
+  """
+
+  titles: Callable[[], Sequence[str]] | None = None
+  wanted: int | None = None
+  procedure: str | None = None
+  output = "prediction"
+
+  @functools.cached_property
+  def _titles(self) -> generated_lists.Titles:
+    return generated_lists.Titles(self.titles())
+
+  def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
+    """Returns what was asked."""
+    if not is_target:
+      return output
+    asked = {
+      name: np.asarray(example.get(f"{name}_items", ())).tolist()
+      for name in ("relevant", "candidate", "history")
+    }
+    if self.titles is None:
+      asked["titles"] = [
+        title.decode() for title in example["candidates_pretokenized"]
+      ]
+      if len(asked["titles"]) != len(asked["candidate"]):
+        raise InputError(
+          f"instance {int(example['instance'])}: expected a title of each of "
+          f"its {len(asked['candidate'])} candidates, got {asked['titles']}"
+        )
+    return _asked(example, truth=asked.pop("relevant"), **asked)
+
+  def __call__(
+    self, targets: Targets, predictions: Sequence[str]
+  ) -> dict[str, float]:
+    """Measures one task, for SeqIO."""
+    found = self.measured(targets, {"prediction": predictions}, _SEED)
+    outcomes = found.predictions.outcomes
+    figures = resampling.means(metrics.measure(outcomes))
+    figures |= _values(found.further, len(targets))
+    prefix = f"{self.procedure}/" if self.procedure else ""
+    return {f"{prefix}{name}": value for name, value in figures.items()}
+
+  def measured(
+    self, targets: Targets, inferences: Inferences, seed: int
+  ) -> Measured:
+    """Measures one task; see `generated_lists.validity`.
+
+    Raises:
+      InputError: as `Predictions.of`, or nobody says how many were wanted.
+    """
+    written = inferences["prediction"]
+    lists = [
+      self._listed(target, text)
+      for target, text in zip(targets, written, strict=True)
+    ]
+    read = [[list(place) for place in listed.places] for listed in lists]
+    validity = generated_lists.validity(lists, seed)
+    if self.titles is None:  # Nobody can say what is in the catalogue.
+      del validity["out_of_catalogue"]
+    return Measured(
+      validity,
+      _answers(targets, written, read),
+      self._predictions(targets, lists),
+    )
+
+  def _listed(
+    self, target: Mapping[str, Any], text: str
+  ) -> generated_lists.Listed:
+    """Returns the list that a request was answered with."""
+    wanted = self._wanted(target)
+    if self.titles is None:
+      titles = generated_lists.Titles(target["titles"], target["candidate"])
+      listed = titles.read(text, wanted, history=set(target["history"]))
+      return dataclasses.replace(
+        listed, out_of_catalogue=0, out_of_candidates=listed.out_of_catalogue
+      )
+    return self._titles.read(
+      text,
+      wanted,
+      set(target["candidate"]) if target["candidate"] else None,
+      set(target["history"]),
+    )
+
+  def _wanted(self, target: Mapping[str, Any]) -> int:
+    wanted = self.wanted or len(target["candidate"])
+    if not wanted or not (self.titles or target["candidate"]):
+      raise InputError(
+        f"instance {target['instance']}: it has no candidates, so that Lists "
+        "needs to know how many titles are wanted, and the catalogue's titles"
+      )
+    return wanted
+
+  def _predictions(
+    self, targets: Targets, lists: Sequence[generated_lists.Listed]
+  ) -> Predictions:
+    """Returns the lists as scores of candidates, or of what was listed."""
+    num_items = len(self.titles()) if self.titles else 0
+    ranked, sizes = [], []
+    for target, listed in zip(targets, lists, strict=True):
+      found = [item for place in listed.places for item in place]
+      # An empty list ranks nothing above a target.
+      ranked.append(target["candidate"] or found or target["truth"])
+      sizes.append(len(target["candidate"]) or num_items)
+    width = max(map(len, ranked))
+    scores = np.full((len(lists), width), -np.inf)
+    for row, (listed, items) in enumerate(zip(lists, ranked, strict=True)):
+      scores[row, : len(items)] = listed.scores(items)
+    return Predictions.of(
+      [t["instance"] for t in targets],
+      [t["user"] for t in targets],
+      [t["truth"] for t in targets],
+      ranked,
+      scores,
+      sizes=sizes,
+    )
+
+
+METRICS = (Ratings, ExpectedRatings, Attributes, Texts, Lists)

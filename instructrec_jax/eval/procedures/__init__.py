@@ -1,0 +1,1 @@
+"""From the scores of a task's inputs to rankings of its requests."""

@@ -1,0 +1,299 @@
+"""What an evaluation leaves behind: metrics.json, and what was answered.
+
+That is predictions.jsonl where items were ranked, and answers.jsonl where the
+model wrote texts; both where it wrote lists.
+
+Dimension letters: B requests, C candidates of the longest list, E targets of
+all requests together.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from etils import epath
+
+from instructrec_jax import paths
+from instructrec_jax.artifacts import atomic_write_text
+from instructrec_jax.errors import InputError
+from instructrec_jax.eval import chance, metrics, resampling
+from instructrec_jax.eval.answers.answers import Answers
+from instructrec_jax.eval.predictions import Predictions
+
+METRICS_FILE = "metrics.json"
+PREDICTIONS_FILE = "predictions.jsonl"
+ANSWERS_FILE = "answers.jsonl"
+# Of every line of predictions.jsonl.
+_FIELDS = ("instance", "user", "target", "candidates", "scores", "rank")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Result:
+  """One system measured on one split.
+
+  Attributes:
+    system: its name in tables.
+    dataset: the records' dataset.
+    task: the SeqIO task that put the requests into words; None for a system
+      that reads the records themselves.
+    split: "validation" or "test".
+    n: requests measured.
+    seed: of the bootstrap, and of a system that draws.
+    requests: `Predictions.fingerprint`, or `Answers.fingerprint` where nothing
+      was ranked; equal where results are comparable.
+    metrics: of rankings, name to mean with 95 % interval; empty where nothing
+      was ranked.
+    chance: name to what guessing is expected to reach, of the same.
+    further: figures that do not follow from a ranking, name to value with 95 %
+      interval, such as the RMSE of ratings, or how valid lists are.
+    step: of the checkpoint; None for a system that is not trained by steps.
+    skipped: requests that were not measured, by reason.
+    procedure: how scores became rankings, see procedures.py; None for a system
+      that reads the records themselves.
+  """
+
+  system: str
+  dataset: str
+  task: str | None
+  split: str
+  n: int
+  seed: int
+  requests: str
+  metrics: dict[str, resampling.Estimate]
+  chance: dict[str, float]
+  further: dict[str, resampling.Estimate] = dataclasses.field(
+    default_factory=dict
+  )
+  step: int | None = None
+  skipped: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  procedure: str | None = None
+
+  @classmethod
+  def of(
+    cls,
+    predictions: Predictions,
+    names: Sequence[str] | None = None,
+    **description: Any,
+  ) -> "Result":
+    """Measures predictions.
+
+    Args:
+      predictions: of one system.
+      names: metrics, as in `metrics.measure`.
+      **description: the fields that say what was measured: system, dataset,
+        task, split, seed and, where they apply, step, skipped, procedure and
+        further.
+
+    Returns:
+      The result.
+
+    Raises:
+      InputError: there is no request, or a metric is unknown.
+    """
+    values = metrics.measure(predictions.outcomes, names)
+    return cls(
+      n=predictions.n,
+      requests=predictions.fingerprint(),
+      metrics=resampling.estimates(values, description["seed"]),
+      chance=chance.expected(predictions.outcomes, list(values)),
+      **description,
+    )
+
+
+def write(
+  folder: str | os.PathLike,
+  result: Result,
+  predictions: Predictions | None,
+  answers: Answers | None = None,
+) -> None:
+  """Writes what was answered, then metrics.json, each whole or not at all.
+
+  A line of predictions is a request: instance, user, candidates, target,
+  scores and rank; where a request has several targets, target is a list and
+  rank the list of their ranks, best first. Where they are not as usual there
+  are also gains (of the targets, not all 1), size (items ranked, more than the
+  candidates) and attributes. A score that is not finite is a string ("nan",
+  "-inf", "inf"), as JSON has no such numbers. A line of answers has instance,
+  user, answer (the text), truth and, of texts that are read, read: what was
+  understood.
+
+  Args:
+    folder: where to; made if need be.
+    result: goes to metrics.json.
+    predictions: a line each; None where nothing was ranked.
+    answers: a line each; None where no text was written.
+  """
+  folder = paths.anywhere(folder)
+  for name, rows in (
+    (PREDICTIONS_FILE, predictions and _rows(predictions)),
+    (ANSWERS_FILE, answers and answers.rows()),
+  ):
+    if rows is not None:
+      lines = [
+        json.dumps(row, allow_nan=False, ensure_ascii=False) for row in rows
+      ]
+      atomic_write_text(folder / name, "\n".join(lines) + "\n")
+  row = dataclasses.asdict(result)
+  for estimate in row["further"].values():
+    # Nothing can be said, e.g., of ratings of which none could be read.
+    for name, value in estimate.items():
+      estimate[name] = value if np.isfinite(value) else None
+  text = json.dumps(row, indent=2, allow_nan=False)
+  atomic_write_text(folder / METRICS_FILE, text + "\n")
+
+
+def read_result(folder: str | os.PathLike) -> Result:
+  """Reads a folder's metrics.json.
+
+  Raises:
+    InputError: it is absent, no JSON, or has other fields than a result.
+  """
+  path = paths.anywhere(folder) / METRICS_FILE
+  row = _loads(_read(path), str(path))
+  fields = {field.name for field in dataclasses.fields(Result)}
+  # Results of before there were such fields lack them.
+  newer = {"further", "procedure"}
+  if not isinstance(row, dict) or set(row) | newer != fields:
+    found = sorted(row) if isinstance(row, dict) else type(row).__name__
+    raise InputError(f"{path}: expected {sorted(fields)}, got {found}")
+  for field in ("metrics", "further"):
+    try:
+      row[field] = {
+        name: resampling.Estimate(**_numbers(estimate))
+        for name, estimate in row.get(field, {}).items()
+      }
+    except (TypeError, AttributeError) as error:
+      raise InputError(
+        f"{path}: {field}: expected a value, low and high for each name: "
+        f"{error}"
+      ) from error
+  return Result(**row)
+
+
+def read_predictions(folder: str | os.PathLike) -> Predictions:
+  """Reads a folder's predictions.jsonl.
+
+  Raises:
+    InputError: it is absent, a line is not what `write` wrote, or its rank is
+      not what its scores give.
+  """
+  path = paths.anywhere(folder) / PREDICTIONS_FILE
+  rows = [
+    _loads(line, f"{path}, line {number}")
+    for number, line in enumerate(_read(path).splitlines(), start=1)
+  ]
+  for number, row in enumerate(rows, start=1):
+    if not isinstance(row, dict) or not row.keys() >= set(_FIELDS):
+      raise InputError(
+        f"{path}, line {number}: expected {list(_FIELDS)}, got {row!r:.80}"
+      )
+    if len(row["scores"]) != len(row["candidates"]):
+      raise InputError(
+        f"{path}, line {number}: {len(row['candidates'])} candidates but "
+        f"{len(row['scores'])} scores"
+      )
+  predictions = _predictions(rows)
+  found = _ranks(predictions)
+  for number, (row, rank) in enumerate(zip(rows, found, strict=True), start=1):
+    if row["rank"] != rank:
+      raise InputError(
+        f"{path}, line {number}: its scores give rank {rank}, but it says "
+        f"{row['rank']}"
+      )
+  return predictions
+
+
+def _rows(predictions: Predictions) -> Iterator[dict[str, Any]]:
+  """Yields the lines of predictions.jsonl."""
+  columns = zip(
+    predictions.instances.tolist(),
+    predictions.users.tolist(),
+    predictions.candidates.tolist(),
+    predictions.gains.tolist(),
+    predictions.scores.tolist(),
+    predictions.sizes.tolist(),
+    _ranks(predictions),
+    predictions.mask.sum(axis=1).tolist(),
+    np.isfinite(predictions.scores).all(axis=1).tolist(),
+    strict=True,
+  )
+  for number, (
+    instance, user, candidates, gains, scores, size, rank, present, finite,
+  ) in enumerate(columns):  # fmt: skip
+    targets = [c for c, gain in zip(candidates, gains, strict=True) if gain]
+    row = {
+      "instance": instance,
+      "user": user,
+      "candidates": candidates[:present],
+      "target": targets if len(targets) > 1 else targets[0],
+      "scores": scores[:present] if finite else _words(scores[:present]),
+      "rank": rank,
+    }
+    worth = [gain for gain in gains if gain]
+    if any(gain != 1.0 for gain in worth):
+      row["gains"] = worth
+    if size != present:
+      row["size"] = size
+    if predictions.attributes:
+      row["attributes"] = {
+        name: column[number].item()
+        for name, column in predictions.attributes.items()
+      }
+    yield row
+
+
+def _predictions(rows: Sequence[Mapping[str, Any]]) -> Predictions:
+  """Returns what `_rows` has yielded."""
+  width = max((len(row["scores"]) for row in rows), default=0)
+  scores_BxC = np.full((len(rows), width), -np.inf)
+  for scores_C, row in zip(scores_BxC, rows, strict=True):
+    # NumPy reads "nan" and "-inf" where a score is no JSON number.
+    scores_C[: len(row["scores"])] = np.asarray(row["scores"], np.float64)
+  attributes = rows[0].get("attributes", {}) if rows else {}
+  return Predictions.of(
+    *([row[name] for row in rows] for name in _FIELDS[:4]),
+    scores_BxC,
+    gains=[row.get("gains", [1.0] * np.size(row["target"])) for row in rows],
+    sizes=[row.get("size", len(row["candidates"])) for row in rows],
+    attributes={
+      name: [row["attributes"][name] for row in rows] for name in attributes
+    },
+  )
+
+
+def _ranks(predictions: Predictions) -> list[int | list[int]]:
+  """Returns the rank of each request's target, or of its several targets."""
+  outcomes = predictions.outcomes
+  ranks = np.split(outcomes.ranks, outcomes.firsts[1:])
+  return [
+    row.tolist() if len(row) > 1 else int(row[0]) for row in ranks if len(row)
+  ]
+
+
+def _numbers(estimate: Mapping[str, Any]) -> dict[str, float]:
+  """Returns an estimate's figures; NaN for those that could not be told."""
+  return {k: np.nan if v is None else v for k, v in estimate.items()}
+
+
+def _words(scores: Sequence[float]) -> list[float | str]:
+  return [s if np.isfinite(s) else str(s) for s in scores]
+
+
+def _read(path: epath.Path) -> str:
+  try:
+    return path.read_text(encoding="utf-8")
+  except FileNotFoundError:
+    raise InputError(
+      f"{path}: no such file; a result folder holds {METRICS_FILE} and "
+      f"{PREDICTIONS_FILE}"
+    ) from None
+
+
+def _loads(text: str, where: str) -> Any:
+  try:
+    return json.loads(text)
+  except json.JSONDecodeError as error:
+    raise InputError(f"{where}: not JSON: {error}") from error

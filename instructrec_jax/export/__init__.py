@@ -1,0 +1,1 @@
+"""Instructions as JSON, for trainers without SeqIO."""

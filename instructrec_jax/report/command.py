@@ -1,0 +1,144 @@
+"""The command `report`: results read, put side by side, and written."""
+
+import json
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from etils import epath
+
+from instructrec_jax import paths
+from instructrec_jax.artifacts import atomic_write_text
+from instructrec_jax.errors import InputError, unknown
+from instructrec_jax.report import comparable as groups_lib
+from instructrec_jax.report import tables, trec
+from instructrec_jax.report import unranked as further_lib
+
+# How a file of this name is written; a page is drawn elsewhere.
+_WRITERS = {
+  ".md": tables.markdown,
+  ".csv": tables.comma_separated,
+  ".tex": tables.latex,
+}
+_PAGE = ".html"
+FORMS = ("systems", "itdr")
+
+
+def report(
+  result_folders: Sequence[str | os.PathLike],
+  out: Sequence[str | os.PathLike] = (),
+  data_dir: str | os.PathLike | None = None,
+  training_log: str | os.PathLike | None = None,
+  metrics: Sequence[str] | None = None,
+  baseline: str | None = None,
+  trec_dir: str | os.PathLike | None = None,
+  form: str = "systems",
+) -> str:
+  """Compares results.
+
+  Args:
+    result_folders: folders with a metrics.json and predictions.jsonl each, or
+      folders of them.
+    out: files to write: .html (a page without outside resources), .md, .csv
+      or .tex.
+    data_dir: where the records lie, for slices, for what is recommended, and
+      for titles and histories in the page's examples; None to do without.
+    training_log: a metrics.jsonl with a step and a loss a line, for a curve
+      in the page; None for no curve.
+    metrics: what to measure, e.g. "ndcg@20"; None for what was.
+    baseline: the name of a system to test the others against.
+    trec_dir: folder for TREC's run and qrels files; None for none.
+    form: "systems", a table of all that answered the same requests; or "itdr",
+      a row for each of ITDR's pairs, which takes no more than `out`.
+
+  Returns:
+    The table, plain ASCII, as wide as its metrics need.
+
+  Raises:
+    InputError: a folder or file cannot be used; the message says which.
+  """
+  out = [paths.anywhere(path) for path in out]
+  for path in out:
+    if path.suffix not in (_PAGE, *_WRITERS):
+      raise unknown(f"kind of file: {path}:", path.suffix, (_PAGE, *_WRITERS))
+  if form not in FORMS:
+    raise unknown("form of report", form, FORMS)
+  if form == "itdr":
+    others = {
+      "data_dir": data_dir, "training_log": training_log, "metrics": metrics,
+      "baseline": baseline, "trec_dir": trec_dir,
+    }  # fmt: skip
+    for name, value in others.items():
+      if value is not None:
+        raise InputError(f"{name} has no use in a report of the form 'itdr'")
+    return _itdr(result_folders, out)
+  losses = None if training_log is None else read_losses(training_log)
+  groups = groups_lib.load(result_folders, metrics, baseline, data_dir)
+  further = further_lib.load(groups_lib.result_folders(result_folders))
+  for path in out:
+    if path.suffix == _PAGE:
+      # Only the page needs drawing and templates.
+      from instructrec_jax.report import page
+
+      written = page.render(groups, losses, further)
+    else:
+      written = _WRITERS[path.suffix](groups, further)
+    atomic_write_text(path, written)
+  if trec_dir is not None:
+    for group in groups:
+      first = group.first
+      name = f"{first.dataset}.{group.split}.{first.requests}"
+      trec.write(
+        trec_dir, name, {s.label: s.predictions for s in group.systems}
+      )
+  return tables.text(groups, further)
+
+
+def _itdr(
+  result_folders: Sequence[str | os.PathLike], out: Sequence[epath.Path]
+) -> str:
+  """Returns ITDR's table, and writes it to files."""
+  from instructrec_jax.report import itdr_report
+
+  made = itdr_report.load(groups_lib.result_folders(result_folders))
+  for path in out:
+    atomic_write_text(path, itdr_report.WRITERS[path.suffix](made))
+  return itdr_report.text(made)
+
+
+def read_losses(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
+  """Reads the training losses of a metrics.jsonl.
+
+  A run that was resumed may have written a step twice: the later line holds.
+
+  Args:
+    path: a file of JSON lines; those without a loss belong to other series.
+
+  Returns:
+    steps int64 [S] ascending, and losses float64 [S].
+
+  Raises:
+    InputError: it is absent, a line is no JSON object, or none has a loss.
+  """
+  path = paths.anywhere(path)
+  losses = {}
+  try:
+    lines = path.read_text(encoding="utf-8").splitlines()
+  except (FileNotFoundError, IsADirectoryError):
+    raise InputError(
+      f"{path}: expected a file with a step and a loss a line"
+    ) from None
+  for number, line in enumerate(lines, start=1):
+    try:
+      row = json.loads(line)
+      if "loss" in row:
+        losses[int(row["step"])] = float(row["loss"])
+    except (ValueError, KeyError, TypeError) as error:
+      raise InputError(
+        f'{path}, line {number}: expected {{"step": ..., "loss": ...}}, got '
+        f"{line!r:.80} ({error!r})"
+      ) from error
+  if not losses:
+    raise InputError(f"{path}: no line has a loss")
+  steps = np.array(sorted(losses), dtype=np.int64)
+  return steps, np.array([losses[step] for step in steps.tolist()])

@@ -1,0 +1,450 @@
+"""Systems side by side: which results may be compared, and on what."""
+
+import dataclasses
+import functools
+import itertools
+import os
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from etils import epath
+
+from instructrec_jax import paths
+from instructrec_jax.errors import InputError, unknown
+from instructrec_jax.eval import metrics, resampling
+from instructrec_jax.eval.predictions import Predictions
+from instructrec_jax.eval.recording import results
+from instructrec_jax.report import exposure
+from instructrec_jax.report.background import Background
+from instructrec_jax.report.slices import Slice, slices
+
+# A result of this name is the best any scorer can do on simulated data: it is
+# what others are held against, and is not the best of them.
+OPTIMUM = "optimum"
+# Recommendations that are looked at together, a request.
+_EXPOSED = (1, 5, 10)
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+  """One result with its predictions, under the name that tables show.
+
+  Attributes:
+    label: that name.
+    folder: where it was read from.
+    result: its figures.
+    predictions: in the order of their instances.
+  """
+
+  label: str
+  folder: epath.Path
+  result: results.Result
+  predictions: Predictions
+
+  @functools.cached_property
+  def values(self) -> dict[str, np.ndarray]:
+    """Each figure of each request, float64 [B] by metric."""
+    return metrics.measure(self.predictions.outcomes, list(self.result.metrics))
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceMeans:
+  """What one system reaches on some of the requests."""
+
+  slice: Slice
+  label: str
+  means: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+  """Systems that answered the very same requests, best first.
+
+  Attributes:
+    systems: the optimum, if there is one, then by the first metric.
+    metrics: the metrics to show.
+    constant: those left out, as every scorer reaches 1 on these requests.
+    baseline: the system that the others are tested against; None for no tests.
+    background: what records say of the requests; None where none were given.
+  """
+
+  systems: list[System]
+  metrics: list[str]
+  constant: list[str]
+  baseline: System | None
+  background: Background | None
+
+  @property
+  def first(self) -> results.Result:
+    """Any one result: dataset, n and chance are everyone's."""
+    return self.systems[0].result
+
+  @property
+  def split(self) -> str:
+    """The split, whole, that all requests are from."""
+    return _whole(self.first.split)
+
+  @property
+  def optimum(self) -> System | None:
+    """The system that the others are held against."""
+    found = [s for s in self.systems if s.result.system == OPTIMUM]
+    return found[0] if found else None
+
+  def best(self, metric: str) -> set[str]:
+    """Returns the labels of the best of several systems; a tie has more."""
+    values = {
+      s.label: s.result.metrics[metric].value
+      for s in self.systems
+      if s is not self.optimum
+    }
+    if len(values) < 2:
+      return set()  # Nothing was compared.
+    top = max(values.values())
+    return {label for label, value in values.items() if value == top}
+
+  def share(self, metric: str, value: float) -> float | None:
+    """Returns which part of the optimum `value` is; None without one."""
+    if self.optimum is None:
+      return None
+    return value / self.optimum.result.metrics[metric].value
+
+  @functools.cached_property
+  def p_values(self) -> dict[str, dict[str, float]]:
+    """Of each other system against the baseline, by label and metric."""
+    if self.baseline is None:
+      return {}
+    return {
+      s.label: resampling.paired_p_values(
+        {m: s.values[m] for m in self.metrics},
+        {m: self.baseline.values[m] for m in self.metrics},
+        seed=self.baseline.result.seed,
+      )
+      for s in self.systems
+      if s is not self.baseline
+    }
+
+  @functools.cached_property
+  def slices(self) -> list[SliceMeans]:
+    """Each system's means on slices of the requests, by attribute.
+
+    An attribute that has one value for all of every system is left out.
+    """
+    found = [
+      SliceMeans(
+        part,
+        s.label,
+        resampling.means({m: s.values[m][part.rows] for m in self.metrics}),
+      )
+      for s in self.systems
+      for part in slices(self._attributes(s))
+    ]
+    labels: dict[str, set[str]] = {}
+    for means in found:
+      labels.setdefault(means.slice.attribute, set()).add(means.slice.label)
+    return [
+      means
+      for attribute, values in labels.items()
+      if len(values) > 1
+      for means in found
+      if means.slice.attribute == attribute
+    ]
+
+  def _attributes(self, system: System) -> dict[str, np.ndarray]:
+    attributes = dict(system.predictions.attributes)
+    family = re.search(r"_(p\d_i\d_t\d)$", system.result.task or "")
+    if family:
+      attributes["family"] = np.full(system.predictions.n, family[1])
+    if self.background is not None:
+      attributes |= self.background.attributes(system.predictions)
+    return attributes
+
+  @functools.cached_property
+  def exposure(self) -> dict[str, dict[str, float]]:
+    """Coverage, popularity and Gini of the first K, by label and name@K.
+
+    A K that takes all candidates says nothing of a system, and is left out.
+    """
+    if self.background is None:
+      return {}
+    fewest = min(s.predictions.sizes.min() for s in self.systems)
+    return {
+      s.label: {
+        f"{name}@{k}": value
+        for k in _EXPOSED
+        if k < fewest
+        for name, value in exposure.measure(
+          exposure.top(s.predictions, k), self.background.train_count
+        ).items()
+      }
+      for s in self.systems
+    }
+
+  @property
+  def ranked(self) -> str:
+    """What a request ranks."""
+    of_catalogue = self.systems[0].predictions.of_catalogue
+    return "items" if of_catalogue else "candidates"
+
+  @property
+  def heading(self) -> str:
+    """What was measured, in a line."""
+    first = self.first
+    outcomes = self.systems[0].predictions.outcomes
+    relevant = _span(outcomes.relevant)
+    return (
+      f"{first.dataset}, {self.split}: {first.n:,} requests of "
+      f"{_span(outcomes.sizes)} {self.ranked}, "
+      + ("one of them positive" if relevant == "1" else f"{relevant} relevant")
+    )
+
+  @property
+  def notes(self) -> list[str]:
+    """What a reader must know to read the figures right."""
+    notes = []
+    if self.constant:
+      names = ", ".join(map(str.upper, self.constant))
+      notes.append(f"{names} not shown: 1 for any scorer on so few candidates.")
+    if self.systems[0].predictions.of_catalogue:
+      notes.append(
+        "Ranked out of the whole catalogue, less what is left out by request; "
+        "a target that is not among the items found counts as the last."
+      )
+    if self.optimum is not None:
+      notes.append(
+        f"{self.optimum.label}: the best to expect of any scorer that is told "
+        "nothing about the target; the data is simulated, so its law is known."
+      )
+    for s in self.systems:
+      for reason, count in s.result.skipped.items():
+        notes.append(f"{s.label}: {count:,} requests left out: {reason}.")
+    # By the names of tasks: intentions 1 and 2 are made from the target.
+    tasks = {s.result.task for s in self.systems if s.result.task}
+    notes += [
+      f"{task}: its intention was written from the target, so it measures the "
+      "understanding of a query."
+      for task in sorted(tasks)
+      if re.search(r"_i[12](_|$)", task)
+    ]
+    return notes
+
+
+def load(
+  folders: Sequence[str | os.PathLike],
+  names: Sequence[str] | None = None,
+  baseline: str | None = None,
+  data_dir: str | os.PathLike | None = None,
+) -> list[Group]:
+  """Reads result folders in which items are ranked, and groups them.
+
+  What may be compared is a group. Systems of one dataset and split that did not
+  answer the same requests (one may have left out what is too long for it) are
+  compared on those they share; the notes of the group say so.
+
+  Args:
+    folders: folders with a metrics.json and predictions.jsonl each, or folders
+      of them.
+    names: metrics to measure; None for those that were.
+    baseline: the name of a system to test the others against.
+    data_dir: where the records lie; None to do without.
+
+  Raises:
+    InputError: there is no folder, one cannot be read, its two files are not
+      of one evaluation, or a name is unknown.
+  """
+  folders = [
+    path
+    for path in result_folders(folders)
+    if (path / results.PREDICTIONS_FILE).exists()
+    or not (path / results.ANSWERS_FILE).exists()
+  ]
+  read = [_read(path, names) for path in folders]
+
+  def posed(system: System) -> tuple:
+    result = system.result
+    # A catalogue's size may differ from request to request.
+    size = (
+      np.inf
+      if system.predictions.of_catalogue
+      else int(system.predictions.sizes.max(initial=0))
+    )
+    return result.dataset, _whole(result.split), size
+
+  buckets = itertools.groupby(sorted(read, key=posed), key=posed)
+  groups = [
+    _group(systems, baseline, data_dir)
+    for _, bucket in buckets
+    for systems in _comparable(list(bucket))
+  ]
+  if baseline is not None and not any(group.baseline for group in groups):
+    labels = {name for g in groups for s in g.systems for name in _names(s)}
+    raise unknown("baseline among the results:", baseline, labels)
+  return groups
+
+
+def result_folders(folders: Sequence[str | os.PathLike]) -> list[epath.Path]:
+  """Returns the result folders at or below some folders, each once.
+
+  Raises:
+    InputError: no folder was given.
+  """
+  found = list(
+    dict.fromkeys(path for folder in folders for path in _results_in(folder))
+  )
+  if not found:
+    raise InputError("nothing to report: no result folder was given")
+  return found
+
+
+def _results_in(folder: str | os.PathLike) -> list[epath.Path]:
+  """Returns the result folders at or below `folder`, or else itself."""
+  top = paths.anywhere(folder)
+  with paths.reading(top):
+    found = [at for at, _, files in top.walk() if results.METRICS_FILE in files]
+  return sorted(found, key=lambda at: at / results.METRICS_FILE) or [top]
+
+
+def _comparable(systems: list[System]) -> list[list[System]]:
+  """Splits systems into lists that answered the same requests.
+
+  Where some left out requests that others answered, all are measured again on
+  those they share. Where their candidates differ, nothing can be shared.
+  """
+  if len({s.result.requests for s in systems}) == 1:
+    return [systems]
+  shared = functools.reduce(
+    np.intersect1d, (s.predictions.instances for s in systems)
+  )
+  restricted = [_restricted(s, shared) for s in systems] if len(shared) else []
+  if len({s.result.requests for s in restricted}) == 1:
+    return [restricted]
+  by_requests: dict[str, list[System]] = {}
+  for s in systems:
+    by_requests.setdefault(s.result.requests, []).append(s)
+  return list(by_requests.values())
+
+
+def _restricted(system: System, instances: np.ndarray) -> System:
+  predictions = system.predictions
+  kept = predictions.take(np.isin(predictions.instances, instances))
+  reason = "only some systems answered them"
+  left_out = {reason: predictions.n - kept.n} if kept.n < predictions.n else {}
+  return _measured(
+    dataclasses.replace(system, predictions=kept),
+    list(system.result.metrics),
+    left_out,
+  )
+
+
+def _measured(
+  system: System,
+  names: Sequence[str],
+  left_out: Mapping[str, int] | None = None,
+) -> System:
+  """Returns the system with other figures: of these metrics, anew."""
+  result = system.result
+  description = {
+    name: getattr(result, name)
+    for name in (
+      "system",
+      "dataset",
+      "task",
+      "split",
+      "seed",
+      "step",
+      "procedure",
+      "further",
+    )
+  }
+  skipped = dict(result.skipped) | (left_out or {})
+  measured = results.Result.of(
+    system.predictions, names, **description, skipped=skipped
+  )
+  return dataclasses.replace(system, result=measured)
+
+
+def _whole(split: str) -> str:
+  """Returns the split that e.g. "test_2k" is a sample of."""
+  return split.partition("_")[0]
+
+
+def _names(system: System) -> tuple[str, str]:
+  """Returns what a system may be called."""
+  return system.label, system.result.system
+
+
+def _span(numbers: np.ndarray) -> str:
+  low, high = numbers.min(), numbers.max()
+  return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _read(folder: epath.Path, names: Sequence[str] | None) -> System:
+  result = results.read_result(folder)
+  predictions = results.read_predictions(folder)
+  claimed = {name: e.value for name, e in result.metrics.items()}
+  measured = resampling.means(
+    metrics.measure(predictions.outcomes, list(claimed))
+  )
+  if (
+    predictions.fingerprint() != result.requests
+    or claimed.keys() != result.chance.keys()
+    or any(abs(measured[m] - claimed[m]) > 1e-9 for m in measured)
+  ):
+    raise InputError(
+      f"{folder}: {results.METRICS_FILE} does not follow from "
+      f"{results.PREDICTIONS_FILE}, so they are not of one evaluation: "
+      "evaluate again"
+    )
+  predictions = predictions.take(np.argsort(predictions.instances))
+  system = System(result.system, folder, result, predictions)
+  return system if names is None else _measured(system, names)
+
+
+def _group(
+  systems: list[System],
+  baseline: str | None,
+  data_dir: str | os.PathLike | None,
+) -> Group:
+  systems = _labelled(systems)
+  chance = systems[0].result.chance
+  constant = [name for name, value in chance.items() if value >= 1.0]
+  shown = [name for name in chance if name not in constant] or list(chance)
+  systems.sort(
+    key=lambda s: (
+      s.result.system != OPTIMUM,
+      -s.result.metrics[shown[0]].value,
+      s.label,
+    )
+  )
+  first = systems[0].result
+  background = None
+  if data_dir is not None:
+    background = Background.load(data_dir, first.dataset, _whole(first.split))
+  return Group(
+    systems,
+    shown,
+    constant,
+    next((s for s in systems if baseline in _names(s)), None),
+    background,
+  )
+
+
+def _labelled(systems: list[System]) -> list[System]:
+  """Adds to names that are not unique what tells them apart."""
+  for addition in (
+    lambda s: s.result.task,
+    lambda s: s.result.procedure,
+    lambda s: None if s.result.step is None else f"step {s.result.step}",
+    lambda s: str(s.folder),
+  ):
+    by_label: dict[str, list[System]] = {}
+    for s in systems:
+      by_label.setdefault(s.label, []).append(s)
+    systems = [
+      dataclasses.replace(s, label=f"{s.label}, {addition(s)}")
+      if len({addition(other) for other in by_label[s.label]}) > 1
+      and addition(s) is not None
+      else s
+      for s in systems
+    ]
+  return systems

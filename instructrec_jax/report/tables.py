@@ -1,0 +1,388 @@
+"""Results as text, Markdown, LaTeX and CSV."""
+
+import csv
+import dataclasses
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from instructrec_jax.eval import resampling
+from instructrec_jax.report.comparable import Group
+from instructrec_jax.report.unranked import Further
+
+NOT_COMPARABLE = (
+  "These tables were measured on different requests: compare figures within "
+  "a table, never across."
+)
+# From here on a difference is marked in LaTeX.
+_SIGNIFICANT = 0.05
+_COLUMNS = (
+  "dataset", "split", "requests", "system", "task", "step", "slice", "of", "n",
+  "metric", "value", "low", "high", "p", "against",
+)  # fmt: skip
+_LATEX = {
+  **{c: f"\\{c}" for c in "&%$#_{}"},
+  "\\": r"\textbackslash{}",
+  "~": r"\textasciitilde{}",
+  "^": r"\textasciicircum{}",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+  """A figure with what stands under it, or a word."""
+
+  text: str
+  small: str = ""
+  best: bool = False
+  mark: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+  """A table; its rows are as long as its header."""
+
+  header: list[str]
+  rows: list[list[Cell]]
+
+
+def title(metric: str) -> str:
+  """Returns a metric's name as tables show it."""
+  return metric.upper()
+
+
+def text(groups: Iterable[Group], further: Iterable[Further] = ()) -> str:
+  """Returns all tables as plain ASCII, as wide as their metrics need."""
+  parts = ["\n".join(_lines(group)) for group in groups]
+  if len(parts) > 1:
+    parts.append(NOT_COMPARABLE)
+  for one in further:
+    table = further_table(one)
+    rows = [[cell.text for cell in row] for row in table.rows]
+    intervals = [
+      ["  95 % interval", *(c.small for c in row[1:])] for row in table.rows
+    ]
+    lines = [
+      line for pair in zip(rows, intervals, strict=True) for line in pair
+    ]
+    parts.append(
+      "\n".join([one.heading, "", *aligned([table.header, *lines]), *one.notes])
+    )
+  return "\n\n".join(parts) + "\n"
+
+
+def markdown(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:
+  """Returns all groups with their slices and exposure as Markdown."""
+  lines = [] if len(groups) < 2 else [NOT_COMPARABLE, ""]
+  for heading, named, below in _sections(groups, further):
+    lines += [f"## {heading}", ""]
+    for name, table in named:
+      lines += [f"### {name}", ""] if name else []
+      lines += [*markdown_lines(table), ""]
+    lines += [f"- {note}" for note in below] + [""]
+  return "\n".join(lines)
+
+
+def markdown_lines(table: Table) -> list[str]:
+  """Returns one table as Markdown."""
+
+  def cell(c: Cell) -> str:
+    figure = re.sub(r"([|\\`*_<>\[\]])", r"\\\1", c.text)
+    figure = f"**{figure}**" if c.best else figure
+    return f"{figure} ({c.small})" if c.small else figure
+
+  def row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+  rule = ["---", *["---:"] * (len(table.header) - 1)]
+  rows = [[cell(c) for c in cells] for cells in table.rows]
+  return [row(table.header), row(rule), *map(row, rows)]
+
+
+def latex(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:
+  """Returns all tables as tabulars that need the package booktabs."""
+  lines = ["% \\usepackage{booktabs}"]
+  for heading, named, below in _sections(groups, further):
+    lines.append(f"% {heading}")
+    for name, table in named:
+      lines += [f"% {name}"] if name else []
+      lines += [*latex_lines(table), ""]
+    lines += [f"% {note}" for note in below]
+    if any(cell.mark for _, t in named for row in t.rows for cell in row):
+      lines.append(f"% * marks p < {_SIGNIFICANT}.")
+    lines.append("")
+  return "\n".join(lines)
+
+
+def latex_lines(table: Table) -> list[str]:
+  """Returns one table as a tabular that needs the package booktabs."""
+
+  def escape(words: str) -> str:
+    return "".join(_LATEX.get(c, c) for c in words)
+
+  def cell(c: Cell) -> str:
+    figure = escape(c.text)
+    figure = rf"\textbf{{{figure}}}" if c.best else figure
+    figure += "$^{*}$" if c.mark else ""
+    return rf"{figure} {{\scriptsize {escape(c.small)}}}" if c.small else figure
+
+  header = [escape(words) for words in table.header]
+  return [
+    rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+    r"\toprule",
+    rf"{' & '.join(header)} \\",
+    r"\midrule",
+    *(rf"{' & '.join(map(cell, cells))} \\" for cells in table.rows),
+    r"\bottomrule",
+    r"\end{tabular}",
+  ]
+
+
+def comma_separated(
+  groups: Sequence[Group], further: Sequence[Further] = ()
+) -> str:
+  """Returns a line for each figure, with what it is a figure of, as CSV."""
+  buffer = io.StringIO()
+  writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n", restval="")
+  writer.writeheader()
+  for group in groups:
+    shared = {
+      "dataset": group.first.dataset,
+      "split": group.split,
+      "requests": group.first.requests,
+      "n": group.first.n,
+    }
+    writer.writerows(shared | row for row in _records(group))
+  for one in further:
+    writer.writerows(_further_records(one))
+  return buffer.getvalue()
+
+
+def _records(group: Group) -> Iterator[dict[str, object]]:
+  """Yields the figures of a group, by the names of `_COLUMNS`."""
+  results = {s.label: s.result for s in group.systems}
+
+  def system(label: str) -> dict[str, object]:
+    result = results[label]
+    return {"system": label, "task": result.task, "step": result.step}
+
+  for label, result in results.items():
+    for m in group.metrics:
+      figure = {"metric": m, **dataclasses.asdict(result.metrics[m])}
+      if label in group.p_values:
+        figure["p"] = group.p_values[label][m]
+        figure["against"] = group.baseline.label
+      yield system(label) | figure
+  for m in group.metrics:
+    yield {"system": "chance", "metric": m, "value": group.first.chance[m]}
+  for part in group.slices:
+    of = {"slice": part.slice.attribute, "of": part.slice.label}
+    for m, value in part.means.items():
+      figure = {"n": part.slice.n, "metric": m, "value": value}
+      yield system(part.label) | of | figure
+  for label, values in group.exposure.items():
+    for name, value in values.items():
+      yield system(label) | {"metric": name, "value": value}
+
+
+def _further_records(further: Further) -> Iterator[dict[str, object]]:
+  """Yields figures that are no ranking's, by the names of `_COLUMNS`."""
+  for label, result in further.results.items():
+    fields = ("dataset", "split", "requests", "task", "step", "n")
+    shared = {name: getattr(result, name) for name in fields}
+    for name, estimate in result.further.items():
+      yield shared | {
+        "system": label, "metric": name, **dataclasses.asdict(estimate)
+      }  # fmt: skip
+
+
+def _sections(
+  groups: Sequence[Group], further: Sequence[Further]
+) -> Iterator[tuple[str, list[tuple[str, Table]], list[str]]]:
+  """Yields headings, named tables, and the notes below them."""
+  for group in groups:
+    yield group.heading, list(_tables(group)), notes(group)
+  for one in further:
+    below = ["Ranges are 95 % bootstrap intervals.", *one.notes]
+    yield one.heading, [("", further_table(one))], below
+
+
+def further_table(further: Further) -> Table:
+  """Returns the figures of every system."""
+  return Table(
+    ["", *further.names],
+    [
+      [
+        Cell(label),
+        *(
+          Cell(f"{e.value:,.0f}")
+          if name.startswith("n of ")
+          else Cell(f"{e.value:.4f}", f"{e.low:.4f}\u2013{e.high:.4f}")
+          for name, e in result.further.items()
+        ),
+      ]
+      for label, result in further.results.items()
+    ],
+  )
+
+
+def _tables(group: Group) -> Iterator[tuple[str, Table]]:
+  """Yields a group's tables with their names; the first has none."""
+  yield "", _main(group)
+  for attribute in dict.fromkeys(p.slice.attribute for p in group.slices):
+    yield f"By {attribute}", slice_table(group, attribute)
+  if any(group.exposure.values()):
+    yield "What is recommended", exposure_table(group)
+
+
+def _main(group: Group) -> Table:
+  rows = []
+  for s in group.systems:
+    cells = [Cell(s.label)]
+    for m in group.metrics:
+      e = s.result.metrics[m]
+      small = f"{e.low:.4f}\u2013{e.high:.4f}"
+      p_value = group.p_values.get(s.label, {}).get(m)
+      if p_value is not None:
+        small += f", p {p_value:.4f}"
+      cells.append(
+        Cell(
+          f"{e.value:.4f}",
+          small,
+          best=s.label in group.best(m),
+          mark=p_value is not None and p_value < _SIGNIFICANT,
+        )
+      )
+    rows.append(cells)
+  chance = (Cell(f"{group.first.chance[m]:.4f}") for m in group.metrics)
+  rows.append([Cell("chance"), *chance])
+  return Table(["", *map(title, group.metrics)], rows)
+
+
+def slice_table(group: Group, attribute: str) -> Table:
+  """Returns the means of every system on the slices of one attribute."""
+  return Table(
+    [attribute, "system", "n", *map(title, group.metrics)],
+    [
+      [
+        Cell(part.slice.label),
+        Cell(part.label),
+        Cell(f"{part.slice.n:,}"),
+        *(Cell(f"{part.means[m]:.4f}") for m in group.metrics),
+      ]
+      for part in group.slices
+      if part.slice.attribute == attribute
+    ],
+  )
+
+
+def exposure_table(group: Group) -> Table:
+  """Returns coverage, popularity and Gini of every system."""
+  names = list(next(iter(group.exposure.values())))
+  return Table(
+    ["", *names],
+    [
+      [Cell(label), *(Cell(f"{values[name]:.4g}") for name in names)]
+      for label, values in group.exposure.items()
+    ],
+  )
+
+
+def notes(group: Group) -> list[str]:
+  """Returns what stands under a group's table."""
+  return ["Ranges are 95 % bootstrap intervals; chance is by formula.",
+          *p_note(group), *group.notes]  # fmt: skip
+
+
+def p_note(group: Group) -> list[str]:
+  """Returns what p says, where there is any."""
+  if group.baseline is None:
+    return []
+  return [
+    f"p is that of a paired randomisation test against {group.baseline.label}."
+  ]
+
+
+def _lines(group: Group) -> list[str]:
+  """Returns a group as lines of text, columns aligned."""
+  rows = [["", *(f"{title(m)} " for m in group.metrics)]]
+
+  def add_share(values: dict[str, float]) -> None:
+    if group.optimum is not None:
+      shares = (group.share(m, values[m]) for m in group.metrics)
+      rows.append(["  of optimum", *(f"{share:.1%} " for share in shares)])
+
+  for s in group.systems:
+    estimates = {m: s.result.metrics[m] for m in group.metrics}
+    values = {m: e.value for m, e in estimates.items()}
+    rows.append(
+      [
+        s.label,
+        *(
+          f"{value:.4f}{'*' if s.label in group.best(m) else ' '}"
+          for m, value in values.items()
+        ),
+      ]
+    )
+    rows.append(["  95 % interval", *map(_interval, estimates.values())])
+    if s.label in group.p_values:
+      p_values = group.p_values[s.label]
+      rows.append(["  p", *(f"{p_values[m]:.4f} " for m in group.metrics)])
+    if s is not group.optimum:
+      add_share(values)
+  chance = group.first.chance
+  rows.append(["chance", *(f"{chance[m]:.4f} " for m in group.metrics)])
+  add_share(chance)
+
+  return [
+    group.heading,
+    "",
+    *aligned(rows),
+    "",
+    *_exposure_lines(group),
+    "Chance is by formula."
+    + (
+      " * marks the best system compared."
+      if group.best(group.metrics[0])
+      else ""
+    ),
+    *p_note(group),
+    *group.notes,
+  ]
+
+
+def _exposure_lines(group: Group) -> list[str]:
+  """Returns what is recommended out of a catalogue, if it is known."""
+  if not group.systems[0].predictions.of_catalogue or not any(
+    group.exposure.values()
+  ):
+    return []
+  table = exposure_table(group)
+  rows = [[cell.text for cell in row] for row in table.rows]
+  return [*aligned([table.header, *rows]), ""]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+  """Returns rows as lines, the first column left, the others right."""
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  return [
+    (
+      row[0].ljust(widths[0])
+      + "".join(
+        " " + cell.rjust(width)
+        for cell, width in zip(row[1:], widths[1:], strict=True)
+      )
+    ).rstrip()
+    for row in rows
+  ]
+
+
+def _interval(estimate: resampling.Estimate) -> str:
+  """Returns e.g. ".4512-.4731": a zero less, so that a row fits a screen."""
+  return (
+    "-".join(
+      f"{bound:.4f}".removeprefix("0")
+      for bound in (estimate.low, estimate.high)
+    )
+    + " "
+  )

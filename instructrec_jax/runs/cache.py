@@ -1,0 +1,105 @@
+"""`instructrec cache`: the tokens that a run trains on, written once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gin
+
+from instructrec_jax import artifacts, gin_files
+from instructrec_jax.batches import token_cache, training_data
+from instructrec_jax.errors import InputError
+from instructrec_jax.instructions import mixing
+
+
+def cache(
+  gin_file: Sequence[str],
+  gin_bindings: Sequence[str] = (),
+  gin_search_paths: Sequence[str] = (),
+  tfds_data_dir: str = "data/records",
+  **settings: Any,
+) -> artifacts.Manifest:
+  """Caches the tokens that a run trains on.
+
+  Args:
+    gin_file: gin files of the run, e.g. an experiment.
+    gin_bindings: single bindings, which win over the files.
+    gin_search_paths: where else to look for gin files.
+    tfds_data_dir: the folder of the records.
+    **settings: of `cache_tokens`; None leaves it to gin.
+
+  Returns:
+    The cache's manifest.
+
+  Raises:
+    InputError: if something of this cannot be used.
+  """
+  gin_files.parse(
+    ["runs/native_cache.gin", *gin_file], gin_bindings, gin_search_paths
+  )
+  from instructrec_jax import tasks
+
+  tasks.use_records(tfds_data_dir)
+  given = {key: value for key, value in settings.items() if value is not None}
+  return cache_tokens(**given)
+
+
+@gin.configurable(module="instructrec_jax")
+def cache_tokens(
+  out: str | None = gin.REQUIRED,
+  mixture_or_task_name: str = gin.REQUIRED,
+  task_feature_lengths: Mapping[str, int] = gin.REQUIRED,
+  seed: int = 0,
+  epochs: int = 1,
+  overwrite: bool = False,
+) -> artifacts.Manifest:
+  """Caches the tokens of a mixture's training examples, or finds them cached.
+
+  Args:
+    out: the folder to write.
+    mixture_or_task_name: registered with SeqIO; its tasks' rates go into the
+      cache.
+    task_feature_lengths: tokens of inputs and targets. An example that needs
+      more is left out, and counted.
+    seed: of wordings and negatives.
+    epochs: how many times to render the records.
+    overwrite: replace a finished cache of something else.
+
+  Returns:
+    The manifest, with counts by task: "records" read, "examples" written, and
+    "left_out", which did not fit.
+
+  Raises:
+    InputError: for an unknown name, or a task without training examples.
+  """
+  from instructrec_jax.batches import caching
+  from instructrec_jax.tasks import lookup
+  from instructrec_jax.vocabulary import run_vocabulary
+
+  if not out:
+    raise InputError("say where tokens go: bind CACHED_TOKENS, or give --out")
+  if epochs < 1:
+    raise InputError(f"epochs = {epochs}: expected 1 or more")
+  made_of = training_data.made_of_records(mixture_or_task_name)
+  lookup.tasks_with(mixture_or_task_name, "train")
+  rates = lookup.train_rates(mixture_or_task_name)
+  max_lengths = {
+    name: task_feature_lengths[name] for name in token_cache.FEATURES
+  }
+  pieces = run_vocabulary.RUN_VOCABULARY.vocab_size
+  return artifacts.run_stage(
+    token_cache.STAGE,
+    out,
+    lambda folder: caching.write(folder, rates, max_lengths, seed, epochs),
+    inputs={key: made_of[key] for key in ("records", "vocabulary")},
+    options={
+      "mixture": mixture_or_task_name,
+      "task_feature_lengths": max_lengths,
+      "rates": rates,
+      "instances_per_user": mixing.instances_per_user(),
+      "epochs": epochs,
+      "pieces": pieces,
+    },
+    seed=seed,
+    libraries=("seqio", "tensorflow"),
+    overwrite=overwrite,
+  )

@@ -1,0 +1,122 @@
+"""The whole way on the embedded demo world, on a laptop, in minutes.
+
+simulate → normalize → build → train → evaluate → report. Every stage is the
+one that real data goes through. Data and model that are there already are not
+made again.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from instructrec_jax import artifacts, paths
+from instructrec_jax.baselines import rank as baselines
+from instructrec_jax.data import names, normalize, simulate
+from instructrec_jax.data.records import build, read
+from instructrec_jax.report import command as reports
+from instructrec_jax.runs import evaluate, train
+from instructrec_jax.runs.clock import Clock
+from instructrec_jax.train.writers import METRICS_FILE
+from instructrec_jax.vocabulary.training import build_extras
+
+DATASET = "demo"
+_DOMAIN = "board_games"
+_SPLIT = "test"
+_VOCABULARY_SIZE = 512
+
+
+def demo(
+  out: str | Path = "demo",
+  seed: int = 0,
+  num_users: int = 2000,
+  num_items: int = 300,
+  gin_bindings: Sequence[str] = (),
+) -> None:
+  """Runs everything, and prints a table of what came of it.
+
+  Args:
+    out: folder for everything.
+    seed: of the world, the records, and training.
+    num_users: customers of the world.
+    num_items: items of each of its domains.
+    gin_bindings: of training, such as "TRAIN_STEPS = 100".
+
+  Raises:
+    InputError: if `out` holds a demo made otherwise.
+  """
+  out = paths.local(out, "write to a local one and copy it")
+  data_dir, raw = out / "data", out / "raw"
+  clock = Clock()
+
+  clock.start("simulate")
+  artifacts.run_stage(
+    "simulate",
+    raw,
+    lambda folder: _simulate(folder, num_users, num_items, seed),
+    inputs={},
+    options={"num_users": num_users, "num_items": num_items},
+    seed=seed,
+  )
+  clock.start("normalize")
+  # As anybody's own files would be.
+  normalize.normalize(
+    "table", raw / _DOMAIN, data_dir, DATASET, **simulate.COLUMNS
+  )
+  clock.start("build")
+  build.build(data_dir, DATASET, seed=seed, **build_extras(_VOCABULARY_SIZE))
+  clock.start("train")
+  model_dir = out / "model"
+  train.train(
+    ["runs/native_finetune.gin", "experiments/demo.gin"],
+    [f"MODEL_DIR = {str(model_dir)!r}", f"RANDOM_SEED = {seed}", *gin_bindings],
+    tfds_data_dir=str(data_dir / "records"),
+  )
+  clock.start("evaluate")
+  results = evaluate.evaluate(
+    str(model_dir), out=out / "results" / "model", split=_SPLIT
+  )
+  for baseline in baselines.BASELINES:
+    folder = out / "results" / baseline
+    baselines.evaluate_baseline(
+      data_dir, DATASET, _SPLIT, baseline, folder, seed
+    )
+    results.append(folder)
+  results.append(_optimum(raw / _DOMAIN, data_dir, out / "results"))
+  clock.start("report")
+  page = out / "report.html"
+  table = reports.report(
+    results, [page], data_dir, training_log=model_dir / METRICS_FILE
+  )
+  clock.stop()
+  print(f"\n{table}\n{clock}\n\nPage with plots and examples: {page}")
+
+
+def _simulate(
+  folder: Path, num_users: int, num_items: int, seed: int
+) -> dict[str, Any]:
+  world = simulate.write(
+    folder, num_users=num_users, num_items=num_items, seed=seed
+  )
+  return {domain: len(log) for domain, log in world.interactions.items()}
+
+
+def _optimum(raw: Path, data_dir: Path, results: Path) -> Path:
+  """Ranks by the chances that the world itself drew each purchase with."""
+  planted = np.load(raw / "optimum.npz")
+  requests = read.load_split(data_dir, DATASET, _SPLIT)
+  users = pl.read_parquet(
+    names.tables_dir(data_dir, DATASET) / "users.parquet"
+  )["user_id"]
+  items = read.load_catalogue(data_dir, DATASET)["item_id"]
+  # World's row of each of the tables' codes; both ids are sorted by the world.
+  world_user = np.searchsorted(planted["users"], users.to_numpy().astype(str))
+  world_item = np.searchsorted(planted["items"], items.to_numpy().astype(str))
+  scores = planted["log_p"][
+    world_user[requests["user"]][:, None], world_item[requests["candidates"]]
+  ]
+  folder = results / "optimum"
+  baselines.write_scores(requests, scores, DATASET, _SPLIT, "optimum", folder)
+  return folder

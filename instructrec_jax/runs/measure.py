@@ -1,0 +1,174 @@
+"""`instructrec measure`: what any model has answered, from a file.
+
+The answers are measured as a checkpoint's are.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import seqio
+from etils import epath
+
+from instructrec_jax import gin_files
+from instructrec_jax import tasks as tasks_lib
+from instructrec_jax.errors import InputError
+from instructrec_jax.eval.answers import answer_metrics, predictions_file
+from instructrec_jax.eval.answers.predictions_file import Prediction
+from instructrec_jax.eval.recording import evaluator
+from instructrec_jax.export.untokenized import untokenized
+from instructrec_jax.tasks import lookup
+
+# What is asked of a model that is shown candidates: the title of the best.
+_ONE_OF_CANDIDATES = answer_metrics.Lists(wanted=1, procedure="generated")
+
+
+def measure(
+  predictions: str,
+  mixture_or_task_name: str,
+  out: str,
+  system: str,
+  exported: str | None = None,
+  allow_missing: bool = False,
+  split: str = "test",
+  seed: int = 0,
+  tfds_data_dir: str = "data/records",
+  gin_file: Sequence[str] = (),
+  gin_bindings: Sequence[str] = (),
+  gin_search_paths: Sequence[str] = (),
+) -> list[epath.Path]:
+  """Measures a file of predictions.
+
+  Args:
+    predictions: the file.
+    mixture_or_task_name: whose requests were answered.
+    out: folder for results, <out>/<task>.
+    system: the model's name in tables.
+    exported: the file that was answered line by line, where predictions do not
+      say their tasks and instances.
+    allow_missing: whether requests without a prediction are left out, and
+      counted; else they are an error.
+    split: of the records.
+    seed: of the bootstrap.
+    tfds_data_dir: the folder of the records.
+    gin_file: gin files, such as one that limits the instances of a user.
+    gin_bindings: single bindings, which win over the files.
+    gin_search_paths: where else to look for gin files.
+
+  Returns:
+    The folder of each task's results.
+
+  Raises:
+    InputError: something is not there; a line is broken, of
+      another task or instance, or the second of its instance; a request has no
+      prediction; or a task cannot be answered in writing.
+  """
+  gin_files.parse(
+    ["runs/native_mixing.gin", *gin_file], gin_bindings, gin_search_paths
+  )
+  tasks_lib.use_records(tfds_data_dir)
+  names = lookup.measured_tasks(mixture_or_task_name, split)
+  tasks = [_in_writing(seqio.TaskRegistry.get(name)) for name in names]
+  given = predictions_file.read(predictions, exported, names)
+  # All is looked at before anything is written.
+  asked = {task.name: _asked(task, split) for task in tasks}
+  for name, targets in asked.items():
+    _check(name, targets, given.get(name, {}), predictions, allow_missing)
+  folders = []
+  for task in tasks:
+    answers = given.get(task.name, {})
+    if not answers:
+      continue
+    targets = [t for t in asked[task.name] if t["instance"] in answers]
+    folder = evaluator.result_folder(out, task.name, None)
+    evaluator.write_all(
+      folder,
+      task,
+      targets,
+      {"prediction": [answers[t["instance"]].text for t in targets]},
+      _examples(task, split),
+      system=system,
+      split=split,
+      seed=seed,
+      skipped=_skipped(task, split, len(asked[task.name]), len(targets)),
+    )
+    folders.append(folder)
+  return folders
+
+
+def _in_writing(task: seqio.Task) -> seqio.Task:
+  """Returns a task with nothing but metrics of texts.
+
+  Raises:
+    InputError: it cannot be answered in writing.
+  """
+  written = [
+    metric
+    for metric in task.metric_fns
+    if isinstance(metric, answer_metrics.METRICS)
+    and metric.output == "prediction"
+  ]
+  if written:
+    return untokenized(task).replace(metric_fns=written)
+  family = getattr(task.source, "family", None)
+  if family is not None and family.form == "t3":
+    return untokenized(task).replace(
+      metric_fns=[_ONE_OF_CANDIDATES],
+      postprocess_fn=_ONE_OF_CANDIDATES.postprocess,
+    )
+  raise InputError(
+    f"{task.name} is measured by likelihoods alone: expected a task whose "
+    "answers are read, such as those of ITDR, or one of the form T3"
+  )
+
+
+def _examples(task: seqio.Task, split: str) -> Any:
+  return task.get_dataset(
+    None, split, shuffle=False, seed=0, num_epochs=1, try_in_mem_cache=False
+  )
+
+
+def _asked(task: seqio.Task, split: str) -> list[dict[str, Any]]:
+  """Returns what was asked in each request of a split."""
+  return [
+    task.postprocess_fn(
+      example["targets_pretokenized"].decode(), example=example, is_target=True
+    )
+    for example in _examples(task, split).as_numpy_iterator()
+  ]
+
+
+def _check(
+  name: str,
+  targets: Sequence[Mapping[str, Any]],
+  given: Mapping[int, Prediction],
+  path: str | os.PathLike,
+  allow_missing: bool,
+) -> None:
+  """Raises InputError unless each request has its prediction."""
+  asked = {target["instance"] for target in targets}
+  for instance, prediction in given.items():
+    if instance not in asked:
+      raise InputError(
+        f"{prediction.where}: {name} has no instance {instance}: expected one "
+        f"of {len(asked):,} from {min(asked)} to {max(asked)}"
+      )
+  missing = sorted(asked.difference(given))
+  if missing and not allow_missing:
+    raise InputError(
+      f"{path}: {len(missing):,} of {len(asked):,} requests of {name} have no "
+      f"prediction, such as instance {missing[0]}; --allow_missing leaves them "
+      "out, and counts them"
+    )
+
+
+def _skipped(
+  task: seqio.Task, split: str, asked: int, answered: int
+) -> dict[str, int]:
+  """Returns how many records were not measured, by reason."""
+  records = task.num_input_examples(split)
+  reasons = {
+    "no instruction is made of them": (records or asked) - asked,
+    "no prediction": asked - answered,
+  }
+  return {reason: n for reason, n in reasons.items() if n > 0}

@@ -1,0 +1,91 @@
+"""Raw files to instructions, in one go.
+
+normalize → annotate → build → build --variant search. Each is a command of its
+own, with more options; what is there already is not made again.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from instructrec_jax import artifacts
+from instructrec_jax.data import names, normalize
+from instructrec_jax.data.records import build
+from instructrec_jax.runs.clock import Clock
+from instructrec_jax.teacher.annotation import command
+from instructrec_jax.vocabulary.training import build_extras
+
+
+def prepare(
+  source: str,
+  raw: str | Path,
+  data_dir: str | Path = "data",
+  dataset: str | None = None,
+  per_user: int = 1,
+  vocabulary_size: int | None = None,
+  seed: int = 0,
+  overwrite: bool = False,
+  **options: Any,
+) -> dict[str, artifacts.Manifest]:
+  """Makes everything that a dataset's tasks need.
+
+  Args:
+    source: a key of sources.SOURCES.
+    raw: the folder of the raw files.
+    data_dir: the folder of all datasets.
+    dataset: short name; the source's own where None and where it has one.
+    per_user: training targets of a user that the extractive teacher annotates;
+      annotations of the same tables that are there already are kept, whoever
+      wrote them.
+    vocabulary_size: pieces of a vocabulary to train; None for none.
+    seed: of all stages.
+    overwrite: replace what other options have made, but for annotations.
+    **options: of `normalize.normalize`.
+
+  Returns:
+    The manifest of each stage that there was something for.
+
+  Raises:
+    InputError: as the stages do.
+  """
+  clock, done = Clock(), {}
+
+  clock.start("normalize")
+  tables = normalize.normalize(
+    source, raw, data_dir, dataset, overwrite=overwrite, **options
+  )
+  done["normalize"] = tables
+  dataset = tables["options"]["dataset"]
+
+  clock.start("annotate")
+  texts = names.annotations_dir(data_dir, dataset)
+  if _made_of(texts, tables):  # Perhaps by a teacher that was paid.
+    there = artifacts.read_manifest(texts, "annotate")
+    done["annotate"] = there | {"reused": True}
+  else:
+    done["annotate"] = command.annotate(
+      dataset, data_dir=data_dir, per_user=per_user, seed=seed,
+      overwrite=overwrite,
+    )  # fmt: skip
+
+  clock.start("build")
+  extras = {} if vocabulary_size is None else build_extras(vocabulary_size)
+  done["build"] = build.build(
+    data_dir, dataset, seed=seed, overwrite=overwrite, **extras
+  )
+  counts = done["annotate"]["counts"]
+  if any(counts[f]["written"] for f in ("labels_of_items", "vague_intention")):
+    clock.start("build --variant search")
+    done["build --variant search"] = build.build(
+      data_dir, dataset, seed=seed, overwrite=overwrite, variant="search"
+    )
+  clock.stop()
+  print(clock)
+  return done
+
+
+def _made_of(texts: Path, tables: artifacts.Manifest) -> bool:
+  """Returns whether there are annotations of these tables."""
+  if not (texts / artifacts.MANIFEST).exists():
+    return False
+  inputs = artifacts.read_manifest(texts, "annotate")["inputs"]
+  return inputs["tables"] == tables["fingerprint"]

@@ -1,0 +1,163 @@
+"""Asking a checkpoint, through SeqIO's evaluator."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+
+import jax
+import numpy as np
+import seqio
+import tensorflow as tf
+from etils import epath
+
+from instructrec_jax.batches import feature_converter
+from instructrec_jax.errors import InputError
+from instructrec_jax.eval.recording import catalogue_ranking, evaluator
+from instructrec_jax.scoring.scorer import Scorer
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+  """A checkpoint, what it is asked, and where the answers go.
+
+  Attributes:
+    scorer: the checkpoint on the devices.
+    split: of the tasks' records.
+    lengths: tokens of "inputs" and "targets".
+    out: folder for results.
+    step: of the checkpoint; None where its folder has no number.
+    system: the model's name in tables.
+    seed: of the bootstrap.
+  """
+
+  scorer: Scorer
+  split: str
+  lengths: Mapping[str, int]
+  out: epath.Path
+  step: int | None
+  system: str
+  seed: int
+
+  def folder(self, task: str) -> epath.Path:
+    """Returns where the results of a task go."""
+    return evaluator.result_folder(self.out, task, self.step)
+
+  def answer(self, tasks: Sequence[str]) -> list[epath.Path]:
+    """Scores the candidates of tasks that rank, and writes texts for others.
+
+    Raises:
+      InputError: no request of a task fits.
+    """
+    ask = {
+      "score_fn": functools.partial(_score, self.scorer),
+      "predict_fn": functools.partial(_write, self.scorer),
+    }
+    for task in tasks:
+      self._run(seqio.Evaluator, task, lambda _: ask)
+    return [self.folder(task) for task in tasks]
+
+  def rank_catalogue(
+    self, tasks: Sequence[str], exclude_history: bool
+  ) -> list[epath.Path]:
+    """Generates items out of the whole catalogue of tasks.
+
+    Args:
+      tasks: that show no candidates.
+      exclude_history: whether to leave out what a request's user has had.
+
+    Raises:
+      InputError: no request of a task fits, or it has no catalogue.
+    """
+    evaluator_of = functools.partial(
+      catalogue_ranking.CatalogueEvaluator, exclude_history=exclude_history
+    )
+    for task in tasks:
+      self._run(
+        evaluator_of,
+        task,
+        lambda asked: {
+          "predict_with_aux_fn": functools.partial(
+            _recommend, self.scorer, asked
+          )
+        },
+      )
+    where = dataclasses.replace(self, out=self.out / "catalogue")
+    return [where.folder(task) for task in tasks]
+
+  def _run(
+    self,
+    evaluator_of: Callable[..., seqio.Evaluator],
+    task: str,
+    ask: Callable[[seqio.Evaluator], Mapping[str, Callable]],
+  ) -> None:
+    """Evaluates a task, and writes its results.
+
+    Args:
+      evaluator_of: makes SeqIO's evaluator, or one like it.
+      task: its name.
+      ask: from the evaluator to the functions that it calls.
+    """
+    logger = functools.partial(
+      evaluator.ResultLogger,
+      system=self.system,
+      split=self.split,
+      seed=self.seed,
+    )
+    asked = evaluator_of(
+      task,
+      feature_converter.RankingFeatureConverter(
+        pack=False, apply_length_check=False
+      ),
+      eval_split=self.split,
+      sequence_length=self.lengths,
+      logger_cls=[logger] if jax.process_index() == 0 else [],
+      log_dir=str(self.out),
+    )
+    examples = asked.cached_task_datasets[task]
+    if not examples.cardinality().numpy():
+      raise InputError(
+        f"{task}: no request of split {self.split!r} fits {self.lengths} "
+        "tokens: give longer lengths"
+      )
+    done, _ = asked.evaluate(compute_metrics=True, step=self.step, **ask(asked))
+    done.result()
+
+
+def _score(
+  scorer: Scorer, requests: tf.data.Dataset
+) -> Sequence[tuple[int, np.ndarray]]:
+  """Scores the candidates of requests, for SeqIO's evaluator."""
+  indices, rows = _whole(requests)
+  return list(zip(indices, scorer.score(rows), strict=True))
+
+
+def _write(
+  scorer: Scorer, requests: tf.data.Dataset
+) -> Sequence[tuple[int, np.ndarray]]:
+  """Generates texts for requests, for SeqIO's evaluator."""
+  indices, rows = _whole(requests)
+  length = rows["decoder_input_tokens"].shape[1]
+  return list(zip(indices, scorer.write(rows, length), strict=True))
+
+
+def _recommend(
+  scorer: Scorer,
+  runs: catalogue_ranking.CatalogueEvaluator,
+  requests: tf.data.Dataset,
+) -> catalogue_ranking.Predicted:
+  """Generates titles for requests, as T5X's predict_with_aux_fn does."""
+  indices, rows = _whole(requests)
+  taken = ("encoder_input_tokens", "excluded_items")
+  rows = {name: rows[name] for name in taken if name in rows}
+  found = scorer.recommend(rows, runs.titles)
+  pairs = list(zip(indices, found.tokens[:, 0], strict=True))
+  return pairs, {"items": found.items, "scores": found.scores}
+
+
+def _whole(
+  requests: tf.data.Dataset,
+) -> tuple[list[int], dict[str, np.ndarray]]:
+  """Returns numbered requests: they fit into memory many times over."""
+  whole = requests.batch(int(requests.cardinality()))
+  indices, rows = next(whole.as_numpy_iterator())
+  return indices.tolist(), rows

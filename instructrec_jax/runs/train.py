@@ -1,0 +1,124 @@
+"""`instructrec train`: trains what gin files say, or goes on with it."""
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import gin
+import jax
+import numpy as np
+
+from instructrec_jax import artifacts, gin_files, paths, quiet_tensorflow
+from instructrec_jax.batches import training_data
+from instructrec_jax.errors import InputError
+from instructrec_jax.gin_files import macro
+from instructrec_jax.runs import model_dir as model_dirs
+
+
+def train(
+  gin_file: Sequence[str],
+  gin_bindings: Sequence[str] = (),
+  gin_search_paths: Sequence[str] = (),
+  tfds_data_dir: str = "data/records",
+) -> dict[str, Any]:
+  """Trains what gin files say, or goes on with it.
+
+  MODEL_DIR gets config.gin (all settings), manifest.json (what the run is made
+  of), metrics.jsonl, tensorboard/ and checkpoints/.
+
+  Args:
+    gin_file: gin files, e.g. runs/native_finetune.gin and an experiment.
+    gin_bindings: single bindings, which win over the files.
+    gin_search_paths: where else to look for gin files.
+    tfds_data_dir: the folder of the records; not read if CACHED_TOKENS is
+      bound.
+
+  Returns:
+    The manifest, with "step": how far training has come.
+
+  Raises:
+    InputError: if something of this cannot be used.
+  """
+  gin_files.parse(gin_file, gin_bindings, gin_search_paths)
+  runner = gin.get_configurable("runner.train")
+  name, lengths, model_dir, model, tokens = map(
+    macro, ("MIXTURE_OR_TASK_NAME", "TASK_FEATURE_LENGTHS", "MODEL_DIR",
+             "MODEL", "CACHED_TOKENS"),
+  )  # fmt: skip
+  if tokens:
+    data = training_data.of_tokens(tokens, name, lengths, tfds_data_dir)
+  else:
+    quiet_tensorflow.load()
+    from instructrec_jax import tasks
+
+    tasks.use_records(tfds_data_dir)
+    data = training_data.of_records(name, lengths)
+  model_dirs.check_rows(model, data.vocabulary)
+  model_dir = paths.anywhere(model_dir)
+  with paths.reading(model_dir):
+    is_there = (model_dir / "checkpoints").is_dir()
+  if is_there:
+    model_dirs.check_same(model_dir, data.made_of)
+  libraries = ["jax", "flax", "optax", "orbax-checkpoint"]
+  manifest = {
+    "stage": "train",
+    "made_of": data.made_of,
+    "tfds_data_dir": str(paths.absolute(tfds_data_dir)),
+    "vocabulary": data.vocabulary,
+    "parameters": _count_parameters(model),
+    "devices": [str(device) for device in jax.devices()],
+    "versions": artifacts.versions(
+      (*libraries, *([] if tokens else ["seqio", "tensorflow"]))
+    ),
+    "too_long": data.too_long,
+  }
+  _check_fit(data, lengths)
+  if jax.process_index() == 0:
+    _tell(data, lengths)
+    artifacts.atomic_write_text(
+      model_dir / model_dirs.CONFIG_FILE, gin.config_str()
+    )
+    artifacts.atomic_write_text(
+      model_dir / artifacts.MANIFEST, json.dumps(manifest, indent=2) + "\n"
+    )
+  state = runner()
+  return manifest | {"mixture": name, "step": int(state.step)}
+
+
+def _check_fit(data: training_data.TrainingData, lengths: Any) -> None:
+  """Raises InputError if no record of a task fits."""
+  for task, too_long in data.too_long.items():
+    if too_long["skipped"] == too_long["of"]:
+      raise InputError(
+        f"{task}: none of {too_long['of']} training records fits "
+        f"{dict(lengths)} tokens: give longer TASK_FEATURE_LENGTHS"
+      )
+
+
+def _tell(data: training_data.TrainingData, lengths: Any) -> None:
+  """Prints what is left out of training, and what is repeated in it."""
+  which = "the first " if data.is_sample else ""
+  for task, too_long in data.too_long.items():
+    if too_long["skipped"]:
+      print(
+        f"{task}: {too_long['skipped']} of {which}{too_long['of']} training "
+        f"records do not fit {dict(lengths)} tokens, and are left out",
+        file=sys.stderr,
+      )
+  if data.renderings is None:
+    return
+  epochs = macro("TRAIN_STEPS") * macro("BATCH_SIZE") / data.epoch_rows
+  if epochs > data.renderings:
+    print(
+      f"training takes {epochs:.1f} epochs, but tokens are cached for "
+      f"{data.renderings}: after that, wordings and negatives repeat. "
+      f"`instructrec cache --epochs={math.ceil(epochs)}` makes enough",
+      file=sys.stderr,
+    )
+
+
+def _count_parameters(model: Any) -> int:
+  leaves = jax.tree.leaves(model.parameter_shapes())
+  return sum(int(np.prod(leaf.shape)) for leaf in leaves)

@@ -1,0 +1,1 @@
+"""A checkpoint's model on the devices, which answers requests in batches."""

@@ -1,0 +1,1 @@
+"""The stage `annotate`: which instances, by which teacher, into which texts."""

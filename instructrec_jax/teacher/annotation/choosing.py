@@ -1,0 +1,205 @@
+"""Which teacher options name, and what else they ask for than its texts."""
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from instructrec_jax import errors
+from instructrec_jax.data.names import answers_file
+from instructrec_jax.errors import InputError
+from instructrec_jax.teacher.asked import batch, chat, cost
+from instructrec_jax.teacher.asked.cache import Cache
+from instructrec_jax.teacher.asked.limits import Limits
+from instructrec_jax.teacher.protocol import Kind, Teacher
+from instructrec_jax.teacher.rules.extractive import Extractive
+
+# Of a server and how it is used.
+_SERVER = ("base_url", "key_variable", "concurrency", "max_tries", "timeout_s")
+_RATES = ("requests_per_minute", "tokens_per_minute")
+_ASKING = ("model", "sampling", "response_format")
+_PRICES = ("price_input", "price_output")
+# What is done instead of writing texts.
+_INSTEAD = ("estimate", "write_requests", "read_answers")
+# Teacher: the options that it takes.
+TEACHERS: Mapping[str, tuple[str, ...]] = {
+  "extractive": (),
+  "api": (
+    *_ASKING, *_SERVER, *_RATES, *_PRICES, *_INSTEAD, "judge", "cache"
+  ),
+  "local": ("model", "batch_size", "judge", "cache"),
+}  # fmt: skip
+_OPENAI = "https://api.openai.com/v1"
+
+# Requests by kind, as `Choice.instead` takes them.
+Asked = Iterable[tuple[Kind, Iterable[pl.DataFrame]]]
+
+
+class Choice:
+  """A teacher as the options of a command name it.
+
+  Attributes:
+    judged: texts of a field that it is asked to judge.
+  """
+
+  def __init__(
+    self, teacher: str, data_dir: str | Path, given: Mapping[str, Any]
+  ):
+    """Checks the options; nothing is opened or loaded yet.
+
+    Args:
+      teacher: a key of TEACHERS.
+      data_dir: the folder of all datasets, where answers are kept.
+      given: options of the teacher; None and False stand for their defaults.
+
+    Raises:
+      InputError: an option is unknown, wrong, or another teacher's.
+    """
+    given = {k: v for k, v in given.items() if v is not None and v is not False}
+    _check(teacher, given)
+    self._teacher, self._data_dir = teacher, data_dir
+    self._given = given
+    self.judged: int = given.get("judge", 0)
+    self._prices = cost.Prices(*(given.get(name) for name in _PRICES))
+    if teacher == "api":
+      self._questions = chat.Chat(
+        given["model"],
+        _sampling(given.get("sampling")),
+        given.get("response_format", chat.FORMATS[0]),
+      )
+
+  def teacher(self, dataset: str, seed: int, keys: pl.DataFrame) -> Teacher:
+    """Returns the teacher of a dataset's instances.
+
+    Args:
+      dataset: its name, which wordings follow from.
+      seed: of wordings.
+      keys: INSTANCE, and the whole numbers that name it: see `Extractive`.
+
+    Raises:
+      InputError: it cannot be used.
+    """
+    if self._teacher == "extractive":
+      return Extractive(dataset, seed, keys)
+    return self._local if self._teacher == "local" else self._client()
+
+  def instead(self, asked: Asked) -> dict[str, Any] | None:
+    """Does what the options ask for instead of texts, if they do.
+
+    Args:
+      asked: all requests, of every kind.
+
+    Returns:
+      None where texts are to be written, and otherwise `did` and `counts` to
+      tell of it.
+    """
+    for name, do in _DO.items():
+      if name in self._given:
+        return do(
+          self._given[name], self._questions, self._kept, asked, self._prices
+        )
+    return None
+
+  @functools.cached_property
+  def _kept(self) -> Cache:
+    return Cache(self._given.get("cache") or answers_file(self._data_dir))
+
+  @functools.cached_property
+  def _local(self) -> Teacher:
+    from instructrec_jax.teacher.asked.local import Local
+
+    options = {k: v for k, v in self._given.items() if k == "batch_size"}
+    return Local(self._given["model"], self._kept, **options)
+
+  def _client(self) -> Teacher:
+    # Its libraries are not needed by whoever does not ask a server.
+    from instructrec_jax.teacher.asked.client import Client
+
+    given = self._given
+    server = {name: given[name] for name in _SERVER if name in given}
+    if server.get("key_variable") == "none":
+      server["key_variable"] = None
+    return Client(
+      self._questions,
+      self._kept,
+      limits=Limits(*(given.get(name) for name in _RATES)),
+      prices=self._prices,
+      **({"base_url": _OPENAI} | server),
+    )
+
+
+def _check(teacher: str, given: Mapping[str, Any]) -> None:
+  if teacher not in TEACHERS:
+    raise errors.unknown("teacher", teacher, TEACHERS)
+  for name in given:
+    if name not in TEACHERS[teacher]:
+      takers = [t for t, options in TEACHERS.items() if name in options]
+      raise InputError(
+        f"--{name} is for --teacher={' or '.join(takers)}, not {teacher}"
+      )
+  if "model" in TEACHERS[teacher] and "model" not in given:
+    raise InputError(f"--teacher={teacher} takes --model")
+  several = [name for name in _INSTEAD if name in given]
+  if len(several) > 1:
+    raise InputError(f"one at a time: --{' or --'.join(several)}")
+
+
+def _sampling(text: str | None) -> dict[str, Any]:
+  """Returns further fields of a request: the usual ones and those of `text`.
+
+  A field that is null there is left out, as some servers know it by another
+  name.
+  """
+  try:
+    given = json.loads(text or "{}")
+  except ValueError:
+    given = None
+  if not isinstance(given, dict):
+    raise InputError(
+      f"sampling {text!r}: expected a JSON object such as "
+      '\'{"temperature": 0, "max_tokens": 200}\''
+    )
+  fields = chat.SAMPLING | given
+  return {name: value for name, value in fields.items() if value is not None}
+
+
+def _estimate(_, questions, kept, asked, prices) -> dict[str, Any]:
+  return {
+    "did": "estimate; nothing was asked",
+    "counts": cost.estimate(questions, kept, asked, prices),
+  }
+
+
+def _write_requests(folder, questions, kept, asked, _) -> dict[str, Any]:
+  written = batch.write(folder, _left(questions, kept, asked))
+  return {
+    "did": "requests are written; --read_answers reads what comes back",
+    "counts": {
+      "files": [str(path) for path in written],
+      "requests": sum(path.read_bytes().count(b"\n") for path in written),
+    },
+  }
+
+
+def _read_answers(files, questions, kept, asked, _) -> dict[str, Any]:
+  counts = {str(path): batch.read(path, kept) for path in files}
+  left = sum(1 for _ in _left(questions, kept, asked))
+  return {
+    "did": "answers are kept; the same command without --read_answers uses "
+    "them, and asks for those that are left",
+    "counts": counts | {"left_to_ask": left},
+  }
+
+
+def _left(questions, kept, asked):
+  """Yields the requests that have no answer yet."""
+  for kind, batches in asked:
+    yield from batch.unanswered(questions, kept, kind, batches)
+
+
+_DO: Mapping[str, Callable[..., dict[str, Any]]] = dict(
+  zip(_INSTEAD, (_estimate, _write_requests, _read_answers), strict=True)
+)

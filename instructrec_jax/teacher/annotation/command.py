@@ -1,0 +1,85 @@
+"""`instructrec annotate`: which instances, by which teacher."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from instructrec_jax import artifacts
+from instructrec_jax.data.names import tables_dir
+from instructrec_jax.teacher.annotation import annotate as stage
+from instructrec_jax.teacher.annotation import choosing, instances
+
+
+def annotate(
+  dataset: str,
+  teacher: str = "extractive",
+  data_dir: str | Path = "data",
+  per_user: int = 1,
+  num_users: int | None = None,
+  seed: int = 0,
+  overwrite: bool = False,
+  **given: Any,
+) -> dict[str, Any]:
+  """Writes preferences and intentions, or does what one of `given` asks for.
+
+  Args:
+    dataset: short name of normalized tables.
+    teacher: a key of choosing.TEACHERS.
+    data_dir: the folder of all datasets.
+    per_user: training targets of a user, beside validation and test.
+    num_users: so many users, drawn by seed; None for all.
+    seed: of draws and wordings.
+    overwrite: replace what other options have made; of the same options, ask
+      again for what got no answer.
+    **given: options of the teacher; None stands for their defaults.
+
+  Returns:
+    The manifest; or, after `estimate`, `write_requests` and `read_answers`,
+    `did` and `counts` to tell of them.
+
+  Raises:
+    InputError: an option is unknown or wrong, the tables are missing, or the
+      teacher cannot be used.
+  """
+  choice = choosing.Choice(teacher, data_dir, given)
+  chosen = _chosen(dataset, data_dir, per_user, num_users, seed)
+  done = choice.instead(
+    (kind, chosen.requests(kind))
+    for kind in stage.KINDS
+    if instances.never(chosen, kind.outputs[0]) is None
+  )
+  if done is not None:
+    return done
+  return stage.annotate(
+    dataset,
+    chosen,
+    choice.teacher(dataset, seed, chosen.keys),
+    data_dir=data_dir,
+    options={
+      "per_user": per_user,
+      "num_users": num_users,
+      "judge": choice.judged,
+    },
+    seed=seed,
+    judged=choice.judged,
+    overwrite=overwrite,
+  )
+
+
+def _chosen(
+  dataset: str,
+  data_dir: str | Path,
+  per_user: int,
+  num_users: int | None,
+  seed: int,
+) -> instances.Chosen:
+  tables = tables_dir(data_dir, dataset)
+  artifacts.read_manifest(tables, "normalize")
+  return instances.choose(
+    pl.scan_parquet(tables / "interactions.parquet"),
+    pl.read_parquet(tables / "items.parquet"),
+    per_user,
+    num_users,
+    instances.drawing(seed, dataset),
+  )

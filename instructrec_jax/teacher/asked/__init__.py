@@ -1,0 +1,1 @@
+"""Teachers that are language models: servers, batch files, local models."""

@@ -1,0 +1,141 @@
+"""Files for providers' batch endpoints: requests out, answers in.
+
+The format is OpenAI's, which others take too: JSON lines of `custom_id`,
+`method`, `url` and `body`, and back of `custom_id` and `response` or `error`.
+Answers go to where all answers are kept, so that the next run finds them.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from instructrec_jax.artifacts import atomic_write_text
+from instructrec_jax.errors import InputError
+from instructrec_jax.teacher.asked import answer, cache, chat
+from instructrec_jax.teacher.protocol import Kind
+
+# What OpenAI takes in one file, less some room.
+_LINES = 50_000
+_BYTES = 190_000_000
+
+
+def unanswered(
+  questions: chat.Chat, kept: cache.Cache, kind: Kind, batches: Iterable
+) -> Iterator[tuple[str, int, dict]]:
+  """Yields key, try and body of each different request that is to be asked."""
+  seen = set()
+  for request in chat.rows(batches):
+    body = questions.body(kind, request)
+    name = questions.key(kind, body)
+    if name in seen:
+      continue
+    seen.add(name)
+    for attempt in range(answer.TRIES):
+      found = kept.get(name, attempt)
+      if found is None:
+        yield name, attempt, body
+        break
+      if answer.parse(kind, found.content)[0] is not None:
+        break
+
+
+def write(
+  folder: str | Path, requests: Iterable[tuple[str, int, dict]]
+) -> list[Path]:
+  """Writes requests to requests-00000.jsonl and on; returns the files.
+
+  Args:
+    folder: made if need be; no such files may be there.
+    requests: of `unanswered`.
+
+  Raises:
+    InputError: there are request files already.
+  """
+  folder = Path(folder)
+  if old := sorted(folder.glob("requests-*.jsonl")):
+    raise InputError(
+      f"{old[0]} is there already: take another folder, or remove what was "
+      "sent and read back"
+    )
+  paths, lines, size = [], [], 0
+
+  def flush() -> None:
+    paths.append(folder / f"requests-{len(paths):05d}.jsonl")
+    atomic_write_text(paths[-1], "".join(lines))
+
+  for name, attempt, body in requests:
+    line = (
+      json.dumps(
+        {
+          "custom_id": f"{name}-{attempt}",
+          "method": "POST",
+          "url": f"/v1/{chat.PATH}",
+          "body": body,
+        },
+        ensure_ascii=False,
+      )
+      + "\n"
+    )
+    length = len(line.encode())
+    if lines and (len(lines) == _LINES or size + length > _BYTES):
+      flush()
+      lines, size = [], 0
+    lines.append(line)
+    size += length
+  if lines:
+    flush()
+  return paths
+
+
+def read(path: str | Path, kept: cache.Cache) -> dict[str, int]:
+  """Keeps the answers of a file that a provider has written.
+
+  Returns:
+    Lines by what they were: `new`, `known`, `failed` (no answer).
+
+  Raises:
+    InputError: the file cannot be read, or is another thing; nothing of it is
+      kept then.
+  """
+  path = Path(path)
+  counts = {"new": 0, "known": 0, "failed": 0}
+  try:
+    text = path.read_text(encoding="utf-8")
+  except (OSError, UnicodeDecodeError) as error:
+    raise InputError(f"{path} cannot be read: {error}") from None
+  found = []
+  for number, line in enumerate(text.split("\n"), 1):
+    if not line.strip():
+      continue
+    row = _row(path, number, line)
+    if row is None:
+      counts["failed"] += 1
+    else:
+      found.append(row)
+  counts["new"] = kept.put_all(found)
+  counts["known"] = len(found) - counts["new"]
+  return counts
+
+
+def _row(
+  path: Path, number: int, line: str
+) -> tuple[str, int, cache.Answer] | None:
+  """Returns key, try and answer of a line; None where it has failed."""
+  try:
+    row = json.loads(line)
+    name, _, attempt = row["custom_id"].rpartition("-")
+    if len(name) != cache.KEY_DIGITS:
+      raise ValueError(f"custom_id {row['custom_id']!r} is none of ours")
+    attempt = int(attempt)
+    response = row.get("response")
+  except (ValueError, KeyError, TypeError, AttributeError) as error:
+    raise InputError(
+      f"{path}, line {number}: expected an answer to a request that "
+      f"--write_requests wrote, got {line!r:.80} ({error})"
+    ) from None
+  if row.get("error") or not response or response.get("status_code") != 200:
+    return None
+  try:
+    return name, attempt, chat.read(response.get("body"))
+  except ValueError:
+    return None

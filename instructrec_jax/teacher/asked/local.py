@@ -1,0 +1,205 @@
+"""The teacher on this machine: a Hugging Face model, by its folder.
+
+A chat model is asked as a server would be; one without a chat template, such as
+T5, in plain text, one output at a time.
+"""
+
+import collections
+import importlib.util
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from instructrec_jax.errors import InputError
+from instructrec_jax.teacher.asked import answer, cache, chat, prompts
+from instructrec_jax.teacher.protocol import INSTANCE, Kind, answers
+
+_WEIGHTS = ("*.safetensors", "*.bin")
+_NEW_TOKENS = 400
+
+
+class Local:
+  """Runs a seq2seq or causal model; see `protocol.Teacher`.
+
+  Decoding is greedy, so a text follows from the model and its input, and an
+  answer that cannot be used is not asked for again.
+  """
+
+  def __init__(self, model: str, kept: cache.Cache, batch_size: int = 8):
+    """Loads a model, onto the GPU if PyTorch finds one.
+
+    Args:
+      model: a folder in Hugging Face's format.
+      kept: answers of this run and of earlier ones.
+      batch_size: requests at a time.
+
+    Raises:
+      InputError: PyTorch and transformers are not installed, or there is no
+        such model.
+    """
+    for needed in ("torch", "transformers"):
+      if importlib.util.find_spec(needed) is None:
+        raise InputError(
+          f"--teacher=local needs {needed}, which is not installed: "
+          "pip install 'instructrec-jax[teacher]'"
+        )
+    if batch_size < 1:
+      raise InputError(f"batch_size is {batch_size}: expected at least 1")
+    folder = Path(model)
+    if not (folder / "config.json").is_file():
+      raise InputError(
+        f"{folder} has no config.json: expected the folder of a Hugging Face "
+        "model"
+      )
+    self._identity = _identity(folder)
+    self._kept, self._batch_size = kept, batch_size
+    self._counts: collections.Counter = collections.Counter()
+    self._load(folder)
+
+  def _load(self, folder: Path) -> None:
+    import torch
+    import transformers
+
+    try:
+      config = transformers.AutoConfig.from_pretrained(
+        folder, local_files_only=True
+      )
+      self._seq2seq = config.is_encoder_decoder
+      auto = (
+        transformers.AutoModelForSeq2SeqLM
+        if self._seq2seq
+        else transformers.AutoModelForCausalLM
+      )
+      # What is generated is to the right of what is given.
+      self._tokenizer = transformers.AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, padding_side="left"
+      )
+      self._model = auto.from_pretrained(
+        folder, local_files_only=True, dtype="auto"
+      )
+    except (OSError, ValueError, KeyError) as error:
+      raise InputError(
+        f"{folder} is no model that transformers can load: {error}"
+      ) from None
+    if self._tokenizer.pad_token_id is None:
+      self._tokenizer.pad_token = self._tokenizer.eos_token
+    self._device = "cuda" if torch.cuda.is_available() else "cpu"
+    self._model.to(self._device).eval()
+
+  def made_of(self, kinds: Iterable[Kind]) -> Mapping[str, Any]:
+    """See `protocol.Teacher`."""
+    return {
+      "teacher": "local",
+      "model": self._identity,
+      "prompts": prompts.versions(kinds),
+    }
+
+  def counts(self) -> Mapping[str, Any]:
+    """See `protocol.Teacher`."""
+    return {"local": dict(self._counts)}
+
+  def answer(
+    self, kind: Kind, batches: Iterable[pl.DataFrame]
+  ) -> Iterator[pl.DataFrame]:
+    """See `protocol.Teacher`."""
+    some = []
+    for request in chat.rows(batches):
+      some.append(request)
+      if len(some) == self._batch_size:
+        yield self._answers(kind, some)
+        some = []
+    if some:
+      yield self._answers(kind, some)
+
+  def _answers(self, kind: Kind, requests: list[dict]) -> pl.DataFrame:
+    found = (
+      self._chatted(kind, requests)
+      if self._tokenizer.chat_template
+      else self._in_plain_text(kind, requests)
+    )
+    texts, faults = zip(*found, strict=True)
+    return answers(kind, (r[INSTANCE] for r in requests), texts, faults)
+
+  def _chatted(self, kind: Kind, requests: list[dict]) -> list[tuple]:
+    inputs = [
+      self._tokenizer.apply_chat_template(
+        prompts.messages(kind, request),
+        tokenize=False,
+        add_generation_prompt=True,
+      )
+      for request in requests
+    ]
+    return [
+      answer.parse(kind, content)
+      for content in self._generated(inputs, special_tokens=False)
+    ]
+
+  def _in_plain_text(self, kind: Kind, requests: list[dict]) -> list[tuple]:
+    inputs = [
+      prompts.plain(kind, output, request)
+      for request in requests
+      for output in kind.outputs
+    ]
+    written = iter(self._generated(inputs, special_tokens=True))
+    return [
+      answer.of_plain(kind, {name: next(written) for name in kind.outputs})
+      for _ in requests
+    ]
+
+  def _generated(self, inputs: list[str], special_tokens: bool) -> list[str]:
+    """Returns what the model writes after each input, kept or new."""
+    names = [cache.key(model=self._identity, input=text) for text in inputs]
+    found = {name: self._kept.get(name, 0) for name in names}
+    new = {
+      name: text
+      for name, text in zip(names, inputs, strict=True)
+      if found[name] is None
+    }
+    self._counts["answers_kept_before"] += len(inputs) - len(new)
+    self._counts["answers_written"] += len(new)
+    if new:
+      written = self._generate(list(new.values()), special_tokens)
+      rows = dict(zip(new, map(cache.Answer, written), strict=True))
+      self._kept.put_all((name, 0, row) for name, row in rows.items())
+      found |= rows
+    return [found[name].content for name in names]
+
+  def _generate(self, inputs: list[str], special_tokens: bool) -> list[str]:
+    import torch
+
+    tokens = self._tokenizer(
+      inputs,
+      return_tensors="pt",
+      padding=True,
+      add_special_tokens=special_tokens,
+    ).to(self._device)
+    tokens.pop("token_type_ids", None)
+    with torch.inference_mode():
+      output = self._model.generate(
+        **tokens,
+        max_new_tokens=_NEW_TOKENS,
+        do_sample=False,
+        pad_token_id=self._tokenizer.pad_token_id,
+      )
+    if not self._seq2seq:
+      output = output[:, tokens["input_ids"].shape[1] :]
+    return self._tokenizer.batch_decode(output, skip_special_tokens=True)
+
+
+def _identity(folder: Path) -> str:
+  """Returns a name that another model does not have, without its place.
+
+  Gigabytes of weights are not read for it: their names and sizes, and the
+  whole of the small files, tell models apart that were not made to deceive.
+  """
+  weights = sorted(
+    (p.name, os.path.getsize(p))
+    for pattern in _WEIGHTS
+    for p in folder.glob(pattern)
+  )
+  small = {p.name: p.read_text() for p in sorted(folder.glob("*config.json"))}
+  digest = cache.key(weights=weights, files=small)
+  return f"{folder.resolve().name} {digest[:16]}"

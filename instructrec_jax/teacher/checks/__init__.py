@@ -1,0 +1,1 @@
+"""What a teacher's text must be before it is data."""

@@ -1,0 +1,1 @@
+"""The teacher without a model: rules and tables of words."""

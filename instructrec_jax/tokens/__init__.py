@@ -1,1 +1,0 @@
-"""Tokens cached on disk, and packed batches of them without TensorFlow."""

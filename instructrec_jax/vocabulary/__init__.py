@@ -1,0 +1,1 @@
+"""The vocabulary of a run, and the titles of a catalogue in its tokens."""

@@ -1,0 +1,77 @@
+"""Training a small SentencePiece vocabulary on a dataset's own texts."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import sentencepiece
+import seqio
+
+from instructrec_jax.errors import InputError
+from instructrec_jax.instructions.questions import YES_NO
+from instructrec_jax.instructions.templates import TEMPLATES
+from instructrec_jax.vocabulary.file import FILE_NAME
+
+# About as many as an instruction has in its history and candidates.
+_TITLES_A_TEMPLATE = 20
+
+
+def build_extras(size: int) -> dict[str, Any]:
+  """Returns what lets `records.build` train a vocabulary beside its records.
+
+  Args:
+    size: pieces at most.
+  """
+
+  def extras(
+    folder: Path, titles: list[str], texts: list[str]
+  ) -> dict[str, int]:
+    items = [f"{title}{end}" for title in titles for end in (";", ".", "")]
+    words = [text for t in TEMPLATES for text in (t.inputs, t.output)]
+    items *= -(-_TITLES_A_TEMPLATE * len(words) // len(items))
+    some = texts[:: -(-len(texts) // len(items)) or 1]
+    letters = " ".join(sorted(set().union(*texts)))
+    texts = [*items, *some, letters, *words, *YES_NO]
+    return {"vocabulary_pieces": train(texts, size, folder / FILE_NAME)}
+
+  return {"extras": extras, "extra_options": {"vocabulary_size": size}}
+
+
+def train(texts: Iterable[str], size: int, out: Path) -> int:
+  """Trains a SentencePiece vocabulary with T5's special ids.
+
+  Args:
+    texts: what to learn from: titles, templates, and so on.
+    size: number of pieces at most, with padding (0), end (1) and unknown (2);
+      texts of few words give fewer.
+    out: the model file to write.
+
+  Returns:
+    The number of pieces.
+
+  Raises:
+    InputError: if the texts cannot fill `size` pieces.
+  """
+  model = io.BytesIO()
+  try:
+    sentencepiece.SentencePieceTrainer.train(
+      sentence_iterator=iter(texts),
+      model_writer=model,
+      vocab_size=size,
+      model_type="bpe",  # Whole words even out of very few texts.
+      hard_vocab_limit=False,
+      pad_id=0,
+      eos_id=1,
+      unk_id=2,
+      bos_id=-1,
+      character_coverage=1.0,
+      num_threads=1,  # The same texts give the same pieces.
+      minloglevel=2,
+    )
+  except (RuntimeError, OSError) as error:
+    raise InputError(
+      f"no vocabulary of {size} pieces can be trained on these texts: {error}"
+    ) from error
+  out.write_bytes(model.getvalue())
+  return seqio.SentencePieceVocabulary(str(out)).vocab_size

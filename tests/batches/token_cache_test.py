@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from instructrec_jax.batches import token_cache
+from instructrec_jax.errors import InputError
+from tests.batches import toy_tokens
+
+
+def _written(tmp_path, *chunks, max_lengths=(4, 2), pieces=100):
+  with token_cache.Writer(tmp_path, max_lengths, pieces) as writer:
+    left_out = [
+      writer.add(np.array(tokens), np.array(lengths_Ex2).reshape(-1, 2))
+      for tokens, lengths_Ex2 in chunks
+    ]
+  return writer, left_out
+
+
+def test_examples_lie_one_after_the_other(tmp_path):
+  made = toy_tokens.make(tmp_path / "c", {"b": 3, "a": 4})
+  assert made.starts[0] == 0
+  np.testing.assert_array_equal(
+    np.diff(made.starts), made.lengths_Ex2.sum(axis=1)
+  )
+  for example in range(7):
+    begin, end = made.starts[example : example + 2]
+    assert set(made.tokens[begin:end].tolist()) == {example + 2}
+  assert [(part.first, part.examples) for part in made.parts()] == [
+    (0, 4),  # Of "a", which comes before "b".
+    (4, 3),
+  ]
+
+
+def test_the_arrays_are_mapped_and_not_read(tmp_path):
+  made = toy_tokens.make(tmp_path / "c", {"a": 5})
+  for array in (made.tokens, made.starts, made.lengths_Ex2):
+    assert isinstance(array.base, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+      array[0] = 0
+
+
+@pytest.mark.parametrize(("pieces", "size"), [(2**16, 2), (2**16 + 1, 4)])
+def test_tokens_take_as_few_bytes_as_the_vocabulary_allows(
+  tmp_path, pieces, size
+):
+  last = pieces - 1
+  writer, _ = _written(tmp_path, ([last, 5, 6], [[2, 1]]), pieces=pieces)
+  assert (tmp_path / "tokens").stat().st_size == size * writer.tokens
+  kind = "<u2" if size == 2 else "<i4"
+  assert np.fromfile(tmp_path / "tokens", kind).tolist() == [last, 5, 6]
+
+
+def test_what_is_too_long_is_left_out_whole_and_counted(tmp_path):
+  writer, left_out = _written(
+    tmp_path,
+    (range(1, 12), [[4, 2], [4, 1]]),
+    ([], []),
+    (range(20, 28), [[5, 1], [1, 1]]),
+    (range(30, 34), [[1, 3]]),
+  )
+  assert left_out == [0, 0, 1, 1]
+  assert (writer.examples, writer.tokens) == (3, 13)
+  tokens = np.fromfile(tmp_path / "tokens", "<u2").tolist()
+  assert tokens == [*range(1, 12), 26, 27]
+  assert np.fromfile(tmp_path / "starts", "<i8").tolist() == [0, 6, 11, 13]
+
+
+@pytest.mark.parametrize(
+  ("tokens", "lengths_Ex2", "message"),
+  [
+    ([5], [[1, 0]], "no tokens in its targets"),
+    ([5], [[0, 1]], "no tokens in its inputs"),
+    ([5, 100], [[1, 1]], "tokens from 5 to 100: expected .* 0 to 99"),
+    ([-1, 5], [[1, 1]], "tokens from -1 to 5"),
+  ],
+)
+def test_examples_that_cannot_be(tmp_path, tokens, lengths_Ex2, message):
+  with pytest.raises(InputError, match=message):
+    _written(tmp_path, (tokens, lengths_Ex2))
+
+
+@pytest.mark.parametrize("name", ["tokens", "starts", "lengths"])
+def test_a_damaged_cache(tmp_path, name):
+  made = toy_tokens.make(tmp_path / "c", {"a": 5})
+  file = made.folder / name
+  whole = file.read_bytes()
+  file.write_bytes(whole[:-1])
+  message = f"{name} has {len(whole) - 1} bytes, .* calls for {len(whole)}"
+  with pytest.raises(InputError, match=message):
+    token_cache.TokenCache(made.folder)
+  file.unlink()
+  with pytest.raises(InputError, match=f"{name} does not exist"):
+    token_cache.TokenCache(made.folder)
+
+
+def test_a_folder_that_is_no_cache(tmp_path):
+  with pytest.raises(InputError, match="run `instructrec cache` first"):
+    token_cache.TokenCache(tmp_path / "nowhere")

@@ -1,0 +1,22 @@
+import polars as pl
+
+from instructrec_jax.data.formats import literals
+
+
+def test_lists_as_python_writes_them():
+  lists = [["Julie Strain"], ["a, b", 'O\'Brien "x"'], [" twice ", "twice"], []]
+  values = pl.Series(
+    [*map(repr, lists), None, "", "Plain", "['cut", "{'a': 1}", "[1, 'x']"]
+  )
+  assert literals.texts(values).to_list() == [
+    ["Julie Strain"],
+    ["a, b", 'O\'Brien "x"'],
+    ["twice"],
+    [],
+    [],
+    [],
+    ["Plain"],
+    ["['cut"],
+    ["{'a': 1}"],
+    ["1", "x"],
+  ]

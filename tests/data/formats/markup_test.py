@@ -1,0 +1,51 @@
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from instructrec_jax.data.formats import markup
+
+
+@pytest.mark.parametrize(
+  ("text", "plain"),
+  [
+    ("I'd say &#34;yes&#34; &amp;amp; buy", 'I\'d say "yes" & buy'),
+    ("One<br />two<BR>three", "One\ntwo\nthree"),
+    ("One<br/><br/>  two \r\n\n three", "One\ntwo\nthree"),
+    ("I <3 it, 2 < 3 and a<b", "I <3 it, 2 < 3 and a<b"),
+    ("&lt;br /&gt;so <a href='x'>it</a> is", "so it is"),
+    ("<ul><li>Red</li><li>Blue</li></ul>", "Red\nBlue"),
+    ("[[VIDEOID:ab12]] See [1]", "See [1]"),
+    ("<!-- a\nb -->x\u00a0 y", "x y"),
+    ("Tom & Jerry", "Tom & Jerry"),
+    ("a\x00b\x1bc\td", "a b c d"),
+    ("  ", None),
+    ("<br />", None),
+    ("", None),
+    (None, None),
+  ],
+)
+def test_plain_text(text, plain):
+  beside = ["kept", text, None]
+  want = ["kept", plain, None]
+  assert markup.plain(pl.Series(beside, dtype=pl.String)).to_list() == want
+
+
+def test_on_one_line():
+  texts = pl.Series(["a<br>b\n\nc", "d"])
+  assert markup.one_line(texts).to_list() == ["a b c", "d"]
+
+
+@settings(deadline=None)
+@given(texts=st.lists(st.text("ab.,'é漢 \n<>&3/", max_size=20)))
+def test_plain_text_stays_plain(texts):
+  once = markup.plain(pl.Series(texts, dtype=pl.String))
+  for text in once.drop_nulls():
+    assert text == text.strip()
+    assert text
+    assert "  " not in text
+    assert "\n\n" not in text
+  untouched = [t for t in texts if t and not set(t) & set("\n<& ")]
+  assert markup.plain(pl.Series(untouched, dtype=pl.String)).to_list() == (
+    untouched
+  )

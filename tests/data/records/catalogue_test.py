@@ -1,0 +1,60 @@
+import numpy as np
+import polars as pl
+import pytest
+import tensorflow as tf
+
+from instructrec_jax.data.names import records_dir
+from instructrec_jax.data.records import read
+from instructrec_jax.data.records.catalogue import Catalogue
+from instructrec_jax.errors import InputError
+
+
+def _catalogue(small):
+  return Catalogue("small", data_dir=str(small / "records"))
+
+
+def test_train_items_are_those_beside_the_records(small):
+  got = _catalogue(small).train_items
+  assert got.dtype == tf.int32
+  expected = read.load_train_items(small, "small").to_list()
+  assert got.to_list() == expected
+
+
+def test_users_without_training_part_have_no_items(small, monkeypatch):
+  lists = [[], [3, 1], [], [], [2**24 + 1], []]
+  frame = pl.DataFrame({"items": lists}, schema={"items": pl.List(pl.UInt32)})
+  catalogue = _catalogue(small)
+  monkeypatch.setattr(catalogue, "_read", lambda _: frame)
+  assert catalogue.train_items.to_list() == lists
+
+
+def test_graphs_capture_train_items_and_do_not_hold_them(small, monkeypatch):
+  catalogue = _catalogue(small)
+  # Small tensors are copied into graphs whatever one does.
+  frame = pl.DataFrame({"items": [[1, 2, 3]] * 1000})
+  monkeypatch.setattr(catalogue, "_read", lambda _: frame)
+
+  def read(user):
+    # Asked for first inside the graph, as in a task.
+    return [catalogue.train_items[user + k] for k in range(20)]
+
+  graph = tf.data.Dataset.range(2).map(read)._map_func.function.graph
+  captured = [outer.shape.num_elements() for outer, _ in graph.captures]
+  assert sorted(captured) == [1001, 3000]
+  constants = [
+    np.size(tf.make_ndarray(op.get_attr("value")))
+    for op in graph.get_operations()
+    if op.type == "Const"
+  ]
+  assert max(constants) < 10
+
+
+def test_records_without_what_they_refer_to_say_so(small, monkeypatch):
+  monkeypatch.setattr(
+    "instructrec_jax.instructions.catalogue.TRAIN_ITEMS", "gone.parquet"
+  )
+  with pytest.raises(InputError) as error:
+    _ = _catalogue(small).train_items
+  folder = records_dir(small, "small")
+  assert f"no gone.parquet in {folder}" in str(error.value)
+  assert "instructrec build small --overwrite" in str(error.value)

@@ -1,0 +1,72 @@
+"""Ratings out of text and likelihoods, against scikit-learn."""
+
+import numpy as np
+import pytest
+import scipy.special
+import sklearn.metrics
+
+from instructrec_jax.errors import InputError
+from instructrec_jax.eval.answers import ratings
+
+
+@pytest.mark.parametrize(
+  ("text", "rating"),
+  [
+    ("4", 4),
+    ("4.5", 4.5),
+    ("4,5", 4.5),
+    ("Rating: 3.0 / 5", 3),
+    ("I would give it 4 out of 5 stars.", 4),
+    ("4/5", 4),
+    ("5 stars", 5),
+    ("(2)", 2),
+    (" 1\n", 1),
+    ("", np.nan),
+    ("great", np.nan),
+    ("10", np.nan),  # not on the scale
+    ("-1", np.nan),
+    ("0", np.nan),
+    ("PS4", np.nan),  # no number, but a name
+  ],
+)
+def test_parse(text, rating):
+  np.testing.assert_equal(ratings.parse(text, 1, 5), float(rating))
+
+
+def test_agrees_with_sklearn():
+  rng = np.random.default_rng(0)
+  actual = rng.integers(1, 6, 300).astype(float)
+  predicted = np.clip(actual + rng.standard_normal(300), 1, 5)
+  predicted[:30] = np.nan
+  found = ratings.measure(predicted, actual, seed=0)
+  pair = (actual[30:], predicted[30:])
+  rmse = sklearn.metrics.root_mean_squared_error(*pair)
+  assert found["rmse"].value == pytest.approx(rmse)
+  assert found["mae"].value == pytest.approx(
+    sklearn.metrics.mean_absolute_error(*pair)
+  )
+  assert found["parse_failure_rate"].value == pytest.approx(0.1)
+  assert all(e.low < e.value < e.high for e in found.values())
+
+
+def test_nothing_was_parsed():
+  found = ratings.measure([np.nan, np.nan], [1, 2], seed=0)
+  assert found["parse_failure_rate"].value == 1
+  assert np.isnan(found["rmse"].value)
+
+
+def test_expected_rating():
+  rng = np.random.default_rng(0)
+  logits = rng.standard_normal((20, 5)) * 5 - 1000
+  p = scipy.special.softmax(logits, axis=1)
+  np.testing.assert_allclose(
+    ratings.expected(logits, np.arange(1, 6)), p @ np.arange(1, 6)
+  )
+
+
+@pytest.mark.parametrize(
+  ("predicted", "actual"), [([1, 2], [1]), ([1], [np.nan])]
+)
+def test_misfits(predicted, actual):
+  with pytest.raises(InputError, match="as many predicted as actual"):
+    ratings.measure(predicted, actual, seed=0)

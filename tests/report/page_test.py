@@ -1,0 +1,301 @@
+"""What a report writes: the page, CSV, Markdown, LaTeX and TREC files."""
+
+import dataclasses
+import html.parser
+import json
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+
+from instructrec_jax.data.records import read
+from instructrec_jax.errors import InputError
+from instructrec_jax.eval.recording import examples, results
+from instructrec_jax.report import command, comparable, page
+from tests.report.toy_results import N, evaluated, row_of
+
+
+class Checker(html.parser.HTMLParser):
+  """Collects what must hold of any page."""
+
+  VOID = {"meta", "br", "path", "use", "rect"}  # noqa: RUF012
+
+  def __init__(self):
+    super().__init__()
+    self.open, self.ids, self.images, self.text = [], [], [], []
+
+  def handle_starttag(self, tag, attrs):
+    attrs = dict(attrs)
+    self.ids += [attrs["id"]] if "id" in attrs else []
+    for name in ("src", "href", "xlink:href", "data"):
+      # Nothing comes from elsewhere.
+      assert attrs.get(name, "#").startswith("#"), (tag, attrs)
+    if tag == "svg":
+      self.images.append(attrs)
+    if tag not in self.VOID:
+      self.open.append(tag)
+
+  def handle_startendtag(self, tag, attrs):
+    self.handle_starttag(tag, attrs)
+    if tag not in self.VOID:
+      self.open.pop()
+
+  def handle_endtag(self, tag):
+    if tag not in self.VOID:
+      assert self.open.pop() == tag
+
+  def handle_data(self, data):
+    self.text.append(data)
+
+
+def test_page(systems, tmp_path):
+  log = tmp_path / "metrics.jsonl"
+  lines = [{"step": s, "loss": 3 / s} for s in range(1, 101)]
+  lines += [{"step": 100, "accuracy": 0.5}, {"step": 101, "loss": float("nan")}]
+  log.write_text("\n".join(map(json.dumps, lines)))
+  systems.append(evaluated(tmp_path / "x", "<b>$x_1$</b> & co", 1))
+  out = tmp_path / "new" / "report.html"
+  command.report(systems, [out], training_log=log)
+  source = out.read_text()
+  assert "<b>$x" not in source
+  checker = Checker()
+  checker.feed(source)
+  assert not checker.open
+  assert len(checker.ids) == len(set(checker.ids))
+  referred = re.findall(r'(?:url\(|href=")#([^")]*)', source)
+  assert set(referred) <= set(checker.ids)
+  # Figures take every colour from the page, so that they are read in the dark.
+  drawn = "".join(re.findall(r"<svg.*?</svg>", source, flags=re.DOTALL))
+  assert not re.findall(r"(?:fill|stroke): #", drawn)
+  assert set(re.findall(r"var\((--\w+)\)", drawn)) <= set(
+    re.findall(r"(--\w+):", source)
+  )
+  # Four metrics, the ranks, and the loss; each told in words. The scores are
+  # no log-likelihoods, so they have no calibration.
+  assert len(checker.images) == 6
+  for image in checker.images:
+    assert image["role"] == "img"
+    assert image["aria-label"].endswith(".")
+  assert "<b>$x_1$</b> & co" in "".join(checker.text)
+  assert "1 losses were not finite" in source
+  assert "http" not in re.sub(r'xmlns(:xlink)?="[^"]*"', "", source)
+  # The same input gives the same page, to the byte.
+  command.report(systems, [out], training_log=log)
+  assert out.read_text() == source
+
+
+def test_examples_show_titles_and_history(systems, tmp_path, monkeypatch):
+  def load_split(data_dir, dataset, split):
+    assert (str(data_dir), dataset, split) == ("d", "demo", "test")
+    return {
+      "instance": np.arange(N),
+      "history": np.tile([1, 2], N),
+      "history_offsets": np.arange(0, 2 * N + 1, 2),
+      "history_length": np.full(N, 7),
+    }
+
+  titles = pl.DataFrame(
+    {"title": [f"The <{i}>" for i in range(40)], "train_count": range(40)}
+  )
+  monkeypatch.setattr(read, "load_split", load_split)
+  monkeypatch.setattr(read, "load_catalogue", lambda *_: titles)
+  command.report(systems, [tmp_path / "r.html"], data_dir="d")
+  source = (tmp_path / "r.html").read_text()
+  assert "Before (5 earlier not shown):" in source
+  assert "<li>The &lt;1&gt;</li><li>The &lt;2&gt;</li>" in source
+  assert source.count("✓ chosen next") == 4
+  assert "item 3" not in source
+
+
+def test_examples_agree_with_the_ranks(tmp_path):
+  folder = evaluated(tmp_path, "ours", 0, width=20)
+  predictions = results.read_predictions(folder)
+  # Ties, NaN and infinities, on both sides.
+  scores = np.round(predictions.scores)
+  scores[::3, 0] = np.nan
+  scores[1::3, 1] = np.inf
+  predictions = dataclasses.replace(predictions, scores=scores)
+  result = results.read_result(folder)
+  system = comparable.System("ours", folder, result, predictions)
+  for row in range(predictions.n):
+    example = page._example(system, row, None, None, [])
+    (positive,) = [c for c in example.candidates if c.positive]
+    assert positive.place == example.rank
+    assert len(example.candidates) + example.hidden == 20
+
+
+def test_examples_in_words(systems, tmp_path):
+  ours = next(path for path in systems if path.name == "ours")
+  predictions = results.read_predictions(ours)
+  examples.write(
+    ours,
+    [
+      examples.Text(
+        instance,
+        f"Instruction <{instance}>.",
+        [f"Title {code} & co" for code in codes],
+      )
+      for instance, codes in zip(
+        predictions.instances[10:40].tolist(),
+        predictions.candidates[10:40].tolist(),
+        strict=True,
+      )
+    ],
+  )
+  command.report(systems, [tmp_path / "r.html"])
+  source = (tmp_path / "r.html").read_text()
+  shown = re.findall(r"Instruction &lt;(\d+)&gt;", source)
+  assert len(shown) == 4
+  assert all(10 <= int(instance) < 40 for instance in shown)
+  assert "&amp; co <em>✓ chosen next</em>" in source
+  assert "item " not in source
+
+
+def test_examples_that_cannot_be_read(systems, tmp_path):
+  (systems[2] / examples.EXAMPLES_FILE).write_text('{"instance": 1}\n')
+  with pytest.raises(InputError, match=r"examples.jsonl, line 1: expected"):
+    command.report(systems, [tmp_path / "r.html"])
+
+
+def test_calibration_is_drawn_of_likelihoods(tmp_path):
+  folder = evaluated(tmp_path / "a", "ours", 2)
+  predictions = results.read_predictions(folder)
+  likely = dataclasses.replace(predictions, scores=predictions.scores - 50)
+  result = results.Result.of(
+    likely, system="likely", dataset="demo", task=None, split="test", seed=0
+  )
+  results.write(tmp_path / "b", result, likely)
+  command.report([folder, tmp_path / "b"], [tmp_path / "r.html"])
+  source = (tmp_path / "r.html").read_text()
+  assert re.search(r"</i>likely: off by 0\.\d{3}</li>", source)
+  assert "</i>ours: off by" not in source
+  assert 'aria-label="Calibration by system. likely is off by' in source
+
+
+def with_background(monkeypatch):
+  """Stands in for records: ten items of history and a count for each item."""
+  split = {
+    "instance": np.arange(N),
+    "history": np.tile([1, 2], N),
+    "history_offsets": np.arange(0, 2 * N + 1, 2),
+    "history_length": np.arange(N),
+  }
+  catalogue = pl.DataFrame(
+    {"title": [f"T{i}" for i in range(40)], "train_count": range(40)}
+  )
+  monkeypatch.setattr(read, "load_split", lambda *_: split)
+  monkeypatch.setattr(read, "load_catalogue", lambda *_: catalogue)
+
+
+def rows_of(path):
+  return pl.read_csv(path, infer_schema_length=None)
+
+
+def test_csv_has_every_figure(systems, tmp_path, monkeypatch):
+  with_background(monkeypatch)
+  out = tmp_path / "r.csv"
+  command.report(systems, [out], data_dir="d", baseline="popularity")
+  rows = rows_of(out)
+  result = results.read_result(systems[2])
+  whole = rows.filter(
+    pl.col("slice").is_null(), system="ours", metric="hr@1"
+  ).row(0, named=True)
+  estimate = result.metrics["hr@1"]
+  assert (whole["value"], whole["low"], whole["high"]) == (
+    pytest.approx((estimate.value, estimate.low, estimate.high))
+  )
+  assert (whole["n"], whole["against"], whole["step"]) == (N, "popularity", 500)
+  assert 0 < whole["p"] < 0.05  # Two standard deviations against one.
+  chance = rows.filter(system="chance", metric="hr@1")
+  assert chance["value"].to_list() == pytest.approx([0.1])
+  # Slices add up to the whole.
+  for name in ("history length", "popularity of the target"):
+    part = rows.filter(pl.col("slice") == name, system="ours", metric="mrr")
+    assert part.height == 4
+    assert part["n"].sum() == N
+    assert (part["n"] * part["value"]).sum() / N == pytest.approx(
+      result.metrics["mrr"].value
+    )
+  for name in ("coverage@1", "popularity@5", "gini@1"):
+    assert rows.filter(system="random", metric=name).height == 1
+
+
+def test_p_values_by_each_way_of_writing(systems, tmp_path):
+  outs = [tmp_path / f"r{kind}" for kind in (".md", ".tex", ".html", ".csv")]
+  table = command.report(systems, outs, baseline="random")
+  said = "p is that of a paired randomisation test against random."
+  assert said in table
+  lines = table.splitlines()
+  at = lines.index(row_of(table, "ours"))
+  shown = float(lines[at + 2].split()[1])
+  markdown, latex, source, _ = (path.read_text() for path in outs)
+  assert said in markdown
+  assert f"p {shown:.4f}" in markdown
+  assert said in source
+  assert "$^{*}$" in latex
+  assert rows_of(outs[3]).filter(system="ours", metric="hr@1")["p"].item() == (
+    pytest.approx(shown, abs=1e-4)
+  )
+  assert "p 0." not in "\n".join(
+    line for line in markdown.splitlines() if "| random" in line
+  )
+
+
+def test_markdown_is_one_table(systems, tmp_path):
+  odd = evaluated(tmp_path / "odd", "a|b_*c*", 1)
+  command.report([*systems, odd], [tmp_path / "r.md"])
+  lines = (tmp_path / "r.md").read_text().splitlines()
+  assert lines[0].startswith("## demo, test: 60 requests of 10 candidates")
+  rows = [line for line in lines if line.startswith("|")]
+  cells = [re.split(r"(?<!\\)\|", row) for row in rows]
+  # A name, seven metrics, and what is outside the first and last bar.
+  assert {len(row) for row in cells} == {10}
+  assert len(rows) == 2 + 5 + 1
+  assert any("a\\|b\\_\\*c\\*" in row for row in rows)
+  best = [row for row in rows if "**" in row]
+  assert len(best) == 1
+  assert best[0].startswith("| ours |")
+
+
+def test_latex_is_balanced_and_escaped(systems, tmp_path):
+  odd = evaluated(tmp_path / "odd", "50% of x_1 & {co}", 1)
+  command.report([*systems, odd], [tmp_path / "r.tex"])
+  text = (tmp_path / "r.tex").read_text()
+  assert r"50\% of x\_1 \& \{co\}" in text
+  body = text[text.index(r"\midrule") : text.index(r"\bottomrule")]
+  rows = [line for line in body.splitlines() if line.endswith(r"\\")]
+  assert len(rows) == 6
+  # Seven metrics beside the name, in a row as in the columns' declaration.
+  assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {7}
+  assert r"\begin{tabular}{lrrrrrrr}" in text
+  assert text.count(r"\begin") == text.count(r"\end")
+
+
+def test_templates_and_families_are_slices(tmp_path):
+  for family in ("p1_i0_t2", "p1_i0_t3"):
+    task = f"instructrec_demo_{family}"
+    folder = evaluated(tmp_path / family, "ours", 2, task=task)
+    predictions = dataclasses.replace(
+      results.read_predictions(folder),
+      attributes={
+        "template": np.array([f"{family}/{i % 2}" for i in range(N)])
+      },
+    )
+    results.write(folder, results.read_result(folder), predictions)
+  command.report([tmp_path], [tmp_path / "r.csv", tmp_path / "r.html"])
+  rows = rows_of(tmp_path / "r.csv").filter(metric="mrr")
+  found = {(r["slice"], r["of"], r["n"]) for r in rows.iter_rows(named=True)}
+  assert found >= {
+    ("family", "p1_i0_t2", N),
+    ("template", "p1_i0_t3/0", N // 2),
+    ("template", "p1_i0_t2/1", N // 2),
+  }
+  assert "By template" in (tmp_path / "r.html").read_text()
+
+
+def test_trec_files(systems, tmp_path):
+  command.report(systems, trec_dir=tmp_path / "trec")
+  names = sorted(path.name for path in (tmp_path / "trec").iterdir())
+  assert len(names) == 5
+  assert sum(name.endswith(".qrels") for name in names) == 1

@@ -1,0 +1,210 @@
+"""Which records each edition's tasks are of, and in which words."""
+
+import collections
+
+import gin
+import numpy as np
+import polars as pl
+import pytest
+import seqio
+
+from instructrec_jax import tasks
+from instructrec_jax.data import normalize, simulate, variants
+from instructrec_jax.data.records import build, read
+from instructrec_jax.errors import InputError
+from instructrec_jax.instructions.families import FAMILIES
+from instructrec_jax.instructions.templates import Template
+from instructrec_jax.tasks import editions, lookup
+from instructrec_jax.tasks.registration import MIXTURES
+
+
+def _examples(task, split="test", **options):
+  ds = seqio.get_mixture_or_task(f"instructrec_small_{task}").get_dataset(
+    None, split=split, shuffle=False, seed=0, **options
+  )
+  return list(ds.as_numpy_iterator())
+
+
+def test_every_row_of_the_paper_s_tables_has_a_task(small):
+  evaluated = seqio.get_subtasks(
+    seqio.get_mixture_or_task("instructrec_small_evaluation")
+  )
+  names = {t.name.removeprefix("instructrec_small_") for t in evaluated}
+  assert names == {
+    "p1_i0_t3",
+    "p1p2_i0_t3",
+    "p1_i1_t3",
+    "p1_i2_t3",
+    "search_p0_i2_t3",
+  }
+  for task in evaluated:
+    assert "test" in task.splits
+  # Hard negatives, a hundred candidates, other words of intentions.
+  for name in ("hard_p1_i0_t3", "of_100_p1_i0_t3", "reworded_p1_i1_t3"):
+    assert f"instructrec_small_{name}" in seqio.TaskRegistry.names()
+
+
+def test_a_task_s_name_ends_in_its_family_s(small):
+  for edition, found in editions.EDITIONS.items():
+    for family in filter(found.has, FAMILIES.values()):
+      name = editions.task_name("instructrec_small", edition, family.name)
+      assert seqio.TaskRegistry.get(name).source.family is family
+      assert name.endswith(f"_{family.name}")
+
+
+def test_held_out_wordings_are_all_new(small):
+  for family in ("p1_i0_t3", "p1_i2_t3"):
+    seen = {e["template"] for e in _examples(family)}
+    unseen = {e["template"] for e in _examples(f"held_out_{family}")}
+    assert seen
+    assert unseen
+    assert all(name.endswith(b".held_out") for name in unseen)
+    assert not any(name.endswith(b".held_out") for name in seen)
+
+
+def test_the_other_wording_of_an_intention_replaces_the_first(small):
+  part = read.load_split(small, "small", "test")
+  texts = {
+    row: (part["vague_intention"][i], part["vague_intention_2"][i])
+    for i, row in enumerate(part["instance"])
+  }
+  rows = _examples("reworded_p1_i1_t3")
+  assert len(rows) == (part["vague_intention_2"] != b"").sum() > 5
+  for example in rows:
+    first, second = texts[example["instance"]]
+    assert second in example["inputs_pretokenized"]
+    assert first == second or first not in example["inputs_pretokenized"]
+
+
+def test_product_search_is_told_without_a_user(small):
+  part = read.load_split(small, "small_search", "test")
+  titles = read.load_catalogue(small, "small_search")["title"]
+  rows = _examples("search_p0_i2_t3")
+  assert len(rows) == (part["specific_intention"] != b"").sum() > 2
+  query = dict(zip(part["instance"], part["specific_intention"], strict=True))
+  for example in rows:
+    assert query[example["instance"]] in example["inputs_pretokenized"]
+    target = titles[int(example["target_item"])]
+    assert example["targets_pretokenized"].decode() == target
+    assert len(example["history_items"]) == 0
+
+
+def test_a_user_yields_as_many_instances_as_the_limit_says(small):
+  everything = collections.Counter(
+    e["user"] for e in _examples("p1_i0_t2", "train")
+  )
+  with gin.unlock_config():
+    gin.bind_parameter(
+      "instructrec_jax.instances_per_user.limits", {"p1_i0_t2": 3}
+    )
+  limited = _examples("p1_i0_t2", "train")
+  counts = collections.Counter(e["user"] for e in limited)
+  assert counts == {user: min(n, 3) for user, n in everything.items()}
+  assert max(everything.values()) > 3
+  # The newest: no target of the user has a longer history.
+  part = read.load_split(small, "small", "train")
+  length = dict(zip(part["instance"], part["history_length"], strict=True))
+  longest = pl.DataFrame({k: part[k] for k in ("user", "history_length")})
+  newest = dict(
+    longest.group_by("user").agg(pl.max("history_length")).iter_rows()
+  )
+  assert all(length[e["instance"]] > newest[e["user"]] - 3 for e in limited)
+
+
+@pytest.fixture(scope="module")
+def untold(tmp_path_factory):
+  """A dataset of histories alone."""
+  folder = tmp_path_factory.mktemp("untold")
+  simulate.write(folder / "raw", num_users=30, num_items=30)
+  normalize.normalize(
+    "table", folder / "raw" / "board_games", folder, "untold", k_core=1
+  )
+  build.build(folder, "untold", num_negatives=4)
+  tasks.register_found(folder / "records")
+  return folder
+
+
+def test_families_whose_texts_were_never_written_are_left_out(untold, capsys):
+  seqio.set_tfds_data_dir_override(str(untold / "records"))
+  try:
+    found = lookup.tasks_with("instructrec_untold", "train")
+    said = capsys.readouterr().err
+    mixture = seqio.get_mixture_or_task("instructrec_untold")
+    names = {task.name for task in found}
+    assert names == {f"instructrec_untold_p1_i0_t{n}" for n in (0, 2, 3)}
+    assert {t.name for t in mixture.tasks if "train" in t.splits} == names
+    for text, task in (
+      ("no preference (`instructrec annotate` writes it): ", "p1_to_p2"),
+      ("no vague_intention (", "p1_i1_t3"),
+      ("no specific_intention (", "item_to_i2"),
+      ("no preference and no specific_intention (", "p1p2_i2_t3"),
+    ):
+      [line] = [
+        row for row in said.splitlines() if f"records have {text}" in row
+      ]
+      assert f"instructrec_untold_{task}" in line
+      assert line.endswith("left out")
+    with pytest.raises(InputError, match="has no task to use: the records"):
+      lookup.tasks_with("instructrec_untold_intention", "train")
+    with pytest.raises(InputError, match="build untold --variant search`"):
+      lookup.tasks_with("instructrec_untold_search", "train")
+    with pytest.raises(InputError, match="run `instructrec annotate untold`"):
+      build.build(untold, "untold", variant="search")
+  finally:
+    seqio.set_tfds_data_dir_override(None)
+
+
+def test_the_names_of_mixtures_are_kept_from_datasets():
+  for name in filter(None, MIXTURES):
+    with pytest.raises(InputError, match=f"does not end in '_{name}'"):
+      variants.check_free(f"shop_{name}")
+  assert variants.check_free("shop_searches") == "shop_searches"
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    ({"variant": "serach"}, "Did you mean 'search'"),
+    (
+      {"variant": "search", "candidates": "hard"},
+      "takes candidates uniform or popularity, not hard",
+    ),
+    ({"variant": "hard"}, "candidates 'hard' need candidates_file"),
+  ],
+)
+def test_variants_that_cannot_be_built_are_refused(small, options, message):
+  with pytest.raises(InputError, match=message):
+    build.build(small, "small", **options)
+
+
+def test_the_variants_differ_in_what_they_say(small):
+  """Leave-one-out and search have the same catalogue, but other users."""
+  plain = read.load_catalogue(small, "small")
+  assert plain.equals(read.load_catalogue(small, "small_search"))
+  for split in ("train", "validation", "test"):
+    part = read.load_split(small, "small_search", split)
+    assert len(np.unique(part["user"])) == len(part["user"])
+    assert not part["newer_targets"].any()
+
+
+def test_another_project_adds_templates_of_its_own(small):
+  mine = Template(
+    "p1_i0_t2/mine.0", "p1_i0_t2", "Played: {history}. What now?", "{target}"
+  )
+  name = tasks.register(
+    "mine",
+    records="instructrec_small:1.0.0",
+    tfds_data_dir=str(small / "records"),
+    families=["p1_i0_t2"],
+    templates=[mine],
+  )
+  assert name == "instructrec_mine"
+  ds = seqio.get_mixture_or_task(f"{name}_p1_i0_t2").get_dataset(
+    None, split="test", shuffle=False, num_epochs=1
+  )
+  for example in ds.as_numpy_iterator():
+    assert example["template"] == b"p1_i0_t2/mine.0"
+    assert example["inputs_pretokenized"].startswith(b"Played: ")
+    assert example["inputs_pretokenized"].endswith(b". What now?")
+  # Without held-out wordings there is no task of them.
+  assert "instructrec_mine_held_out_p1_i0_t2" not in seqio.TaskRegistry.names()

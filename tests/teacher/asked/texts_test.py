@@ -1,0 +1,186 @@
+import json
+import pathlib
+
+import polars as pl
+import pytest
+
+from instructrec_jax.errors import InputError
+from instructrec_jax.teacher.annotation import texts
+from instructrec_jax.teacher.annotation.choosing import Choice
+from instructrec_jax.teacher.asked import prompts
+from instructrec_jax.teacher.asked.chat import SAMPLING, Chat
+from instructrec_jax.teacher.protocol import (
+  AUDIENCE,
+  FAULT,
+  INSTANCE,
+  INTENTION,
+  INTEREST,
+  JUDGEMENT,
+  NO_ANSWER,
+  PREFERENCE,
+)
+from tests.teacher.asked.chat_server import ChatServer
+
+_GOOD = (
+  "The user enjoys quiet puzzles and long stories, and cares less for anything "
+  "that is loud."
+)
+_KEYS = pl.DataFrame({INSTANCE: [0, 1, 2], "item": [7, 8, 9]})
+
+
+def _requests(kind, **columns):
+  frame = pl.DataFrame(
+    columns, schema_overrides={c: kind.inputs[c] for c in columns}
+  )
+  return frame.with_row_index(INSTANCE)
+
+
+def _interests():
+  return _requests(
+    INTEREST,
+    thing=["game"] * 3,
+    title=[["Lantern Harbour", "Ash Arena"], ["Owl Post"], ["Tin Parade"]],
+    liked=[[True, False], [True], [None]],
+    hours=[[12.25, 0.5], [None], [3.0]],
+    review=[
+      ["Write to jo@example.org!<br/>Lovely.", None], [None], ["Fine fun."]
+    ],
+  )  # fmt: skip
+
+
+def _audiences():
+  return _requests(
+    AUDIENCE,
+    title=["Lantern Harbour", "Owl Post", "Tin Parade"],
+    categories=[["Puzzle"], [], None],
+    reviews=[
+      [_GOOD.replace("user", "man")], ["Call 555-123-4567 now."], None
+    ],
+  )  # fmt: skip
+
+
+def _api(server, folder, **more):
+  options = {"model": "toy", "base_url": server.url, **more}
+  return Choice("api", folder, options)
+
+
+@pytest.mark.parametrize(
+  ("kind", "requests", "private"),
+  [(INTEREST, _interests(), "jo@example.org"), (AUDIENCE, _audiences(), "555")],
+)
+def test_a_server_writes_texts_that_are_checked_and_kept(
+  kind, requests, private, tmp_path, quick
+):
+  answers = {
+    "Lantern": "Anybody who likes Lantern Harbour is sure to like the rest.",
+    "Owl": _GOOD,
+    "Tin": "I like tin and all that is made of it in the whole world.",
+  }
+
+  def write(content, name):
+    [found] = [a for title, a in answers.items() if title in content]
+    return found
+
+  with ChatServer(write=write) as server:
+    choice = _api(server, tmp_path)
+    assert choice.instead([]) is None
+    frame = texts.write(choice.teacher("toys", 0, _KEYS), kind, requests)
+    assert frame.rows() == [
+      (0, answers["Lantern"], None, "names the item"),
+      (1, _GOOD, None, None),
+      (2, answers["Tin"], None, "not in the third person"),
+    ]
+    for body in server.requests:
+      assert private not in json.dumps(body)
+    # Kept, so that neither an estimate nor a second teacher asks again.
+    batches = [(kind, texts.batches(kind, requests))]
+    estimate = _api(server, tmp_path, estimate=True).instead(batches)
+    assert estimate["counts"][kind.name]["requests"] == 0
+    again = texts.write(choice.teacher("toys", 0, _KEYS), kind, requests)
+    assert again.equals(frame)
+    assert len(server.requests) == 3
+
+
+def test_requests_of_both_kinds_go_into_batch_files(tmp_path):
+  asked = [
+    (kind, texts.batches(kind, requests))
+    for kind, requests in ((INTEREST, _interests()), (AUDIENCE, _audiences()))
+  ]
+  options = {"model": "toy", "write_requests": tmp_path / "out"}
+  done = Choice("api", tmp_path, options).instead(asked)
+  assert done["counts"]["requests"] == 6
+  [file] = done["counts"]["files"]
+  assert "example.org" not in pathlib.Path(file).read_text()
+
+
+def test_a_text_that_copies_a_review_is_turned_down():
+  class Copier:
+    def answer(self, kind, batches):
+      for batch in batches:
+        yield batch.select(
+          pl.col(INSTANCE).cast(pl.UInt32),
+          target_users=pl.col("reviews").list.get(0, null_on_oob=True),
+          **{FAULT: pl.lit(None, pl.String)},
+        ).drop_nulls("target_users")
+
+  frame = texts.write(Copier(), AUDIENCE, _audiences())
+  assert frame["reason"].to_list() == [
+    "copied from the review", "too short", None
+  ]  # fmt: skip
+  assert frame["absent"].to_list() == [None, None, NO_ANSWER]
+
+
+def test_liked_and_disliked_items_are_told_apart():
+  [row] = _interests().head(1).rows(named=True)
+  facts = prompts.facts(INTEREST, row)
+  assert facts == {
+    "thing": "game",
+    "liked": [
+      {
+        "title": "Lantern Harbour",
+        "hours": 12.25,
+        "review": "Write to jo@example.org!<br/>Lovely.",
+      }
+    ],
+    "disliked": [{"title": "Ash Arena", "hours": 0.5}],
+  }
+  [row] = _interests().tail(1).rows(named=True)
+  assert list(prompts.facts(INTEREST, row)) == ["thing", "had"]
+
+
+def test_what_was_kept_for_the_older_kinds_is_still_found():
+  # Names under which answers were kept before there were other kinds.
+  chat, names = Chat("toy", SAMPLING), {}
+  for kind, request in (
+    (INTENTION, {"review": "A gift"}),
+    (PREFERENCE, {"title": ["a", "b"], "rating": [1.0, None]}),
+    (JUDGEMENT, {"text": "a", "information": "b", "target": "c"}),
+  ):
+    names[kind.name] = chat.key(kind, chat.body(kind, {INSTANCE: 0} | request))
+  assert names == {
+    "intention": "fedab66e05839a2228b9a36c84d2beab30e343d0",
+    "preference": "7b4805832577ca289b2ede7dd17d36ba2498a3ad",
+    "judgement": "ff0ffcc4c6bd9888f4c0a1144bca1ceb55f15b31",
+  }
+  assert prompts.versions((PREFERENCE, INTENTION)) == {
+    "preference": 1,
+    "intention": 1,
+  }
+
+
+@pytest.mark.parametrize(
+  ("teacher", "given", "expected"),
+  [
+    ("oracle", {}, "extractive"),
+    ("api", {}, "--model"),
+    ("local", {"model": "m", "estimate": True}, "--estimate is for"),
+    ("api", {"model": "m", "price_input": 1.0}, "--price_output"),
+    ("api", {"model": "m", "sampling": "[]"}, "JSON object"),
+  ],
+)
+def test_options_are_checked_before_anything_is_opened(
+  teacher, given, expected, tmp_path
+):
+  with pytest.raises(InputError, match=expected):
+    Choice(teacher, tmp_path, given)
+  assert not list(tmp_path.iterdir())

@@ -9,18 +9,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from instructrec_jax.data.records.catalogue import Catalogue
-from instructrec_jax.errors import InputError
 from instructrec_jax.instructions import mixing
 from instructrec_jax.instructions.families import Family
-
-# Records lie in random order, so a split's first ones are a sample of it.
-SPLITS = {
-  "train": "train",
-  "validation": "validation",
-  "test": "test",
-  "validation_2k": "validation[:2000]",
-  "test_2k": "test[:2000]",
-}
+from instructrec_jax.tasks.parts import SPLITS, Records
 
 _BUFFER_BYTES = 256 << 10
 
@@ -36,12 +27,10 @@ class _Loader(seqio.utils.LazyTfdsLoader):
     )
 
 
-class FamilyRecords(seqio.TfdsDataSource):
+class FamilyRecords(Records):
   """The records that have a family's texts, and no more a user than it may.
 
-  There is no split where the texts were never written: a mixture leaves out the
-  tasks that have not the split asked for, so that one mixture serves datasets
-  with reviews and without.
+  They are unusable where the texts were never written.
 
   Attributes:
     family: what the records are told as.
@@ -87,17 +76,6 @@ class FamilyRecords(seqio.TfdsDataSource):
     if not texts:
       return None
     return f"the records have no {texts} (`instructrec annotate` writes it)"
-
-  @property
-  def splits(self) -> tuple[str, ...]:
-    """The splits; one that nobody can ask for where texts are absent."""
-    try:
-      absent = self.absent
-    except InputError:  # Said when they are read.
-      absent = ()
-    if absent:
-      return (f"none: no {' and no '.join(absent)}",)
-    return tuple(super().splits)
 
   def get_dataset(self, *args: Any, **kwargs: Any) -> tf.data.Dataset:
     """Returns a split's records, as TfdsDataSource does, less the others."""

@@ -6,22 +6,19 @@ of every dataset beside them. A task whose records were never built has no
 splits, and is left out of mixtures.
 """
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import seqio
-import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
 from instructrec_jax.data.names import RECORDS_VERSION
 from instructrec_jax.eval.answers import answer_metrics
 from instructrec_jax.eval.recording import evaluator
-from instructrec_jax.instructions.render import fits
 from instructrec_jax.itdr import render
 from instructrec_jax.itdr.pairs import NUMBERS, PAIRS, Pair, groups, label
-from instructrec_jax.tasks.family_records import SPLITS
+from instructrec_jax.tasks import parts
 from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
 
 MIXTURE = "itdr"
@@ -29,7 +26,7 @@ MIXTURE = "itdr"
 EVERYTHING = "instructrec_all"
 
 
-class PairRecords(seqio.TfdsDataSource):
+class PairRecords(parts.Records):
   """The records of a pair, as `instructrec itdr` has written them.
 
   Attributes:
@@ -38,7 +35,7 @@ class PairRecords(seqio.TfdsDataSource):
 
   def __init__(self, pair: Pair):
     """Remembers what to read; nothing is read yet."""
-    super().__init__(f"{pair.task}:{RECORDS_VERSION}", splits=SPLITS)
+    super().__init__(f"{pair.task}:{RECORDS_VERSION}", splits=parts.SPLITS)
     self.pair = pair
 
   @property
@@ -49,12 +46,6 @@ class PairRecords(seqio.TfdsDataSource):
     except tfds.core.DatasetNotFoundError:
       return "there are no records (`instructrec itdr` builds them of tables)"
     return None
-
-  @property
-  def splits(self) -> tuple[str, ...]:
-    """The splits; one that nobody can ask for where there are no records."""
-    reason = self.unusable
-    return (f"none: {reason}",) if reason else tuple(super().splits)
 
 
 def register() -> None:
@@ -106,7 +97,7 @@ def _of_rankings(pair: Pair) -> _Metrics:
   wanted = 1 if pair.kind.relevant == 1 else None
   lists = answer_metrics.Lists(wanted=wanted, procedure="generated")
   return _Metrics(
-    answer_metrics.together(_ranking_target, lists.postprocess),
+    answer_metrics.together(parts.ranking_target, lists.postprocess),
     [evaluator.ranking_metric_fn, lists],
   )
 
@@ -138,57 +129,16 @@ _METRICS = {
 
 def add(pair: Pair) -> None:
   """Registers the task of a pair, one of PAIRS or a project's own."""
-  feature = functools.partial(seqio.Feature, RUN_VOCABULARY, add_eos=True)
   metrics = _METRICS[pair.subtask](pair)
   seqio.TaskRegistry.add(
     pair.task,
     source=PairRecords(pair),
-    preprocessors=[functools.partial(_examples, pair=pair), _drop_unfit],
+    preprocessors=[
+      parts.rendering(render.render, pair=pair),
+      parts.drop_unfit,
+    ],
     postprocess_fn=metrics.postprocess_fn,
     metric_fns=metrics.metric_fns,
-    output_features={
-      "inputs": feature(),
-      "targets": feature(),
-      "candidates": feature(rank=2),
-    },
-    # Small, as records lie in random order; its content is saved with the
-    # place in the data at each checkpoint.
-    shuffle_buffer_size=1000,
+    output_features=parts.features(RUN_VOCABULARY),
+    shuffle_buffer_size=parts.SHUFFLE_BUFFER_SIZE,
   )
-
-
-def _examples(
-  records: tf.data.Dataset,
-  *,
-  output_features: Mapping[str, seqio.Feature],
-  pair: Pair,
-  sequence_length: Mapping[str, int] | None = None,
-) -> tf.data.Dataset:
-  step = functools.partial(
-    render.render,
-    sequence_length=sequence_length,
-    output_features=output_features,
-    pair=pair,
-  )
-  return seqio.map_over_dataset(step, num_seeds=1)(records)
-
-
-def _drop_unfit(
-  examples: tf.data.Dataset, sequence_length: Mapping[str, int] | None = None
-) -> tf.data.Dataset:
-  return examples.filter(
-    functools.partial(fits, sequence_length=sequence_length)
-  )
-
-
-def _ranking_target(output: Any, example: Mapping, is_target: bool) -> Any:
-  """What the metric needs of an input; a score needs no postprocessing."""
-  if not is_target:
-    return output
-  return {
-    "instance": int(example["instance"]),
-    "user": int(example["user"]),
-    "target": example["relevant_items"],
-    "candidates": example["candidate_items"],
-    "attributes": {"template": example["template"].decode()},
-  }

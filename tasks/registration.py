@@ -22,7 +22,7 @@ from instructrec_jax.instructions.templates import (
   Template,
   templates_of,
 )
-from instructrec_jax.tasks import itdr
+from instructrec_jax.tasks import itdr, parts
 from instructrec_jax.tasks.editions import (
   EDITIONS,
   EVALUATION,
@@ -146,35 +146,28 @@ def _add_task(
   vocabulary: seqio.Vocabulary,
 ) -> None:
   """Registers the task of one family in an edition."""
-  feature = functools.partial(seqio.Feature, vocabulary, add_eos=True)
   texts = answer_metrics.Texts()
   ranks = FORMS[family.form].ranks
   seqio.TaskRegistry.add(
     name,
     source=FamilyRecords(catalogue, family, edition.fields(family)),
     preprocessors=[
-      functools.partial(
-        _instructions,
+      parts.rendering(
+        render.render,
         family=family,
-        templates=templates,
+        templates=tuple(templates),
         catalogue=catalogue,
         num_negatives=num_negatives,
       ),
-      _drop_unfit,
+      parts.drop_unfit,
       _one_by_one,
     ],
-    postprocess_fn=functools.partial(_ranking_target, form=family.form)
+    postprocess_fn=functools.partial(parts.ranking_target, form=family.form)
     if ranks
     else texts.postprocess,
     metric_fns=[evaluator.ranking_metric_fn if ranks else texts],
-    output_features={
-      "inputs": feature(),
-      "targets": feature(),
-      "candidates": feature(rank=2),
-    },
-    # Small, as records lie in random order; its content is saved with the
-    # place in the data at each checkpoint.
-    shuffle_buffer_size=1000,
+    output_features=parts.features(vocabulary),
+    shuffle_buffer_size=parts.SHUFFLE_BUFFER_SIZE,
   )
 
 
@@ -210,55 +203,8 @@ def use_records(tfds_data_dir: str | PathLike[str]) -> None:
   RUN_VOCABULARY.forget()
 
 
-def _instructions(
-  records: tf.data.Dataset,
-  *,
-  output_features,
-  family: Family,
-  templates: Sequence[Template],
-  catalogue: Catalogue,
-  num_negatives: int,
-  sequence_length=None,
-) -> tf.data.Dataset:
-  step = functools.partial(
-    render.render,
-    sequence_length=sequence_length,
-    output_features=output_features,
-    templates=tuple(templates),
-    family=family,
-    catalogue=catalogue,
-    num_negatives=num_negatives,
-  )
-  return seqio.map_over_dataset(step, num_seeds=1)(records)
-
-
-def _drop_unfit(
-  records: tf.data.Dataset, sequence_length=None
-) -> tf.data.Dataset:
-  if not sequence_length:  # Each stage takes time of its own.
-    return records
-  return records.filter(
-    functools.partial(render.fits, sequence_length=sequence_length)
-  )
-
-
 def _one_by_one(records: tf.data.Dataset) -> tf.data.Dataset:
   """Makes an example of each input of a record."""
   return records.flat_map(tf.data.Dataset.from_tensor_slices).map(
     render.without_padding, num_parallel_calls=tf.data.AUTOTUNE
   )
-
-
-def _ranking_target(output, example, is_target: bool, form: str):
-  """What the metric needs of an input; a score needs no postprocessing."""
-  if not is_target:
-    return output
-  return {
-    "instance": int(example["instance"]),
-    "user": int(example["user"]),
-    "target": example["relevant_items"],
-    "candidates": example["candidate_items"],
-    "asked": example["asked"],
-    "form": form,
-    "attributes": {"template": example["template"].decode()},
-  }

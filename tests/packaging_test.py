@@ -93,7 +93,7 @@ def test_from_a_wheel(wheel_site, tmp_path):
     p.relative_to(_ROOT / "gin") for p in _ROOT.glob("gin/**/*.gin")
   )
   assert sorted(p.relative_to(gin) for p in gin.glob("**/*.gin")) == ours
-  assert list(package.glob("instructrec_jax/eval/templates/*"))
+  assert list(package.glob("instructrec_jax/report/templates/*"))
 
 
 def test_from_a_wheel_in_a_checkout_that_shadows_it(wheel_site):

@@ -15,7 +15,7 @@ def render(numbers: Numbers) -> str:
     loader=jinja2.ChoiceLoader(
       [
         jinja2.PackageLoader("instructrec_jax.describe"),
-        jinja2.PackageLoader("instructrec_jax.eval"),
+        jinja2.PackageLoader("instructrec_jax.report"),
       ]
     ),
     autoescape=True,

@@ -293,7 +293,7 @@ def latex(report: Report) -> str:
 def page(report: Report) -> str:
   """Returns the table as one HTML file without outside resources."""
   environment = jinja2.Environment(
-    loader=jinja2.PackageLoader("instructrec_jax.eval"),
+    loader=jinja2.PackageLoader("instructrec_jax.report"),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,

@@ -79,7 +79,7 @@ def render(
     InputError: a system's examples cannot be read.
   """
   environment = jinja2.Environment(
-    loader=jinja2.PackageLoader("instructrec_jax.eval"),
+    loader=jinja2.PackageLoader("instructrec_jax.report"),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,

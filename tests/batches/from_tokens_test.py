@@ -192,8 +192,8 @@ def test_it_takes_no_tensorflow(tokens):
   script = (
     "import sys\n"
     "sys.modules['tensorflow'] = sys.modules['seqio'] = None\n"
-    "from instructrec_jax.tokens import cache, loader\n"
-    "batches = loader.CachedBatches(cache.TokenCache(sys.argv[1]), 8)\n"
+    "from instructrec_jax.batches import from_tokens, token_cache\n"
+    "batches = from_tokens.CachedBatches(token_cache.TokenCache(sys.argv[1]), 8)\n"
     "print(next(batches)['encoder_input_tokens'].sum())"
   )
   done = subprocess.run(

@@ -366,8 +366,9 @@ def test_misfits_are_named(scores, gains, more, message):
 def test_needs_no_tensorflow():
   script = (
     "import sys; import instructrec_jax.eval.metrics;"
-    "import instructrec_jax.eval.results; import instructrec_jax.baselines;"
-    "import instructrec_jax.eval.report;"
+    "import instructrec_jax.eval.recording.results;"
+    "import instructrec_jax.baselines.rank;"
+    "import instructrec_jax.report.command;"
     "bad = {'tensorflow', 'seqio'} & set(sys.modules); assert not bad, bad"
   )
   subprocess.run([sys.executable, "-c", script], check=True)

@@ -32,7 +32,7 @@ def test_every_record_with_its_texts_is_a_line(small, tmp_path):
     gin.bind_parameter("vocabulary.location", "nowhere.model")
   out = tmp_path / "some" / "out.jsonl"
   name = "instructrec_small_p0_i1_t3"
-  counts = write.export(name, out, split="test")
+  counts = write.write(name, out, split="test")
   test = read.load_split(small, "small", "test")
   titles = read.load_catalogue(small, "small")["title"].to_numpy()
   needs = _texts(test, "vague_intention")
@@ -112,7 +112,7 @@ def test_forms_have_the_fields_that_trainers_read():
 def test_itdr_s_tasks_in_its_own_form(small, tmp_path, kind):
   toy_itdr.register()
   out = tmp_path / f"itdr{kind}"
-  counts = write.export(toy_itdr.MIXTURE, out, split="test", form="itdr")
+  counts = write.write(toy_itdr.MIXTURE, out, split="test", form="itdr")
   lines = json.loads(out.read_text()) if kind == ".json" else _lines(out)
   assert len({tuple(line) for line in lines}) == 1
   expected = [
@@ -140,7 +140,7 @@ def test_what_is_described_and_what_is_not_are_mixed(small, tmp_path):
     name, ["itdr_interests_toy", "instructrec_small_p1_i0_t2"], default_rate=1.0
   )
   try:
-    counts = write.export(
+    counts = write.write(
       name, tmp_path / "mixed.json", form="chat", num_instructions=40
     )
   finally:
@@ -221,7 +221,7 @@ def test_histories_give_way_and_what_does_not_fit_is_counted(small, tmp_path):
       ]
     )
   )
-  counts = write.export(
+  counts = write.write(
     name,
     out,
     split="test",
@@ -242,7 +242,7 @@ def test_nothing_half_written_is_left(small, tmp_path):
   none = {"inputs": 2, "targets": 2}
   for options in ({}, {"num_instructions": 5}):
     with pytest.raises(InputError, match="can fit 2 tokens of inputs and 2"):
-      write.export(
+      write.write(
         "instructrec_small_p2_i0_t2",
         out,
         split="test",

@@ -42,7 +42,7 @@ def test_a_tpu_is_made_installed_and_used_and_then_used_again(world):
   for number in "01":
     worker = world / "workers" / number
     checkout = worker / "instructrec-jax"
-    assert (checkout / "instructrec_jax" / "cli.py").exists()
+    assert (checkout / "instructrec_jax" / "cli" / "program.py").exists()
     assert not (checkout / ".git").exists()
     assert (worker / "set up").exists()
     assert ".[tpu,gcs]" in (worker / "python3").read_text()

@@ -152,13 +152,13 @@ def test_killed_it_leaves_nothing_and_again_it_writes_the_same(
   out = tmp_path / "tokens"
   script = (
     "import pathlib, sys, time\n"
-    "from instructrec_jax.tokens import cache\n"
-    "from tests.tokens import cache_command_test as test\n"
-    "add = cache.Writer.add\n"
+    "from instructrec_jax.batches import token_cache\n"
+    "from tests.runs import cache_test as test\n"
+    "add = token_cache.Writer.add\n"
     "def slow(self, *chunk):\n"
     "  time.sleep(0.05 if self.examples else 0)\n"
     "  return add(self, *chunk)\n"
-    "cache.Writer.add = slow\n"
+    "token_cache.Writer.add = slow\n"
     "test._cache(pathlib.Path(sys.argv[1]), sys.argv[2], epochs=2)"
   )
   process = subprocess.Popen(

@@ -25,6 +25,8 @@ def shop_dir(tmp_path_factory):
 @pytest.fixture
 def quick(monkeypatch):
   """Retries without long waits, a key, and no proxy in between."""
-  monkeypatch.setattr("instructrec_jax.teacher.client._FIRST_WAIT_S", 0.01)
+  monkeypatch.setattr(
+    "instructrec_jax.teacher.asked.client._FIRST_WAIT_S", 0.01
+  )
   monkeypatch.setenv("OPENAI_API_KEY", KEY)
   monkeypatch.setenv("NO_PROXY", "127.0.0.1")

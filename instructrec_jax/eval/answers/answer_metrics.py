@@ -39,8 +39,8 @@ from instructrec_jax.eval.answers import (
 )
 from instructrec_jax.eval.answers.answers import Answers
 from instructrec_jax.eval.predictions import Predictions
+from instructrec_jax.eval.target import Target, Targets
 
-Targets = Sequence[Mapping[str, Any]]
 # What SeqIO calls an output of the model: "prediction", "score".
 Inferences = Mapping[str, Any]
 Estimates = dict[str, resampling.Estimate]
@@ -66,8 +66,8 @@ def together(*postprocess_fns: Callable) -> Callable:
   """Returns a postprocessor that serves several metrics of one task.
 
   Args:
-    *postprocess_fns: of each metric. Each returns a dict of what was asked, and
-      what the model wrote as it is.
+    *postprocess_fns: of each metric. Each returns a `Target` of what was asked,
+      and what the model wrote as it is.
   """
 
   def postprocess(output: str, example: Mapping, is_target: bool) -> Any:
@@ -81,11 +81,11 @@ def together(*postprocess_fns: Callable) -> Callable:
   return postprocess
 
 
-def _asked(example: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-  """Returns what every target has."""
-  return {
-    "instance": int(example["instance"]), "user": int(example["user"])
-  } | more  # fmt: skip
+def _asked(example: Mapping[str, Any], **more: Any) -> Target:
+  """Returns a target with what every one has, and more."""
+  return Target(
+    instance=int(example["instance"]), user=int(example["user"]), **more
+  )
 
 
 def _answers(
@@ -357,9 +357,7 @@ class Lists:
       self._predictions(targets, lists),
     )
 
-  def _listed(
-    self, target: Mapping[str, Any], text: str
-  ) -> generated_lists.Listed:
+  def _listed(self, target: Target, text: str) -> generated_lists.Listed:
     """Returns the list that a request was answered with."""
     wanted = self._wanted(target)
     if self.titles is None:
@@ -375,7 +373,7 @@ class Lists:
       set(target["history"]),
     )
 
-  def _wanted(self, target: Mapping[str, Any]) -> int:
+  def _wanted(self, target: Target) -> int:
     wanted = self.wanted or len(target["candidate"])
     if not wanted or not (self.titles or target["candidate"]):
       raise InputError(

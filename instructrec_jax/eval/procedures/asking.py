@@ -4,12 +4,13 @@ Dimension letters: B requests, C candidates of the longest list, N inputs that
 are scored together, W candidates that each asks about.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
 
-from instructrec_jax.eval.procedures.rankings import Ranked, Target
+from instructrec_jax.eval.procedures.rankings import Ranked
+from instructrec_jax.eval.target import Targets
 
 # Stands in for infinity where two scores are subtracted.
 _WORST = 1e30
@@ -24,7 +25,7 @@ class Asker(Protocol):
     relevant: bool [B, C].
   """
 
-  targets: Sequence[Target]
+  targets: Targets
   counts: np.ndarray
   relevant: np.ndarray
 

@@ -16,8 +16,7 @@ import numpy as np
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import resampling
 from instructrec_jax.eval.procedures import comparisons, pointwise
-
-Target = Mapping[str, Any]
+from instructrec_jax.eval.target import Target
 
 
 @dataclasses.dataclass(frozen=True)

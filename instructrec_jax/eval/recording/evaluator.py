@@ -1,7 +1,7 @@
 """Ranking as SeqIO sees it: a metric function, and a logger of results.
 
 A task declares `metric_fns=[ranking_metric_fn]` and a postprocessor that turns
-each example into a dict with the keys of `TARGET_FIELDS`; the model's
+each example into a `Target` with the keys of `TARGET_FIELDS`; the model's
 `score_batch` gives a row of candidate scores for each example. An example is a
 request, or one of several inputs that ask about it (see
 procedures/rankings.py). Results are written by giving `ResultLogger` to the
@@ -28,12 +28,12 @@ from instructrec_jax.eval.answers import answer_metrics
 from instructrec_jax.eval.predictions import Predictions
 from instructrec_jax.eval.procedures import rankings
 from instructrec_jax.eval.recording import examples, results
+from instructrec_jax.eval.target import Targets
 
 # What each target has, and what it may have; see `Predictions.of`.
 TARGET_FIELDS = ("instance", "user", "target", "candidates")
 OPTIONAL_FIELDS = {"gains": "gains", "size": "sizes"}
 
-Targets = Sequence[Mapping[str, Any]]
 Scores = np.ndarray | tuple[np.ndarray, Any] | Sequence[Sequence[float]]
 
 
@@ -43,13 +43,9 @@ def ranking_metric_fn(targets: Targets, scores: Scores) -> dict[str, float]:
   SeqIO knows by the names of the arguments that it wants scores.
 
   Args:
-    targets: dicts with `TARGET_FIELDS`: instance and user are integers,
-      target an item code or several, candidates an integer array [C]. They may
-      have `OPTIONAL_FIELDS`: the targets' gains, and how many items were ranked
-      where the candidates are only the best of them; and attributes, a dict.
-      One is a request; where several inputs ask about a request each of them
-      has one, with form, the task form, and asked, the columns that it asks
-      about.
+    targets: with `TARGET_FIELDS`, and perhaps `OPTIONAL_FIELDS` and attributes;
+      see `Target`. One is a request; where several inputs ask about a request
+      each of them has one, with form and asked.
     scores: [N, C], the log-likelihood of each candidate, -inf past a
       request's last one; or a tuple of it and a dict of whatever else the model
       gave. If that has "items", [N, C] item codes padded with -1, the scores

@@ -51,7 +51,7 @@ def test_graphs_capture_train_items_and_do_not_hold_them(small, monkeypatch):
 
 def test_records_without_what_they_refer_to_say_so(small, monkeypatch):
   monkeypatch.setattr(
-    "instructrec_jax.instructions.catalogue.TRAIN_ITEMS", "gone.parquet"
+    "instructrec_jax.data.records.catalogue.TRAIN_ITEMS", "gone.parquet"
   )
   with pytest.raises(InputError) as error:
     _ = _catalogue(small).train_items

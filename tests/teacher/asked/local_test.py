@@ -60,7 +60,7 @@ def _model(folder, kind):
 def test_a_model_of_either_kind_answers_every_request_once(
   kind, tmp_path, monkeypatch
 ):
-  monkeypatch.setattr("instructrec_jax.teacher.local._NEW_TOKENS", 5)
+  monkeypatch.setattr("instructrec_jax.teacher.asked.local._NEW_TOKENS", 5)
   model = _model(tmp_path / "model", kind)
   first = Local(model, Cache(tmp_path / "a.db"), batch_size=2)
   frame = pl.concat(first.answer(INTENTION, [_REVIEWS]))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from instructrec_jax.eval import resampling
-from instructrec_jax.report.comparable import Group
+from instructrec_jax.report.comparable import Group, System
 from instructrec_jax.report.unranked import Further
 
 NOT_COMPARABLE = (
@@ -57,18 +57,28 @@ def text(groups: Iterable[Group], further: Iterable[Further] = ()) -> str:
   if len(parts) > 1:
     parts.append(NOT_COMPARABLE)
   for one in further:
-    table = further_table(one)
-    rows = [[cell.text for cell in row] for row in table.rows]
-    intervals = [
-      ["  95 % interval", *(c.small for c in row[1:])] for row in table.rows
-    ]
-    lines = [
-      line for pair in zip(rows, intervals, strict=True) for line in pair
-    ]
-    parts.append(
-      "\n".join([one.heading, "", *aligned([table.header, *lines]), *one.notes])
-    )
+    rows = _with_interval(further_table(one))
+    lines = [one.heading, "", *aligned(rows)]
+    parts.append("\n".join([*lines, *one.notes]))
   return "\n\n".join(parts) + "\n"
+
+
+def _with_interval(table: Table) -> list[list[str]]:
+  """Returns a table's cells, with the interval of its first figure beside it.
+
+  That of a count is left out, as it has none.
+  """
+  [place, *_] = [n for n, cell in enumerate(table.rows[0]) if cell.small] or [
+    None
+  ]
+  rows = [[cell.text for cell in row] for row in table.rows]
+  if place is None:
+    return [table.header, *rows]
+  for cells, row in zip(rows, table.rows, strict=True):
+    cells.insert(place + 1, row[place].small)
+  header = list(table.header)
+  header.insert(place + 1, "95 % interval")
+  return [header, *rows]
 
 
 def markdown(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:
@@ -304,51 +314,59 @@ def p_note(group: Group) -> list[str]:
 
 
 def _lines(group: Group) -> list[str]:
-  """Returns a group as lines of text, columns aligned."""
-  rows = [["", *(f"{title(m)} " for m in group.metrics)]]
+  """Returns a group as lines of text, columns aligned, a row for each system.
 
-  def add_share(values: dict[str, float]) -> None:
-    if group.optimum is not None:
-      shares = (group.share(m, values[m]) for m in group.metrics)
-      rows.append(["  of optimum", *(f"{share:.1%} " for share in shares)])
-
-  for s in group.systems:
-    estimates = {m: s.result.metrics[m] for m in group.metrics}
-    values = {m: e.value for m, e in estimates.items()}
-    rows.append(
-      [
-        s.label,
-        *(
-          f"{value:.4f}{'*' if s.label in group.best(m) else ' '}"
-          for m, value in values.items()
-        ),
-      ]
-    )
-    rows.append(["  95 % interval", *map(_interval, estimates.values())])
-    if s.label in group.p_values:
-      p_values = group.p_values[s.label]
-      rows.append(["  p", *(f"{p_values[m]:.4f} " for m in group.metrics)])
-    if s is not group.optimum:
-      add_share(values)
+  The interval, the share of the optimum and p are those of the first metric.
+  """
+  first = group.metrics[0]
   chance = group.first.chance
-  rows.append(["chance", *(f"{chance[m]:.4f} " for m in group.metrics)])
-  add_share(chance)
-
+  beside = ["95 % interval"]
+  rows = [
+    ["", *(f"{title(m)} " for m in group.metrics)],
+    *(_row(group, system) for system in group.systems),
+    ["chance", *(f"{chance[m]:.4f} " for m in group.metrics)],
+  ]
+  rows[0].insert(2, beside[0])
+  rows[-1].insert(2, "")
+  if group.optimum is not None:
+    beside.append("of optimum")
+    rows[-1].append(f"{group.share(first, chance[first]):.1%}")
+  if group.baseline is not None:
+    beside.append("p")
+    rows[-1].append("")
+  rows[0] += beside[1:]
+  best = " * marks the best system compared." if group.best(first) else ""
+  about = ", ".join(f'"{name}"' for name in beside)
   return [
     group.heading,
     "",
     *aligned(rows),
     "",
     *_exposure_lines(group),
-    "Chance is by formula."
-    + (
-      " * marks the best system compared."
-      if group.best(group.metrics[0])
-      else ""
-    ),
+    f"Of {title(first)}: {about}. Chance is by formula.{best}",
     *p_note(group),
     *group.notes,
   ]
+
+
+def _row(group: Group, system: System) -> list[str]:
+  """Returns a system's row of a table in plain text."""
+  first = group.metrics[0]
+  cells = [system.label]
+  for m in group.metrics:
+    mark = "*" if system.label in group.best(m) else " "
+    cells.append(f"{system.result.metrics[m].value:.4f}{mark}")
+  cells.insert(2, _interval(system.result.metrics[first]))
+  if group.optimum is not None:
+    value = system.result.metrics[first].value
+    share = (
+      "" if system is group.optimum else f"{group.share(first, value):.1%}"
+    )
+    cells.append(share)
+  if group.baseline is not None:
+    p_values = group.p_values.get(system.label)
+    cells.append("" if p_values is None else f"{p_values[first]:.4f}")
+  return cells
 
 
 def _exposure_lines(group: Group) -> list[str]:
@@ -379,10 +397,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _interval(estimate: resampling.Estimate) -> str:
   """Returns e.g. ".4512-.4731": a zero less, so that a row fits a screen."""
-  return (
-    "-".join(
-      f"{bound:.4f}".removeprefix("0")
-      for bound in (estimate.low, estimate.high)
-    )
-    + " "
+  return "-".join(
+    f"{bound:.4f}".removeprefix("0") for bound in (estimate.low, estimate.high)
   )

@@ -25,7 +25,7 @@ def cache(
     gin_bindings: single bindings, which win over the files.
     gin_search_paths: where else to look for gin files.
     tfds_data_dir: the folder of the records.
-    **settings: of `cache_tokens`; None leaves it to gin.
+    **settings: of `cache_tokens`; gin decides on those not given.
 
   Returns:
     The cache's manifest.
@@ -39,8 +39,7 @@ def cache(
   from instructrec_jax import tasks
 
   tasks.use_records(tfds_data_dir)
-  given = {key: value for key, value in settings.items() if value is not None}
-  return cache_tokens(**given)
+  return cache_tokens(**settings)
 
 
 @gin.configurable(module="instructrec_jax")

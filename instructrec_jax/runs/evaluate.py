@@ -39,7 +39,7 @@ def evaluate(
     gin_search_paths: where else to look for gin files.
     tfds_data_dir: the folder of the records; the run's own by default.
     step: which of the run's checkpoints; the newest by default.
-    **settings: of `evaluate_checkpoint`; None leaves it to gin.
+    **settings: of `evaluate_checkpoint`; gin decides on those not given.
 
   Returns:
     The folder of each task's results.
@@ -72,14 +72,13 @@ def evaluate(
   model_dirs.check_rows(macro("MODEL"), vocabulary)
   if manifest.exists():
     model_dirs.check_same(folder, {"vocabulary": vocabulary["sha256"]})
-  given = {key: value for key, value in settings.items() if value is not None}
   defaults = {
     "out": folder / "evaluation",
     "system": paths.absolute(folder).name,
   }
   if step is not None:
     defaults["checkpoint"] = checkpoints.find(folder, step)
-  return evaluate_checkpoint(**defaults | given)
+  return evaluate_checkpoint(**defaults | settings)
 
 
 @gin.configurable("evaluate", module="instructrec_jax")

@@ -193,7 +193,8 @@ def test_it_takes_no_tensorflow(tokens):
     "import sys\n"
     "sys.modules['tensorflow'] = sys.modules['seqio'] = None\n"
     "from instructrec_jax.batches import from_tokens, token_cache\n"
-    "batches = from_tokens.CachedBatches(token_cache.TokenCache(sys.argv[1]), 8)\n"
+    "tokens = token_cache.TokenCache(sys.argv[1])\n"
+    "batches = from_tokens.CachedBatches(tokens, 8)\n"
     "print(next(batches)['encoder_input_tokens'].sum())"
   )
   done = subprocess.run(

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.model import beam, network, ranking_model, sharding, trie
+from instructrec_jax.model import (
+  beam,
+  choices,
+  network,
+  ranking_model,
+  sharding,
+  trie,
+)
 from tests.model import golden as golden_file
 
 GOLDEN = golden_file.load("uneven")
@@ -189,7 +196,7 @@ def test_any_text_is_found_as_by_enumeration():
   V = CONFIG.vocab_size
   search = jax.jit(
     lambda params, inputs: beam.search(
-      MODEL.module, params, inputs, V, 2, beam.AnyText()
+      MODEL.module, params, inputs, V, 2, choices.AnyText()
     )
   )
   found = search(PARAMS, INPUTS)

@@ -12,8 +12,10 @@ import polars as pl
 from instructrec_jax import artifacts, schema
 from instructrec_jax.data import sources, variants
 from instructrec_jax.data.formats import archives, markup
+from instructrec_jax.data.formats.raw import Raw
 from instructrec_jax.data.formats.spool import LINE
 from instructrec_jax.data.names import check_dataset, tables_dir
+from instructrec_jax.data.sources import finding
 from instructrec_jax.errors import InputError
 
 # Amazon's 2018 titles are now and then a piece of the page around them.
@@ -58,7 +60,7 @@ def normalize(
   k_core = row.k_core if k_core is None else k_core
   if k_core < 1:
     raise InputError(f"k_core is {k_core}: expected at least 1 (no demand)")
-  found, read = sources.locate(source, Path(raw_dir), options)
+  found, read = finding.locate(source, Path(raw_dir), options)
 
   def write(folder: Path) -> dict[str, Any]:
     scratch = folder / "scratch"
@@ -101,7 +103,7 @@ def normalize(
 
 
 def clean(
-  raw: sources.Raw, k_core: int
+  raw: Raw, k_core: int
 ) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
   """Turns raw tables into normalized ones, counting all that is left out.
 
@@ -163,7 +165,7 @@ def clean(
 class _Tally:
   """Counts rows read, kept and dropped, by table and reason."""
 
-  def __init__(self, raw: sources.Raw):
+  def __init__(self, raw: Raw):
     self._read = collections.Counter()
     self._kept = collections.Counter()
     self._dropped = collections.defaultdict(dict)
@@ -438,9 +440,7 @@ def _dense(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   return new[codes], np.flatnonzero(there)
 
 
-def _user_table(
-  raw: sources.Raw, rows: np.ndarray, tally: _Tally
-) -> pl.DataFrame:
+def _user_table(raw: Raw, rows: np.ndarray, tally: _Tally) -> pl.DataFrame:
   """Returns the kept users with what is known of them; null where nothing.
 
   Args:

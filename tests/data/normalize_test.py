@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instructrec_jax import schema
-from instructrec_jax.data import normalize, sources
+from instructrec_jax.data import normalize
+from instructrec_jax.data.formats.raw import Raw
 from instructrec_jax.errors import InputError
 from tests.data.raw_files import read_tables, write_log, write_recbole
 
@@ -28,7 +29,7 @@ def _raw(rows, items=_ALL_ITEMS):
     schema={"user": pl.Int64, "item": pl.Int64, "timestamp": pl.Int64},
     orient="row",
   )
-  return sources.Raw(interactions, items)
+  return Raw(interactions, items)
 
 
 def _by_pandas(rows, k):

@@ -38,7 +38,7 @@ def recommender(beams, edges=512):
 
   def recommend(params, inputs, catalogue, excluded):
     with pytest.MonkeyPatch.context() as patch:
-      patch.setattr(beam, "_EDGES", edges)
+      patch.setattr(choices, "_EDGES", edges)
       return beam.recommend(
         MODEL.module, params, inputs, beams, catalogue, excluded
       )

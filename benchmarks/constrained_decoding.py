@@ -102,9 +102,9 @@ def unconstrained(steps: int) -> tuple[Decode, dict]:
   import jax
   import jax.numpy as jnp
 
-  from instructrec_jax.model import beam
+  from instructrec_jax.model import beam, choices
 
-  class Endless(beam.AnyText):
+  class Endless(choices.AnyText):
     def ends(self, node_BxW):
       return jnp.zeros(node_BxW.shape, bool), node_BxW
 

@@ -1,26 +1,69 @@
-"""Measures baselines over the same requests as any model."""
+"""Baselines, measured over the same requests as any model.
+
+A baseline is a function of the catalogue, the requests and a seed, and a row of
+`BASELINES`; see `Baseline` for what it is given.
+"""
 
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 
 from instructrec_jax import errors
-from instructrec_jax.baselines import untrained
 from instructrec_jax.data import names, ragged
 from instructrec_jax.data.records import read
 from instructrec_jax.data.records.seen import Seen
 from instructrec_jax.eval.predictions import RANKED, Predictions
 from instructrec_jax.eval.recording import results
 
-Baseline = Callable[[pl.DataFrame, Mapping[str, np.ndarray], int], np.ndarray]
 
-BASELINES: dict[str, Baseline] = {
-  "popularity": untrained.popularity,
-  "random": untrained.random,
-}
+class Baseline(Protocol):
+  """Scores the candidates of requests."""
+
+  def __call__(
+    self,
+    catalogue: pl.DataFrame,
+    requests: Mapping[str, np.ndarray],
+    seed: int,
+    /,
+  ) -> np.ndarray:
+    """Returns float64 [n, C], in the order of the candidates; more is better.
+
+    Args:
+      catalogue: the items table with train_count; the row is the item's code.
+      requests: what `read.load_split` returns: instance, user, target [n],
+        candidates [n, C], history with history_offsets, all int64.
+      seed: of whatever it draws.
+    """
+
+
+def random(
+  catalogue: pl.DataFrame, requests: Mapping[str, np.ndarray], seed: int
+) -> np.ndarray:
+  """Draws each score: chance, as one sample of it turns out."""
+  del catalogue
+  return names.generator(seed, "baselines", "random").random(
+    requests["candidates"].shape
+  )
+
+
+def popularity(
+  catalogue: pl.DataFrame, requests: Mapping[str, np.ndarray], seed: int
+) -> np.ndarray:
+  """Counts how often each candidate was taken in the training part.
+
+  Equally popular candidates stay tied, which the metrics decide against us.
+  """
+  del seed
+  count_I = catalogue["train_count"].to_numpy().astype(np.float64)
+  return count_I[requests["candidates"]]
+
+
+# The names that users type and reports show.
+BASELINES: dict[str, Baseline] = {"popularity": popularity, "random": random}
 # The splits whose records have candidates.
 SPLITS = ("validation", "test")
 # Items of a catalogue that are recommended for a request.

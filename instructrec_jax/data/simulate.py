@@ -241,45 +241,26 @@ def _purchases(
 ) -> tuple[dict[str, pl.DataFrame], dict[str, np.ndarray]]:
   """Lets every customer buy, one purchase after another, all at once."""
   num_users, num_themes = len(occupation), len(THEMES)
-  everyone = np.arange(num_users)
-  # An occupation leans to two themes; favourites are drawn without repeats.
-  lean = np.zeros((num_users, num_themes))
-  lean[everyone, occupation * 2 % num_themes] = 1
-  lean[everyone, (occupation * 2 + 1) % num_themes] = 1
-  favourites = np.argsort(-(lean + rng.gumbel(size=lean.shape)), axis=1)[:, :2]
-  favourite_kind = rng.integers(5, size=num_users)
-  purchases = 14 + rng.poisson(8, num_users)
-  drift_at = np.where(
-    rng.random(num_users) < _DRIFT,
-    rng.integers(3, purchases - 3),
-    purchases.max() + 1,
-  )
+  customers = _customers(rng, occupation)
   bought = {d: np.zeros((num_users, len(items[d])), bool) for d in items}
   optimum = {d: np.zeros((num_users, len(items[d])), np.float32) for d in items}
   day = rng.integers(0, 365, num_users)
   log = {d: [] for d in items}
 
-  for step in range(purchases.max()):
-    drifts = drift_at == step
-    favourites[drifts, 1] = (
-      favourites[drifts, 0] + rng.integers(1, num_themes, drifts.sum())
+  for step in range(customers.purchases.max()):
+    drifts = customers.drift_at == step
+    customers.themes[drifts, 1] = (
+      customers.themes[drifts, 0] + rng.integers(1, num_themes, drifts.sum())
     ) % num_themes
     day = day + rng.geometric(0.1, num_users) - 1
     in_books = rng.random(num_users) < 0.35
+    buys = step < customers.purchases
     for domain, users in (
-      ("board_games", np.flatnonzero((step < purchases) & ~in_books)),
-      ("books", np.flatnonzero((step < purchases) & in_books)),
+      ("board_games", np.flatnonzero(buys & ~in_books)),
+      ("books", np.flatnonzero(buys & in_books)),
     ):
       fact = facts[domain]
-      taste = fact["popularity"] + _KIND_GAIN * (
-        fact["kind"] == favourite_kind[users, None]
-      )
-      for place, gain in enumerate(_THEME_GAIN):
-        taste = taste + gain * (fact["theme"] == favourites[users, place, None])
-      unavailable = np.where(bought[domain][users], -np.inf, 0)
-      own = _softmax(taste + unavailable)
-      # A present: the theme is anybody's, so popularity alone decides.
-      present = _softmax(fact["popularity"] + unavailable)
+      own, present = _choices(fact, customers, users, bought[domain][users])
       with np.errstate(divide="ignore"):
         optimum[domain][users] = np.log((1 - _GIFT) * own + _GIFT * present)
       is_gift = rng.random(len(users)) < _GIFT
@@ -287,27 +268,98 @@ def _purchases(
       chosen = (p.cumsum(1) < rng.random((len(users), 1))).sum(1)
       chosen = np.minimum(chosen, p.shape[1] - 1)
       bought[domain][users, chosen] = True
-      liked = (fact["theme"][chosen, None] == favourites[users]).any(
-        1
-      ) | is_gift
-      rating = np.clip(
-        np.round(rng.normal(np.where(liked, 4.5, 3.0), 0.7)), 1, 5
-      )
       log[domain].append(
-        pl.DataFrame(
-          {
-            "user": users,
-            "item": chosen,
-            "timestamp": _START + day[users] * _DAY,
-            "rating": rating,
-            "theme": fact["theme"][chosen],
-            "gift": is_gift,
-            "recipient": rng.integers(len(RECIPIENTS), size=len(users)),
-            "wording": rng.integers(3, size=len(users)),
-          }
+        _told(rng, fact, customers, users, chosen, is_gift).with_columns(
+          timestamp=_START + day[users] * _DAY
         )
       )
   return {d: _as_written(pl.concat(log[d]), items[d]) for d in items}, optimum
+
+
+@dataclasses.dataclass(frozen=True)
+class _Customers:
+  """What customers like, and how much they buy.
+
+  Attributes:
+    themes: [users, 2], the first and the second favourite.
+    kind: [users].
+    purchases: [users], how many they make.
+    drift_at: [users], before which of them the second theme gives way.
+  """
+
+  themes: np.ndarray
+  kind: np.ndarray
+  purchases: np.ndarray
+  drift_at: np.ndarray
+
+
+def _customers(rng: np.random.Generator, occupation: np.ndarray) -> _Customers:
+  count, num_themes = len(occupation), len(THEMES)
+  everyone = np.arange(count)
+  # An occupation leans to two themes; favourites are drawn without repeats.
+  lean = np.zeros((count, num_themes))
+  lean[everyone, occupation * 2 % num_themes] = 1
+  lean[everyone, (occupation * 2 + 1) % num_themes] = 1
+  themes = np.argsort(-(lean + rng.gumbel(size=lean.shape)), axis=1)[:, :2]
+  kind = rng.integers(5, size=count)
+  purchases = 14 + rng.poisson(8, count)
+  drift_at = np.where(
+    rng.random(count) < _DRIFT,
+    rng.integers(3, purchases - 3),
+    purchases.max() + 1,
+  )
+  return _Customers(themes, kind, purchases, drift_at)
+
+
+def _choices(
+  fact: dict[str, np.ndarray],
+  customers: _Customers,
+  users: np.ndarray,
+  bought: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns p(item) of what users buy for themselves, and of presents.
+
+  Args:
+    fact: of each item of a domain.
+    customers: all of them.
+    users: those who buy [n].
+    bought: what they have already, [n, items].
+  """
+  taste = fact["popularity"] + _KIND_GAIN * (
+    fact["kind"] == customers.kind[users, None]
+  )
+  for place, gain in enumerate(_THEME_GAIN):
+    favourite = customers.themes[users, place, None]
+    taste = taste + gain * (fact["theme"] == favourite)
+  unavailable = np.where(bought, -np.inf, 0)
+  # A present: the theme is anybody's, so popularity alone decides.
+  present = fact["popularity"] + unavailable
+  return _softmax(taste + unavailable), _softmax(present)
+
+
+def _told(
+  rng: np.random.Generator,
+  fact: dict[str, np.ndarray],
+  customers: _Customers,
+  users: np.ndarray,
+  chosen: np.ndarray,
+  is_gift: np.ndarray,
+) -> pl.DataFrame:
+  """Returns purchases, with ratings and what their reviews are made of."""
+  theme = fact["theme"][chosen]
+  liked = (theme[:, None] == customers.themes[users]).any(1) | is_gift
+  rating = np.round(rng.normal(np.where(liked, 4.5, 3.0), 0.7))
+  return pl.DataFrame(
+    {
+      "user": users,
+      "item": chosen,
+      "rating": np.clip(rating, 1, 5),
+      "theme": theme,
+      "gift": is_gift,
+      "recipient": rng.integers(len(RECIPIENTS), size=len(users)),
+      "wording": rng.integers(3, size=len(users)),
+    }
+  )
 
 
 def _as_written(log: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:

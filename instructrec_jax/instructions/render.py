@@ -10,9 +10,9 @@ Dimension letters: n history items, C candidates, Q inputs of one record, W
 candidates that an input asks about.
 """
 
-import functools
 import string
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import seqio
@@ -243,6 +243,69 @@ def render(
     does not say.
   """
   form = FORMS[family.form]
+  count = num_negatives if form.num_negatives is None else form.num_negatives
+  drawn = _draw(record, seed, form, len(templates), catalogue, count)
+  shown_QxW = tf.gather(drawn.candidates, drawn.asked)
+  texts_4xQ, stops = Frames(templates).fill(
+    drawn.template, _values(record, family, catalogue, shown_QxW)
+  )
+  history_n = tf.gather(catalogue.titles, record["history"])
+  texts, tokens = {}, {}
+  for side, (feature, told) in enumerate(
+    {"inputs": family.inputs, "targets": family.outputs}.items()
+  ):
+    budget = sequence_length and sequence_length.get(feature)
+    texts[feature], tokens[feature] = shorten(
+      texts_4xQ[2 * side],
+      listed(history_n if "p1" in told else history_n[:0], stops[side]),
+      texts_4xQ[2 * side + 1],
+      budget - 1 if budget else None,
+      output_features[feature].vocabulary,
+    )
+  vocabulary = output_features["candidates"].vocabulary
+  tokens["candidates"] = vocabulary.encode_tf(
+    tf.cond(
+      drawn.stored,
+      lambda: _answers(form, tf.gather(catalogue.titles, shown_QxW)),
+      lambda: tf.zeros([1, 0], tf.string),
+    )
+  )
+  return {
+    **_padded(tokens, vocabulary.eos_id),
+    **{f"{feature}_pretokenized": text for feature, text in texts.items()},
+    "asked": drawn.asked,
+    **_repeated(record, drawn, templates, catalogue),
+  }
+
+
+class _Drawn(NamedTuple):
+  """What chance decides for a record, and what its inputs ask about.
+
+  Attributes:
+    stored: bool scalar, whether the record has candidates of its own.
+    template: int32 scalar, the number of the wording.
+    candidates: int64 [C], in the order in which they are shown.
+    asked: int64 [Q, W], the columns that each input asks about.
+  """
+
+  stored: tf.Tensor
+  template: tf.Tensor
+  candidates: tf.Tensor
+  asked: tf.Tensor
+
+
+_shuffled = tf.random.experimental.stateless_shuffle
+
+
+def _draw(
+  record: Mapping[str, tf.Tensor],
+  seed: tf.Tensor,
+  form: Form,
+  num_templates: int,
+  catalogue: Catalogue,
+  num_negatives: int,
+) -> _Drawn:
+  """Draws the wording and the order of the candidates, or the candidates."""
   stored = tf.size(record["candidates"]) > 0
   identity = tf.stack([record["user"], record["target"]])
   seeds = tf.random.experimental.stateless_split(
@@ -254,87 +317,16 @@ def render(
       record["candidates"],
       tf.random.experimental.stateless_fold_in(seeds[2], order_seed()),
     ),
-    lambda: _drawn(
-      record,
-      catalogue,
-      num_negatives if form.num_negatives is None else form.num_negatives,
-      seeds,
-    ),
+    lambda: _with_negatives(record, catalogue, num_negatives, seeds),
+  )
+  template = tf.random.stateless_uniform(
+    [], seeds[3], 0, num_templates, tf.int32
   )
   asked_QxW = _asked(record, form, stored, candidates_C)
-  shown_QxW = tf.gather(candidates_C, asked_QxW)
-
-  title = functools.partial(tf.gather, catalogue.titles)
-  choice = tf.random.stateless_uniform(
-    [], seeds[3], 0, len(templates), tf.int32
-  )
-  right_Q = shown_QxW[:, 0] == record["target"]
-  fields = {
-    name: tf.fill(tf.shape(right_Q), record[name]) for name in family.fields
-  }
-  texts_4xQ, stops = Frames(templates).fill(
-    choice,
-    {
-      "candidates": tf.strings.reduce_join(
-        listed(title(shown_QxW)), axis=1, separator=" "
-      ),
-      "item": title(shown_QxW[:, 0]),
-      "other": title(shown_QxW[:, -1]),
-      "target": tf.fill(tf.shape(right_Q), title(record["target"])),
-      "answer": tf.where(right_Q, *YES_NO),
-      **fields,
-    },
-  )
-  history_n = title(record["history"])
-
-  def tokenize(feature: str, side: int, parts: tuple[str, ...]):
-    budget = sequence_length and sequence_length.get(feature)
-    return shorten(
-      texts_4xQ[2 * side],
-      listed(history_n if "p1" in parts else history_n[:0], stops[side]),
-      texts_4xQ[2 * side + 1],
-      budget - 1 if budget else None,
-      output_features[feature].vocabulary,
-    )
-
-  text_Q, tokens_QxL = tokenize("inputs", 0, family.inputs)
-  output_Q, output_QxT = tokenize("targets", 1, family.outputs)
-  answers_QxA = tf.cond(
-    stored,
-    lambda: _answers(form, title(shown_QxW)),
-    lambda: tf.zeros([1, 0], tf.string),
-  )
-  items_C = candidates_C[: tf.size(record["candidates"])]
-  repeated = {
-    "template": tf.gather([template.name for template in templates], choice),
-    "instance": record["instance"],
-    "user": record["user"],
-    "target_item": record["target"],
-    "relevant_items": record.get("relevant", record["target"][None]),
-    "history_items": record["history"],
-    "candidate_items": items_C,
-    "candidates_pretokenized": title(items_C),
-  }
-  vocabulary = output_features["candidates"].vocabulary
-  eos = vocabulary.eos_id
-  return {
-    "inputs": with_eos(tokens_QxL, eos).to_tensor(),
-    "targets": with_eos(output_QxT, eos).to_tensor(),
-    "candidates": with_eos(vocabulary.encode_tf(answers_QxA), eos).to_tensor(),
-    "inputs_pretokenized": text_Q,
-    "targets_pretokenized": output_Q,
-    "asked": asked_QxW,
-    **{
-      name: tf.repeat(tf.convert_to_tensor(value)[None], tf.size(right_Q), 0)
-      for name, value in repeated.items()
-    },
-  }
+  return _Drawn(stored, template, candidates_C, asked_QxW)
 
 
-_shuffled = tf.random.experimental.stateless_shuffle
-
-
-def _drawn(
+def _with_negatives(
   record: Mapping[str, tf.Tensor],
   catalogue: Catalogue,
   num_negatives: int,
@@ -366,6 +358,29 @@ def _asked(
   )
 
 
+def _values(
+  record: Mapping[str, tf.Tensor],
+  family: Family,
+  catalogue: Catalogue,
+  shown_QxW: tf.Tensor,
+) -> dict[str, tf.Tensor]:
+  """Returns what the slots of a template stand for, strings [Q] by slot."""
+  titles_QxW = tf.gather(catalogue.titles, shown_QxW)
+  right_Q = shown_QxW[:, 0] == record["target"]
+  shape = tf.shape(right_Q)
+  target = tf.gather(catalogue.titles, record["target"])
+  return {
+    "candidates": tf.strings.reduce_join(
+      listed(titles_QxW), axis=1, separator=" "
+    ),
+    "item": titles_QxW[:, 0],
+    "other": titles_QxW[:, -1],
+    "target": tf.fill(shape, target),
+    "answer": tf.where(right_Q, *YES_NO),
+    **{name: tf.fill(shape, record[name]) for name in family.fields},
+  }
+
+
 def _answers(form: Form, titles_QxW: tf.Tensor) -> tf.Tensor:
   """Returns what the decoder may answer to each input, strings [Q, A]."""
   if not form.ranks:
@@ -373,6 +388,42 @@ def _answers(form: Form, titles_QxW: tf.Tensor) -> tf.Tensor:
   if not form.answers:
     return titles_QxW
   return tf.tile(tf.constant([form.answers]), [tf.shape(titles_QxW)[0], 1])
+
+
+def _padded(
+  tokens: Mapping[str, tf.RaggedTensor], eos: int
+) -> dict[str, tf.Tensor]:
+  """Returns each feature's tokens with EOS at the ends, padded with 0."""
+  return {
+    feature: with_eos(of_feature, eos).to_tensor()
+    for feature, of_feature in tokens.items()
+  }
+
+
+def _repeated(
+  record: Mapping[str, tf.Tensor],
+  drawn: _Drawn,
+  templates: Sequence[Template],
+  catalogue: Catalogue,
+) -> dict[str, tf.Tensor]:
+  """Returns what is the same for all inputs of a record, once for each."""
+  items_C = drawn.candidates[: tf.size(record["candidates"])]
+  names = [template.name for template in templates]
+  values = {
+    "template": tf.gather(names, drawn.template),
+    "instance": record["instance"],
+    "user": record["user"],
+    "target_item": record["target"],
+    "relevant_items": record.get("relevant", record["target"][None]),
+    "history_items": record["history"],
+    "candidate_items": items_C,
+    "candidates_pretokenized": tf.gather(catalogue.titles, items_C),
+  }
+  count = tf.shape(drawn.asked)[0]
+  return {
+    name: tf.repeat(tf.convert_to_tensor(value)[None], count, 0)
+    for name, value in values.items()
+  }
 
 
 def with_eos(tokens: tf.RaggedTensor, eos: int) -> tf.RaggedTensor:

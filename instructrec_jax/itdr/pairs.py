@@ -8,7 +8,6 @@ the dataset (`domains.DOMAINS`).
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from instructrec_jax.errors import unknown
 from instructrec_jax.itdr.domains import DOMAINS, Domain
 
 PREFIX = "itdr_"
@@ -161,18 +160,6 @@ NUMBERS = ("age", "birth_year")
 def label(attribute: str) -> str:
   """Returns what an attribute is called in text."""
   return attribute.replace("_", " ")
-
-
-def pair_of(name: str) -> Pair:
-  """Returns the pair of a name, with or without the prefix.
-
-  Raises:
-    InputError: if there is none; near names come first.
-  """
-  bare = name.removeprefix(PREFIX)
-  if bare not in PAIRS:
-    raise unknown("pair of ITDR", name, PAIRS)
-  return PAIRS[bare]
 
 
 def groups() -> Mapping[str, Sequence[str]]:

@@ -11,7 +11,6 @@ from typing import Any
 import gin
 import jax
 import jax.numpy as jnp
-import numpy as np
 from clu import metrics as clu_metrics
 from flax import traverse_util
 from flax.linen import partitioning
@@ -21,6 +20,7 @@ from instructrec_jax.model import (
   beam,
   candidate_pass,
   candidate_rows,
+  choices,
   decoding,
   network,
   sharding,
@@ -60,7 +60,6 @@ class RankingModel:
     optimizer_def: Any = None,
     feature_converter_cls: Any = None,
     z_loss: float = 1e-4,
-    label_smoothing: float = 0.0,
     loss_normalizing_factor: float | str | None = None,
     num_beams: int = 1,
     catalogue: trie.Trie | None = None,
@@ -76,8 +75,6 @@ class RankingModel:
       feature_converter_cls: SeqIO feature converter, for the pipeline and T5X.
       z_loss: weight of the squared log normalizer, which keeps logits near
         zero; 1e-4 is T5X's.
-      label_smoothing: probability mass taken from the target and spread over
-        the rest of the vocabulary.
       loss_normalizing_factor: what the summed loss is divided by: None for 1, a
         number, or a name out of `LOSS_NORMALIZERS`. Adafactor's steps do not
         depend on it, except for the weight of its epsilons.
@@ -108,7 +105,6 @@ class RankingModel:
     self.optimizer_def = optimizer_def
     self.FEATURE_CONVERTER_CLS = feature_converter_cls
     self._z_loss = z_loss
-    self._label_smoothing = label_smoothing
     self._loss_normalizing_factor = loss_normalizing_factor
     self._num_beams = num_beams
     self._catalogue = catalogue
@@ -174,10 +170,8 @@ class RankingModel:
     logits_BxTxV = self._logits(params, batch, dropout_rng)
     logp_BxT, log_z_BxT = token_log_likelihood(logits_BxTxV, targets_BxT)
     z_loss_BxT = self._z_loss * jnp.square(log_z_BxT)
-    loss_BxT = z_loss_BxT - logp_BxT
-    if self._label_smoothing:
-      loss_BxT += self._smoothing(logits_BxTxV, logp_BxT, log_z_BxT)
-    loss = jnp.sum(loss_BxT * weights_BxT) / self._normalizer(weights_BxT)
+    loss = jnp.sum((z_loss_BxT - logp_BxT) * weights_BxT)
+    loss /= self._normalizer(weights_BxT)
 
     count = jnp.sum(weights_BxT)
     # Cheaper than argmax; it differs where two logits tie only.
@@ -279,7 +273,7 @@ class RankingModel:
     if self._num_beams == 1:
       tokens_BxT, scores_B = decoding.greedy(*arguments, length)
       return tokens_BxT, {"scores": scores_B}
-    found = beam.search(*arguments, self._num_beams, length, beam.AnyText())
+    found = beam.search(*arguments, self._num_beams, length, choices.AnyText())
     return found.tokens[:, 0], {"scores": found.scores[:, 0]}
 
   def recommend_batch(
@@ -321,22 +315,6 @@ class RankingModel:
       rngs=None if dropout_rng is None else {"dropout": dropout_rng},
     )
     return logits_Bx_xTxV[:, 0]
-
-  def _smoothing(
-    self, logits_BxTxV: jax.Array, logp_BxT: jax.Array, log_z_BxT: jax.Array
-  ) -> jax.Array:
-    """Returns what smoothing the labels adds to the cross-entropy [B, T].
-
-    As T5X defines it: the smoothed target's own entropy is taken off, so that
-    the best loss is 0.
-    """
-    V = self.config.vocab_size
-    confidence = 1.0 - self._label_smoothing
-    low = self._label_smoothing / (V - 1)
-    entropy = -(confidence * np.log(confidence) + (V - 1) * low * np.log(low))
-    all_logp_BxT = jnp.sum(logits_BxTxV, axis=-1) - V * log_z_BxT
-    smooth_BxT = -(confidence - low) * logp_BxT - low * all_logp_BxT - entropy
-    return smooth_BxT + logp_BxT
 
   def _normalizer(self, weights_BxT: jax.Array) -> jax.Array | float:
     factor = self._loss_normalizing_factor

@@ -1,7 +1,7 @@
 """What a plan says: a report to read, a table of meshes, and JSON."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from instructrec_jax.plan import steps
@@ -53,60 +53,9 @@ class Plan:
 
 def text(plan: Plan) -> str:
   """Returns the report of one plan."""
-  figures, chip, layout = plan.figures, plan.figures.chip, plan.layout
+  parts = plan.layout.num_microbatches or 1
   chips = plan.mesh["data"] * plan.mesh["model"]
-  over = (
-    "data and model" if layout.parameter_partitioning_dims == 2 else "model"
-  )
-  parts = layout.num_microbatches or 1
-  rows = [
-    (name, _gb(size), f"split over {over}" if name != "batch" else "")
-    for name, size in plan.bytes_a_chip.items()
-  ]
-  if figures.fits:
-    rows += [
-      (
-        "arguments",
-        _gb(figures.arguments),
-        "the above, as laid out on the chip",
-      ),
-      ("temporaries", _gb(figures.temporaries), "activations, gradients, …"),
-      ("program, results", _gb(figures.code + figures.results), ""),
-    ]
-  rows.append(
-    ("peak", _gb(figures.peak), f"of {_gb(chip.memory)}: {_verdict(figures)}")
-  )
-  again = 1 - plan.useful_flops / figures.flops
-  rows.append(
-    (
-      "matrix products",
-      f"{figures.flops / 1e12:.3g} Tflop",
-      f"{again:.0%} of them computed again to save memory" if again else "",
-    )
-  )
-  if figures.fits:
-    busy = figures.seconds
-    rows += [
-      ("moved to and from HBM", _gb(figures.hbm_bytes), ""),
-      ("sent to other chips", _gb(figures.ici_bytes), ""),
-      (
-        "step",
-        f"{plan.seconds:.3g} s",
-        "estimated: the longest of "
-        + ", ".join(f"{part} {time:.3g} s" for part, time in busy.items()),
-      ),
-      (
-        "",
-        f"{plan.utilisation:.0%}",
-        f"of the peak of {chip.peak / 1e12:.0f} Tflop/s, by this estimate",
-      ),
-      (
-        "",
-        f"{plan.batch_size * plan.tokens / plan.seconds:,.0f}",
-        "positions a second on all chips",
-      ),
-    ]
-  rows.append(("compilation", f"{figures.compile_seconds:.0f} s", ""))
+  rows = [*_memory(plan), *_work(plan)]
   return "\n".join(
     [
       f"{plan.what} on {plan.topology}: {chips} chips, data "
@@ -120,6 +69,48 @@ def text(plan: Plan) -> str:
       ),
     ]
   )
+
+
+# A name, a figure, and what is to be said of it.
+_Row = tuple[str, str, str]
+
+
+def _memory(plan: Plan) -> Iterator[_Row]:
+  """Yields what lies in a chip's memory, and whether it fits."""
+  figures, dims = plan.figures, plan.layout.parameter_partitioning_dims
+  over = "data and model" if dims == 2 else "model"
+  for name, size in plan.bytes_a_chip.items():
+    yield name, _gb(size), f"split over {over}" if name != "batch" else ""
+  if figures.fits:
+    given = "the above, as laid out on the chip"
+    yield "arguments", _gb(figures.arguments), given
+    yield "temporaries", _gb(figures.temporaries), "activations, gradients, …"
+    yield "program, results", _gb(figures.code + figures.results), ""
+  memory = _gb(figures.chip.memory)
+  yield "peak", _gb(figures.peak), f"of {memory}: {_verdict(figures)}"
+
+
+def _work(plan: Plan) -> Iterator[_Row]:
+  """Yields what a chip computes and moves, and how long that takes."""
+  figures = plan.figures
+  again = 1 - plan.useful_flops / figures.flops
+  yield (
+    "matrix products",
+    f"{figures.flops / 1e12:.3g} Tflop",
+    f"{again:.0%} of them computed again to save memory" if again else "",
+  )
+  if figures.fits:
+    yield "moved to and from HBM", _gb(figures.hbm_bytes), ""
+    yield "sent to other chips", _gb(figures.ici_bytes), ""
+    parts = (f"{name} {time:.3g} s" for name, time in figures.seconds.items())
+    longest = f"estimated: the longest of {', '.join(parts)}"
+    yield "step", f"{plan.seconds:.3g} s", longest
+    peak = f"{figures.chip.peak / 1e12:.0f} Tflop/s"
+    share = f"of the peak of {peak}, by this estimate"
+    yield "", f"{plan.utilisation:.0%}", share
+    rate = plan.batch_size * plan.tokens / plan.seconds
+    yield "", f"{rate:,.0f}", "positions a second on all chips"
+  yield "compilation", f"{figures.compile_seconds:.0f} s", ""
 
 
 def largest_text(largest: Largest) -> str:

@@ -13,6 +13,7 @@ from etils import epath
 
 from instructrec_jax import artifacts
 from instructrec_jax.errors import InputError, unknown
+from instructrec_jax.model import network
 from instructrec_jax.weights import (
   formats,
   hf,
@@ -64,15 +65,7 @@ def convert(
   Raises:
     InputError: if something of this cannot be used.
   """
-  for kind, name, choices in (
-    ("format", to, formats.FORMATS),
-    ("optimizer", optimizer, _OPTIMIZER),
-    ("dtype", dtype or _DTYPES[0], _DTYPES),
-  ):
-    if name not in choices:
-      raise unknown(kind, name, choices)
-  if vocabulary is not None and to != "hf":
-    raise InputError(f"a vocabulary goes with Hugging Face's weights, not {to}")
+  _check_choices(to, optimizer, dtype, vocabulary)
   found = formats.find(src, step)
   params = found.params()
   config = shapes.config_of(shapes.table(params), found.folder)
@@ -84,30 +77,13 @@ def convert(
     "vocabulary": _vocabulary(found, vocabulary),
     "max_shard_bytes": int(max_shard_gb * 1e9),
   }
-  carry = optimizer == "carry"
-  write = _writer(found, to, params, carry, hf_options)
-
-  def fill(folder: Path) -> dict[str, Any]:
-    nbytes = sum(value.nbytes for value in params.values())
-    with tqdm.tqdm(
-      total=nbytes, unit="B", unit_scale=True, disable=None
-    ) as bar:
-      written = write(folder, written=bar.update)
-    return {
-      "from": found.format,
-      "read": str(found.folder),
-      "written": written,
-      "tensors": len(params),
-      "parameters": sum(value.size for value in params.values()),
-      "bytes": nbytes,
-      "dtypes": sorted({value.dtype.name for value in params.values()}),
-      "model": shapes.gin_model(config),
-    }
-
+  write = _writer(found, to, params, optimizer == "carry", hf_options)
   return artifacts.run_stage(
     "convert",
     out,
-    fill,
+    functools.partial(
+      _fill, found=found, params=params, config=config, write=write
+    ),
     inputs={"checkpoint": _fingerprint(found)},
     options={
       "to": to,
@@ -119,6 +95,47 @@ def convert(
     libraries=("jax", "orbax-checkpoint", "tensorstore"),
     overwrite=overwrite,
   )
+
+
+def _check_choices(
+  to: str,
+  optimizer: str,
+  dtype: str | None,
+  vocabulary: str | os.PathLike[str] | None,
+) -> None:
+  for kind, name, choices in (
+    ("format", to, formats.FORMATS),
+    ("optimizer", optimizer, _OPTIMIZER),
+    ("dtype", dtype or _DTYPES[0], _DTYPES),
+  ):
+    if name not in choices:
+      raise unknown(kind, name, choices)
+  if vocabulary is not None and to != "hf":
+    raise InputError(f"a vocabulary goes with Hugging Face's weights, not {to}")
+
+
+def _fill(
+  folder: Path,
+  *,
+  found: formats.Checkpoint,
+  params: Mapping[str, tensor.Tensor],
+  config: network.T5Config,
+  write: Callable[..., str],
+) -> dict[str, Any]:
+  """Writes the checkpoint, with a progress bar; returns the counts."""
+  nbytes = sum(value.nbytes for value in params.values())
+  with tqdm.tqdm(total=nbytes, unit="B", unit_scale=True, disable=None) as bar:
+    written = write(folder, written=bar.update)
+  return {
+    "from": found.format,
+    "read": str(found.folder),
+    "written": written,
+    "tensors": len(params),
+    "parameters": sum(value.size for value in params.values()),
+    "bytes": nbytes,
+    "dtypes": sorted({value.dtype.name for value in params.values()}),
+    "model": shapes.gin_model(config),
+  }
 
 
 def _writer(

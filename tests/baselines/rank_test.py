@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 
 from instructrec_jax import artifacts
-from instructrec_jax.baselines import rank, untrained
+from instructrec_jax.baselines import rank
 from instructrec_jax.data import names
 from instructrec_jax.data.records import build
 from instructrec_jax.errors import InputError
@@ -28,7 +28,7 @@ def test_popularity_by_hand(tmp_path):
     "target": np.array([0, 2, 1]),
     "candidates": np.array([[0, 1, 2], [3, 1, 2], [4, 3, 1]]),
   }
-  scores = untrained.popularity(CATALOGUE, requests, seed=0)
+  scores = rank.popularity(CATALOGUE, requests, seed=0)
   assert scores.tolist() == [[5, 0, 2], [2, 0, 2], [9, 2, 0]]
   result = rank.write_scores(
     requests, scores, "demo", "test", "popularity", tmp_path
@@ -42,13 +42,11 @@ def test_popularity_by_hand(tmp_path):
 def test_random_is_chance():
   n, width = 20_000, 10
   requests = {"candidates": np.zeros((n, width), np.int64)}
-  scores = untrained.random(CATALOGUE, requests, seed=1)
+  scores = rank.random(CATALOGUE, requests, seed=1)
   np.testing.assert_array_equal(
-    scores, untrained.random(CATALOGUE, requests, seed=1)
+    scores, rank.random(CATALOGUE, requests, seed=1)
   )
-  assert not np.array_equal(
-    scores, untrained.random(CATALOGUE, requests, seed=2)
-  )
+  assert not np.array_equal(scores, rank.random(CATALOGUE, requests, seed=2))
   ranks = scipy.stats.rankdata(-scores, axis=1)[:, 0]
   observed = np.bincount(ranks.astype(int), minlength=width + 1)[1:]
   assert scipy.stats.chisquare(observed).pvalue > 1e-3

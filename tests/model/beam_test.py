@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.model import beam, network, ranking_model, sharding, trie
+from instructrec_jax.model import (
+  beam,
+  choices,
+  network,
+  ranking_model,
+  sharding,
+  trie,
+)
 from tests.model import golden as golden_file
 
 GOLDEN = golden_file.load("uneven")
@@ -31,7 +38,7 @@ def recommender(beams, edges=512):
 
   def recommend(params, inputs, catalogue, excluded):
     with pytest.MonkeyPatch.context() as patch:
-      patch.setattr(beam, "_EDGES", edges)
+      patch.setattr(choices, "_EDGES", edges)
       return beam.recommend(
         MODEL.module, params, inputs, beams, catalogue, excluded
       )
@@ -189,7 +196,7 @@ def test_any_text_is_found_as_by_enumeration():
   V = CONFIG.vocab_size
   search = jax.jit(
     lambda params, inputs: beam.search(
-      MODEL.module, params, inputs, V, 2, beam.AnyText()
+      MODEL.module, params, inputs, V, 2, choices.AnyText()
     )
   )
   found = search(PARAMS, INPUTS)

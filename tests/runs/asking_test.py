@@ -13,7 +13,6 @@ from instructrec_jax.batches import feature_converter
 from instructrec_jax.data.records import read
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import metrics
-from instructrec_jax.eval.procedures import sorting
 from instructrec_jax.eval.recording import evaluator, results
 from instructrec_jax.runs import asking
 from instructrec_jax.runs.seqio_evaluation import Evaluation
@@ -137,7 +136,7 @@ def test_sorting_takes_few_comparisons(small, tmp_path):
   result, _ = evaluated(tmp_path, "sorting", "t1", score)
   comparisons = result.further["comparisons"].value
   assert comparisons * 60 == sum(asked)
-  assert comparisons <= sorting.most_comparisons(10) == 25
+  assert comparisons <= 25  # The most that a merge sort of ten takes.
   assert len(asked) <= 16
   # Each is named first about as often as second.
   assert 0.4 < result.further["first_wins"].value < 0.6

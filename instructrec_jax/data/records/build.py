@@ -94,41 +94,23 @@ def build(
   if max_history < 1:
     raise InputError(f"max_history is {max_history}: expected at least 1")
   tables = tables_dir(data_dir, dataset)
-  source = artifacts.read_manifest(tables, "normalize")
-  inputs = {"tables": source["fingerprint"], **kind.inputs()}
-  texts = annotations_dir(data_dir, dataset) if annotations else None
-  if texts is not None and (texts / artifacts.MANIFEST).exists():
-    inputs["annotations"] = artifacts.read_manifest(texts, "annotate")[
-      "fingerprint"
-    ]
+  inputs = {"tables": _fingerprint(tables, "normalize"), **kind.inputs()}
+  texts = annotations_dir(data_dir, dataset)
+  if annotations and (texts / artifacts.MANIFEST).exists():
+    inputs["annotations"] = _fingerprint(texts, "annotate")
   else:
     texts = None
-
-  def write(folder: Path) -> dict[str, Any]:
-    items = pl.read_parquet(tables / "items.parquet")
-    interactions = targets.interactions_of(tables / "interactions.parquet")
-    catalogue = targets.catalogue_of(interactions, items)
-    catalogue.write_parquet(folder / CATALOGUE)
-    if variants.named(variant).by_item:
-      rng = generator(seed, dataset, "build", "items")
-      split = targets.by_item(interactions, items, texts, dataset, rng)
-    else:
-      split = targets.by_user(interactions, tables, texts)
-    split.train_items.write_parquet(folder / TRAIN_ITEMS)
-    counts = _write_splits(
-      folder,
-      records_name(dataset, variant),
-      record_files.Table(split.rows, max_history),
-      split.parts,
-      seed,
-      functools.partial(_find, kind, catalogue, split.user_ids),
-    )
-    counts |= {**split.counts, "items": items.height}
-    if extras is not None:
-      told = catalogue["title"].to_list(), targets.texts_of(split.rows)
-      counts["extras"] = dict(extras(folder, *told))
-    return counts
-
+  write = functools.partial(
+    _write,
+    dataset=dataset,
+    variant=variant,
+    tables=tables,
+    texts=texts,
+    kind=kind,
+    max_history=max_history,
+    seed=seed,
+    extras=extras,
+  )
   return artifacts.run_stage(
     "build",
     records_dir(data_dir, dataset, variant),
@@ -145,6 +127,10 @@ def build(
     libraries=("polars", "numpy", "tensorflow", "tensorflow-datasets"),
     overwrite=overwrite,
   )
+
+
+def _fingerprint(folder: Path, stage: str) -> str:
+  return artifacts.read_manifest(folder, stage)["fingerprint"]
 
 
 def _kind(
@@ -169,6 +155,44 @@ def _kind(
   if num_negatives is None and "num_negatives" in candidate_kinds.taken(name):
     num_negatives = chosen.num_negatives
   return candidate_kinds.Kind(name, num_negatives, file, among)
+
+
+def _write(
+  folder: Path,
+  *,
+  dataset: str,
+  variant: str,
+  tables: Path,
+  texts: Path | None,
+  kind: candidate_kinds.Kind,
+  max_history: int,
+  seed: int,
+  extras: Extras | None,
+) -> dict[str, Any]:
+  """Fills the folder of the records; returns the counts."""
+  items = pl.read_parquet(tables / "items.parquet")
+  interactions = targets.interactions_of(tables / "interactions.parquet")
+  catalogue = targets.catalogue_of(interactions, items)
+  catalogue.write_parquet(folder / CATALOGUE)
+  if variants.named(variant).by_item:
+    rng = generator(seed, dataset, "build", "items")
+    split = targets.by_item(interactions, items, texts, dataset, rng)
+  else:
+    split = targets.by_user(interactions, tables, texts)
+  split.train_items.write_parquet(folder / TRAIN_ITEMS)
+  counts = _write_splits(
+    folder,
+    records_name(dataset, variant),
+    record_files.Table(split.rows, max_history),
+    split.parts,
+    seed,
+    functools.partial(_find, kind, catalogue, split.user_ids),
+  )
+  counts |= {**split.counts, "items": items.height}
+  if extras is not None:
+    told = catalogue["title"].to_list(), targets.texts_of(split.rows)
+    counts["extras"] = dict(extras(folder, *told))
+  return counts
 
 
 def _find(
@@ -221,29 +245,26 @@ def _write_splits(
   )
   shards, first_instance = {}, 0
   for split, part in parts.items():
-    instance = first_instance + np.arange(len(part))
-    first_instance += len(part)
-    # Rows are user by user, and readers shuffle within a window only.
-    order = generator(seed, name, split, "order").permutation(len(part))
     given = {
-      "instance": instance,
+      "instance": first_instance + np.arange(len(part)),
       "newer_targets": _newer(table.user[part.target]),
       "candidates": found[split].lists,
     }
+    first_instance += len(part)
     if "relevant" in features:
       given["relevant"] = found[split].relevant or [_NOTHING] * len(part)
-    # A list of numpy's numbers takes five times the memory of its array.
-    given = {
-      name: column[order]
-      if isinstance(column, np.ndarray)
-      else [column[row] for row in order]
-      for name, column in given.items()
-    }
-    path = folder / f"{name}-{split}"
+    # Rows are user by user, and readers shuffle within a window only.
+    order = generator(seed, name, split, "order").permutation(len(part))
     records = functools.partial(
-      _some, table=table, part=part[order], given=given, features=features
+      _some,
+      table=table,
+      part=part[order],
+      given=_ordered(given, order),
+      features=features,
     )
-    shards[split] = record_files.write_shards(path, len(part), records)
+    shards[split] = record_files.write_shards(
+      folder / f"{name}-{split}", len(part), records
+    )
   record_files.write_metadata(
     folder,
     name,
@@ -255,6 +276,18 @@ def _write_splits(
     "features": list(features),
     "records": {split: len(part) for split, part in parts.items()},
     **{f"candidates_of_{s}": c.counts for s, c in found.items() if c.counts},
+  }
+
+
+def _ordered(
+  columns: Mapping[str, Sequence], order: np.ndarray
+) -> dict[str, Sequence]:
+  """Returns arrays as arrays: lists of numbers take five times the memory."""
+  return {
+    name: column[order]
+    if isinstance(column, np.ndarray)
+    else [column[row] for row in order]
+    for name, column in columns.items()
   }
 
 

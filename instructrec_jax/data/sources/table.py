@@ -21,6 +21,20 @@ _DELIMITERS = (",", "\t", ";", "|")
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
 _ISO = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 
+# What a table may tell besides: the option that names its column, and its type.
+_ABOUT_INTERACTIONS = {
+  "rating": ("rating", pl.Float32),
+  "review": ("review", pl.String),
+  "summary": ("summary", pl.String),
+}
+_ABOUT_ITEMS = {
+  "categories": ("category", pl.String),
+  "brand": ("brand", pl.String),
+  "description": ("description", pl.String),
+  "price": ("price", pl.Float32),
+  "year": ("year", pl.Int32),
+}
+
 OPTIONS = {
   "delimiter": "what splits a row; by default , in .csv and a tab in .tsv",
   "user_column": "who (default user_id)",
@@ -72,61 +86,66 @@ def read(
     category_separator: between labels.
     **columns: the other *_column options.
   """
-  columns = {k.removesuffix("_column"): v for k, v in columns.items() if v}
+  told = {k.removesuffix("_column"): v for k, v in columns.items() if v}
+  path = files["interactions"]
+  rows = _open(path, delimiter)
   wanted = {
     "user": Field(user_column, required=True),
     "item": Field(item_column, required=True),
+    **_fields(_ABOUT_INTERACTIONS, told),
   }
-  for name, dtype in (
-    ("rating", pl.Float32),
-    ("review", pl.String),
-    ("summary", pl.String),
-  ):
-    if name in columns:
-      wanted[name] = Field(columns[name], dtype)
-  path = files["interactions"]
-  rows = _open(path, delimiter)
   if time_column != "none":
     wanted["timestamp"] = _time(rows, path, time_column, time_unit)
   interactions, bad = _parse(rows, path, wanted)
   if "timestamp" in wanted:
     _check_unit(interactions["timestamp"], path, time_column, time_unit)
 
+  path = files["items"]
   wanted = {
     "item_id": Field(item_id_column or item_column, required=True),
     "title": Field(title_column),
+    **_fields(_ABOUT_ITEMS, told),
   }
-  for name, column, dtype in (
-    ("categories", "category", pl.String),
-    ("brand", "brand", pl.String),
-    ("description", "description", pl.String),
-    ("price", "price", pl.Float32),
-    ("year", "year", pl.Int32),
-  ):
-    if column in columns:
-      wanted[name] = Field(columns[column], dtype)
-  items, bad_items = _parse(
-    _open(files["items"], delimiter), files["items"], wanted
-  )
+  items, bad_items = _parse(_open(path, delimiter), path, wanted)
   if "categories" in wanted:
-    labels = pl.col("categories").fill_null("").str.split(category_separator)
-    labels = labels.list.eval(pl.element().str.strip_chars())
-    items = items.with_columns(
-      labels.list.eval(pl.element().filter(pl.element() != ""))
-    )
+    items = items.with_columns(_labels(category_separator))
 
   users, bad_users = None, []
   if "users" in files:
-    rows = _open(files["users"], delimiter)
-    wanted = {name: Field(name) for name in rows.names if name != user_column}
-    wanted = {"user_id": Field(user_column, required=True)} | wanted
-    users, bad_users = _parse(rows, files["users"], wanted)
+    users, bad_users = _users(files["users"], delimiter, user_column)
   return Raw(
     interactions,
     items,
     users,
     {"interactions": bad, "items": bad_items, "user_attributes": bad_users},
   )
+
+
+def _fields(
+  known: Mapping[str, tuple[str, pl.DataType]], told: Mapping[str, str]
+) -> dict[str, Field]:
+  """Returns those of the known columns that options name."""
+  return {
+    name: Field(told[option], dtype)
+    for name, (option, dtype) in known.items()
+    if option in told
+  }
+
+
+def _labels(separator: str) -> pl.Expr:
+  labels = pl.col("categories").fill_null("").str.split(separator)
+  labels = labels.list.eval(pl.element().str.strip_chars())
+  return labels.list.eval(pl.element().filter(pl.element() != ""))
+
+
+def _users(
+  path: Path, delimiter: str | None, user_column: str
+) -> tuple[pl.DataFrame, list[Bad]]:
+  """Reads users with all that the file says of them."""
+  rows = _open(path, delimiter)
+  attributes = {name: Field(name) for name in rows.names if name != user_column}
+  wanted = {"user_id": Field(user_column, required=True)} | attributes
+  return _parse(rows, path, wanted)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,16 +16,6 @@ from instructrec_jax.eval.procedures.rankings import Ranked
 Prefer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def most_comparisons(count: int) -> int:
-  """Returns how many comparisons `count` candidates take at the most.
-
-  n ceil(log2 n) - 2^ceil(log2 n) + 1 (Knuth, The Art of Computer Programming
-  3, section 5.2.4).
-  """
-  levels = (count - 1).bit_length() if count > 1 else 0
-  return count * levels - 2**levels + 1
-
-
 def merge_sort(
   counts_B: np.ndarray, prefer: Prefer
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +31,8 @@ def merge_sort(
 
   Returns:
     The columns best first, int64 [B, C], -1 past a request's last; and how many
-    comparisons each request took, int64 [B], at most `most_comparisons`.
+    comparisons each request took, int64 [B]. Of n candidates it takes at most
+    n ceil(log2 n) - 2^ceil(log2 n) + 1.
   """
   width = int(counts_B.max(initial=0))
   columns_C = np.arange(width)

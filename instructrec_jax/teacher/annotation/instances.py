@@ -209,28 +209,9 @@ def choose(
   table = interactions.lazy()
   texts = [c for c in _TEXTS if c in table.collect_schema()]
   interactions = table.drop(texts).collect()
-  user = interactions["user"].to_numpy()
-  names, parts = [], []
-  for name, part in splits.leave_one_out(user).items():
-    if name == "train":
-      of = user[part.target]
-      place = ragged.places(of, int(user.max()) + 1)
-      part = part[np.bincount(of)[of] - place <= per_user]
-    names.append(np.full(len(part), name))
-    parts.append(part)
-  row = np.concatenate([part.target for part in parts])
-  first = np.concatenate([part.first for part in parts])
-  frame = pl.DataFrame(
-    {
-      "user": user[row].astype(np.uint32),
-      "position": (row - first).astype(np.uint32),
-      "split": np.concatenate(names),
-      "row": row,
-      "first": first,
-    }
-  ).sort("user", "position")
+  frame = _targets(interactions["user"].to_numpy(), per_user)
   if num_users is not None:
-    users = np.unique(user)
+    users = np.unique(interactions["user"].to_numpy())
     if not 1 <= num_users <= users.size:
       raise InputError(
         f"num_users is {num_users}: expected 1 to {users.size}, the users there"
@@ -244,20 +225,48 @@ def choose(
     )
   if "categories" in items.columns:
     items = items.with_columns(cleaning.labels(items["categories"]))
-  # Instances are in the order of their rows, and no two are of one.
-  written = (
-    table.select(texts)
-    .with_row_index("row")
-    .join(
-      frame.lazy().select(pl.col("row").cast(pl.get_index_type())),
-      "row",
-      "semi",
-    )
+  written = _rows_of(table.select(texts), frame["row"])
+  return Chosen(frame.with_row_index(INSTANCE), interactions, written, items)
+
+
+def _targets(user: np.ndarray, per_user: int) -> pl.DataFrame:
+  """Returns what may be annotated: `Chosen.frame`, of all users.
+
+  Args:
+    user: of each interaction.
+    per_user: training targets of a user at most.
+  """
+  names, parts = [], []
+  for name, part in splits.leave_one_out(user).items():
+    if name == "train":
+      of = user[part.target]
+      place = ragged.places(of, int(user.max()) + 1)
+      part = part[np.bincount(of)[of] - place <= per_user]
+    names.append(np.full(len(part), name))
+    parts.append(part)
+  row = np.concatenate([part.target for part in parts])
+  first = np.concatenate([part.first for part in parts])
+  return pl.DataFrame(
+    {
+      "user": user[row].astype(np.uint32),
+      "position": (row - first).astype(np.uint32),
+      "split": np.concatenate(names),
+      "row": row,
+      "first": first,
+    }
+  ).sort("user", "position")
+
+
+def _rows_of(table: pl.LazyFrame, rows: pl.Series) -> pl.DataFrame:
+  """Returns some rows of a table on disk, which are in ascending order."""
+  wanted = rows.to_frame().lazy().cast(pl.get_index_type())
+  return (
+    table.with_row_index("row")
+    .join(wanted, "row", "semi")
     .collect(engine="streaming")
     .sort("row")
     .drop("row")
   )
-  return Chosen(frame.with_row_index(INSTANCE), interactions, written, items)
 
 
 def drawing(seed: int, dataset: str) -> np.random.Generator:

@@ -7,8 +7,9 @@ import zipfile
 import pytest
 
 from instructrec_jax import artifacts
-from instructrec_jax.data import normalize, sources
+from instructrec_jax.data import normalize
 from instructrec_jax.data.formats import archives
+from instructrec_jax.data.sources import finding
 from instructrec_jax.errors import InputError
 from tests.data.raw_files import read_tables
 
@@ -75,7 +76,7 @@ def test_the_tables_are_the_same_however_the_files_are_packed(
 
 def test_an_archive_may_be_given_by_itself(ml_csv, tmp_path):
   path = _zip(tmp_path / "some.zip", ml_csv, "ml-32m/")
-  found, read = sources.locate("movielens/32m", path, {})
+  found, read = finding.locate("movielens/32m", path, {})
   assert found["items"] == archives.File(path, "ml-32m/movies.csv")
   assert read(tmp_path / "scratch").interactions.height == 12
   assert not list((tmp_path / "scratch").iterdir())
@@ -118,7 +119,7 @@ def test_members_are_told_apart_by_the_archive_as_if_by_its_folder(tmp_path):
 
 def test_a_member_s_fingerprint_is_its_archive_s(ml_csv, tmp_path):
   path = _zip(tmp_path / "ml-32m.zip", ml_csv)
-  found, _ = sources.locate("movielens/32m", tmp_path, {})
+  found, _ = finding.locate("movielens/32m", tmp_path, {})
   prints = archives.fingerprints(found)
   whole = artifacts.file_fingerprint(path)
   assert prints == {
@@ -146,7 +147,7 @@ def test_a_truncated_archive_is_named(name, packed, part, ml_csv, tmp_path):
   # It is no matter where the files lie beside it.
   shutil.copy(ml_csv / "ratings.csv", raw)
   shutil.copy(ml_csv / "movies.csv", raw)
-  found, _ = sources.locate("movielens/32m", raw, {})
+  found, _ = finding.locate("movielens/32m", raw, {})
   assert not any(file.member for file in found.values())
 
 
@@ -175,10 +176,10 @@ def test_what_is_missing_or_ambiguous_in_archives_is_said(ml_csv, tmp_path):
   for name in ("a.zip", "b.zip"):
     _zip(raw / name, ml_csv, f"{name}/")
   with pytest.raises(InputError) as error:
-    sources.locate("movielens/32m", raw, {})
+    finding.locate("movielens/32m", raw, {})
   assert "2 files could be the interactions" in str(error.value)
   assert "a.zip (a.zip/ratings.csv), b.zip (b.zip/" in str(error.value)
-  found, _ = sources.locate(
+  found, _ = finding.locate(
     "movielens/32m",
     raw,
     {
@@ -188,7 +189,7 @@ def test_what_is_missing_or_ambiguous_in_archives_is_said(ml_csv, tmp_path):
   )
   assert [f.path.name for f in found.values()] == ["b.zip", "a.zip"]
   with pytest.raises(InputError) as error:
-    sources.locate("movielens/1m", raw, {})
+    finding.locate("movielens/1m", raw, {})
   assert "has no ratings.dat" in str(error.value)
   assert "plain, as .gz or in ml-1m.zip" in str(error.value)
   assert "Found: a.zip (2 files), b.zip (2 files)." in str(error.value)

@@ -2,7 +2,8 @@ import csv
 
 import pytest
 
-from instructrec_jax.data import normalize, sources
+from instructrec_jax.data import normalize
+from instructrec_jax.data.sources import finding
 from tests.data.raw_files import read_tables
 
 _REVIEWS = """\
@@ -89,7 +90,7 @@ def test_amazon_books(between, tmp_path):
 
 def test_real_amazon_books(real_data, tmp_path):
   folder = real_data / "amazon-books-reviews"
-  read = sources.locate("amazon_books_reviews", folder, {})[1]
+  read = finding.locate("amazon_books_reviews", folder, {})[1]
   raw = read(tmp_path / "scratch")
   with (folder / "Books_rating.csv").open(newline="", encoding="utf-8") as f:
     reviews = list(csv.DictReader(f))

@@ -1,6 +1,7 @@
 import csv
 
-from instructrec_jax.data import normalize, sources
+from instructrec_jax.data import normalize
+from instructrec_jax.data.sources import finding
 from tests.data.raw_files import read_tables
 
 _ITEMS = """\
@@ -100,7 +101,7 @@ def test_real_anime(real_data, tmp_path):
   path = real_data / "anime-2023/anime-dataset-2023.csv"
   (tmp_path / "users-score-2023.csv").write_text(_SCORES)
   (tmp_path / "users-details-2023.csv").write_text(_USERS)
-  raw = sources.locate("anime_2023", tmp_path, {"items_file": str(path)})[1]()
+  raw = finding.locate("anime_2023", tmp_path, {"items_file": str(path)})[1]()
   with path.open(newline="", encoding="utf-8") as f:
     rows = list(csv.DictReader(f))
   # The copy breaks off in its last row.

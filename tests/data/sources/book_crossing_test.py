@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from instructrec_jax.data import normalize, sources
+from instructrec_jax.data import normalize
+from instructrec_jax.data.sources import finding
 from instructrec_jax.errors import InputError
 from tests.data.raw_files import read_tables
 
@@ -122,14 +123,14 @@ def test_book_crossing(dump, tmp_path):
 
 
 def test_kaggle_s_folder_and_a_copy_in_utf8_without_quotes(dump, tmp_path):
-  want = sources.locate("book_crossing", dump, {})[1]()
+  want = finding.locate("book_crossing", dump, {})[1]()
   (tmp_path / "kaggle").mkdir()
   dump.rename(tmp_path / "kaggle/Book reviews")
-  got = sources.locate("book_crossing", tmp_path / "kaggle", {})[1]()
+  got = finding.locate("book_crossing", tmp_path / "kaggle", {})[1]()
   assert got.interactions.equals(want.interactions)
   path = tmp_path / "kaggle/Book reviews/BX-Book-Ratings.csv"
   path.write_text(path.read_text().replace('"', ""))
-  got = sources.locate("book_crossing", tmp_path / "kaggle", {})[1]()
+  got = finding.locate("book_crossing", tmp_path / "kaggle", {})[1]()
   assert got.interactions.equals(want.interactions)
 
 
@@ -138,7 +139,7 @@ def test_another_table_is_refused(dump):
   with pytest.raises(
     InputError, match=r"BX-Users\.csv:1: expected the columns"
   ):
-    sources.locate("book_crossing", dump, {})[1]()
+    finding.locate("book_crossing", dump, {})[1]()
 
 
 _PREPROCESSED = """\
@@ -159,7 +160,7 @@ Mark P. O. Morford,2002.0,Oxford,s,m,l,"Provides ""an"" introduction",en,\
 
 def test_kaggle_s_joined_table(tmp_path):
   (tmp_path / "Preprocessed_data.csv").write_text(_PREPROCESSED)
-  raw = sources.locate("book_crossing/kaggle", tmp_path, {})[1]()
+  raw = finding.locate("book_crossing/kaggle", tmp_path, {})[1]()
   assert raw.interactions.rows() == [
     (2, "0195153448", None),
     (8, "0002005018", 5),
@@ -195,7 +196,7 @@ def test_real_book_crossing(real_data, tmp_path):
   assert header.strip() == b"0;1;2;3;4;5;6;7"
   names = re.sub('"', "", _BOOKS[0]).encode()
   (tmp_path / "books.csv").write_bytes(names + b"\n" + books)
-  raw = sources.locate(
+  raw = finding.locate(
     "book_crossing", folder, {"items_file": str(tmp_path / "books.csv")}
   )[1]()
   assert raw.interactions.height == 99_998

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instructrec_jax.data import normalize, sources
+from instructrec_jax.data import normalize
 from instructrec_jax.data.formats import blocks
+from instructrec_jax.data.sources import finding
 from instructrec_jax.errors import InputError
 from tests.data.raw_files import read_tables
 
@@ -41,7 +42,7 @@ def _write_1k(folder, lines, profiles=None):
 
 
 def _read(name, folder, **options):
-  _, read = sources.locate(name, folder, options)
+  _, read = finding.locate(name, folder, options)
   return read()
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from instructrec_jax.data import normalize, sources
+from instructrec_jax.data import normalize
+from instructrec_jax.data.sources import finding
 from instructrec_jax.errors import InputError
 from tests.data.raw_files import read_tables
 
@@ -58,7 +59,7 @@ def test_microlens_in_the_form_of_sequences(tmp_path):
   (tmp_path / "MicroLens-50k_titles.csv").write_text(
     'item,title\r\n10,"One, two"\r\n11,Three\r\n13,""\r\n'
   )
-  raw = sources.locate("microlens/50k", tmp_path, {})[1]()
+  raw = finding.locate("microlens/50k", tmp_path, {})[1]()
   assert raw.interactions.rows() == [
     (1, 11),
     (1, 10),
@@ -79,4 +80,4 @@ def test_a_file_of_something_else_is_refused(tmp_path):
   with pytest.raises(
     InputError, match=r"titles\.csv has no usable row: 2 with"
   ):
-    sources.locate("microlens/50k", tmp_path, {})[1]()
+    finding.locate("microlens/50k", tmp_path, {})[1]()

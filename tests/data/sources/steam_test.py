@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instructrec_jax.data import normalize, sources
+from instructrec_jax.data import normalize
+from instructrec_jax.data.sources import finding
 from instructrec_jax.errors import InputError
 from tests.data.raw_files import read_tables
 from tests.data.sources.steam_files import (
@@ -124,7 +125,7 @@ def test_values_come_back(texts, hours, write_line, tmp_path_factory):
   ]
   data = "".join(write_line(row) + "\n" for row in rows).encode()
   (raw / "steam_reviews.json.gz").write_bytes(data)
-  _, read = sources.locate("steam", raw, {})
+  _, read = finding.locate("steam", raw, {})
   found = read(scratch=raw / "scratch").interactions
   assert found["item"].cast(pl.String).to_list() == texts
   assert set(found["hours"]) == {hours}

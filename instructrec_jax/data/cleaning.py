@@ -1,0 +1,337 @@
+"""Raw tables into clean ones: titles, repeats, k-core, order, dense codes."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from instructrec_jax import schema
+from instructrec_jax.data.formats import markup
+from instructrec_jax.data.formats.raw import Raw
+from instructrec_jax.data.formats.spool import LINE
+from instructrec_jax.data.tally import Tally
+from instructrec_jax.errors import InputError
+
+# Amazon's 2018 titles are now and then a piece of the page around them.
+_BROKEN_TITLE = r"<[A-Za-z/!]|getTime"  # A regular expression.
+_PART = 1 << 20
+
+
+def clean(
+  raw: Raw, k_core: int
+) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
+  """Turns raw tables into normalized ones, counting all that is left out.
+
+  Args:
+    raw: what a reader returned.
+    k_core: see `normalize`.
+
+  Returns:
+    The tables of schema.TABLES, with LINE where more columns are spooled; and
+    counts: for each table (and the source's user_attributes) `read`, `kept`
+    and `dropped` by reason, and `noted` where something is to be said of rows
+    read; and `first_bad`, where unreadable rows begin.
+  """
+  tally = Tally(raw)
+  items = _clean_items(raw.items, tally)
+  user, item, rows, first_rows = _coded(raw.interactions, items, tally)
+  rows = _distinct(raw.interactions, user, item, rows, tally)
+  keep = _k_core(user[rows], item[rows], k_core)
+  if not keep.any():
+    raise _nothing_left(user[rows], item[rows], k_core, tally)
+  tally.drop("interactions", f"{k_core}-core", (~keep).sum())
+
+  users_before, items_before = _different(user[rows]), _different(item[rows])
+  rows = _in_order(raw.interactions, user, rows[keep])
+  user_codes, users = _dense(user[rows])
+  item_codes, items_kept = _dense(item[rows])
+  # All that is as long as the rows and not a column of theirs goes.
+  del user, item, keep
+  tally.drop(
+    "items",
+    "without usable interaction",
+    items["title"].count() - items_before,
+  )
+  tally.drop("items", f"{k_core}-core", items_before - items_kept.size)
+  tally.drop(
+    "users", "without usable interaction", first_rows.size - users_before
+  )
+  tally.drop("users", f"{k_core}-core", users_before - users.size)
+
+  tables = {
+    "interactions": raw.interactions.drop("user", "item")[rows].with_columns(
+      user=user_codes, item=item_codes
+    ),
+    "items": items[items_kept]
+    .with_columns(pl.col("item_id").cast(pl.String))
+    .with_row_index("item"),
+    "users": _user_table(raw, first_rows[users], tally),
+  }
+  # What is spooled is made whole, and conforms, when it is written.
+  tables = {
+    name: df if name in raw.spooled else schema.conform(df, name)
+    for name, df in tables.items()
+  }
+  for name, df in tables.items():
+    tally.keep(name, df.height)
+  return tables, tally.counts()
+
+
+def _clean_items(raw: pl.DataFrame, tally: Tally) -> pl.DataFrame:
+  """Returns one row an id; titles that cannot be used are null."""
+  tally.read("items", raw.height)
+  titles = markup.unescape(raw["title"])
+  title = pl.col("title").str.replace_all(r"\s+", " ").str.strip_chars()
+  items = raw.with_columns(titles).with_columns(title)
+  broken = pl.col("title").str.contains(_BROKEN_TITLE)
+  items = items.with_columns(
+    pl.when(broken)
+    .then(pl.lit("broken"))
+    .when(pl.col("title").is_null() | (pl.col("title") == ""))
+    .then(pl.lit("missing"))
+    .alias("fault")
+  )
+  # Of several rows of one id, the first with a usable title.
+  best = (
+    items.with_row_index("code")
+    .sort(pl.col("fault").is_not_null(), maintain_order=True)
+    .unique("item_id", keep="first", maintain_order=True)
+    .sort("code")
+    .drop("code")
+  )
+  tally.drop("items", "repeated id", items.height - best.height)
+  for fault in ("missing", "broken"):
+    tally.drop("items", f"title {fault}", (best["fault"] == fault).sum())
+  if best["fault"].null_count() == 0:
+    raise InputError(
+      f"none of the {best.height} items has a usable title ({tally}): is it "
+      "the right column?"
+    )
+  return best.with_columns(
+    pl.when(pl.col("fault").is_null()).then("title").alias("title")
+  ).drop("fault")
+
+
+def _coded(
+  raw: pl.DataFrame, items: pl.DataFrame, tally: Tally
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+  """Turns ids into codes, and drops what has no usable item.
+
+  Rows are named by their numbers from here on, and copied once it is known
+  which of them stay: there may be tens of millions.
+
+  Returns:
+    The code of each row's user and of its item [rows of raw], 0 where there
+    is none; the rows that are usable; and the first row of each user.
+  """
+  user, first_rows = _by_first_row(raw["user"])
+  tally.read("interactions", raw.height)
+  tally.read("users", first_rows.size)
+  item = _look_up(raw["item"], items["item_id"])
+  titled = items["title"].is_not_null().gather(item)
+  tally.drop("interactions", "item not listed", item.null_count())
+  tally.drop("interactions", "item without a title", (~titled).sum())
+  rows = titled.fill_null(False).arg_true().to_numpy()
+  if not rows.size:
+    raise InputError(
+      f"no interaction has a listed item with a title ({tally}): item ids "
+      f"such as {raw['item'][0]!r} here and {items['item_id'][0]!r} there"
+    )
+  return user, item.fill_null(0).to_numpy(), rows, first_rows
+
+
+def _by_first_row(ids: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+  """Numbers ids in the order in which they are first met.
+
+  Args:
+    ids: integers or text [rows].
+
+  Returns:
+    The code of each row's id [rows], and the first row of each code.
+  """
+  if not ids.dtype.is_integer():
+    ids = ids.cast(pl.Categorical).to_physical()
+  ids = ids.to_numpy()
+  # Rows of one id, in their order, side by side: a hash table of so many ids
+  # would take more memory than this.
+  order = np.argsort(ids, kind="stable")
+  new = np.ones(ids.size, bool)
+  ids = ids[order]
+  np.not_equal(ids[1:], ids[:-1], out=new[1:])
+  del ids
+  starts = np.flatnonzero(new)
+  del new
+  first = order[starts]
+  met = np.argsort(first)
+  code = np.empty(first.size, np.uint32)
+  code[met] = np.arange(first.size, dtype=np.uint32)
+  codes = np.empty(order.size, np.uint32)
+  codes[order] = np.repeat(code, np.diff(starts, append=order.size))
+  return codes, first[met]
+
+
+def _look_up(ids: pl.Series, among: pl.Series) -> pl.Series:
+  """Returns where each of `ids` is `among` others; null where nowhere."""
+  if ids.dtype == pl.Categorical:
+    # They are codes already; a join would take their memory once more.
+    ids, among = ids.to_physical(), among.to_physical()
+    none = among.len()
+    place = np.full(max(ids.max(), among.max()) + 1, none, np.uint32)
+    place[among.to_numpy()] = np.arange(none)
+    found = pl.DataFrame({"place": place[ids.to_numpy()]})
+    return found.select(pl.when(pl.col("place") < none).then("place"))["place"]
+  places = pl.DataFrame({"id": among}).with_row_index("place")
+  found = pl.DataFrame({"id": ids}).join(
+    places, on="id", how="left", maintain_order="left"
+  )
+  return found["place"]
+
+
+def _distinct(
+  raw: pl.DataFrame,
+  user: np.ndarray,
+  item: np.ndarray,
+  rows: np.ndarray,
+  tally: Tally,
+) -> np.ndarray:
+  """Returns those of `rows` that are the first of their (user, item)."""
+  pair = user[rows].astype(np.uint64)
+  pair *= np.uint64(item.max() + 1)
+  pair += item[rows]
+  # Only the few that are not alone are put in order.
+  pairs = np.sort(pair)
+  repeated = np.unique(pairs[1:][pairs[1:] == pairs[:-1]])
+  del pairs
+  several = np.flatnonzero(_is_in(pair, repeated))
+  order = several[_by_time(raw, rows[several], pair[several])]
+  later = order[1:][pair[order[1:]] == pair[order[:-1]]]
+  keep = np.ones(rows.size, bool)
+  keep[later] = False
+  exact = 0
+  told = raw.drop(LINE, strict=False)
+  if len(told.columns) > 2:
+    alike = told[rows[several]]
+    exact = alike.height - alike.n_unique()
+  tally.drop("interactions", "exact repeat", exact)
+  tally.drop("interactions", "repeated (user, item)", later.size - exact)
+  return rows[keep]
+
+
+def _is_in(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
+  if not ascending.size:
+    return np.zeros(values.size, bool)
+  found = np.empty(values.size, bool)
+  # In parts, for their places take as much memory as they.
+  for start in range(0, values.size, _PART):
+    part = values[start : start + _PART]
+    place = np.searchsorted(ascending, part)
+    found[start : start + _PART] = (
+      ascending[np.minimum(place, ascending.size - 1)] == part
+    )
+  return found
+
+
+def _in_order(
+  raw: pl.DataFrame, user: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+  """Sorts rows by user, then time, ties in file order."""
+  return rows[_by_time(raw, rows, user[rows])]
+
+
+def _by_time(
+  raw: pl.DataFrame, rows: np.ndarray, key: np.ndarray
+) -> np.ndarray:
+  """Returns the order by `key` [rows], then time, then as the rows come."""
+  keys = (key,)
+  if "timestamp" in raw.columns:
+    keys = (raw["timestamp"].to_numpy()[rows], key)
+  return np.lexsort(keys)
+
+
+def _k_core(user: np.ndarray, item: np.ndarray, k: int) -> np.ndarray:
+  """Returns which interactions are left when every rare end has gone.
+
+  Dropping users and items with fewer than k interactions until none is left
+  has one fixed point, whatever the order (Batagelj and Zaversnik 2003).
+
+  Args:
+    user: [rows] codes.
+    item: [rows] codes.
+    k: least number of interactions.
+
+  Returns:
+    [rows] bool.
+  """
+  keep = np.ones(user.size, bool)
+  rows = np.arange(user.size, dtype=np.uint32)
+  while True:
+    stays = (_counts(user) >= k)[user]
+    stays &= (_counts(item) >= k)[item]
+    if stays.all():
+      return keep
+    keep[rows[~stays]] = False
+    rows, user, item = rows[stays], user[stays], item[stays]
+
+
+def _counts(codes: np.ndarray) -> np.ndarray:
+  """Counts in parts, for `bincount` makes a copy of twice the size."""
+  counts = np.zeros(codes.max(initial=0) + 1, np.int64)
+  for start in range(0, codes.size, 16 * _PART):
+    part = codes[start : start + 16 * _PART]
+    counts += np.bincount(part, minlength=counts.size)
+  return counts
+
+
+def _nothing_left(
+  user: np.ndarray, item: np.ndarray, k: int, tally: Tally
+) -> InputError:
+  works, left = 1, user.size
+  for smaller in range(2, k):
+    rows = int(_k_core(user, item, smaller).sum())
+    if not rows:
+      break
+    works, left = smaller, rows
+  return InputError(
+    f"nothing is left at k_core={k} of {user.size} interactions by "
+    f"{np.unique(user).size} users on {np.unique(item).size} items"
+    + (f" (dropped before: {tally})" if str(tally) else "")
+    + f"; k_core={works} leaves {left}"
+  )
+
+
+def _different(codes: np.ndarray) -> int:
+  return np.count_nonzero(_counts(codes))
+
+
+def _dense(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Returns codes without holes, and the old code of each new one."""
+  there = _counts(codes) > 0
+  new = np.cumsum(there, dtype=np.uint32) - np.uint32(1)
+  return new[codes], np.flatnonzero(there)
+
+
+def _user_table(raw: Raw, rows: np.ndarray, tally: Tally) -> pl.DataFrame:
+  """Returns the kept users with what is known of them; null where nothing.
+
+  Args:
+    raw: what a reader returned.
+    rows: one of each user's rows of the interactions.
+    tally: of what is left out.
+  """
+  if "users" in raw.spooled:
+    lines = raw.interactions[LINE].gather(rows)
+    return lines.to_frame().with_row_index("user")
+  users = pl.DataFrame({"user_id": raw.interactions["user"].gather(rows)})
+  if raw.users is not None:
+    known = raw.users.unique("user_id", keep="first", maintain_order=True)
+    kept = known.join(users, on="user_id", how="semi").height
+    tally.read("user_attributes", raw.users.height)
+    tally.drop(
+      "user_attributes", "repeated id", raw.users.height - known.height
+    )
+    tally.drop("user_attributes", "of no kept user", known.height - kept)
+    tally.keep("user_attributes", kept)
+    users = users.join(known, on="user_id", how="left", maintain_order="left")
+  return users.with_columns(pl.col("user_id").cast(pl.String)).with_row_index(
+    "user"
+  )

@@ -1,0 +1,107 @@
+"""Finding a source's files, by name or glob, in a folder or an archive."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from instructrec_jax import errors
+from instructrec_jax.data import sources
+from instructrec_jax.data.formats import archives
+from instructrec_jax.data.formats.archives import File
+from instructrec_jax.data.formats.raw import Raw
+from instructrec_jax.errors import InputError
+
+
+def locate(
+  name: str, raw_dir: Path, options: Mapping[str, Any]
+) -> tuple[dict[str, File], Callable[..., Raw]]:
+  """Finds a source's files and binds its reader to them.
+
+  Args:
+    name: a key of SOURCES.
+    raw_dir: the folder of the files as they were distributed, packed or not,
+      or one archive.
+    options: `<role>_file` for files of other names, and the reader's own.
+
+  Returns:
+    The files by role, and a function that reads them. It takes `scratch`, an
+    empty folder, which it needs where files lie in archives or the source
+    spools.
+
+  Raises:
+    InputError: files are missing or ambiguous, or an option is unknown.
+  """
+  source = sources.find(name)
+  folder = archives.Folder(raw_dir)
+  roles = {role.removesuffix("?"): role for role in source.files}
+  overrides = {f"{role}_file": role for role in roles}
+  known = {*overrides, *source.options}
+  given = {key: value for key, value in options.items() if value is not None}
+  for key in given:
+    if key not in known:
+      raise errors.unknown(f"option of source {name!r}:", key, known)
+  found = {}
+  for role, spec in roles.items():
+    named = given.get(f"{role}_file")
+    patterns = source.patterns(spec) if named is None else [named]
+    matches = folder.find(patterns, source.archives)
+    if len(matches) > 1:
+      raise InputError(
+        f"{raw_dir}: {len(matches)} files could be the {role} "
+        f"({' or '.join(patterns)}): {', '.join(map(_short, matches))}. Name "
+        f"one with {role}_file"
+      )
+    if matches:
+      found[role] = matches[0]
+    elif not spec.endswith("?") or named is not None:
+      raise _missing(source, name, folder, role, patterns)
+  own = {key: value for key, value in given.items() if key in source.options}
+
+  def read(scratch: Path | None = None) -> Raw:
+    spool = {"scratch": scratch} if source.spools else {}
+    with archives.unpacked(found, scratch) as paths:
+      return source.reader(paths, **own, **spool)
+
+  return found, read
+
+
+def _short(file: File) -> str:
+  return file.path.name + (f" ({file.member})" if file.member else "")
+
+
+def _missing(
+  source: sources.Source,
+  name: str,
+  folder: archives.Folder,
+  role: str,
+  patterns: Sequence[str],
+) -> InputError:
+  # It may well be in there.
+  if folder.damaged:
+    return folder.damaged[0]
+  packed = [
+    f"{p.name} ({len(folder.members(p))} files)" for p in folder.archives
+  ]
+  plain, below = [], []
+  if folder.path.is_dir():
+    plain = sorted(
+      p.name + "/" * p.is_dir()
+      for p in folder.path.iterdir()
+      if p not in folder.archives
+    )
+    below = [
+      path.parents[one.count("/")]
+      for one in patterns
+      if not Path(one).is_absolute()
+      for path in sorted(folder.path.glob(f"*/{one}"))
+    ]
+  shown = ", ".join((plain + packed)[:12])
+  shown += " …" if len(plain + packed) > 12 else ""
+  return InputError(
+    f"{folder.path} has no {' or '.join(patterns)} (the {role} of {name}). "
+    f"Expected: {', '.join(source.files.values())}, plain, as .gz or in "
+    f"{' or '.join(source.archives) or 'an archive'}. Found: "
+    f"{shown or 'nothing'}."
+    + (f" Did you mean {below[0]}?" if below else "")
+    + f" (from {source.homepage}; another name: {role}_file)"
+  )

@@ -1,0 +1,56 @@
+"""Counting rows read, kept and dropped, by table and reason."""
+
+import collections
+from typing import Any
+
+from instructrec_jax.data.formats.raw import Raw
+
+
+class Tally:
+  """Counts rows read, kept and dropped, by table and reason."""
+
+  def __init__(self, raw: Raw):
+    """Begins with the rows that a reader could not use."""
+    self._read = collections.Counter()
+    self._kept = collections.Counter()
+    self._dropped = collections.defaultdict(dict)
+    self._first = {}
+    self._noted = raw.noted
+    for table, bad in raw.bad.items():
+      for b in bad:
+        self.read(table, b.rows)
+        self.drop(table, b.reason, b.rows)
+        self._first[f"{table}: {b.reason}"] = b.first
+
+  def read(self, table: str, rows: int) -> None:
+    """Counts rows that were read."""
+    self._read[table] += rows
+
+  def keep(self, table: str, rows: int) -> None:
+    """Notes how many rows of a table are kept."""
+    self._kept[table] = rows
+
+  def drop(self, table: str, reason: str, rows: int) -> None:
+    """Counts rows that are left out, if there are any."""
+    if rows:
+      dropped = self._dropped[table]
+      dropped[reason] = dropped.get(reason, 0) + int(rows)
+
+  def counts(self) -> dict[str, Any]:
+    """Returns the counts; see `cleaning.clean`."""
+    return {
+      name: {
+        "read": read,
+        "dropped": self._dropped[name],
+        "kept": self._kept[name],
+        **({"noted": self._noted[name]} if self._noted.get(name) else {}),
+      }
+      for name, read in self._read.items()
+    } | {"first_bad": self._first}
+
+  def __str__(self) -> str:
+    return "; ".join(
+      f"{table}: " + ", ".join(f"{n} {reason}" for reason, n in why.items())
+      for table, why in self._dropped.items()
+      if why
+    )

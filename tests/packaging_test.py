@@ -4,9 +4,12 @@ import os
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+
+import instructrec_jax
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PROBE = """
@@ -93,7 +96,41 @@ def test_from_a_wheel(wheel_site, tmp_path):
     p.relative_to(_ROOT / "gin") for p in _ROOT.glob("gin/**/*.gin")
   )
   assert sorted(p.relative_to(gin) for p in gin.glob("**/*.gin")) == ours
-  assert list(package.glob("instructrec_jax/report/templates/*"))
+  pages = sorted(
+    p.relative_to(_ROOT) for p in _ROOT.glob("instructrec_jax/*/templates/*")
+  )
+  assert pages
+  assert (
+    sorted(
+      p.relative_to(package)
+      for p in package.glob("instructrec_jax/*/templates/*")
+    )
+    == pages
+  )
+  assert (package / "instructrec_jax" / "py.typed").is_file()
+
+
+def test_a_wheel_says_what_it_is(wheel_site):
+  [installed] = metadata.distributions(path=[str(wheel_site)])
+  told = installed.metadata
+  assert told["Name"] == "instructrec-jax"
+  assert installed.version == instructrec_jax.__version__
+  assert told["License-Expression"] == "Apache-2.0"
+  assert told["Author"] == "InstructRec-JAX authors"
+  assert told["Requires-Python"] == ">=3.11"
+  assert told["Summary"]
+  assert told["Keywords"]
+  assert told.get_all("Classifier")
+  assert told.get_payload() == (_ROOT / "README.md").read_text()
+  assert set(told.get_all("Provides-Extra")) == {
+    "cuda", "docs", "gcs", "t5x", "teacher", "test", "tpu",
+  }  # fmt: skip
+  [entry] = installed.entry_points
+  assert entry.group == "console_scripts"
+  assert (entry.name, entry.value) == (
+    "instructrec",
+    "instructrec_jax.cli:main",
+  )
 
 
 def test_from_a_wheel_in_a_checkout_that_shadows_it(wheel_site):
@@ -107,9 +144,9 @@ def test_there_is_no_module_to_shadow_gin_config():
 
 
 def test_the_readme_names_commands_that_exist():
-  from instructrec_jax import cli
+  from instructrec_jax.cli import program
 
   readme = (_ROOT / "README.md").read_text()
   used = set(re.findall(r"^instructrec ([\w-]+)", readme, re.MULTILINE))
   assert used
-  assert used <= set(cli.COMMANDS)
+  assert used <= set(program.commands_by_name())

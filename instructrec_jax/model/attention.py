@@ -10,6 +10,7 @@ Shapes are suffixes of the letters that network.py lists, and N is rows.
 """
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -72,17 +73,13 @@ def attend(
     k_segments_NxM: int32.
     causal: whether keys after the query are hidden.
   """
-  shape = _shape_of_blocks(*q_NxHxQxK.shape[:3], k_NxHxMxK.shape[2])
-  return _attend(
-    shape,
-    causal,
-    q_NxHxQxK,
-    k_NxHxMxK,
-    v_NxHxMxK,
-    bias_HxQxM,
-    q_segments_NxQ[:, None, :, None],
-    k_segments_NxM[:, None, :, None],
+  N, H, Q, _ = q_NxHxQxK.shape
+  shape = _shape_of_blocks(N, H, Q, k_NxHxMxK.shape[2])
+  inputs = _Inputs(q_NxHxQxK, k_NxHxMxK, v_NxHxMxK, bias_HxQxM)
+  segments = _Segments(
+    q_segments_NxQ[:, None, :, None], k_segments_NxM[:, None, :, None]
   )
+  return _attend(shape, causal, inputs, segments)
 
 
 def _shape_of_blocks(
@@ -95,138 +92,189 @@ def _shape_of_blocks(
   return None if shape == (rows, queries) else shape
 
 
-# In what follows segments are [N, 1, Q, 1] and [N, 1, M, 1], and `ahead` says
-# how many positions the first query is after the first key.
+class _Inputs(NamedTuple):
+  """What attention has gradients of; or those gradients."""
+
+  q: jax.Array
+  k: jax.Array
+  v: jax.Array
+  bias: jax.Array | None
 
 
-def _logits(causal, ahead, q, k, bias, q_segments, k_segments):
+class _Segments(NamedTuple):
+  """The segments of queries, [N, 1, Q, 1], and of keys, [N, 1, M, 1]."""
+
+  q: jax.Array
+  k: jax.Array
+
+
+class _Outputs(NamedTuple):
+  """What is gathered, and each query's largest logit and normalizer.
+
+  Two figures, not the log of their product: where a query sees no key, the
+  largest logit is so far from 0 that its sum with a log rounds the log away.
+  """
+
+  out: jax.Array
+  largest: jax.Array
+  total: jax.Array
+
+
+# In what follows `ahead` says how many positions the first query is after the
+# first key.
+
+
+def _logits(
+  causal: bool, ahead: jax.Array | int, inputs: _Inputs, segments: _Segments
+) -> jax.Array:
   """Returns the masked logits, float32 [N, H, Q, M]."""
-  logits = jnp.einsum("nhqk,nhmk->nhqm", q, k, preferred_element_type="float32")
-  if bias is not None:
-    logits += bias[None]
-  seen = q_segments == k_segments.swapaxes(2, 3)
+  logits = jnp.einsum(
+    "nhqk,nhmk->nhqm", inputs.q, inputs.k, preferred_element_type="float32"
+  )
+  if inputs.bias is not None:
+    logits += inputs.bias[None]
+  seen = segments.q == segments.k.swapaxes(2, 3)
   if causal:
     Q, M = logits.shape[-2:]
     seen &= (ahead + jnp.arange(Q)[:, None] >= jnp.arange(M)[None])[None, None]
   return jnp.where(seen, logits, MASKED)
 
 
-def _forward(causal, ahead, bias, q, k, v, q_segments, k_segments):
-  """Returns what is gathered, and each query's largest logit and normalizer.
-
-  Two figures, not the log of their product: where a query sees no key, the
-  largest logit is so far from 0 that its sum with a log rounds the log away.
-  """
-  logits = _logits(causal, ahead, q, k, bias, q_segments, k_segments)
+def _forward(
+  causal: bool, ahead: jax.Array | int, inputs: _Inputs, segments: _Segments
+) -> _Outputs:
+  logits = _logits(causal, ahead, inputs, segments)
   largest = jnp.max(logits, axis=-1, keepdims=True)
   weights = jnp.exp(logits - largest)
   total = jnp.sum(weights, axis=-1, keepdims=True)
+  v = inputs.v
   out = jnp.einsum(
     "nhqm,nhmk->nhqk",
     weights.astype(v.dtype),
     v,
     preferred_element_type="float32",
   )
-  return (out / total).astype(v.dtype), largest, total
+  return _Outputs((out / total).astype(v.dtype), largest, total)
 
 
 def _backward(
-  causal,
-  ahead,
-  bias,
-  q,
-  k,
-  v,
-  q_segments,
-  k_segments,
-  out,
-  largest,
-  total,
-  grad,
-):
-  """Returns the gradients of q, k, v and the bias."""
-  logits = _logits(causal, ahead, q, k, bias, q_segments, k_segments)
-  weights = jnp.exp(logits - largest) * (1.0 / total)
+  causal: bool,
+  ahead: jax.Array | int,
+  inputs: _Inputs,
+  segments: _Segments,
+  outputs: _Outputs,
+  grad: jax.Array,
+) -> _Inputs:
+  q, k, v, bias = inputs
+  logits = _logits(causal, ahead, inputs, segments)
+  weights = jnp.exp(logits - outputs.largest) * (1.0 / outputs.total)
   into = functools.partial(jnp.einsum, preferred_element_type="float32")
   grad_v = into("nhqm,nhqk->nhmk", weights.astype(v.dtype), grad)
   grad_weights = into("nhqk,nhmk->nhqm", grad, v)
   mean = jnp.sum(
-    grad.astype(jnp.float32) * out.astype(jnp.float32), axis=-1, keepdims=True
+    grad.astype(jnp.float32) * outputs.out.astype(jnp.float32),
+    axis=-1,
+    keepdims=True,
   )
   grad_logits = weights * (grad_weights - mean)
   grad_bias = None if bias is None else sum_rows(grad_logits)
   grad_logits = grad_logits.astype(q.dtype)
   grad_q = into("nhqm,nhmk->nhqk", grad_logits, k).astype(q.dtype)
   grad_k = into("nhqm,nhqk->nhmk", grad_logits, q).astype(k.dtype)
-  return grad_q, grad_k, grad_v.astype(v.dtype), grad_bias
+  return _Inputs(grad_q, grad_k, grad_v.astype(v.dtype), grad_bias)
 
 
-def _forward_in_blocks(shape, causal, bias, q, k, v, q_segments, k_segments):
+def _of_block(
+  block: windows.Block, inputs: _Inputs, segments: _Segments
+) -> tuple[_Inputs, _Segments]:
+  """Returns the parts for a block of queries and the keys that it sees."""
+  q, k, v, bias = inputs
+  return _Inputs(
+    block.of_queries(q),
+    block.of_keys(k),
+    block.of_keys(v),
+    None if bias is None else block.of_bias(bias),
+  ), _Segments(block.of_queries(segments.q), block.of_keys(segments.k))
+
+
+def _forward_in_blocks(
+  shape: tuple[int, int], causal: bool, inputs: _Inputs, segments: _Segments
+) -> _Outputs:
   """Returns what `_forward` does of everything."""
 
-  def block(block, outputs):
-    parts = _forward(
-      causal,
-      block.query - block.key,
-      None if bias is None else block.of_bias(bias),
-      *(block.of_queries(q), block.of_keys(k), block.of_keys(v)),
-      *(block.of_queries(q_segments), block.of_keys(k_segments)),
-    )
-    return tuple(map(block.put_queries, outputs, parts))
+  def add(block: windows.Block, outputs: _Outputs) -> _Outputs:
+    read = _of_block(block, inputs, segments)
+    parts = _forward(causal, block.query - block.key, *read)
+    return _Outputs(*map(block.put_queries, outputs, parts))
 
+  q, v = inputs.q, inputs.v
   figure = jnp.zeros((*q.shape[:3], 1), jnp.float32)
-  outputs = jnp.zeros((*q.shape[:3], v.shape[3]), v.dtype), figure, figure
-  return windows.for_each(block, outputs, shape, q_segments, k_segments, causal)
+  out = jnp.zeros((*q.shape[:3], v.shape[3]), v.dtype)
+  outputs = _Outputs(out, figure, figure)
+  return windows.for_each(add, outputs, shape, *segments, causal)
 
 
 def _backward_in_blocks(
-  shape, causal, bias, q, k, v, q_segments, k_segments, *of_queries
-):
+  shape: tuple[int, int],
+  causal: bool,
+  inputs: _Inputs,
+  segments: _Segments,
+  outputs: _Outputs,
+  grad: jax.Array,
+) -> _Inputs:
   """Returns what `_backward` does of everything."""
 
-  def block(block, grads):
-    grad_q, grad_k, grad_v, grad_bias = grads
-    of_q, of_k, of_v, of_bias = _backward(
-      causal,
-      block.query - block.key,
-      None if bias is None else block.of_bias(bias),
-      *(block.of_queries(q), block.of_keys(k), block.of_keys(v)),
-      *(block.of_queries(q_segments), block.of_keys(k_segments)),
-      *map(block.of_queries, of_queries),
-    )
-    return (
-      block.put_queries(grad_q, of_q),
-      block.add_keys(grad_k, of_k),
-      block.add_keys(grad_v, of_v),
-      None if bias is None else block.add_bias(grad_bias, of_bias),
+  def add(block: windows.Block, grads: _Inputs) -> _Inputs:
+    read = _of_block(block, inputs, segments)
+    written = _Outputs(*map(block.of_queries, outputs)), block.of_queries(grad)
+    parts = _backward(causal, block.query - block.key, *read, *written)
+    bias = None
+    if grads.bias is not None and parts.bias is not None:
+      bias = block.add_bias(grads.bias, parts.bias)
+    return _Inputs(
+      block.put_queries(grads.q, parts.q),
+      block.add_keys(grads.k, parts.k),
+      block.add_keys(grads.v, parts.v),
+      bias,
     )
 
-  zeros = jax.tree.map(jnp.zeros_like, (q, k, v, bias))
-  return windows.for_each(block, zeros, shape, q_segments, k_segments, causal)
+  zeros = jax.tree.map(jnp.zeros_like, inputs)
+  return windows.for_each(add, zeros, shape, *segments, causal)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _attend(shape, causal, q, k, v, bias, q_segments, k_segments):
-  arrays = q, k, v, bias, q_segments, k_segments
-  return _attend_forward(shape, causal, *arrays)[0]
+def _attend(
+  shape: tuple[int, int] | None,
+  causal: bool,
+  inputs: _Inputs,
+  segments: _Segments,
+) -> jax.Array:
+  return _attend_forward(shape, causal, inputs, segments)[0]
 
 
-def _attend_forward(shape, causal, q, k, v, bias, q_segments, k_segments):
-  inputs = bias, q, k, v, q_segments, k_segments
+def _attend_forward(
+  shape: tuple[int, int] | None,
+  causal: bool,
+  inputs: _Inputs,
+  segments: _Segments,
+) -> tuple[jax.Array, tuple[_Inputs, _Segments, _Outputs]]:
   if shape is None:
-    outputs = _forward(causal, 0, *inputs)
+    outputs = _forward(causal, 0, inputs, segments)
   else:
-    outputs = _forward_in_blocks(shape, causal, *inputs)
-  outputs = tuple(checkpoint_name(x, "attended") for x in outputs)
-  return outputs[0], (*inputs, *outputs)
+    outputs = _forward_in_blocks(shape, causal, inputs, segments)
+  outputs = _Outputs(*(checkpoint_name(x, "attended") for x in outputs))
+  return outputs.out, (inputs, segments, outputs)
 
 
-def _attend_backward(shape, causal, kept, grad):
+def _attend_backward(
+  shape: tuple[int, int] | None,
+  causal: bool,
+  kept: tuple[_Inputs, _Segments, _Outputs],
+  grad: jax.Array,
+) -> tuple[_Inputs, None]:
   if shape is None:
-    grads = _backward(causal, 0, *kept, grad)
-  else:
-    grads = _backward_in_blocks(shape, causal, *kept, grad)
-  return *grads, None, None
+    return _backward(causal, 0, *kept, grad), None
+  return _backward_in_blocks(shape, causal, *kept, grad), None
 
 
 _attend.defvjp(_attend_forward, _attend_backward)

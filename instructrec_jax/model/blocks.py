@@ -6,6 +6,7 @@ rows: requests, or the candidates of all of them.
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import gin
 import jax
@@ -22,7 +23,7 @@ from instructrec_jax.model.sharding import constrain, on_one_cpu
 # What a layer keeps for its gradient; the rest is computed again. The names are
 # scalable T5X's. "none" keeps all that the gradient reads, "minimal" what
 # matrix products and attention gave, "full" the layer's input alone.
-REMAT: dict[str, Callable | None] = {
+REMAT: dict[str, Callable[..., Any] | None] = {
   "none": None,
   "minimal": jax.checkpoint_policies.save_only_these_names(
     "heads", "attended", "residual", "hidden"
@@ -73,7 +74,7 @@ class T5Config:
   scan_layers: bool = True
   remat: str = "minimal"
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     if self.remat not in REMAT:
       raise unknown("remat (REMAT)", self.remat, REMAT)
 
@@ -82,12 +83,14 @@ class Kernel(nn.Module):
   """The matrix of a projection without bias."""
 
   shape: tuple[int, int]
-  init: nn.initializers.Initializer = _scaled(1.0, "fan_in", "truncated_normal")
+  initializer: nn.initializers.Initializer = _scaled(
+    1.0, "fan_in", "truncated_normal"
+  )
 
   @nn.compact
   def __call__(self) -> jax.Array:
     """Returns the matrix, float32."""
-    return self.param("kernel", self.init, self.shape, jnp.float32)
+    return self.param("kernel", self.initializer, self.shape, jnp.float32)
 
 
 def project(x: jax.Array, kernel_DxF: jax.Array, dtype: str) -> jax.Array:
@@ -195,7 +198,7 @@ class Attention(nn.Module):
 
   config: T5Config
 
-  def setup(self):
+  def setup(self) -> None:
     """Declares the four projections."""
     cfg = self.config
     inwards = cfg.emb_dim, cfg.num_heads * cfg.head_dim
@@ -238,13 +241,16 @@ class Attention(nn.Module):
       [query] = self.heads(x_NxQxD, self.query)
       key, value = self.keys_values(y_NxMxD)
     value = self.drop(value, deterministic=not train)
-    return self._gather(
-      query, key, value, bias_HxQxM, x_segments_NxQ, y_segments_NxM, causal
+    return self.joined(
+      attention.attend(
+        query, key, value, bias_HxQxM, x_segments_NxQ, y_segments_NxM, causal
+      )
     )
 
-  def keys_values(self, y_NxMxD: jax.Array) -> tuple[jax.Array, ...]:
+  def keys_values(self, y_NxMxD: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns the keys and the values of positions, each [N, H, M, K]."""
-    return self.heads(y_NxMxD, self.key, self.value)
+    key, value = self.heads(y_NxMxD, self.key, self.value)
+    return key, value
 
   def gather(
     self,
@@ -257,13 +263,15 @@ class Attention(nn.Module):
   ) -> jax.Array:
     """Returns what `__call__` does, of keys and values that are there."""
     [query] = self.heads(x_NxQxD, self.query)
-    return self._gather(
-      query,
-      key_NxHxMxK,
-      value_NxHxMxK,
-      bias_HxQxM,
-      x_segments_NxQ,
-      y_segments_NxM,
+    return self.joined(
+      attention.attend(
+        query,
+        key_NxHxMxK,
+        value_NxHxMxK,
+        bias_HxQxM,
+        x_segments_NxQ,
+        y_segments_NxM,
+      )
     )
 
   def look_back(
@@ -307,10 +315,6 @@ class Attention(nn.Module):
       value_BxHxTxWxK,
     )
     return self.joined(out_BxHxWxK)
-
-  def _gather(self, *heads_bias_segments: jax.Array | bool | None) -> jax.Array:
-    """Returns [N, Q, D], the projection of what `attention.attend` returns."""
-    return self.joined(attention.attend(*heads_bias_segments))
 
   def joined(self, out_NxHxQxK: jax.Array) -> jax.Array:
     """Returns the projection of what the heads gathered, [N, Q, D]."""
@@ -389,7 +393,7 @@ class DecoderLayer(nn.Module):
 
   config: T5Config
 
-  def setup(self):
+  def setup(self) -> None:
     """Declares the blocks and their norms, named as T5X does."""
     cfg = self.config
     self.pre_self_attention_layer_norm = RMSNorm(cfg.dtype)

@@ -17,7 +17,7 @@ from instructrec_jax.model.candidate_rows import CandidateRows
 def log_likelihoods(
   module: network.Transformer,
   encoder_input_tokens_BxL: jax.Array,
-  rows: CandidateRows,
+  rows: CandidateRows[jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
   """Returns the log-likelihood of each candidate's tokens, in nats.
 
@@ -36,7 +36,7 @@ def log_likelihoods(
   encoded_BxLxD = module.encoder(
     module.token_embedder(encoder_input_tokens_BxL), segments_BxL, False
   )
-  x_BxPxD, *context = _begin(module, rows)
+  x_BxPxD, context = _begin(module, rows)
   x_BxPxD = network.run_layers(
     module.decoder,
     x_BxPxD,
@@ -53,7 +53,7 @@ def after_input(
   module: network.Transformer,
   encoder_input_tokens_BxL: jax.Array,
   cross: Sequence[tuple[jax.Array, jax.Array]],
-  rows: CandidateRows,
+  rows: CandidateRows[jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
   """Returns what `log_likelihoods` does, of an input that has been encoded.
 
@@ -64,7 +64,7 @@ def after_input(
     rows: the candidates.
   """
   segments_BxL = network.one_segment(encoder_input_tokens_BxL)
-  x_BxPxD, *context = _begin(module, rows)
+  x_BxPxD, context = _begin(module, rows)
   for layer, keys_values in zip(
     network.bound_layers(module.decoder), cross, strict=True
   ):
@@ -73,15 +73,14 @@ def after_input(
 
 
 def _begin(
-  module: network.Transformer, rows: CandidateRows
-) -> tuple[jax.Array, ...]:
+  module: network.Transformer, rows: CandidateRows[jax.Array]
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
   """Returns the first layer's input, and what `_layer` takes at the end."""
   B, _, S = rows.tokens.shape
   start_Bx_ = jnp.zeros((B, 1), rows.tokens.dtype)
   tokens_BxP = jnp.concatenate([start_Bx_, rows.tokens.reshape(B, -1)], axis=1)
   bias_HxTxT = module.decoder.relpos_bias(S + 1, False)
-  return (
-    blocks.residual(module.token_embedder(tokens_BxP)),
+  return blocks.residual(module.token_embedder(tokens_BxP)), (
     rows.candidate,
     bias_HxTxT[:, :S, :S],
     jnp.moveaxis(bias_HxTxT[:, :, 0][:, rows.place], 0, 1),
@@ -89,7 +88,9 @@ def _begin(
 
 
 def _end(
-  module: network.Transformer, x_BxPxD: jax.Array, rows: CandidateRows
+  module: network.Transformer,
+  x_BxPxD: jax.Array,
+  rows: CandidateRows[jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
   """Returns the log-likelihoods, of the last layer's output."""
   decoder = module.decoder
@@ -106,15 +107,25 @@ def _layer_after_encoder(
   x_BxPxD: jax.Array,
   encoded_BxLxD: jax.Array,
   encoder_segments_BxL: jax.Array,
-  *context: jax.Array | bool,
+  candidate_BxRxS: jax.Array,
+  bias_HxSxS: jax.Array,
+  start_bias_BxHxRxS: jax.Array,
+  train: bool,
 ) -> jax.Array:
   """Returns a layer's output [B, P, D]."""
+  del train
   # All positions are queries of one attention, so its keys and values are
   # projected once a request.
   keys_values = layer.encoder_decoder_attention.keys_values(encoded_BxLxD)
-  *context, train = context
-  del train
-  return _layer(layer, x_BxPxD, keys_values, encoder_segments_BxL, *context)
+  return _layer(
+    layer,
+    x_BxPxD,
+    keys_values,
+    encoder_segments_BxL,
+    candidate_BxRxS,
+    bias_HxSxS,
+    start_bias_BxHxRxS,
+  )
 
 
 def _layer(

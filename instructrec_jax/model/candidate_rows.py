@@ -11,7 +11,7 @@ padding have half to a quarter of them.)
 Letters beside those of network.py: R rows of a request, S positions of a row.
 """
 
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +19,11 @@ import numpy as np
 
 from instructrec_jax.model import packing
 
+# Rows are NumPy's on the host, and JAX's in what is compiled.
+Array = TypeVar("Array", jax.Array, np.ndarray)
 
-class CandidateRows(NamedTuple):
+
+class CandidateRows(NamedTuple, Generic[Array]):
   """The candidates of B requests, int32.
 
   Attributes:
@@ -31,14 +34,14 @@ class CandidateRows(NamedTuple):
     place: [B, R, S], where in the candidate they are, counted from 1.
   """
 
-  first: jax.Array | np.ndarray
-  tokens: jax.Array | np.ndarray
-  following: jax.Array | np.ndarray
-  candidate: jax.Array | np.ndarray
-  place: jax.Array | np.ndarray
+  first: Array
+  tokens: Array
+  following: Array
+  candidate: Array
+  place: Array
 
 
-def one_a_row(candidates_BxCxT: jax.Array) -> CandidateRows:
+def one_a_row(candidates_BxCxT: jax.Array) -> CandidateRows[jax.Array]:
   """Returns rows of one candidate each, padded as they are given."""
   _, C, T = candidates_BxCxT.shape
   if T == 1:  # A row has at least one position.
@@ -62,7 +65,7 @@ def size_of_one(candidates_BxCxT: jax.Array) -> jax.Array:
   return jnp.sum(jnp.maximum(length_BxC - 1, 0), axis=1)
 
 
-def in_one(candidates_BxCxT: jax.Array, size: int) -> CandidateRows:
+def in_one(candidates_BxCxT: jax.Array, size: int) -> CandidateRows[jax.Array]:
   """Returns one row a request, its candidates one after the other.
 
   Args:
@@ -130,7 +133,7 @@ def places(candidates_NxCxT: np.ndarray, width: int) -> Places:
 
 def fill(
   candidates_BxCxT: np.ndarray, places: Places, rows: int, width: int
-) -> CandidateRows:
+) -> CandidateRows[np.ndarray]:
   """Returns the rows of some requests.
 
   Args:
@@ -158,7 +161,9 @@ def fill(
 
 
 def sums(
-  rows: CandidateRows, of_first_BxC: jax.Array, of_rest_BxRxS: jax.Array
+  rows: CandidateRows[jax.Array],
+  of_first_BxC: jax.Array,
+  of_rest_BxRxS: jax.Array,
 ) -> jax.Array:
   """Returns the sum over each candidate's tokens, [B, C].
 

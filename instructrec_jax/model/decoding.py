@@ -9,6 +9,9 @@ from instructrec_jax.model import network
 
 EOS = 1
 
+# The next position, tokens, which rows have ended, their scores, and caches.
+_State = tuple[jax.Array, jax.Array, jax.Array, jax.Array, list[network.Cache]]
+
 
 def unrolled(module: network.Transformer) -> network.Transformer:
   """Returns the network, its layers one after the other and not as one scan.
@@ -21,7 +24,7 @@ def unrolled(module: network.Transformer) -> network.Transformer:
 
 def greedy(
   module: network.Transformer,
-  params: dict,
+  params: network.Params,
   encoder_input_tokens_BxL: jax.Array,
   length: int,
 ) -> tuple[jax.Array, jax.Array]:
@@ -39,9 +42,8 @@ def greedy(
   """
   module = unrolled(module)
   B = len(encoder_input_tokens_BxL)
-  variables = {"params": params}
-  caches = module.apply(
-    variables, encoder_input_tokens_BxL, 1, length, method="start"
+  caches = network.apply(
+    module, params, encoder_input_tokens_BxL, 1, length, method="start"
   )
   state = (
     jnp.int32(0),
@@ -51,18 +53,19 @@ def greedy(
     caches,
   )
 
-  def goes_on(state: tuple) -> jax.Array:
+  def goes_on(state: _State) -> jax.Array:
     position, _, ended_B, _, _ = state
     return (position < length) & ~jnp.all(ended_B)
 
-  def step(state: tuple) -> tuple:
+  def step(state: _State) -> _State:
     position, tokens_BxT, ended_B, scores_B, caches = state
     before = jax.lax.dynamic_index_in_dim(
       tokens_BxT, jnp.maximum(position - 1, 0), axis=1, keepdims=False
     )
     places_T = jnp.where(jnp.arange(length) <= position, 0, -1)
-    logits_Bx_xV, caches = module.apply(
-      variables,
+    logits_Bx_xV, caches = network.apply(
+      module,
+      params,
       jnp.where(position > 0, before, 0)[:, None],
       caches,
       position,

@@ -21,6 +21,8 @@ _DEVICE_LOGITS = 2**27
 # Of the vocabulary: fewer columns make a slow matrix product.
 _FEWEST_COLUMNS = 1024
 
+_Pair = tuple[jax.Array, jax.Array]
+
 
 @jax.custom_vjp
 def token_log_likelihood(
@@ -52,12 +54,16 @@ def _at_target(logits: jax.Array, targets: jax.Array) -> jax.Array:
   return jax.nn.one_hot(targets, logits.shape[-1], dtype=bool)
 
 
-def _forward(logits: jax.Array, targets: jax.Array) -> tuple:
+def _forward(
+  logits: jax.Array, targets: jax.Array
+) -> tuple[_Pair, tuple[jax.Array, jax.Array, jax.Array]]:
   outputs = token_log_likelihood(logits, targets)
   return outputs, (logits, targets, outputs[1])
 
 
-def _backward(kept: tuple, grads: tuple) -> tuple[jax.Array, None]:
+def _backward(
+  kept: tuple[jax.Array, jax.Array, jax.Array], grads: _Pair
+) -> tuple[jax.Array, None]:
   """Gradients: one-hot minus softmax of the first, softmax of the second."""
   logits, targets, log_z = kept
   grad_logp, grad_log_z = (jnp.expand_dims(grad, -1) for grad in grads)
@@ -93,13 +99,22 @@ def of_rows(
   return first, rest_BxQ.reshape(following_BxRxS.shape)
 
 
-def _of_vocabulary_blocks(x_BxPxD, kernel_DxV, first_BxC, following_BxQ):
+def _of_vocabulary_blocks(
+  x_BxPxD: jax.Array,
+  kernel_DxV: jax.Array,
+  first_BxC: jax.Array,
+  following_BxQ: jax.Array,
+) -> _Pair:
   """Some of the vocabulary at a time, so that the kernel is read once."""
   (B, P, _), V, C = x_BxPxD.shape, kernel_DxV.shape[1], first_BxC.shape[1]
   tokens_BxE = jnp.concatenate([first_BxC, following_BxQ], axis=1)
   at_E = jnp.concatenate([jnp.zeros(C, jnp.int32), jnp.arange(1, P)])
 
-  def block(state: tuple, start: jax.Array | int, width: int) -> tuple:
+  def block(
+    state: tuple[jax.Array, jax.Array, jax.Array],
+    start: jax.Array | int,
+    width: int,
+  ) -> tuple[jax.Array, jax.Array, jax.Array]:
     before, total, logit_BxE = state
     columns = jax.lax.dynamic_slice_in_dim(kernel_DxV, start, width, axis=1)
     logits = blocks.project(x_BxPxD, columns, "float32")
@@ -125,10 +140,16 @@ def _of_vocabulary_blocks(x_BxPxD, kernel_DxV, first_BxC, following_BxQ):
     state = block(state, V - V % width, V % width)
   largest, total, logit_BxE = state
   log_z_BxP = (largest + jnp.log(total))[..., 0]
-  return jnp.split(logit_BxE - log_z_BxP[:, at_E], [C], axis=1)
+  first, rest_BxQ = jnp.split(logit_BxE - log_z_BxP[:, at_E], [C], axis=1)
+  return first, rest_BxQ
 
 
-def _of_positions(x_BxPxD, kernel_DxV, first_BxC, following_BxQ):
+def _of_positions(
+  x_BxPxD: jax.Array,
+  kernel_DxV: jax.Array,
+  first_BxC: jax.Array,
+  following_BxQ: jax.Array,
+) -> _Pair:
   """Some positions at a time; the vocabulary may be split over devices."""
 
   def logits_of(x_BxQxD: jax.Array) -> jax.Array:

@@ -23,7 +23,7 @@ one after the other or as one scan over them all, see `run_layers`. Decoding
 token by token, `start` and `step` keep the keys and values of what was decided.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -46,6 +46,8 @@ from instructrec_jax.model.blocks import (
   residual,
 )
 from instructrec_jax.model.sharding import constrain
+
+Params = Mapping[str, Any]  # A tree of arrays, under T5X's names.
 
 
 def run_layers(
@@ -70,12 +72,13 @@ def run_layers(
       x = layer(x, *context, train)
     return x
 
-  def step(x: jax.Array, inputs: tuple) -> tuple[jax.Array, None]:
+  def step(
+    x: jax.Array, inputs: tuple[Params, jax.Array | None]
+  ) -> tuple[jax.Array, None]:
     params, key = inputs
     rngs = None if key is None else {"dropout": key}
-    arguments = {"params": params}, x, *context, train
-    x = _unbound(stack).apply(*arguments, rngs=rngs, method=method)
-    return x, None
+    layer, arguments = _unbound(stack), (x, *context, train)
+    return apply(layer, params, *arguments, rngs=rngs, method=method), None
 
   if REMAT[cfg.remat] is not None:
     # Inside a scan nothing can be merged with what was computed before.
@@ -92,6 +95,17 @@ def run_layers(
   return x
 
 
+def apply(
+  module: nn.Module, params: Params, *arguments: Any, **options: Any
+) -> Any:
+  """Returns what a module, or a `method` of it, returns with its parameters.
+
+  It is Flax's `apply`, whose type has the variables that a module may change as
+  a second result; ours change none.
+  """
+  return module.apply({"params": params}, *arguments, **options)
+
+
 def _unbound(stack: nn.Module) -> nn.Module:
   """Returns a layer like the stack's, to be applied to any one's parameters."""
   return type(stack.layers[0])(stack.config, parent=None)
@@ -102,8 +116,7 @@ def bound_layers(stack: nn.Module) -> list[Callable[..., Any]]:
 
   def bind(params: dict[str, Any]) -> Callable[..., Any]:
     def call(method: Callable[..., Any] | str, *arguments: Any) -> Any:
-      variables = {"params": params}
-      return _unbound(stack).apply(variables, *arguments, method=method)
+      return apply(_unbound(stack), params, *arguments, method=method)
 
     return call
 
@@ -137,7 +150,7 @@ class Encoder(nn.Module):
 
   config: T5Config
 
-  def setup(self):
+  def setup(self) -> None:
     """Declares the parts, named as T5X does."""
     cfg = self.config
     self.relpos_bias = RelativePositionBias(cfg.num_heads, True)
@@ -164,7 +177,7 @@ class Decoder(nn.Module):
 
   config: T5Config
 
-  def setup(self):
+  def setup(self) -> None:
     """Declares the parts, named as T5X does."""
     cfg = self.config
     self.relpos_bias = RelativePositionBias(cfg.num_heads, False)
@@ -214,7 +227,8 @@ class Decoder(nn.Module):
     """Returns the logits after one more token, [B, W, V], and the caches."""
     bias_HxTxT = self.relpos_bias(ancestors_BxWxT.shape[2], False)
     bias_Hx_xT = jax.lax.dynamic_slice_in_dim(bias_HxTxT, position, 1, axis=1)
-    x, after = x_BxWxD, []
+    x = x_BxWxD
+    after: list[Cache] = []
     for layer, cache in zip(bound_layers(self), caches, strict=True):
       x, cache = layer(
         "step",
@@ -245,7 +259,7 @@ class Transformer(nn.Module):
 
   config: T5Config
 
-  def setup(self):
+  def setup(self) -> None:
     """Names the three parts as T5X does."""
     self.token_embedder = Embedding(self.config)
     self.encoder = Encoder(self.config)
@@ -275,6 +289,7 @@ class Transformer(nn.Module):
     """
     if encoder_segment_ids_BxL is None:
       encoder_segment_ids_BxL = one_segment(encoder_input_tokens_BxL)
+    if decoder_segment_ids_BxCxT is None:
       decoder_segment_ids_BxCxT = jnp.ones_like(decoder_input_tokens_BxCxT)
     encoded_BxLxD = self.encoder(
       self.token_embedder(encoder_input_tokens_BxL),

@@ -6,7 +6,7 @@ base class.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import gin
 import jax
@@ -29,7 +29,7 @@ from instructrec_jax.model import (
 from instructrec_jax.model.likelihood import target_logit, token_log_likelihood
 
 Batch = Mapping[str, jax.Array]
-Params = Mapping[str, Any]
+Params = network.Params
 Metrics = dict[str, clu_metrics.Metric]
 
 # What T5X's names for a loss normalizing factor stand for, by the loss weights.
@@ -213,15 +213,19 @@ class RankingModel:
       tokens with EOS, and divided as `length_power` says; -inf for an absent
       candidate.
     """
-    rows = batch.get("candidate_rows")
-    if rows is None:
+    if "candidate_rows" in batch:
+      rows = cast(
+        candidate_rows.CandidateRows[jax.Array], batch["candidate_rows"]
+      )
+    else:
       rows = candidate_rows.one_a_row(batch["candidate_tokens"])
     # On a CPU it takes long to copy all kernels into one array for a scan; for
     # an accelerator it takes long to compile many layers.
     one_cpu = sharding.on_one_cpu()
     module = decoding.unrolled(self.module) if one_cpu else self.module
-    first_BxC, rest_BxRxS = module.apply(
-      {"params": params},
+    first_BxC, rest_BxRxS = network.apply(
+      module,
+      params,
       batch["encoder_input_tokens"],
       rows,
       method=candidate_pass.log_likelihoods,
@@ -267,9 +271,11 @@ class RankingModel:
       return found.tokens[:, 0], {
         "scores": found.scores, "items": found.items, "ranks": found.ranks
       }  # fmt: skip
-    given = batch.get("decoder_input_tokens", batch.get("candidate_tokens"))
     arguments = self.module, params, batch["encoder_input_tokens"]
-    length = given.shape[-1]
+    given = "decoder_input_tokens"
+    if given not in batch:
+      given = "candidate_tokens"
+    length = batch[given].shape[-1]
     if self._num_beams == 1:
       tokens_BxT, scores_B = decoding.greedy(*arguments, length)
       return tokens_BxT, {"scores": scores_B}
@@ -305,8 +311,9 @@ class RankingModel:
   ) -> jax.Array:
     """Returns the logits [B, T, V] of a training batch: one candidate a row."""
     segments_BxT = batch.get("decoder_segment_ids")
-    logits_Bx_xTxV = self.module.apply(
-      {"params": params},
+    logits_Bx_xTxV = network.apply(
+      self.module,
+      params,
       batch["encoder_input_tokens"],
       batch["decoder_input_tokens"][:, None],
       batch.get("encoder_segment_ids"),

@@ -32,11 +32,15 @@ def _inverse(x_RxD: jax.Array) -> jax.Array:
   return jax.lax.rsqrt(square_Rx_ + _EPSILON)
 
 
-def _forward(x_RxD: jax.Array, scale_D: jax.Array) -> tuple:
+def _forward(
+  x_RxD: jax.Array, scale_D: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
   return rms_norm(x_RxD, scale_D), (x_RxD, scale_D)
 
 
-def _backward(kept: tuple, grad_RxD: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _backward(
+  kept: tuple[jax.Array, jax.Array], grad_RxD: jax.Array
+) -> tuple[jax.Array, jax.Array]:
   x_RxD, scale_D = kept
   inverse_Rx_ = _inverse(x_RxD)
   scaled_RxD = grad_RxD * scale_D[None]

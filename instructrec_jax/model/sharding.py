@@ -4,7 +4,7 @@ import contextlib
 import contextvars
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -127,7 +127,9 @@ def rules(parameter_partitioning_dims: int = 1) -> Mapping[str, str | None]:
 
 
 @contextlib.contextmanager
-def on_mesh(mesh: Mesh, parameter_partitioning_dims: int = 1) -> Iterator[None]:
+def on_mesh(
+  mesh: Mesh, parameter_partitioning_dims: int = 1
+) -> Generator[None]:
   """Lets `constrain` work in what is traced inside; T5X has its own way."""
   table = rules(parameter_partitioning_dims)
   before = _MESH.set(mesh)
@@ -201,8 +203,10 @@ def tree_shardings(
   def of_leaf(path: tuple[Any, ...], leaf: Any) -> NamedSharding:
     suffixes = (path_name(path[i:]) for i in range(len(path)))
     name = next((suffix for suffix in suffixes if suffix in shapes), None)
-    axes = [] if name is None else [table[a] for a in logical_axes(name)]
-    axes = _leaf_axes(path_name(path), leaf.shape, axes, shapes.get(name))
+    if name is None:
+      return NamedSharding(mesh, PartitionSpec())
+    axes = [table[a] for a in logical_axes(name)]
+    axes = _leaf_axes(path_name(path), leaf.shape, axes, shapes[name])
     return NamedSharding(mesh, PartitionSpec(*axes))
 
   return jax.tree_util.tree_map_with_path(of_leaf, tree)
@@ -272,11 +276,11 @@ def _leaf_axes(
   leaf: str,
   shape: tuple[int, ...],
   axes: list[str | None],
-  param_shape: tuple[int, ...] | None,
+  param_shape: tuple[int, ...],
 ) -> list[str | None]:
-  """Returns the mesh axes of a leaf that belongs to a parameter, or to none.
+  """Returns the mesh axes of a leaf that belongs to a parameter.
 
-  `axes` and `param_shape` are the parameter's, [] and None if there is none.
+  `axes` and `param_shape` are the parameter's.
 
   Of Adafactor's statistics, `v_row` has averaged out the parameter's largest
   axis and `v_col` the second largest; of equal ones the later counts as larger

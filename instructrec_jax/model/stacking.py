@@ -40,7 +40,9 @@ def unstack(tree: Any) -> Any:
   return _map_stacks(_apart, tree)
 
 
-def converters(places: Any) -> tuple[Callable, Callable, Any]:
+def converters(
+  places: Any,
+) -> tuple[Callable[[Any], Any], Callable[[Any], Any], Any]:
   """Returns `stack` and `unstack` on devices, and the shardings of the stacked.
 
   Each of the two needs the memory of the tree once more.
@@ -71,16 +73,16 @@ def per_layer(
   their values.
   """
 
-  def update(grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+  def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
     function = transform.update
     for name in _STACKS:
       axes = jax.tree_util.tree_map_with_path(
         lambda path, _, name=name: 0 if _is_in(path, name) else None,
-        (grads, state, params),
+        (updates, state, params),
       )
       if jax.tree.leaves(axes):
         function = jax.vmap(function, axes, axes[:2])
-    return function(grads, state, params)
+    return function(updates, state, params)
 
   return optax.GradientTransformation(transform.init, update)
 
@@ -125,7 +127,7 @@ def _apart(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(layer: str) -> int:
-  return int(_APART.fullmatch(layer)[1])
+  return int(layer.removeprefix(f"{TOGETHER}_"))
 
 
 def _stack_arrays(*arrays: jax.Array) -> jax.Array:

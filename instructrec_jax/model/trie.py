@@ -42,12 +42,12 @@ class Trie:
     vocab_size: ids of tokens are smaller.
   """
 
-  token: jax.typing.ArrayLike
-  first_child: jax.typing.ArrayLike
-  low: jax.typing.ArrayLike
-  high: jax.typing.ArrayLike
-  item: jax.typing.ArrayLike
-  title: jax.typing.ArrayLike
+  token: jax.Array | np.ndarray
+  first_child: jax.Array | np.ndarray
+  low: jax.Array | np.ndarray
+  high: jax.Array | np.ndarray
+  item: jax.Array | np.ndarray
+  title: jax.Array | np.ndarray
   length: int = dataclasses.field(metadata={"static": True})
   vocab_size: int = dataclasses.field(metadata={"static": True})
 
@@ -56,7 +56,9 @@ def from_titles(
   titles: Sequence[str],
   encode: Callable[[Sequence[str]], Sequence[Sequence[int]]],
   vocab_size: int,
-  **options: str | int | None,
+  *,
+  same_title: str = "error",
+  max_length: int | None = None,
 ) -> Trie:
   """Returns the tree of texts; see `build`.
 
@@ -64,14 +66,22 @@ def from_titles(
     titles: by item code.
     encode: returns the tokens of many texts, without EOS.
     vocab_size: ids of tokens are smaller.
-    **options: `same_title` and `max_length` of `build`.
+    same_title: as for `build`.
+    max_length: likewise.
   """
   tokens = encode(titles)
   lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
   flat = np.fromiter(
     (token for title in tokens for token in title), np.int32, lengths.sum()
   )
-  return build(flat, lengths, vocab_size, titles=titles, **options)
+  return build(
+    flat,
+    lengths,
+    vocab_size,
+    titles=titles,
+    same_title=same_title,
+    max_length=max_length,
+  )
 
 
 def build(

@@ -66,7 +66,7 @@ class Block(NamedTuple):
     return jax.lax.dynamic_update_slice(whole, part, self._bias_start)
 
   @property
-  def _bias_start(self) -> tuple:
+  def _bias_start(self) -> tuple[int, jax.Array, jax.Array]:
     return 0, self.query, self.key
 
   def _cut(self, x: jax.Array, start: jax.Array, size: int) -> jax.Array:

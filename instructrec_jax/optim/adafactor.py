@@ -45,12 +45,18 @@ def adafactor(
     weight_decay_rate=weight_decay_rate,
   ).init
 
-  def update(grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+  def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
     moments, *stages = state
     decay = 1.0 - jnp.float32(moments.count + 1) ** -decay_rate
 
-    def of_parameter(grad, param, *kept):
-      kept, factors = _second_moment(grad, *kept, decay)
+    def of_parameter(
+      grad: jax.Array,
+      param: jax.Array,
+      row: jax.Array,
+      col: jax.Array,
+      full: jax.Array,
+    ) -> tuple[jax.Array, ...]:
+      kept, factors = _second_moment(grad, row, col, full, decay)
       rate = learning_rate
       if clipping_threshold is not None:
         rate /= jnp.maximum(1.0, _rms(grad, *factors) / clipping_threshold)
@@ -63,9 +69,9 @@ def adafactor(
 
     changes, *kept = _unzip(
       jax.tree.map(
-        of_parameter, grads, params, moments.v_row, moments.v_col, moments.v
+        of_parameter, updates, params, moments.v_row, moments.v_col, moments.v
       ),
-      like=grads,
+      like=updates,
     )
     moments = optax.FactoredState(moments.count + 1, *kept)
     return changes, (moments, *stages)

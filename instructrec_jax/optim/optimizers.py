@@ -21,7 +21,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.model import stacking
 from instructrec_jax.optim import adafactor as adafactor_lib
 
-Schedule = Callable[[jax.Array], jax.Array]
+Schedule = Callable[[jax.typing.ArrayLike], jax.typing.ArrayLike]
 
 
 @gin.configurable(module="instructrec_jax.optimizer")
@@ -52,7 +52,7 @@ def warmup_linear(
       f"than the {train_steps} train_steps (TRAIN_STEPS)"
     )
 
-  def schedule(count: jax.Array) -> jax.Array:
+  def schedule(count: jax.typing.ArrayLike) -> jax.Array:
     step = jnp.asarray(count, jnp.float32) + 1
     fall = (train_steps + 1 - step) / (train_steps + 1 - warmup_steps)
     return learning_rate * jnp.clip(jnp.minimum(step / warmup_steps, fall), 0.0)

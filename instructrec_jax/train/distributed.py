@@ -4,7 +4,8 @@ import atexit
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
+from typing import Any
 
 import jax
 
@@ -25,7 +26,7 @@ def processes(
   coordinator_address: str | None = None,
   num_processes: int | None = None,
   process_id: int | None = None,
-) -> Iterator[None]:
+) -> Generator[None]:
   """Makes this process one of several, if it was started as one of several.
 
   TPU pods, GKE, Slurm and Open MPI say so by themselves; elsewhere all three
@@ -66,9 +67,9 @@ def _end_at_once() -> None:
   os._exit(1)
 
 
-def _start(given: dict[str, str | int]) -> bool:
+def _start(given: dict[str, Any]) -> bool:
   """Returns whether there are several processes, which then are connected."""
-  found = {
+  found: dict[str, Any] = {
     flag: _value(flag, os.environ[variable])
     for flag, variable in _FLAGS.items()
     if variable in os.environ

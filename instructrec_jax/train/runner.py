@@ -1,12 +1,11 @@
 """Our own runner: trains a model over a mesh of devices, and can be killed."""
 
-import contextlib
 import dataclasses
 import math
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import gin
@@ -155,7 +154,7 @@ def train(
   return unstack(state)
 
 
-def _next(batches: Iterator[Any], step: int) -> Mapping[str, Any]:
+def _next(batches: Batches, step: int) -> Mapping[str, Any]:
   """Returns the next batch, or says that there is none."""
   try:
     return next(batches)
@@ -235,7 +234,8 @@ class _Log:
     self._bar.set_postfix(
       loss=f"{scalars['loss']:.3f}", accuracy=f"{scalars['accuracy']:.3f}"
     )
-    self._since, self._time, self._merged = step, now, {}
+    self._since, self._time = step, now
+    self._merged = {}
 
 
 def _check_finite(step: int, metrics: Mapping[str, Any]) -> None:
@@ -250,7 +250,7 @@ def _check_finite(step: int, metrics: Mapping[str, Any]) -> None:
       )
 
 
-class _Stop(contextlib.AbstractContextManager):
+class _Stop:
   """Says when to stop early: time is up, or a process was asked to end.
 
   SIGTERM is how a scheduler announces that it takes the machine away. Within

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import flax
 import jax
 import jax.numpy as jnp
 import optax
 from clu import metrics as clu_metrics
+from flax import struct
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from instructrec_jax.errors import InputError
@@ -15,7 +15,7 @@ from instructrec_jax.model import ranking_model, sharding
 from instructrec_jax.optim import optimizers as optimizer_lib
 
 
-@flax.struct.dataclass
+@struct.dataclass
 class TrainState:
   """Everything a step changes.
 

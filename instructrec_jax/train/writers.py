@@ -135,7 +135,7 @@ class Writers:
 
 
 @gin.configurable(module="instructrec_jax")
-def default_writer(model_dir: str | os.PathLike = gin.REQUIRED) -> Writers:
+def default_writer(model_dir: str | os.PathLike[str] = gin.REQUIRED) -> Writers:
   """Returns a writer to the terminal, TensorBoard and metrics.jsonl.
 
   On all processes but the first it writes nothing.

@@ -7,7 +7,7 @@ DEMO ?= demo
 CONSTRAINTS ?= constraints.txt
 BIN = $(VENV)/bin
 
-.PHONY: install demo test check format benchmark clean
+.PHONY: install demo test check format docs benchmark clean
 
 install: $(VENV)/installed
 
@@ -35,6 +35,15 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The site is docs/_build/html/index.html.
+docs: $(VENV)/docs_installed
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+$(VENV)/docs_installed: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]' \
+	  $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+	touch $@
+
 # GAMES is the folder of InstructRec's Games, see README.md.
 benchmark: install
 	$(BIN)/python benchmarks/packing.py
@@ -48,4 +57,4 @@ benchmark: install
 	  'benchmarks/prepare_games.py is left out: it takes GAMES=~/llmrank/games')
 
 clean:
-	rm -rf $(VENV) $(DEMO) build *.egg-info
+	rm -rf $(VENV) $(DEMO) docs/_build docs/api docs/commands.rst build *.egg-info

@@ -55,10 +55,10 @@ def measure(items: np.ndarray, train_count_I: np.ndarray) -> dict[str, float]:
     train_count_I: how often each item of the catalogue was taken in training.
 
   Returns:
-    coverage: the share of the catalogue that was recommended at all.
-    popularity: the mean train_count of a recommendation.
-    gini: of how often the catalogue's items were recommended: 0 where all are
-      alike, towards 1 where one is all there is.
+    Three figures by name. The coverage is the share of the catalogue that was
+    recommended at all. The popularity is the mean train_count of a
+    recommendation. The gini is 0 if all items of the catalogue were recommended
+    equally often, and nearly 1 if only one was.
 
   Raises:
     InputError: there is none, or an item is not of the catalogue.

@@ -35,7 +35,8 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# GAMES is the folder of InstructRec's Games, see README.md.
+# GAMES is the folder of InstructRec's Games, see README.md; without it they are
+# made up.
 benchmark: install
 	$(BIN)/python benchmarks/packing.py
 	$(BIN)/python benchmarks/candidate_scoring.py
@@ -44,8 +45,8 @@ benchmark: install
 	$(BIN)/python benchmarks/evaluation.py $(if $(GAMES),--raw $(GAMES))
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/instructions.py
-	$(if $(GAMES),$(BIN)/python benchmarks/prepare_games.py --raw $(GAMES),@echo \
-	  'benchmarks/prepare_games.py is left out: it takes GAMES=~/llmrank/games')
+	$(BIN)/python benchmarks/sources.py
+	$(BIN)/python benchmarks/prepare_games.py $(if $(GAMES),--raw $(GAMES))
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info

@@ -44,7 +44,8 @@ $(VENV)/docs_installed: $(VENV)/installed
 	  $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 	touch $@
 
-# GAMES is the folder of InstructRec's Games, see README.md.
+# GAMES is the folder of InstructRec's Games, see README.md; without it they are
+# made up.
 benchmark: install
 	$(BIN)/python benchmarks/packing.py
 	$(BIN)/python benchmarks/candidate_scoring.py
@@ -53,8 +54,8 @@ benchmark: install
 	$(BIN)/python benchmarks/evaluation.py $(if $(GAMES),--raw $(GAMES))
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/instructions.py
-	$(if $(GAMES),$(BIN)/python benchmarks/prepare_games.py --raw $(GAMES),@echo \
-	  'benchmarks/prepare_games.py is left out: it takes GAMES=~/llmrank/games')
+	$(BIN)/python benchmarks/sources.py
+	$(BIN)/python benchmarks/prepare_games.py $(if $(GAMES),--raw $(GAMES))
 
 clean:
 	rm -rf $(VENV) $(DEMO) docs/_build docs/api docs/commands.rst build *.egg-info

@@ -8,58 +8,65 @@ in float32, the same random weights on all sides:
   ours           `RankingModel.score_batch`
   t5x            T5X's `score_batch` with T5X's network as shipped, one row a
                  candidate, as SeqIO's rank_classification lays them out
-  row_each       where T5X cannot be imported: our network, one row a candidate
-  hugging_face   PyTorch and transformers: the input encoded once, and the
-                 keys and values of the attention to it projected once
+  row_each       our network, one row a candidate
+  hugging_face   PyTorch and transformers: the input is encoded once, and the
+                 keys and values of the attention to it are projected once
   encoder        our encoder alone
   ours_100       ours with 100 candidates
 
-Each side is a process of its own, which compiles and warms up first; then they
-score in turns, so that noise of the machine falls on all alike. Medians count.
-It is checked that the scores are the same. What temporaries a side needs is the
-compiler's count.
+Each side is a process of its own, which compiles and warms up first. Then the
+sides score in turns, so that noise of the machine falls on all alike. The
+benchmark fails if a peer's scores are not ours. Temporaries are the compiler's
+count.
+
+The last line is a JSON object. Of the medians: time_over_t5x,
+time_over_row_each, time_over_hf_shared and time_over_encoder are ours over the
+other's (null where the peer is absent), time_100_over_20 is that of 100
+candidates over that of 20; temporaries_mb is ours.
 """
 
 import argparse
-import dataclasses
-import importlib.metadata
-import json
-import os
-import platform
-import statistics
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
+import figures
+import small_t5
 import turns
-from small_t5 import SIZES, VOCABULARY, make_params
-
-INPUTS, CANDIDATES, MORE, TOKENS = 512, 20, 100, 16
-
-# Scores once, and returns the scores.
-Score = Callable[[], object]
 
 
-def make_batch(count: int):
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+  """Returns the command line's options."""
+  flags = figures.parser(__doc__, rounds=7)
+  turns.add_flags(flags)
+  flags.add_argument("--inputs", type=int, default=512, help="tokens (512)")
+  flags.add_argument("--candidates", type=int, default=20, help="of ours (20)")
+  flags.add_argument("--more", type=int, default=100, help="of ours_100 (100)")
+  flags.add_argument("--tokens", type=int, default=16, help="a candidate (16)")
+  toy = {"inputs": 32, "candidates": 4, "more": 8, "tokens": 4}
+  return figures.parse(flags, arguments, **toy)
+
+
+def make_batch(args: argparse.Namespace, count: int | None = None):
   """Returns one request and so many candidates, all of full length."""
   import numpy as np
 
   rng = np.random.default_rng(0)
-  inputs = rng.integers(2, 32100, (1, INPUTS), np.int32)
-  candidates = rng.integers(2, 32100, (1, count, TOKENS), np.int32)
+  inputs = rng.integers(2, 32100, (1, args.inputs), np.int32)
+  shape = 1, count or args.candidates, args.tokens
+  candidates = rng.integers(2, 32100, shape, np.int32)
   candidates[..., -1] = 1
   return {"encoder_input_tokens": inputs, "candidate_tokens": candidates}
 
 
-def row_each_batch():
+def row_each_batch(args: argparse.Namespace):
   """Returns the batch as rows of one candidate, each with the input."""
   import numpy as np
 
-  batch = make_batch(CANDIDATES)
+  batch = make_batch(args)
   targets = batch["candidate_tokens"][0]
   return {
     "encoder_input_tokens": np.repeat(
-      batch["encoder_input_tokens"], CANDIDATES, axis=0
+      batch["encoder_input_tokens"], args.candidates, axis=0
     ),
     "decoder_input_tokens": np.pad(targets[:, :-1], ((0, 0), (1, 0))),
     "decoder_target_tokens": targets,
@@ -67,26 +74,39 @@ def row_each_batch():
   }
 
 
-def _ready(function: Callable, *arguments) -> tuple[Score, dict]:
-  """Returns what runs the compiled function, and its megabytes."""
+def _ready(
+  function: Callable, *arguments, scores: bool = True
+) -> tuple[turns.Take, dict]:
+  """Returns what runs the compiled function, its megabytes and its scores."""
   import jax
+  import numpy as np
 
   arguments = jax.device_put(arguments)
   compiled = jax.jit(function).lower(*arguments).compile()
-  temporaries = compiled.memory_analysis().temp_size_in_bytes / 1e6
-  return (
-    lambda: jax.block_until_ready(compiled(*arguments)),
-    {"temporaries_mb": temporaries},
-  )
+  said = {"temporaries_mb": compiled.memory_analysis().temp_size_in_bytes / 1e6}
+
+  def take():
+    return jax.block_until_ready(compiled(*arguments))
+
+  if scores:
+    said["scores"] = np.asarray(take()).reshape(-1).tolist()
+  return take, said
 
 
-def ours(count: int = CANDIDATES) -> tuple[Score, dict]:
+def ours(args: argparse.Namespace) -> tuple[turns.Take, dict]:
   """Our scores of one request."""
-  model, params = make_params()
-  return _ready(model.score_batch, params, make_batch(count))
+  model, params = small_t5.make_params(args)
+  return _ready(model.score_batch, params, make_batch(args))
 
 
-def encoder() -> tuple[Score, dict]:
+def ours_100(args: argparse.Namespace) -> tuple[turns.Take, dict]:
+  """Our scores of a request with more candidates."""
+  model, params = small_t5.make_params(args)
+  batch = make_batch(args, args.more)
+  return _ready(model.score_batch, params, batch, scores=False)
+
+
+def encoder(args: argparse.Namespace) -> tuple[turns.Take, dict]:
   """Our encoder, as it runs inside our scoring."""
   from instructrec_jax.model import decoding, network
 
@@ -94,20 +114,21 @@ def encoder() -> tuple[Score, dict]:
     segments = network.one_segment(tokens)
     return network_.encoder(network_.token_embedder(tokens), segments, False)
 
-  model, params = make_params()
+  model, params = small_t5.make_params(args)
   module = decoding.unrolled(model.module)
 
   def run(params, tokens):
     return module.apply({"params": params}, tokens, method=encode)
 
-  return _ready(run, params, make_batch(1)["encoder_input_tokens"])
+  tokens = make_batch(args)["encoder_input_tokens"]
+  return _ready(run, params, tokens, scores=False)
 
 
-def row_each() -> tuple[Score, dict]:
+def row_each(args: argparse.Namespace) -> tuple[turns.Take, dict]:
   """Our network, the input encoded once a candidate."""
   from instructrec_jax.model import decoding, likelihood
 
-  model, params = make_params()
+  model, params = small_t5.make_params(args)
   module = decoding.unrolled(model.module)
 
   def run(params, batch):
@@ -119,38 +140,22 @@ def row_each() -> tuple[Score, dict]:
     targets = batch["decoder_target_tokens"][:, None]
     return likelihood.token_log_likelihood(logits, targets)[0].sum(axis=-1)
 
-  return _ready(run, params, row_each_batch())
+  return _ready(run, params, row_each_batch(args))
 
 
-def t5x() -> tuple[Score, dict]:
+def t5x(args: argparse.Namespace) -> tuple[turns.Take, dict]:
   """T5X's score_batch and network."""
-  from t5x import adafactor, models
-  from t5x.examples.t5 import network
-
-  config = network.T5Config(
-    VOCABULARY,
-    mlp_activations=("gelu", "linear"),
-    logits_via_embedding=False,
-    dropout_rate=0.0,
-    **SIZES,
-  )
-  model = models.EncoderDecoderModel(
-    network.Transformer(config),
-    input_vocabulary=None,
-    output_vocabulary=None,
-    optimizer_def=adafactor.Adafactor(decay_rate=0.8),
-  )
-  return _ready(model.score_batch, make_params()[1], row_each_batch())
+  model, params = small_t5.t5x(args), small_t5.make_params(args)[1]
+  return _ready(model.score_batch, params, row_each_batch(args))
 
 
-def hugging_face() -> tuple[Score, dict]:
+def hugging_face(args: argparse.Namespace) -> tuple[turns.Take, dict]:
   """PyTorch, transformers' T5 and its cache of what was attended to."""
-  import small_t5
   import torch
-  from transformers import cache_utils, modeling_outputs
+  from transformers import modeling_outputs
 
-  model = small_t5.hugging_face(make_params()[1]).eval()
-  batch = make_batch(CANDIDATES)
+  model = small_t5.hugging_face(args).eval()
+  batch = make_batch(args)
   inputs = torch.from_numpy(batch["encoder_input_tokens"]).long()
   labels = torch.from_numpy(batch["candidate_tokens"][0]).long()
   shifted = torch.nn.functional.pad(labels[:, :-1], (1, 0))
@@ -158,171 +163,103 @@ def hugging_face() -> tuple[Score, dict]:
   def score():
     with torch.inference_mode():
       encoded = model.encoder(inputs).last_hidden_state
-      cache = cache_utils.EncoderDecoderCache(
-        cache_utils.DynamicCache(), cache_utils.DynamicCache()
-      )
-      for number, block in enumerate(model.decoder.block):
-        attention = block.layer[1].EncDecAttention
-        shape = 1, INPUTS, SIZES["num_heads"], SIZES["head_dim"]
-        # One projection; the candidates' copies of it are views.
-        keys, values = (
-          kernel(encoded)
-          .view(shape)
-          .transpose(1, 2)
-          .expand(CANDIDATES, -1, -1, -1)
-          for kernel in (attention.k, attention.v)
-        )
-        cache.cross_attention_cache.update(keys, values, number)
-        cache.is_updated[number] = True
       logits = model(
         encoder_outputs=modeling_outputs.BaseModelOutput(
-          encoded.expand(CANDIDATES, -1, -1)
+          encoded.expand(args.candidates, -1, -1)
         ),
         decoder_input_ids=shifted,
-        past_key_values=cache,
+        past_key_values=_shared_attention(model, encoded, args),
       ).logits
       at_label = logits.gather(-1, labels[..., None])[..., 0]
       return (at_label - logits.logsumexp(dim=-1)).sum(dim=-1)
 
-  return score, {"temporaries_mb": None}
+  return score, {"scores": score().tolist()}
 
 
-# Side: what it is, and the modules that it needs beside ours.
+def _shared_attention(model, encoded, args: argparse.Namespace):
+  """Returns a cache in which all candidates' attention to the input is one."""
+  from transformers import cache_utils
+
+  network = small_t5.sizes(args)
+  shape = 1, args.inputs, network["num_heads"], network["head_dim"]
+  cache = cache_utils.EncoderDecoderCache(
+    cache_utils.DynamicCache(), cache_utils.DynamicCache()
+  )
+  for number, block in enumerate(model.decoder.block):
+    attention = block.layer[1].EncDecAttention
+    # One projection; the candidates' copies of it are views.
+    keys, values = (
+      kernel(encoded)
+      .view(shape)
+      .transpose(1, 2)
+      .expand(args.candidates, -1, -1, -1)
+      for kernel in (attention.k, attention.v)
+    )
+    cache.cross_attention_cache.update(keys, values, number)
+    cache.is_updated[number] = True
+  return cache
+
+
 SIDES = {
-  "ours": (ours, ()),
-  "t5x": (t5x, ("t5x", "airio", "jestimator")),
-  "row_each": (row_each, ()),
-  "hugging_face": (hugging_face, ("torch", "transformers")),
-  "encoder": (encoder, ()),
-  "ours_100": (lambda: ours(MORE), ()),
+  "ours": turns.Recipe(ours),
+  "t5x": turns.Recipe(t5x, ("t5x", "airio", "jestimator")),
+  "row_each": turns.Recipe(row_each),
+  "hugging_face": turns.Recipe(hugging_face, ("torch", "transformers")),
+  "encoder": turns.Recipe(encoder),
+  "ours_100": turns.Recipe(ours_100),
 }
-# Those whose scores are compared.
-SCORERS = "ours", "t5x", "row_each", "hugging_face"
 
 
-def serve(side: str) -> None:
-  """Scores once for each line of the input, and answers with its seconds."""
-  import numpy as np
-
-  try:
-    score, said = SIDES[side][0]()
-  except ModuleNotFoundError as error:
-    if error.name.partition(".")[0] not in SIDES[side][1]:
-      raise
-    print(json.dumps({"absent": error.name}), flush=True)
-    return
-  scores = np.asarray(score())
-  if side in SCORERS:
-    said["scores"] = scores.reshape(-1).tolist()
-  score()
-  print(json.dumps(said), flush=True)
-  for _ in sys.stdin:
-    start = time.perf_counter()
-    score()
-    print(json.dumps(time.perf_counter() - start), flush=True)
-
-
-@dataclasses.dataclass
-class Side:
-  """A process that scores on demand.
-
-  Attributes:
-    said: what it had to say of itself.
-    seconds: of each turn.
-  """
-
-  said: dict
-  seconds: list[float] = dataclasses.field(default_factory=list)
-
-  @property
-  def median(self) -> float:
-    """Seconds."""
-    return statistics.median(self.seconds)
-
-
-def run(rounds: int) -> dict[str, Side]:
-  """Returns every side that could be had, after so many rounds."""
-  running, sides = {}, {}
-  for name in SIDES:
-    if name == "row_each" and "t5x" in sides:
-      continue
-    process = turns.start(__file__, "--side", name)
-    said = turns.answer(process)
-    if "absent" in said:
-      print(f"{name}: {said['absent']} is not installed")
-      continue
-    running[name], sides[name] = process, Side(said)
-  for _ in range(rounds):
-    for name, process in running.items():
-      sides[name].seconds.append(turns.take(process))
-  for process in running.values():
-    process.communicate()
-  return sides
-
-
-def check(sides: dict[str, Side]) -> None:
+def check(sides: Mapping[str, turns.Side]) -> None:
   """Ends if a side's scores are not ours."""
   ours = sides["ours"].said["scores"]
-  for name in SCORERS[1:]:
-    if name in sides:
-      theirs = sides[name].said["scores"]
-      most = max(abs(a - b) for a, b in zip(ours, theirs, strict=True))
-      print(f"{name}: scores differ by {most:.1e} nats at most")
-      if most > 1e-4:
-        sys.exit(f"ours {ours}, {name} {theirs}")
-
-
-def main() -> None:
-  """Runs the rounds and prints the table and the line of figures."""
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--rounds", type=int, default=7)
-  parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
-  args = parser.parse_args()
-  if args.side:
-    serve(args.side)
-    return
-  print(
-    f"{len(os.sched_getaffinity(0))} cores, Python "
-    f"{platform.python_version()}, jax {importlib.metadata.version('jax')}; "
-    f"T5.1.1-small, float32, one request of {INPUTS} tokens, {CANDIDATES} "
-    f"candidates of {TOKENS}; {args.rounds} rounds after two of warming up"
-  )
-  sides = run(args.rounds)
-  check(sides)
-  ours = sides["ours"]
-  print(
-    f"\n{'':14}{'median ms':>10}{'min':>8}{'max':>8}{'temporaries MB':>16}"
-    f"{'ours / it':>11}"
-  )
   for name, side in sides.items():
-    memory = side.said["temporaries_mb"]
-    memory = "" if memory is None else f"{memory:.1f}"
-    print(
-      f"{name:14}{1e3 * side.median:10.0f}{1e3 * min(side.seconds):8.0f}"
-      f"{1e3 * max(side.seconds):8.0f}{memory:>16}"
-      f"{ours.median / side.median:11.3f}"
-    )
+    theirs = side.said.get("scores")
+    if name == "ours" or theirs is None:
+      continue
+    most = max(abs(a - b) for a, b in zip(ours, theirs, strict=True))
+    print(f"{name}: scores differ by {most:.1e} nats at most")
+    if most > 1e-4:
+      sys.exit(f"ours {ours}, {name} {theirs}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+  """Runs the rounds and prints the table and the line of figures."""
+  args = parse(arguments)
+  if args.side:
+    turns.serve(SIDES, args)
+    return
+  figures.introduce(
+    ("jax", "t5x", "torch", "transformers"),
+    f"T5.1.1-{'toy' if args.toy else 'small'}, float32, one request of "
+    f"{args.inputs} tokens, {args.candidates} candidates of {args.tokens}; "
+    f"{args.rounds} rounds after two turns of warming up",
+  )
+  begun = {name: turns.begin(__file__, SIDES, name, args) for name in SIDES}
+  sides = {name: side for name, side in begun.items() if side}
+  check(sides)
+  seconds = turns.play(sides, args.rounds)
+  memory = {
+    name: f"{side.said['temporaries_mb']:.1f}"
+    for name, side in sides.items()
+    if "temporaries_mb" in side.said
+  }
+  medians = figures.table(
+    "seconds", seconds, "ours", digits=4, temporaries_MB=memory
+  )
 
   def ours_over(name: str) -> float | None:
-    if name not in sides:
-      return None
-    return round(ours.median / sides[name].median, 4)
+    return figures.ratio(medians["ours"], medians.get(name))
 
-  print(
-    json.dumps(
-      {
-        "time_over_t5x": ours_over("t5x"),
-        **(
-          {}
-          if "t5x" in sides
-          else {"time_over_row_each": ours_over("row_each")}
-        ),
-        "time_over_hf_shared": ours_over("hugging_face"),
-        "time_over_encoder": ours_over("encoder"),
-        "temporaries_mb": round(ours.said["temporaries_mb"], 1),
-        "time_100_over_20": round(sides["ours_100"].median / ours.median, 3),
-      }
-    )
+  figures.finish(
+    {
+      "time_over_t5x": ours_over("t5x"),
+      "time_over_row_each": ours_over("row_each"),
+      "time_over_hf_shared": ours_over("hugging_face"),
+      "time_over_encoder": ours_over("encoder"),
+      "temporaries_mb": round(sides["ours"].said["temporaries_mb"], 1),
+      "time_100_over_20": figures.ratio(medians["ours_100"], medians["ours"]),
+    }
   )
 
 

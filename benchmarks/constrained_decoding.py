@@ -11,33 +11,43 @@ random weights and, but for the last, the same titles to choose from:
                  start of a title; scores not divided by a length, as ours
   unconstrained  our beam search of any text, as long as the longest title found
 
-Each side is a process of its own, which warms up first; then they decode in
-turns, so that noise of the machine falls on all alike. Medians count. It is
-checked that titles have the same scores, and that ours finds no worse ones.
-Then a process of its own builds the trie of 1,000,000 such titles: seconds of
-the building alone, and the most memory that the process ever had.
+Each side is a process of its own, which warms up first. Then the sides decode
+in turns, so that noise of the machine falls on all alike. The benchmark fails
+if a title has another score than Hugging Face's, or if ours finds worse ones.
+Then a process of its own builds the trie of 1,000,000 such titles.
+
+The last line is a JSON object: hf_over_ours (null where Hugging Face is absent)
+and constrained_over_unconstrained are ratios of medians; trie_million_s is the
+seconds of building the large trie alone, trie_million_gb the most memory that
+its process ever had.
 """
 
 import argparse
-import dataclasses
-import importlib.metadata
-import json
-import os
-import platform
 import resource
-import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 
+import figures
+import small_t5
 import turns
-from small_t5 import VOCABULARY, make_params
 
-INPUTS, TITLES, LONGEST, BEAMS = 512, 10_000, 30, 10
+LONGEST = 30
 
-# Decodes once.
-Decode = Callable[[], object]
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+  """Returns the command line's options."""
+  flags = figures.parser(__doc__, rounds=7)
+  turns.add_flags(flags)
+  flags.add_argument("--inputs", type=int, default=512, help="tokens (512)")
+  flags.add_argument("--titles", type=int, default=10_000, help="(10000)")
+  flags.add_argument(
+    "--million", type=int, default=1_000_000, help="of the trie (1000000)"
+  )
+  flags.add_argument("--beams", type=int, default=10, help="(10)")
+  flags.add_argument("--steps", type=int, help=argparse.SUPPRESS)
+  toy = {"inputs": 32, "titles": 50, "million": 1000, "beams": 2}
+  return figures.parse(flags, arguments, **toy)
 
 
 def make_titles(count: int):
@@ -54,33 +64,35 @@ def make_titles(count: int):
   return tokens.astype(np.int32), lengths
 
 
-def make_inputs():
-  """Returns one request, int32 [1, INPUTS]."""
+def make_inputs(args: argparse.Namespace):
+  """Returns one request, int32 [1, inputs]."""
   import numpy as np
 
-  return np.random.default_rng(1).integers(2, 32100, (1, INPUTS), np.int32)
+  rng = np.random.default_rng(1)
+  return rng.integers(2, 32100, (1, args.inputs), np.int32)
 
 
 def make_trie(count: int):
   """Returns the trie; of titles that are the same the first one counts."""
   from instructrec_jax.model import trie
 
-  return trie.build(*make_titles(count), VOCABULARY, same_title="first")
+  titles = make_titles(count)
+  return trie.build(*titles, small_t5.VOCABULARY, same_title="first")
 
 
-def ours() -> tuple[Decode, dict]:
+def ours(args: argparse.Namespace) -> tuple[turns.Take, dict]:
   """Our beam search in the catalogue."""
   import jax
   import numpy as np
 
   from instructrec_jax.model import beam
 
-  model, params = make_params()
-  arguments = jax.device_put((params, make_inputs()))
-  titles = jax.device_put(make_trie(TITLES))
+  model, params = small_t5.make_params(args)
+  arguments = jax.device_put((params, make_inputs(args)))
+  titles = jax.device_put(make_trie(args.titles))
   recommend = jax.jit(
     lambda params, inputs, titles: beam.recommend(
-      model.module, params, inputs, BEAMS, titles
+      model.module, params, inputs, args.beams, titles
     )
   )
 
@@ -97,7 +109,7 @@ def ours() -> tuple[Decode, dict]:
   }
 
 
-def unconstrained(steps: int) -> tuple[Decode, dict]:
+def unconstrained(args: argparse.Namespace) -> tuple[turns.Take, dict]:
   """Our beam search of any text that does not end."""
   import jax
   import jax.numpy as jnp
@@ -108,31 +120,24 @@ def unconstrained(steps: int) -> tuple[Decode, dict]:
     def ends(self, node_BxW):
       return jnp.zeros(node_BxW.shape, bool), node_BxW
 
-  model, params = make_params()
-  arguments = jax.device_put((params, make_inputs()))
+  model, params = small_t5.make_params(args)
+  arguments = jax.device_put((params, make_inputs(args)))
   search = jax.jit(
     lambda params, inputs: beam.search(
-      model.module, params, inputs, BEAMS, steps, Endless()
+      model.module, params, inputs, args.beams, args.steps, Endless()
     )
   )
-  return lambda: jax.block_until_ready(search(*arguments)), {}
+  said = {"steps": args.steps}
+  return lambda: jax.block_until_ready(search(*arguments)), said
 
 
-def hugging_face() -> tuple[Decode, dict]:
+def hugging_face(args: argparse.Namespace) -> tuple[turns.Take, dict]:
   """Hugging Face's beam search, which asks a function what may come next."""
-  import numpy as np
-  import small_t5
   import torch
 
-  model = small_t5.hugging_face(make_params()[1]).eval()
-  tokens, lengths = make_titles(TITLES)
-  following: dict[tuple[int, ...], set[int]] = {}
-  for title in np.split(tokens, np.cumsum(lengths)[:-1]):
-    title = (0, *title.tolist(), 1)
-    for end in range(1, len(title)):
-      following.setdefault(title[:end], set()).add(title[end])
-  allowed = {start: sorted(after) for start, after in following.items()}
-  inputs = torch.from_numpy(make_inputs()).long()
+  model = small_t5.hugging_face(args).eval()
+  allowed = _allowed(args.titles)
+  inputs = torch.from_numpy(make_inputs(args)).long()
   steps = []
 
   def may_follow(_, start):
@@ -145,8 +150,8 @@ def hugging_face() -> tuple[Decode, dict]:
     with torch.inference_mode():
       return model.generate(
         inputs,
-        num_beams=BEAMS,
-        num_return_sequences=BEAMS,
+        num_beams=args.beams,
+        num_return_sequences=args.beams,
         max_new_tokens=LONGEST,
         length_penalty=0.0,
         prefix_allowed_tokens_fn=may_follow,
@@ -162,56 +167,38 @@ def hugging_face() -> tuple[Decode, dict]:
   }
 
 
-def serve(decode: Decode, said: dict) -> None:
-  """Decodes once for each line of the input, and answers with its seconds."""
-  decode()
-  print(json.dumps(said), flush=True)
-  for _ in sys.stdin:
-    start = time.perf_counter()
-    decode()
-    print(json.dumps(time.perf_counter() - start), flush=True)
+def _allowed(count: int) -> dict[tuple[int, ...], list[int]]:
+  """Returns what may follow each start of a title, decoder's start included."""
+  import numpy as np
+
+  tokens, lengths = make_titles(count)
+  following: dict[tuple[int, ...], set[int]] = {}
+  for title in np.split(tokens, np.cumsum(lengths)[:-1]):
+    title = (0, *title.tolist(), 1)
+    for end in range(1, len(title)):
+      following.setdefault(title[:end], set()).add(title[end])
+  return {start: sorted(after) for start, after in following.items()}
 
 
-def build_million(count: int) -> None:
-  """Builds a trie; prints its seconds, and this process's gigabytes."""
+def million(args: argparse.Namespace) -> tuple[turns.Take, dict]:
+  """Builds a trie once; it has nothing to do in its turns."""
   from instructrec_jax.model import trie
 
-  titles = make_titles(count)
+  titles = make_titles(args.million)
   start = time.perf_counter()
-  built = trie.build(*titles, VOCABULARY, same_title="first")
+  built = trie.build(*titles, small_t5.VOCABULARY, same_title="first")
   seconds = time.perf_counter() - start
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-  sizes = {"nodes": len(built.token), "length": built.length}
-  print(json.dumps({"seconds": seconds, "gb": peak / 1e9, **sizes}))
+  said = {"seconds": seconds, "gb": peak / 1e9, "nodes": len(built.token)}
+  return lambda: None, said
 
 
-@dataclasses.dataclass
-class Side:
-  """A process that decodes on demand.
-
-  Attributes:
-    process: the process.
-    said: what it had to say of itself.
-    seconds: of each decoding.
-  """
-
-  process: subprocess.Popen
-  said: dict
-  seconds: list[float] = dataclasses.field(default_factory=list)
-
-  def take(self) -> None:
-    """Decodes once."""
-    self.seconds.append(turns.take(self.process))
-
-
-def begin(name: str, *arguments: str) -> Side | None:
-  """Starts a side; None, said aloud, if what it needs is not installed."""
-  process = turns.start(__file__, "--side", name, *arguments)
-  said = turns.answer(process)
-  if "absent" in said:
-    print(f"{name}: {said['absent']} is not installed")
-    return None
-  return Side(process, said)
+SIDES = {
+  "ours": turns.Recipe(ours),
+  "unconstrained": turns.Recipe(unconstrained),
+  "hugging_face": turns.Recipe(hugging_face, ("torch", "transformers")),
+  "million": turns.Recipe(million),
+}
 
 
 def check(ours: dict, theirs: dict) -> None:
@@ -236,89 +223,57 @@ def check(ours: dict, theirs: dict) -> None:
   print(f"both found {both} of {len(by_title)} titles, with the same scores")
 
 
-def ratio(one: float | None, other: float | None) -> float | None:
-  """Returns one / other, None where a side is absent."""
-  return None if one is None or other is None else round(one / other, 3)
-
-
-def parse() -> argparse.Namespace:
-  """Returns the command line's options."""
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--rounds", type=int, default=7)
-  parser.add_argument("--side", help=argparse.SUPPRESS)
-  parser.add_argument("--steps", type=int, help=argparse.SUPPRESS)
-  return parser.parse_args()
-
-
-def run_side(args: argparse.Namespace) -> None:
-  """Runs what a process of its own is for."""
-  try:
-    if args.side == "million":
-      build_million(1_000_000)
-    elif args.side == "unconstrained":
-      serve(*unconstrained(args.steps))
-    else:
-      serve(*{"ours": ours, "hugging_face": hugging_face}[args.side]())
-  except ModuleNotFoundError as error:
-    if error.name not in ("torch", "transformers"):
-      raise
-    print(json.dumps({"absent": error.name}), flush=True)
-
-
-def main() -> None:
-  """Runs the rounds and prints the table and the line of figures."""
-  args = parse()
-  if args.side:
-    run_side(args)
-    return
-  sides = {"ours": begin("ours")}
-  said = sides["ours"].said
-  print(
-    f"{len(os.sched_getaffinity(0))} cores, Python "
-    f"{platform.python_version()}, jax {importlib.metadata.version('jax')}; "
-    f"T5.1.1-small, float32, one request of {INPUTS} tokens, {BEAMS} beams, "
-    f"{said['titles']:,} titles in {said['nodes']:,} nodes, up to {LONGEST} "
-    f"tokens; {args.rounds} rounds after two of warming up"
-  )
-  sides["unconstrained"] = begin("unconstrained", f"--steps={said['steps']}")
-  sides["unconstrained"].said["steps"] = said["steps"]
-  sides["hugging_face"] = begin("hugging_face")
-  sides = {name: side for name, side in sides.items() if side is not None}
+def race(args: argparse.Namespace) -> dict[str, float]:
+  """Lets the sides decode in turns; returns their medians."""
+  ours = turns.begin(__file__, SIDES, "ours", args)
+  args.steps = ours.said["steps"]
+  begun = {"ours": ours} | {
+    name: turns.begin(__file__, SIDES, name, args)
+    for name in ("unconstrained", "hugging_face")
+  }
+  sides = {name: side for name, side in begun.items() if side}
   if "hugging_face" in sides:
-    check(said, sides["hugging_face"].said)
-  for _ in range(args.rounds):
-    for side in sides.values():
-      side.take()
-  for side in sides.values():
-    side.process.communicate()
+    check(ours.said, sides["hugging_face"].said)
+  print(f"{ours.said['titles']:,} titles in {ours.said['nodes']:,} nodes")
+  return figures.table(
+    "seconds",
+    turns.play(sides, args.rounds),
+    "ours",
+    digits=4,
+    steps={name: str(side.said["steps"]) for name, side in sides.items()},
+  )
 
-  print(
-    f"\n{'':14}{'median ms':>10}{'min':>8}{'max':>8}{'steps':>7}{'/ ours':>8}"
+
+def main(arguments: Sequence[str] | None = None) -> None:
+  """Runs the rounds and prints the table and the line of figures."""
+  args = parse(arguments)
+  if args.side:
+    turns.serve(SIDES, args)
+    return
+  figures.introduce(
+    ("jax", "torch", "transformers"),
+    f"T5.1.1-{'toy' if args.toy else 'small'}, float32, one request of "
+    f"{args.inputs} tokens, {args.beams} beams, titles of up to {LONGEST} "
+    f"tokens; {args.rounds} rounds after two turns of warming up",
   )
-  medians = {name: statistics.median(s.seconds) for name, s in sides.items()}
-  for name, side in sides.items():
-    milliseconds = [1e3 * s for s in side.seconds]
-    print(
-      f"{name:14}{1e3 * medians[name]:10.0f}{min(milliseconds):8.0f}"
-      f"{max(milliseconds):8.0f}{side.said['steps']:7}"
-      f"{medians[name] / medians['ours']:8.2f}"
-    )
-  million = turns.answer(turns.start(__file__, "--side=million"))
+  medians = race(args)
+  large = turns.begin(__file__, SIDES, "million", args)
+  large.answers.close()
   print(
-    f"trie of 1,000,000 titles: {million['nodes']:,} nodes in "
-    f"{million['seconds']:.1f} s, {million['gb']:.2f} GB at most"
+    f"trie of {args.million:,} titles: {large.said['nodes']:,} nodes in "
+    f"{large.said['seconds']:.1f} s, {large.said['gb']:.2f} GB at most"
   )
-  print(
-    json.dumps(
-      {
-        "hf_over_ours": ratio(medians.get("hugging_face"), medians["ours"]),
-        "constrained_over_unconstrained": ratio(
-          medians["ours"], medians["unconstrained"]
-        ),
-        "trie_million_s": round(million["seconds"], 1),
-        "trie_million_gb": round(million["gb"], 2),
-      }
-    )
+  figures.finish(
+    {
+      "hf_over_ours": figures.ratio(
+        medians.get("hugging_face"), medians["ours"]
+      ),
+      "constrained_over_unconstrained": figures.ratio(
+        medians["ours"], medians["unconstrained"]
+      ),
+      "trie_million_s": round(large.said["seconds"], 3),
+      "trie_million_gb": round(large.said["gb"], 2),
+    }
   )
 
 

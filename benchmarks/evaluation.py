@@ -2,88 +2,50 @@
 
     python benchmarks/evaluation.py [--raw ~/llmrank/games]
 
-5,000 random test users, ten candidates each in the instruction (the form T3),
+About 5,000 test users, ten candidates each in the instruction (the form T3),
 ranked by the tiny T5 of experiments/games_tiny.gin, at most 256 and 64 tokens.
-With --raw they are users of InstructRec's Games, from the files Games.item and
-Games-6k.test.inter that RUCAIBox/LLMRank distributes; else of a made-up shop
-with as many customers, whose titles and histories are shorter. The model is
-not trained, which changes no time. What is timed is what `instructrec evaluate`
-does once everything is imported: it reads the records, makes text and tokens of
-them, loads the checkpoint, scores, measures with intervals, and writes results.
+They are those of a made-up shop with as many customers. With --raw they are
+2,000 users of InstructRec's Games, whose titles and histories are longer, from
+the files Games.item and Games-6k.test.inter that RUCAIBox/LLMRank distributes.
+The model is not trained, which changes no time. What is timed is what
+`instructrec evaluate` does once everything is imported, by its own clock:
 
-  model      `Scorer.score`: batches to the devices, the network, scores back
-  compiling  what the first round takes longer there than the others, in which
-             XLA's programs come out of a cache
   loading    the checkpoint, onto the devices
-  the rest   records to tokens, metrics and intervals, files
+  requests   records become text and tokens
+  model      batches go to the devices, through the network, and scores back
+  metrics    scores become metrics with intervals, and files
+  the rest   gin files, and the tasks that are looked up
+  compiling  what the first round takes longer in the model than the others, in
+             which XLA's programs come out of a cache
+
+The last line is a JSON object. Of the medians: requests_per_s,
+model_requests_per_s of the model alone, model_share of the whole, seconds of
+the whole, compiling_seconds once; requests is their number, data is "made up"
+or "games".
 """
 
 import argparse
 import contextlib
-import importlib.metadata
 import io
-import json
-import os
-import platform
-import statistics
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import absl.logging
+import figures
+import jax
+import seqio
 
-from instructrec_jax import quiet_tensorflow
-
-quiet_tensorflow.load()
-absl.logging.set_verbosity(absl.logging.ERROR)
-
-import jax  # noqa: E402
-import seqio  # noqa: E402
-
-from instructrec_jax.data import (
-  normalize,
-  simulate,
-)
+from instructrec_jax.data import normalize, simulate
 from instructrec_jax.data.records import build
-from instructrec_jax.eval.recording import results  # noqa: E402
+from instructrec_jax.eval.recording import results
 from instructrec_jax.runs import evaluate, train
-from instructrec_jax.scoring import scorer
-from instructrec_jax.tasks import registration  # noqa: E402
-from instructrec_jax.vocabulary import training  # noqa: E402
+from instructrec_jax.runs.clock import Clock
+from instructrec_jax.vocabulary import training
 
 DATASET = "evaluation_benchmark"
 TASK = f"instructrec_{DATASET}_p1_i0_t3"
-PHASES = ("model", "loading", "the rest")
-
-
-@contextlib.contextmanager
-def timed() -> Iterator[dict[str, float]]:
-  """Yields the seconds that the scorer of an evaluation takes."""
-  seconds = dict.fromkeys(PHASES, 0.0)
-  made, score = scorer.Scorer.__init__, scorer.Scorer.score
-
-  def counted(phase, function):
-    def call(*args, **kwargs):
-      start = time.perf_counter()
-      try:
-        return function(*args, **kwargs)
-      finally:
-        seconds[phase] += time.perf_counter() - start
-
-    return call
-
-  scorer.Scorer.__init__ = counted("loading", made)
-  scorer.Scorer.score = counted("model", score)
-  try:
-    yield seconds
-  finally:
-    scorer.Scorer.__init__, scorer.Scorer.score = made, score
+PHASES = ("loading", "requests", "model", "metrics", "the rest")
 
 
 def prepare(raw: Path | None, folder: Path, requests: int) -> Path:
@@ -95,8 +57,6 @@ def prepare(raw: Path | None, folder: Path, requests: int) -> Path:
   else:
     normalize.normalize("instructrec/games", raw, folder, DATASET)
   build.build(folder, DATASET, **training.build_extras(4096))
-  # Records lie in random order.
-  registration.SPLITS["test_sample"] = f"test[:{requests}]"
   model_dir = folder / "model"
   train.train(
     ["runs/native_finetune.gin", "experiments/games_tiny.gin"],
@@ -112,83 +72,86 @@ def prepare(raw: Path | None, folder: Path, requests: int) -> Path:
   return model_dir
 
 
-def evaluate(model_dir: Path, out: Path) -> tuple[dict[str, float], int]:
-  """Evaluates once; returns seconds by phase, and the requests measured."""
-  with timed() as seconds:
-    start = time.perf_counter()
-    [folder] = evaluate.evaluate(str(model_dir), out=out, split="test_sample")
-    whole = time.perf_counter() - start
-  seconds["the rest"] = whole - seconds["model"] - seconds["loading"]
-  return seconds, results.read_result(folder).n
+def evaluate_once(
+  model_dir: Path, out: Path, split: str
+) -> tuple[dict[str, float], int]:
+  """Evaluates; returns the seconds of each phase, and the requests measured."""
+  clock = Clock()
+  with clock.during("the rest"):
+    [folder] = evaluate.evaluate(
+      str(model_dir), out=out, split=split, clock=clock
+    )
+  return clock.seconds, results.read_result(folder).n
 
 
-def main() -> None:
-  """Runs the rounds and prints the table and the line of figures."""
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument(
-    "--raw", type=Path, help="folder of Games' files (a made-up shop)"
-  )
-  parser.add_argument(
-    "--requests", type=int, default=5_000, help="test users (5000)"
-  )
-  parser.add_argument(
-    "--rounds", type=int, default=3, help="timed evaluations (3)"
-  )
-  args = parser.parse_args()
-
-  versions = ", ".join(
-    f"{name} {importlib.metadata.version(name)}"
-    for name in ("jax", "tensorflow", "seqio")
-  )
-  print(
-    f"{len(os.sched_getaffinity(0))} cores, Python "
-    f"{platform.python_version()}, {versions}; {args.rounds} rounds after a "
-    "first one that compiles",
-    flush=True,
-  )
+def run(args: argparse.Namespace) -> tuple[int, list[dict[str, float]]]:
+  """Returns the requests measured, and the seconds of the first round on."""
+  rounds = []
+  split = "test_2k" if args.raw else "test"
   with tempfile.TemporaryDirectory() as name:
     folder = Path(name)
-    jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    with contextlib.redirect_stderr(io.StringIO()):
-      model_dir = prepare(args.raw, folder, args.requests)
-      first, n = evaluate(model_dir, folder / "results")
-      print(f"first round: {sum(first.values()):.1f} s", flush=True)
-      rounds = []
-      for _ in range(args.rounds):
-        rounds.append(evaluate(model_dir, folder / "results")[0])
-        print(f"round: {sum(rounds[-1].values()):.1f} s", flush=True)
-    seqio.set_tfds_data_dir_override(None)
+    model_dir = prepare(args.raw, folder, args.requests)
+    for _ in range(args.rounds + 1):
+      seconds, n = evaluate_once(model_dir, folder / "results", split)
+      rounds.append(seconds)
+      print(f"a round: {sum(seconds.values()):.1f} s", flush=True)
+  seqio.set_tfds_data_dir_override(None)
+  return n, rounds
 
-  median = {p: statistics.median(r[p] for r in rounds) for p in PHASES}
-  totals = [sum(seconds.values()) for seconds in rounds]
-  total = statistics.median(totals)
-  where = "a made-up shop" if args.raw is None else "Games"
-  print(f"\n{n:,} requests of {where} (those that fit), 10 candidates each\n")
-  print(f"{'':<10} {'median s':>9} {'min':>7} {'max':>7} {'share':>7}")
-  for phase in PHASES:
-    values = [seconds[phase] for seconds in rounds]
-    print(
-      f"{phase:<10} {median[phase]:9.2f} {min(values):7.2f} "
-      f"{max(values):7.2f} {median[phase] / total:7.1%}"
-    )
-  print(f"{'all':<10} {total:9.2f} {min(totals):7.2f} {max(totals):7.2f}")
-  compiling = first["model"] - median["model"]
-  print(f"compiling  {compiling:9.2f}  once, before")
-  print(
-    json.dumps(
-      {
-        "requests_per_s": round(n / total, 1),
-        "model_share": round(median["model"] / total, 3),
-        "model_requests_per_s": round(n / median["model"], 1),
-        "seconds": round(total, 2),
-        "compiling_seconds": round(compiling, 2),
-        "requests": n,
-        "data": "made up" if args.raw is None else "games",
-      }
-    )
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+  """Returns the command line's options."""
+  flags = figures.parser(__doc__, rounds=3)
+  flags.add_argument(
+    "--raw", type=Path, help="folder of Games' files (a made-up shop)"
   )
+  flags.add_argument(
+    "--requests", type=int, default=5_000, help="of the made-up shop (5000)"
+  )
+  return figures.parse(flags, arguments, requests=150)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+  """Runs the rounds and prints the table and the line of figures."""
+  args = parse(arguments)
+  where = "Games" if args.raw else "a made-up shop"
+  figures.introduce(
+    ("jax", "tensorflow", "seqio"),
+    f"requests of {where}, 10 candidates each; {args.rounds} rounds after a "
+    "first one that compiles",
+  )
+  absl.logging.set_verbosity(absl.logging.ERROR)
+  with contextlib.redirect_stderr(io.StringIO()):
+    n, [first, *rounds] = run(args)
+
+  print(f"{n:,} requests were measured (those that fit)")
+  phases = {phase: [r[phase] for r in rounds] for phase in PHASES}
+  phases["all"] = [sum(seconds.values()) for seconds in rounds]
+  medians = figures.table("seconds", phases, "all")
+  compiling = first["model"] - medians["model"]
+  print(f"compiling {compiling:.2f} s, once, before")
+  figures.finish(
+    {
+      "requests_per_s": round(n / medians["all"], 1),
+      "model_share": figures.ratio(medians["model"], medians["all"]),
+      "model_requests_per_s": round(n / medians["model"], 1),
+      "seconds": round(medians["all"], 2),
+      "compiling_seconds": round(compiling, 2),
+      "requests": n,
+      "data": "games" if args.raw else "made up",
+    }
+  )
+
+
+@contextlib.contextmanager
+def compiled_once() -> Iterator[None]:
+  """Keeps XLA's programs on disk, as each evaluation asks for them again."""
+  with tempfile.TemporaryDirectory() as folder:
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    yield
 
 
 if __name__ == "__main__":
-  main()
+  with compiled_once():
+    main()

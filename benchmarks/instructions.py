@@ -4,6 +4,7 @@
 
 A dataset of the size of InstructRec's Games with reviews (50,546 users, 16,859
 items, 410,907 reviews) is made up by made_up_reviews.py, which is not timed.
+There is no peer: no other project writes these instructions.
 Then the command line's own commands run one after another, each in a process
 of its own, from starting Python to the last byte on disk:
 
@@ -24,17 +25,20 @@ intentions.
 
 Memory is what a process and all that it starts held at the most. To hold it to
 two cores: taskset -c 0,1 python benchmarks/instructions.py
+
+The last line is a JSON object: instructions exported, the seconds of all stages
+(the median where there are several rounds), the largest peak_gb, the texts
+written (preferences and intentions), and the share of Games's size.
 """
 
 import argparse
 import contextlib
-import importlib.metadata
 import json
-import os
-import platform
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import figures
 import made_up_reviews
 import measured
 
@@ -91,71 +95,89 @@ def counts(folder: Path) -> tuple[dict[str, int], dict[str, int]]:
   return rows, {field: texts[field]["written"] for field in FIELDS}
 
 
-def main() -> None:
-  """Runs the stages and prints the table and the line of figures."""
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument(
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+  """Returns the command line's options."""
+  flags = figures.parser(__doc__, rounds=1)
+  flags.add_argument(
     "--work", type=Path, help="empty folder to leave it all in (a passing one)"
   )
-  parser.add_argument(
+  flags.add_argument(
     "--per_user", type=int, default=1, help="annotated training targets (1)"
   )
-  parser.add_argument(
+  flags.add_argument(
     "--instructions", type=int, default=PAPER, help=f"to export ({PAPER})"
   )
-  parser.add_argument(
+  flags.add_argument(
     "--share", type=float, default=1, help="of Games's size (1)"
   )
-  parser.add_argument("--seed", type=int, default=0, help="of the reviews (0)")
-  args = parser.parse_args()
+  flags.add_argument("--seed", type=int, default=0, help="of the reviews (0)")
+  toy = {"share": 0.002, "instructions": 200, "rounds": 1}
+  return figures.parse(flags, arguments, **toy)
 
-  versions = ", ".join(
-    f"{name} {importlib.metadata.version(name)}"
-    for name in ("polars", "tensorflow", "seqio")
-  )
-  print(
-    f"{len(os.sched_getaffinity(0))} cores, Python "
-    f"{platform.python_version()}, {versions}; one run, seed {args.seed}",
-    flush=True,
-  )
-  with contextlib.ExitStack() as stack:
-    folder = args.work or Path(
-      stack.enter_context(tempfile.TemporaryDirectory())
+
+def run(folder: Path, args: argparse.Namespace) -> dict[str, tuple]:
+  """Runs the stages once; returns each one's seconds and gigabytes."""
+  return {
+    stage: measured.run(
+      measured.INSTRUCTREC,
+      [stage, *arguments],
+      folder / f"{stage}.log",
+      args.here,
     )
-    sizes = {name: round(n * args.share) for name, n in SIZES.items()}
-    made_up_reviews.write(folder / "raw", **sizes, seed=args.seed)
-    runs = {
-      stage: measured.run(
-        [*measured.COMMAND, stage, *arguments], folder / f"{stage}.log"
-      )
-      for stage, arguments in commands(
-        folder, args.per_user, args.instructions
-      ).items()
-    }
-    rows, texts = counts(folder)
+    for stage, arguments in commands(
+      folder, args.per_user, args.instructions
+    ).items()
+  }
 
-  print(f"\n{'':<10} {'seconds':>8} {'peak GB':>8} {'rows':>10}")
-  for stage, (seconds, peak) in runs.items():
-    print(f"{stage:<10} {seconds:8.1f} {peak:8.2f} {rows[stage]:10,}")
-  whole = sum(seconds for seconds, _ in runs.values())
-  most = max(peak for _, peak in runs.values())
-  print(f"{'all':<10} {whole:8.1f} {most:8.2f}")
+
+def show_texts(texts: Mapping[str, int]) -> None:
+  """Prints how many texts were written, beside the paper's."""
   print("\ntexts written")
   for field, written in texts.items():
     print(f"{field:<20} {written:10,}")
   one_wording = sum(texts.values()) - texts["vague_intention_2"]
   print(f"{'in one wording':<20} {one_wording:10,} (the paper's: {PAPER:,})")
-  print(
-    json.dumps(
-      {
-        "instructions": rows["export"],
-        "seconds": round(whole, 1),
-        "peak_gb": round(most, 2),
-        "preferences": texts["preference"],
-        "intentions": sum(texts.values()) - texts["preference"],
-        "share": args.share,
-      }
-    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+  """Runs the stages and prints the tables and the line of figures."""
+  args = parse(arguments)
+  sizes = {name: round(n * args.share) for name, n in SIZES.items()}
+  figures.introduce(
+    ("polars", "tensorflow", "seqio"),
+    ", ".join(f"{n:,} {name}" for name, n in sizes.items())
+    + f"; rounds: {args.rounds}, seed {args.seed}",
+  )
+  stages = {}
+  with contextlib.ExitStack() as stack:
+    for number in range(args.rounds):
+      folder = stack.enter_context(tempfile.TemporaryDirectory())
+      folder = Path(args.work or folder) / f"round_{number}"
+      made_up_reviews.write(folder / "raw", **sizes, seed=args.seed)
+      for stage, taken in run(folder, args).items():
+        stages.setdefault(stage, []).append(taken)
+    rows, texts = counts(folder)
+
+  peaks = {stage: max(gb for _, gb in taken) for stage, taken in stages.items()}
+  seconds = {stage: [s for s, _ in taken] for stage, taken in stages.items()}
+  seconds["all"] = list(map(sum, zip(*seconds.values(), strict=True)))
+  medians = figures.table(
+    "seconds",
+    seconds,
+    "all",
+    peak_GB={stage: f"{gb:.2f}" for stage, gb in peaks.items()},
+    rows={stage: f"{n:,}" for stage, n in rows.items()},
+  )
+  show_texts(texts)
+  figures.finish(
+    {
+      "instructions": rows["export"],
+      "seconds": round(medians["all"], 1),
+      "peak_gb": round(max(peaks.values()), 2),
+      "preferences": texts["preference"],
+      "intentions": sum(texts.values()) - texts["preference"],
+      "share": args.share,
+    }
   )
 
 

@@ -1,4 +1,7 @@
-"""Large logs as MovieLens 32M and Last.FM 1K have them, made up by a seed."""
+"""Large logs in others' layouts, made up by a seed.
+
+Those of MovieLens 32M, of Last.FM 1K, and of InstructRec's Games.
+"""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +14,7 @@ PLAYS = "userid-timestamp-artid-artname-traid-traname.tsv"
 # As their READMEs count them.
 ML_32M = {"rows": 32_000_204, "users": 200_948, "items": 87_585}
 LASTFM_1K = {"rows": 19_150_868, "users": 992, "items": 107_428}
+GAMES = {"rows": 410_907, "users": 50_546, "items": 16_859}
 _TRACKS = 1_083_471
 _GENRES = ("Drama", "Comedy", "Thriller|Crime", "Children|Animation")
 # Users whose ratings are drawn at a time.
@@ -108,6 +112,38 @@ def lastfm(folder: Path, share: float, seed: int) -> int:
     )
   )
   return rows
+
+
+def games(folder: Path, share: float, seed: int) -> int:
+  """Writes Games-6k.test.inter and Games.item, as LLMRank distributes them.
+
+  Args:
+    folder: is made if need be.
+    share: of the rows, users and items of InstructRec's Games.
+    seed: of everything.
+
+  Returns:
+    How many purchases there are.
+  """
+  folder.mkdir(parents=True, exist_ok=True)
+  rng = np.random.default_rng(seed)
+  rows, users, items = (max(20, round(n * share)) for n in GAMES.values())
+  # Five purchases a user at least, fifty at most, and none of a thing twice.
+  many = np.minimum(
+    5 + rng.geometric(users / (rows - 4 * users), users) - 1, 50
+  )
+  many = np.minimum(many, items)
+  lines = ["user_id:token\titem_id_list:token_seq\titem_id:token"]
+  for user, n in enumerate(many.tolist()):
+    bought = rng.choice(items, n, replace=False).tolist()
+    history = " ".join(map(str, bought[:-1]))
+    lines.append(f"{user}\t{history}\t{bought[-1]}")
+  (folder / "Games-6k.test.inter").write_text("\n".join(lines) + "\n")
+  titles = [f"{n}\tGame {n} of the Knights &amp; Ladies" for n in range(items)]
+  (folder / "Games.item").write_text(
+    "\n".join(["item_id:token\ttitle:token_seq", *titles]) + "\n"
+  )
+  return int(many.sum())
 
 
 def _lines(file: BinaryIO, *columns: pl.Series) -> None:

@@ -2,10 +2,10 @@
 
     python benchmarks/metrics.py
 
-Requests with candidates of random scores, a few of them relevant in three
-grades. Each side measures the same eleven figures and adds them up, in turns,
-in one process pinned to one core; seconds are the process's own, so that what
-else the machine does counts less. Means must agree, or the benchmark fails.
+20,000 requests of 100 candidates with random scores, a few of them relevant in
+three grades. Each side measures the same eleven figures and adds them up, in
+turns, in one process pinned to one core; seconds are the process's own, so that
+what else the machine does counts less. The benchmark fails if means differ.
 
   ours                 arrays of scores and gains
   ranx                 its Qrels and Run, made from the same arrays; compiled
@@ -14,25 +14,19 @@ else the machine does counts less. Means must agree, or the benchmark fails.
 
 What each takes is made before the clock starts; how long that took is told
 beside, as scores come out of a model as arrays.
+
+The last line is a JSON object with the median seconds of each side that is
+there: of 20,000 requests of 100 candidates seconds_20000x100,
+ranx_seconds_20000x100 and pytrec_eval_terrier_seconds_20000x100.
 """
 
-import argparse
-import importlib.metadata
-import json
-import os
-import platform
-import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-CORE = min(os.sched_getaffinity(0))
-os.sched_setaffinity(0, {CORE})  # Before libraries count the cores.
-for _name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
-  os.environ[_name] = "1"
+import figures
+import numpy as np
 
-import numpy as np  # noqa: E402
-
-from instructrec_jax.eval import metrics, resampling  # noqa: E402
+from instructrec_jax.eval import metrics, resampling
 
 # Ours, ranx's and trec_eval's names.
 FIGURES = (
@@ -131,84 +125,85 @@ SIDES = {
   "ranx": ranx,
   "pytrec-eval-terrier": pytrec_eval,
 }
+PEERS = ("ranx", "pytrec_eval")
 
 
 def made(
-  scores: np.ndarray, gains: np.ndarray
+  sides: Sequence[str], scores: np.ndarray, gains: np.ndarray
 ) -> tuple[dict[str, Measure], dict[str, float]]:
   """Returns what measures each side that is there, and how long it took."""
   measures, seconds = {}, {}
-  for side, make in SIDES.items():
+  for side in sides:
     start = time.process_time()
     try:
-      measures[side] = make(scores, gains)
+      measures[side] = SIDES[side](scores, gains)
     except ModuleNotFoundError as error:
-      print(f"{side} is absent: {error}")
+      if error.name not in PEERS:
+        raise
+      print(f"{side} is absent: {error.name} is not installed")
       continue
     seconds[side] = time.process_time() - start
   return measures, seconds
 
 
-def main() -> None:
-  """Runs the rounds and prints the table and the line of figures."""
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--requests", type=int, default=20_000)
-  parser.add_argument("--candidates", type=int, default=100)
-  parser.add_argument("--relevant", type=int, default=5)
-  parser.add_argument("--rounds", type=int, default=7)
-  args = parser.parse_args()
-
-  scores, gains = draw(args.requests, args.candidates, args.relevant)
-  measures, preparing = made(scores, gains)
-  versions = [
-    f"{name} {importlib.metadata.version(name)}"
-    for name in ("numpy", *list(measures)[1:])
-  ]
-  print(
-    f"core {CORE} of {os.cpu_count()}, Python {platform.python_version()}, "
-    f"{', '.join(versions)}; {args.rounds} rounds, each side once a round\n"
-    f"{args.requests:,} requests x {args.candidates} candidates, 1 to "
-    f"{args.relevant} of them relevant, {len(FIGURES)} figures"
-  )
-  runs = {side: [] for side in measures}
+def race(
+  measures: Mapping[str, Measure], rounds: int
+) -> dict[str, list[float]]:
+  """Returns the seconds of each side; ends if their means differ."""
+  seconds = {side: [] for side in measures}
   found = {}
-  for number in range(-1, args.rounds):
+  for number in range(-1, rounds):
     for side, measure in measures.items():
       start = time.process_time()
       found[side] = measure()
       if number >= 0:  # A round before, to warm up and to compile.
-        runs[side].append(time.process_time() - start)
+        seconds[side].append(time.process_time() - start)
   for side, means in found.items():
     for name, mean in means.items():
       np.testing.assert_allclose(
         mean, found["ours"][name], rtol=1e-6, err_msg=f"{name} of {side}"
       )
+  return seconds
 
-  medians = {side: statistics.median(seconds) for side, seconds in runs.items()}
-  print(
-    f"\n{'':<22} {'seconds':>9} {'min':>9} {'max':>9} {'ratio':>7} "
-    f"{'made in':>9}"
+
+def main(arguments: Sequence[str] | None = None) -> None:
+  """Runs the rounds and prints the table and the line of figures."""
+  flags = figures.parser(__doc__, rounds=7)
+  flags.add_argument("--requests", type=int, default=20_000, help="(20000)")
+  flags.add_argument("--candidates", type=int, default=100, help="(100)")
+  flags.add_argument(
+    "--relevant", type=int, default=5, help="of the candidates, at most (5)"
   )
-  for side, seconds in runs.items():
-    print(
-      f"{side:<22} {medians[side]:9.4f} {min(seconds):9.4f} "
-      f"{max(seconds):9.4f} {medians[side] / medians['ours']:7.1f} "
-      f"{preparing[side]:9.4f}"
-    )
+  flags.add_argument("--sides", default=",".join(SIDES), help="(all)")
+  args = figures.parse(flags, arguments, requests=50, candidates=12)
+  sides = ["ours", *(s for s in args.sides.split(",") if s != "ours")]
+  if unknown := {*sides} - {*SIDES}:
+    flags.error(f"--sides: {unknown} are none of {list(SIDES)}")
+
+  figures.introduce(
+    ("numpy", "ranx", "numba", "pytrec-eval-terrier"),
+    f"{args.requests:,} requests of {args.candidates} candidates, 1 to "
+    f"{args.relevant} of them relevant, {len(FIGURES)} figures; {args.rounds} "
+    "rounds, each side once a round",
+  )
+  scores, gains = draw(args.requests, args.candidates, args.relevant)
+  measures, preparing = made(sides, scores, gains)
+  medians = figures.table(
+    "seconds",
+    race(measures, args.rounds),
+    "ours",
+    digits=4,
+    made_in={side: f"{seconds:.4f}" for side, seconds in preparing.items()},
+  )
   key = f"seconds_{args.requests}x{args.candidates}"
-  print(
-    json.dumps(
-      {
-        key: round(medians["ours"], 4),
-        **{
-          f"{side.replace('-', '_')}_{key}": round(median, 4)
-          for side, median in medians.items()
-          if side != "ours"
-        },
-      }
-    )
+  figures.finish(
+    {
+      key if side == "ours" else f"{side.replace('-', '_')}_{key}": round(s, 4)
+      for side, s in medians.items()
+    }
   )
 
 
 if __name__ == "__main__":
+  figures.pin()
   main()

@@ -9,7 +9,7 @@ as many rows, in turns, in one process pinned to one core; seconds are the
 process's own, so that what else the machine does counts less.
 
   ours    a cache on disk, as `instructrec cache` writes it: a shuffled epoch
-          out of `tokens.loader`, packing and all
+          out of `from_tokens.CachedBatches`, packing and all
   SeqIO   the same tokens in memory: `seqio.EncDecFeatureConverter`, which
           packs by `trim_and_pack_dataset`, then `batch`
 
@@ -17,28 +17,24 @@ The second table is the way from records to batches, with the demo world's
 text and vocabulary at 192/24 tokens: SeqIO's pipeline, which renders,
 tokenizes, packs; writing it to a cache once; and reading it from there. All
 of it on one core as well, of the many that SeqIO could use.
+
+The last line is a JSON object. Of packing: real_token_share and examples_per_s
+of ours, seqio_real_token_share and seqio_examples_per_s of SeqIO. From records
+on: pipeline_examples_per_s out of our cache, seqio_pipeline_examples_per_s out
+of SeqIO's pipeline, cache_examples_per_s while the cache is written.
 """
 
 import argparse
-import importlib.metadata
-import json
-import os
-import platform
-import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-CORE = min(os.sched_getaffinity(0))
-os.sched_setaffinity(0, {CORE})  # Before libraries count the cores.
-
-import gin  # noqa: E402
-import numpy as np  # noqa: E402
-import seqio  # noqa: E402
-import tensorflow as tf  # noqa: E402
+import figures
+import gin
+import numpy as np
+import seqio
+import tensorflow as tf
 
 from instructrec_jax import artifacts, tasks
 from instructrec_jax.batches import (
@@ -47,16 +43,17 @@ from instructrec_jax.batches import (
   from_tokens,
   token_cache,
 )
-from instructrec_jax.data import (
-  normalize,
-  simulate,
-)
+from instructrec_jax.data import normalize, simulate
 from instructrec_jax.data.records import build
 from instructrec_jax.vocabulary import training
 
 ROW = (512, 128)
 MEDIANS, SIGMAS = (180, 12), (0.8, 0.7)
 PIECES = 32128
+# Sides of the first table, and of the second.
+SEQIO, OURS = "SeqIO trim_and_pack", "ours, from cached tokens"
+RECORDS, CACHE = "SeqIO, records to batches", "instructrec cache"
+CACHED = "cached tokens to batches"
 WORLD_ROW = {"inputs": 192, "targets": 24}
 
 Batches = Iterator[dict[str, np.ndarray]]
@@ -163,18 +160,6 @@ def cache_world(folder: Path) -> float:
   return manifest["counts"]["examples"] / (time.process_time() - start)
 
 
-def table(title: str, runs: dict[str, list[float]], base: str) -> None:
-  """Prints medians with minimum and maximum, and ratios to one side."""
-  print(f"\n{title:<28} {'examples/s':>11} {'min':>9} {'max':>9} {'ratio':>7}")
-  of = statistics.median(runs[base])
-  for side, rates in runs.items():
-    median = statistics.median(rates)
-    print(
-      f"{side:<28} {median:11,.0f} {min(rates):9,.0f} {max(rates):9,.0f} "
-      f"{median / of:7.1f}"
-    )
-
-
 def run_packing(
   folder: Path, args: argparse.Namespace
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
@@ -186,19 +171,18 @@ def run_packing(
     means.sum() / sum(ROW) * rate for rate in (1, ROW[0] / means[0])
   )
   print(
-    f"{args.examples:,} examples, rows of {ROW[0]}/{ROW[1]}, batches of "
-    f"{args.batch_size}; without packing {none:.1%} of tokens are real, and "
-    f"with none whatever more than {bound:.1%}"
+    f"without packing {none:.1%} of tokens are real, and with any packing at "
+    f"most {bound:.1%}"
   )
   few = args.seqio_examples
   sides: dict[str, tuple[Callable[[int], Batches], int]] = {
-    "SeqIO trim_and_pack": (
+    SEQIO: (
       lambda _: seqio_batches(
         tokens[: lengths_Ex2[:few].sum()], lengths_Ex2[:few], args.batch_size
       ),
       few,
     ),
-    "ours, from cached tokens": (
+    OURS: (
       lambda seed: from_tokens.CachedBatches(cached, args.batch_size, seed),
       args.examples,
     ),
@@ -218,8 +202,7 @@ def run_pipeline(
 ) -> dict[str, list[float]]:
   """Measures the way from records to batches; returns examples/s by side."""
   make_world(folder, args.users)
-  runs = {"SeqIO, records to batches": [], "instructrec cache": [],
-          "cached tokens to batches": []}  # fmt: skip
+  runs = {RECORDS: [], CACHE: [], CACHED: []}
   for seed in range(args.rounds):
     slow = from_records.train_batches(
       "instructrec_demo", WORLD_ROW, args.batch_size, seed
@@ -238,51 +221,51 @@ def run_pipeline(
   return runs
 
 
-def main() -> None:
-  """Runs the rounds and prints the tables and the line of figures."""
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--examples", type=int, default=200_000)
-  parser.add_argument("--seqio_examples", type=int, default=20_000)
-  parser.add_argument("--pipeline_examples", type=int, default=5_000)
-  parser.add_argument("--users", type=int, default=400)
-  parser.add_argument("--batch_size", type=int, default=128)
-  parser.add_argument("--rounds", type=int, default=5)
-  args = parser.parse_args()
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+  """Returns the command line's options."""
+  flags = figures.parser(__doc__, rounds=5)
+  for name, default, what in (
+    ("examples", 200_000, "to pack from the cache"),
+    ("seqio_examples", 20_000, "to pack with SeqIO"),
+    ("pipeline_examples", 5_000, "out of the demo world's records"),
+    ("users", 400, "of the demo world"),
+    ("batch_size", 128, "rows"),
+  ):
+    help_ = f"{what} ({default})"
+    flags.add_argument(f"--{name}", type=int, default=default, help=help_)
+  toy = {"examples": 500, "seqio_examples": 100, "pipeline_examples": 50}
+  return figures.parse(flags, arguments, **toy, users=150, batch_size=8)
 
-  versions = [
-    f"{name} {importlib.metadata.version(name)}"
-    for name in ("numpy", "seqio", "tensorflow")
-  ]
-  print(
-    f"core {CORE} of {os.cpu_count()}, Python {platform.python_version()}, "
-    f"{', '.join(versions)}; {args.rounds} rounds, each side once a round"
+
+def main(arguments: Sequence[str] | None = None) -> None:
+  """Runs the rounds and prints the tables and the line of figures."""
+  args = parse(arguments)
+  figures.introduce(
+    ("numpy", "seqio", "tensorflow"),
+    f"{args.examples:,} examples, rows of {ROW[0]}/{ROW[1]} tokens, batches of "
+    f"{args.batch_size}; {args.rounds} rounds, each side once a round",
   )
   with tempfile.TemporaryDirectory() as folder:
     packing, fills = run_packing(Path(folder), args)
-    table("packing", packing, "SeqIO trim_and_pack")
+    medians = figures.table("examples/s", packing, SEQIO, digits=0)
     for side, fill in fills.items():
       print(f"  {side}: {fill:.1%} of tokens are real")
     ways = run_pipeline(Path(folder), args)
-    table("records to batches", ways, "SeqIO, records to batches")
+    medians |= figures.table("examples/s", ways, RECORDS, digits=0)
 
-  medians = {s: statistics.median(r) for s, r in (packing | ways).items()}
-  theirs, ours = fills
-  print(
-    json.dumps(
-      {
-        "real_token_share": round(fills[ours], 4),
-        "examples_per_s": round(medians[ours]),
-        "seqio_real_token_share": round(fills[theirs], 4),
-        "seqio_examples_per_s": round(medians[theirs]),
-        "pipeline_examples_per_s": round(medians["cached tokens to batches"]),
-        "seqio_pipeline_examples_per_s": round(
-          medians["SeqIO, records to batches"]
-        ),
-        "cache_examples_per_s": round(medians["instructrec cache"]),
-      }
-    )
+  figures.finish(
+    {
+      "real_token_share": round(fills[OURS], 4),
+      "examples_per_s": round(medians[OURS]),
+      "seqio_real_token_share": round(fills[SEQIO], 4),
+      "seqio_examples_per_s": round(medians[SEQIO]),
+      "pipeline_examples_per_s": round(medians[CACHED]),
+      "seqio_pipeline_examples_per_s": round(medians[RECORDS]),
+      "cache_examples_per_s": round(medians[CACHE]),
+    }
   )
 
 
 if __name__ == "__main__":
+  figures.pin()
   main()

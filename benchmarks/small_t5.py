@@ -1,9 +1,11 @@
 """T5.1.1-small, as the benchmarks' sides share it: sizes, weights, peers."""
 
+import argparse
+import functools
 from collections.abc import Mapping
 
 VOCABULARY = 32128
-SIZES = {
+SMALL = {
   "emb_dim": 512,
   "num_heads": 6,
   "num_encoder_layers": 8,
@@ -11,37 +13,86 @@ SIZES = {
   "head_dim": 64,
   "mlp_dim": 1024,
 }
+TOY = {
+  "emb_dim": 16,
+  "num_heads": 2,
+  "num_encoder_layers": 1,
+  "num_decoder_layers": 1,
+  "head_dim": 8,
+  "mlp_dim": 32,
+}
 
 
-def make_params():
+def sizes(args: argparse.Namespace) -> dict[str, int]:
+  """Returns those of the network; --toy has a tiny one."""
+  return TOY if args.toy else SMALL
+
+
+def make_params(args: argparse.Namespace):
   """Returns our model, and random weights for all sides."""
+  return _make_params(**sizes(args))
+
+
+@functools.cache
+def _make_params(**network_sizes: int):
   import jax
 
   from instructrec_jax.model import network, ranking_model
 
-  config = network.T5Config(VOCABULARY, dropout_rate=0.0, **SIZES)
+  config = network.T5Config(VOCABULARY, dropout_rate=0.0, **network_sizes)
   model = ranking_model.RankingModel(config)
   variables = jax.jit(model.get_initial_variables)(jax.random.key(0))
   return model, variables["params"]
 
 
-def hugging_face(params: Mapping, **settings):
-  """Returns transformers' T5 of these sizes.
+def t5x(args: argparse.Namespace, dropout_rate: float = 0.0, **settings):
+  """Returns T5X's model of these sizes, with T5X's network as shipped.
 
   Args:
-    params: our weights.
+    args: the command line.
+    dropout_rate: while it trains.
+    **settings: further ones of `t5x.models.EncoderDecoderModel`.
+  """
+  from t5x import adafactor, models
+  from t5x.examples.t5 import network
+
+  config = network.T5Config(
+    VOCABULARY,
+    mlp_activations=("gelu", "linear"),
+    logits_via_embedding=False,
+    dropout_rate=dropout_rate,
+    **sizes(args),
+  )
+  return models.EncoderDecoderModel(
+    network.Transformer(config),
+    input_vocabulary=None,
+    output_vocabulary=None,
+    optimizer_def=adafactor.Adafactor(
+      decay_rate=0.8,
+      logical_factor_rules=adafactor.standard_logical_factor_rules(),
+    ),
+    **settings,
+  )
+
+
+def hugging_face(args: argparse.Namespace, **settings):
+  """Returns transformers' T5 of these sizes, with our random weights.
+
+  Args:
+    args: the command line.
     **settings: further ones of `transformers.T5Config`.
   """
   import transformers
 
+  network = sizes(args)
   config = transformers.T5Config(
     vocab_size=VOCABULARY,
-    d_model=SIZES["emb_dim"],
-    d_kv=SIZES["head_dim"],
-    d_ff=SIZES["mlp_dim"],
-    num_layers=SIZES["num_encoder_layers"],
-    num_decoder_layers=SIZES["num_decoder_layers"],
-    num_heads=SIZES["num_heads"],
+    d_model=network["emb_dim"],
+    d_kv=network["head_dim"],
+    d_ff=network["mlp_dim"],
+    num_layers=network["num_encoder_layers"],
+    num_decoder_layers=network["num_decoder_layers"],
+    num_heads=network["num_heads"],
     feed_forward_proj="gated-gelu",
     decoder_start_token_id=0,
     # Said to the constructor, this keeps the logits unscaled; transformers 5
@@ -51,11 +102,11 @@ def hugging_face(params: Mapping, **settings):
   )
   config.tie_word_embeddings = False
   model = transformers.T5ForConditionalGeneration(config)
-  model.load_state_dict(_state(params))
+  model.load_state_dict(_state(make_params(args)[1], network))
   return model
 
 
-def _state(params: Mapping) -> dict:
+def _state(params: Mapping, network: Mapping[str, int]) -> dict:
   """Returns our weights by PyTorch's names."""
   import numpy as np
   import torch
@@ -64,7 +115,7 @@ def _state(params: Mapping) -> dict:
   from instructrec_jax.weights import names
 
   theirs = names.hf_names(
-    SIZES["num_encoder_layers"], SIZES["num_decoder_layers"]
+    network["num_encoder_layers"], network["num_decoder_layers"]
   )
   state = {
     theirs[name]: torch.from_numpy(

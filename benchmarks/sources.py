@@ -11,20 +11,23 @@ same tables without counting or checking anything; per row the two compare.
 On two cores MovieLens 32M is to take less than 120 seconds and Last.FM 1K less
 than 180, with less than 6 GB each. Memory is what a process held at the most.
 To hold it to two cores: taskset -c 0,1 python benchmarks/sources.py
+
+The last line is a JSON object: for each source, and for each with pandas where
+that is installed, its rows, seconds (the median where there are several rounds)
+and peak_gb; and the share of the sources' sizes.
 """
 
 import argparse
 import contextlib
-import importlib.metadata
 import importlib.util
-import json
-import os
-import platform
 import shutil
+import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import figures
 import made_up_logs
 import measured
 
@@ -35,79 +38,107 @@ SOURCES: dict[str, Callable[[Path, float, int], int]] = {
 PANDAS_SHARE = 0.1
 
 
-def ours(source: str, folder: Path) -> list[str]:
-  """Returns the arguments that normalize folder/raw into folder/data."""
-  raw, data = str(folder / "raw"), str(folder / "data")
-  return [
-    *(*measured.COMMAND, "normalize", source),
-    *("--raw", raw, "--data_dir", data),
-  ]
+def _pandas(arguments: Sequence[str]) -> None:
+  import sources_in_pandas
+
+  sources_in_pandas.main(*arguments)
 
 
-def in_pandas(source: str, folder: Path) -> list[str]:
-  """Returns the arguments that do the same with pandas."""
-  script = Path(__file__).with_name("sources_in_pandas.py")
-  return [str(script), source, str(folder / "raw"), str(folder / "data")]
+PANDAS = measured.Program(
+  (str(Path(__file__).with_name("sources_in_pandas.py")),), _pandas
+)
+
+
+class Measured(NamedTuple):
+  """What one side took of one source, in every round."""
+
+  rows: int
+  seconds: list[float]
+  peak_gb: float
 
 
 def measure(
-  arguments: Callable[[str, Path], list[str]],
-  source: str,
-  share: float,
-  seed: int,
-  folder: Path,
-) -> dict[str, float]:
-  """Returns rows, seconds and the peak; leaves nothing on disk."""
-  rows = SOURCES[source](folder / "raw", share, seed)
-  seconds, peak = measured.run(arguments(source, folder), folder / "log")
+  side: str, source: str, folder: Path, args: argparse.Namespace
+) -> Measured:
+  """Measures one side in all rounds; leaves no file."""
+  share = args.share * (PANDAS_SHARE if side else 1)
+  raw, data, log = folder / "raw", folder / "data", folder / "log"
+  rows = SOURCES[source](raw, share, args.seed)
+  seconds, peaks = [], []
+  for _ in range(args.rounds):
+    if side:
+      command = PANDAS, [source, str(raw), str(data)]
+    else:
+      flags = ["--raw", str(raw), "--data_dir", str(data)]
+      command = measured.INSTRUCTREC, ["normalize", source, *flags]
+    taken, peak = measured.run(*command, log, args.here)
+    seconds.append(taken)
+    peaks.append(peak)
+    shutil.rmtree(data)
   shutil.rmtree(folder)
-  return {"rows": rows, "seconds": round(seconds, 1), "peak_gb": round(peak, 2)}
+  return Measured(rows, seconds, max(peaks))
 
 
-def main() -> None:
-  """Runs both sides and prints the table and the line of figures."""
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument(
+def show(found: Mapping[str, Measured]) -> None:
+  """Prints the table; a row of either side may be compared with the other's."""
+  columns = {"rows": {}, "seconds": {}, "peak_GB": {}, "bytes_a_row": {}}
+  for name, (rows, seconds, gb) in found.items():
+    columns["rows"][name] = f"{rows:,}"
+    columns["seconds"][name] = f"{statistics.median(seconds):.1f}"
+    columns["peak_GB"][name] = f"{gb:.2f}"
+    columns["bytes_a_row"][name] = f"{gb * 2**30 / rows:.0f}"
+  figures.table(
+    "microseconds a row",
+    {n: [s / m.rows * 1e6 for s in m.seconds] for n, m in found.items()},
+    next(iter(found)),
+    **columns,
+  )
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+  """Returns the command line's options."""
+  flags = figures.parser(__doc__, rounds=1)
+  flags.add_argument(
     "--work", type=Path, help="folder for 5 GB in passing (a passing one)"
   )
-  parser.add_argument(
+  flags.add_argument(
     "--share", type=float, default=1, help="of the sources' sizes (1)"
   )
-  parser.add_argument("--seed", type=int, default=0, help="of the logs (0)")
-  args = parser.parse_args()
+  flags.add_argument("--seed", type=int, default=0, help="of the logs (0)")
+  return figures.parse(flags, arguments, share=0.002, rounds=1)
 
-  sides = {"": (ours, args.share)}
-  if importlib.util.find_spec("pandas"):
-    sides["pandas"] = (in_pandas, args.share * PANDAS_SHARE)
-  versions = ", ".join(
-    f"{name} {importlib.metadata.version(name)}"
-    for name in ("polars", *filter(None, sides))
+
+def main(arguments: Sequence[str] | None = None) -> None:
+  """Runs both sides and prints the table and the line of figures."""
+  args = parse(arguments)
+  figures.introduce(
+    ("polars", "pandas"),
+    f"{args.share:.4g} of {', '.join(SOURCES)}; rounds: {args.rounds}, seed "
+    f"{args.seed}",
   )
-  print(
-    f"{len(os.sched_getaffinity(0))} cores, Python "
-    f"{platform.python_version()}, {versions}; one run, seed {args.seed}\n",
-    flush=True,
-  )
-  print(
-    f"{'':<22} {'rows':>11} {'seconds':>8} {'peak GB':>8} "
-    f"{'us a row':>9} {'bytes a row':>12}"
-  )
-  figures = {}
+  sides = ["", "pandas"]
+  if importlib.util.find_spec("pandas") is None:
+    sides.remove("pandas")
+    print("pandas is absent: it is not installed")
+  found = {}
   with contextlib.ExitStack() as stack:
     folder = args.work or stack.enter_context(tempfile.TemporaryDirectory())
     for source in SOURCES:
-      for side, (arguments, share) in sides.items():
-        got = measure(
-          arguments, source, share, args.seed, Path(folder) / "passing"
-        )
-        rows, seconds, peak = got.values()
-        print(
-          f"{source + ' ' + side:<22} {rows:11,} {seconds:8.1f} {peak:8.2f} "
-          f"{seconds / rows * 1e6:9.2f} {peak * 2**30 / rows:12.0f}",
-          flush=True,
-        )
-        figures[f"{source} {side}".rstrip()] = got
-  print(json.dumps(figures | {"share": args.share}))
+      for side in sides:
+        name = f"{source} {side}".rstrip()
+        found[name] = measure(side, source, Path(folder) / "passing", args)
+  show(found)
+  figures.finish(
+    {
+      name: {
+        "rows": side.rows,
+        "seconds": round(statistics.median(side.seconds), 1),
+        "peak_gb": round(side.peak_gb, 2),
+      }
+      for name, side in found.items()
+    }
+    | {"share": args.share}
+  )
 
 
 if __name__ == "__main__":

@@ -2,50 +2,60 @@
 
     python benchmarks/train_step.py [--rounds 7]
 
-Each side is a process of its own, which compiles and warms up first; then they
-take a step in turns, so that noise of the machine falls on all alike. Medians
-count. All train the same shape from random weights in float32 with Adafactor
-on 8 rows of 512 and 128 tokens: ours and T5X's (as shipped) on packed rows,
-Hugging Face's PyTorch, which cannot pack, on rows of one example.
+All sides train the same shape from random weights in float32 with Adafactor on
+8 rows of 512 and 128 tokens:
 
-T5X is used where it can be imported, PyTorch and transformers likewise. What
-temporaries a step needs is the compiler's count.
+  ours           the step of `instructrec train`, on packed rows
+  t5x            the step of T5X's trainer, its network and loss as shipped, on
+                 the same rows
+  hugging_face   PyTorch, transformers' T5 and Adafactor; it cannot pack, so its
+                 rows are of one example
+
+Each side is a process of its own, which compiles and warms up first. Then the
+sides take a step in turns, so that noise of the machine falls on all alike.
+Temporaries are the compiler's count.
+
+The last line is a JSON object: step_over_t5x and step_over_hf are our median
+over theirs, temporaries_over_t5x the same of memory (null where a peer is
+absent); tokens_per_s is ours.
 """
 
 import argparse
-import importlib.metadata
-import json
-import os
-import platform
-import statistics
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 
+import figures
+import small_t5
 import turns
-from small_t5 import SIZES, VOCABULARY
 
-ROWS, INPUTS, TARGETS = 8, 512, 128
 # Examples that share a row, all of one length.
 PACKED = 2
 
-Step = Callable[[], None]
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+  """Returns the command line's options."""
+  flags = figures.parser(__doc__, rounds=7)
+  turns.add_flags(flags)
+  flags.add_argument("--dropout", type=float, default=0.1, help="rate (0.1)")
+  flags.add_argument("--rows", type=int, default=8, help="of a batch (8)")
+  flags.add_argument("--inputs", type=int, default=512, help="tokens (512)")
+  flags.add_argument("--targets", type=int, default=128, help="tokens (128)")
+  return figures.parse(flags, arguments, inputs=32, targets=8)
 
 
-def packed_batch():
+def packed_batch(args: argparse.Namespace):
   """Returns rows without padding, as SeqIO's packing lays them out."""
   import numpy as np
 
   rng = np.random.default_rng(0)
 
   def part(length):
-    tokens = rng.integers(2, 32100, (ROWS, length), dtype=np.int32)
+    tokens = rng.integers(2, 32100, (args.rows, length), dtype=np.int32)
     place = np.broadcast_to(np.arange(length, dtype=np.int32), tokens.shape)
     each = length // PACKED
     return tokens, place % each, place // each + 1
 
-  inputs, input_places, input_segments = part(INPUTS)
-  targets, target_places, target_segments = part(TARGETS)
+  inputs, input_places, input_segments = part(args.inputs)
+  targets, target_places, target_segments = part(args.targets)
   shifted = np.pad(targets[:, :-1], ((0, 0), (1, 0)))
   return {
     "encoder_input_tokens": inputs,
@@ -59,7 +69,7 @@ def packed_batch():
   }
 
 
-def _ready(lowered, *arguments) -> tuple[Step, float]:
+def _ready(lowered, *arguments) -> tuple[turns.Take, dict]:
   """Returns a step that hands its state on, and its gigabytes."""
   import jax
 
@@ -71,18 +81,21 @@ def _ready(lowered, *arguments) -> tuple[Step, float]:
     state, *metrics = compiled(state, *rest)
     jax.block_until_ready((state, metrics))
 
-  return take, compiled.memory_analysis().temp_size_in_bytes / 1e9
+  temporaries = compiled.memory_analysis().temp_size_in_bytes / 1e9
+  return take, {"temporaries_gb": temporaries}
 
 
-def ours(dropout_rate: float) -> tuple[Step, float]:
+def ours(args: argparse.Namespace) -> tuple[turns.Take, dict]:
   """The step of `instructrec train`."""
   from instructrec_jax.model import network, ranking_model, sharding, stacking
-  from instructrec_jax.optim import optimizers as optimizer
+  from instructrec_jax.optim import optimizers
   from instructrec_jax.train import step
 
-  config = network.T5Config(VOCABULARY, dropout_rate=dropout_rate, **SIZES)
+  config = network.T5Config(
+    small_t5.VOCABULARY, dropout_rate=args.dropout, **small_t5.sizes(args)
+  )
   model = ranking_model.RankingModel(config)
-  adafactor = optimizer.adafactor()
+  adafactor = optimizers.adafactor()
   mesh = sharding.make_mesh()
   shapes = step.state_shapes(model, adafactor)
   places = sharding.tree_shardings(mesh, shapes.params, shapes)
@@ -90,38 +103,21 @@ def ours(dropout_rate: float) -> tuple[Step, float]:
   stack, _, places = stacking.converters(places)  # As while it trains.
   state = stack(state)
   train_step = step.make_train_step(model, adafactor, 0, mesh, places)
-  batch = sharding.put_batch(mesh, packed_batch())
+  batch = sharding.put_batch(mesh, packed_batch(args))
   return _ready(train_step.lower(state, batch), state, batch)
 
 
-def t5x(dropout_rate: float) -> tuple[Step, float]:
+def t5x(args: argparse.Namespace) -> tuple[turns.Take, dict]:
   """The step of T5X's trainer with T5X's network and loss."""
   import jax
   import jax.numpy as jnp
   import t5x.trainer
   from absl import logging
-  from t5x import adafactor, models, train_state
-  from t5x.examples.t5 import network
+  from t5x import train_state
 
   logging.set_verbosity(logging.ERROR)  # Its Adafactor warns once a parameter.
-  config = network.T5Config(
-    VOCABULARY,
-    mlp_activations=("gelu", "linear"),
-    logits_via_embedding=False,
-    dropout_rate=dropout_rate,
-    **SIZES,
-  )
-  model = models.EncoderDecoderModel(
-    network.Transformer(config),
-    input_vocabulary=None,
-    output_vocabulary=None,
-    optimizer_def=adafactor.Adafactor(
-      decay_rate=0.8,
-      logical_factor_rules=adafactor.standard_logical_factor_rules(),
-    ),
-    z_loss=1e-4,
-  )
-  batch = packed_batch()
+  model = small_t5.t5x(args, args.dropout, z_loss=1e-4)
+  batch = packed_batch(args)
   variables = jax.jit(
     lambda key: model.get_initial_variables(
       key, {name: rows.shape for name, rows in batch.items()}
@@ -139,9 +135,8 @@ def t5x(dropout_rate: float) -> tuple[Step, float]:
   return _ready(lowered, *arguments)
 
 
-def hugging_face(dropout_rate: float) -> tuple[Step, None]:
+def hugging_face(args: argparse.Namespace) -> tuple[turns.Take, dict]:
   """PyTorch, transformers' T5 and transformers' Adafactor."""
-  import small_t5
   import torch
   import transformers
 
@@ -149,7 +144,7 @@ def hugging_face(dropout_rate: float) -> tuple[Step, None]:
   # Its own random weights make logits so large that gradients are denormal
   # numbers, which a CPU is slow at.
   model = small_t5.hugging_face(
-    small_t5.make_params()[1], dropout_rate=dropout_rate, use_cache=False
+    args, dropout_rate=args.dropout, use_cache=False
   ).train()
   optimizer = transformers.Adafactor(
     model.parameters(),
@@ -158,7 +153,7 @@ def hugging_face(dropout_rate: float) -> tuple[Step, None]:
     relative_step=False,
     warmup_init=False,
   )
-  batch = packed_batch()
+  batch = packed_batch(args)
   inputs = torch.tensor(batch["encoder_input_tokens"]).long()
   labels = torch.tensor(batch["decoder_target_tokens"]).long()
 
@@ -170,96 +165,56 @@ def hugging_face(dropout_rate: float) -> tuple[Step, None]:
     optimizer.step()
     optimizer.zero_grad()
 
-  return take, None
+  return take, {}
 
 
-# Side: what it is, and the modules that it needs beside ours.
 SIDES = {
-  "ours": (ours, ()),
-  "t5x": (t5x, ("t5x",)),
-  "hugging_face": (hugging_face, ("torch", "transformers")),
+  "ours": turns.Recipe(ours),
+  "t5x": turns.Recipe(t5x, ("t5x", "airio", "jestimator")),
+  "hugging_face": turns.Recipe(hugging_face, ("torch", "transformers")),
 }
 
 
-def serve(side: str, dropout_rate: float) -> None:
-  """Takes a step for each line of the input, and answers with its seconds."""
-  try:
-    take, temporaries = SIDES[side][0](dropout_rate)
-  except ModuleNotFoundError as error:
-    if error.name.partition(".")[0] not in SIDES[side][1]:
-      raise
-    print(json.dumps({"absent": error.name}), flush=True)
-    return
-  for _ in range(2):
-    take()
-  print(json.dumps({"temporaries_gb": temporaries}), flush=True)
-  for _ in sys.stdin:
-    start = time.perf_counter()
-    take()
-    print(json.dumps(time.perf_counter() - start), flush=True)
-
-
-def ratio(one: float | None, other: float | None) -> float | None:
-  """Returns one / other, None where a side is absent."""
-  return None if one is None or other is None else round(one / other, 3)
-
-
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
   """Runs the rounds and prints the table and the line of figures."""
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--rounds", type=int, default=7)
-  parser.add_argument("--dropout", type=float, default=0.1)
-  parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
-  args = parser.parse_args()
+  args = parse(arguments)
   if args.side:
-    serve(args.side, args.dropout)
+    turns.serve(SIDES, args)
     return
-
-  print(
-    f"{len(os.sched_getaffinity(0))} cores, Python "
-    f"{platform.python_version()}, jax {importlib.metadata.version('jax')}; "
-    f"T5.1.1-small, float32, {ROWS} rows of ({INPUTS}, {TARGETS}), dropout "
-    f"{args.dropout}; {args.rounds} rounds after two steps of warming up"
+  figures.introduce(
+    ("jax", "t5x", "torch", "transformers"),
+    f"T5.1.1-{'toy' if args.toy else 'small'}, float32, {args.rows} rows of "
+    f"({args.inputs}, {args.targets}), dropout {args.dropout}; {args.rounds} "
+    "rounds after two steps of warming up",
   )
-  running, temporaries = {}, {}
-  for side in SIDES:
-    process = turns.start(__file__, "--side", side, f"--dropout={args.dropout}")
-    first = turns.answer(process)
-    if "absent" in first:
-      print(f"{side}: {first['absent']} is not installed")
-      continue
-    running[side], temporaries[side] = process, first["temporaries_gb"]
-  seconds = {side: [] for side in running}
-  for _ in range(args.rounds):
-    for side, process in running.items():
-      seconds[side].append(turns.take(process))
-  for process in running.values():
-    process.communicate()
-
-  medians = {side: statistics.median(taken) for side, taken in seconds.items()}
-  print(
-    f"\n{'':14}{'median s':>9}{'min':>8}{'max':>8}{'tokens/s':>10}"
-    f"{'temporaries GB':>16}{'ours / it':>11}"
+  begun = {name: turns.begin(__file__, SIDES, name, args) for name in SIDES}
+  sides = {name: side for name, side in begun.items() if side}
+  seconds = turns.play(sides, args.rounds)
+  tokens = args.rows * (args.inputs + args.targets)
+  gigabytes = {
+    name: side.said["temporaries_gb"]
+    for name, side in sides.items()
+    if side.said
+  }
+  medians = figures.table(
+    "seconds",
+    seconds,
+    "ours",
+    digits=3,
+    tokens_a_second={n: f"{tokens / s.median:,.0f}" for n, s in sides.items()},
+    temporaries_GB={name: f"{gb:.3f}" for name, gb in gigabytes.items()},
   )
-  tokens = ROWS * (INPUTS + TARGETS)
-  for side, median in medians.items():
-    memory = temporaries[side]
-    print(
-      f"{side:14}{median:9.2f}{min(seconds[side]):8.2f}"
-      f"{max(seconds[side]):8.2f}{tokens / median:10,.0f}"
-      f"{'' if memory is None else f'{memory:.2f}':>16}"
-      f"{medians['ours'] / median:11.2f}"
-    )
-  t5x_memory = temporaries.get("t5x")
-  print(
-    json.dumps(
-      {
-        "step_over_t5x": ratio(medians["ours"], medians.get("t5x")),
-        "step_over_hf": ratio(medians["ours"], medians.get("hugging_face")),
-        "temporaries_over_t5x": ratio(temporaries["ours"], t5x_memory),
-        "tokens_per_s": round(tokens / medians["ours"]),
-      }
-    )
+  figures.finish(
+    {
+      "step_over_t5x": figures.ratio(medians["ours"], medians.get("t5x")),
+      "step_over_hf": figures.ratio(
+        medians["ours"], medians.get("hugging_face")
+      ),
+      "temporaries_over_t5x": figures.ratio(
+        gigabytes["ours"], gigabytes.get("t5x")
+      ),
+      "tokens_per_s": round(tokens / medians["ours"]),
+    }
   )
 
 

@@ -1,40 +1,158 @@
-"""Sides of a benchmark, each a process of its own that takes turns."""
+"""Sides of a benchmark that take turns, each in a process of its own."""
 
+import argparse
+import dataclasses
 import json
-import os
+import statistics
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import measured
 
-def start(script: str, *arguments: str) -> subprocess.Popen:
-  """Starts a script with this project on its path, on the CPU."""
-  repository = str(Path(script).resolve().parents[1])
-  paths = [repository, *filter(None, [os.environ.get("PYTHONPATH")])]
-  return subprocess.Popen(
-    [sys.executable, script, *arguments],
+# Takes one turn.
+Take = Callable[[], object]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+  """How a side is made.
+
+  Attributes:
+    make: from the command line to what takes a turn, and what the side has to
+      say of itself.
+    needs: modules beside ours, without which the side is absent.
+  """
+
+  make: Callable[[argparse.Namespace], tuple[Take, dict]]
+  needs: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass
+class Side:
+  """A side that has warmed up.
+
+  Attributes:
+    said: what it had to say of itself.
+    answers: the seconds of its turns, each taken when it is asked for.
+    seconds: of each of its turns.
+  """
+
+  said: dict[str, Any]
+  answers: Iterator[Any]
+  seconds: list[float] = dataclasses.field(default_factory=list)
+
+  def take(self) -> None:
+    """Takes one turn."""
+    self.seconds.append(next(self.answers))
+
+  @property
+  def median(self) -> float:
+    """Seconds of a turn."""
+    return statistics.median(self.seconds)
+
+
+def add_flags(flags: argparse.ArgumentParser) -> None:
+  """Adds the flag by which a process learns which side it is."""
+  flags.add_argument("--side", help=argparse.SUPPRESS)
+
+
+def begin(
+  script: str, recipes: Mapping[str, Recipe], name: str, args: Any
+) -> Side | None:
+  """Starts a side; None, and a line says so, if what it needs is absent.
+
+  Args:
+    script: the benchmark's file.
+    recipes: of its sides.
+    name: of the side.
+    args: the command line, which the side gets as well.
+  """
+  run = _here if args.here else _apart
+  answers = run(script, recipes, name, args)
+  said = next(answers)
+  if "absent" in said:
+    answers.close()
+    print(f"{name} is absent: {said['absent']} is not installed", flush=True)
+    return None
+  return Side(said, answers)
+
+
+def play(sides: Mapping[str, Side], rounds: int) -> dict[str, list[float]]:
+  """Lets all take turns, so that a noisy machine disturbs each alike.
+
+  Returns:
+    The seconds of each side.
+  """
+  for _ in range(rounds):
+    for side in sides.values():
+      side.take()
+  for side in sides.values():
+    side.answers.close()
+  return {name: side.seconds for name, side in sides.items()}
+
+
+def serve(recipes: Mapping[str, Recipe], args: argparse.Namespace) -> None:
+  """Is one side: answers each line of the input with a turn's seconds."""
+  for answer in _here(None, recipes, args.side, args):
+    print(json.dumps(answer), flush=True)
+    if not sys.stdin.readline():
+      break
+
+
+def _here(
+  script: str | None,
+  recipes: Mapping[str, Recipe],
+  name: str,
+  args: argparse.Namespace,
+) -> Iterator[Any]:
+  """Yields what a side says, then the seconds of turns."""
+  del script
+  recipe = recipes[name]
+  try:
+    take, said = recipe.make(args)
+  except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] not in recipe.needs:
+      raise
+    yield {"absent": error.name}
+    return
+  for _ in range(2):  # To compile, and to warm up.
+    take()
+  yield said
+  while True:
+    start = time.perf_counter()
+    take()
+    yield time.perf_counter() - start
+
+
+def _apart(
+  script: str,
+  recipes: Mapping[str, Recipe],
+  name: str,
+  args: argparse.Namespace,
+) -> Iterator[Any]:
+  """Yields the same from a process of its own, which ends with the iterator."""
+  del recipes
+  with subprocess.Popen(
+    [sys.executable, script, *_flags(vars(args) | {"side": name})],
     stdin=subprocess.PIPE,
     stdout=subprocess.PIPE,
     text=True,
-    env=os.environ
-    | {
-      "PYTHONPATH": os.pathsep.join(paths),
-      "JAX_PLATFORMS": "cpu",
-      "TF_CPP_MIN_LOG_LEVEL": "3",
-    },
-  )
+    env=measured.environment(),
+  ) as process:
+    while line := process.stdout.readline():
+      yield json.loads(line)
+      print(file=process.stdin, flush=True)
+    sys.exit(f"{Path(script).name} --side={name} ended: {process.wait()}")
 
 
-def answer(process: subprocess.Popen) -> Any:
-  """Returns the next line of a process, or ends with it."""
-  line = process.stdout.readline()
-  if not line:
-    sys.exit(f"{process.args} ended with {process.wait()}")
-  return json.loads(line)
-
-
-def take(process: subprocess.Popen) -> Any:
-  """Asks a process for one more turn, and returns its answer."""
-  print(file=process.stdin, flush=True)
-  return answer(process)
+def _flags(args: Mapping[str, Any]) -> list[str]:
+  """Returns the command line that was parsed to this."""
+  return [
+    f"--{name}" if value is True else f"--{name}={value}"
+    for name, value in args.items()
+    if value is not None and value is not False
+  ]

@@ -238,20 +238,25 @@ def ask(
   for name in suited:
     task = seqio.TaskRegistry.get(name)
     folders.append(evaluation.folder(name) / procedure)
-    asker = Asker(
-      task, evaluation.split, evaluation.lengths, evaluation.scorer.score
-    )
-    ranking = by_form[form_name(name)](asker)
+    with evaluation.clock.during("requests"):
+      asker = Asker(
+        task,
+        evaluation.split,
+        evaluation.lengths,
+        evaluation.clock.during("model")(evaluation.scorer.score),
+      )
+      ranking = by_form[form_name(name)](asker)
     if jax.process_index() > 0:
       continue  # Its share is scored; the first process writes.
-    evaluator.write(
-      folders[-1],
-      task,
-      evaluator.measured(ranking, evaluation.seed),
-      split=evaluation.split,
-      procedure=procedure,
-      seed=evaluation.seed,
-      system=evaluation.system,
-      step=evaluation.step,
-    )
+    with evaluation.clock.during("metrics"):
+      evaluator.write(
+        folders[-1],
+        task,
+        evaluator.measured(ranking, evaluation.seed),
+        split=evaluation.split,
+        procedure=procedure,
+        seed=evaluation.seed,
+        system=evaluation.system,
+        step=evaluation.step,
+      )
   return folders

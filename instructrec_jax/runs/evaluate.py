@@ -17,6 +17,7 @@ from instructrec_jax.eval.predictions import RANKED
 from instructrec_jax.gin_files import macro
 from instructrec_jax.model import ranking_model
 from instructrec_jax.runs import model_dir as model_dirs
+from instructrec_jax.runs.clock import Clock
 from instructrec_jax.train import checkpoint as checkpoints
 
 
@@ -96,6 +97,7 @@ def evaluate_checkpoint(
   rank: str = "candidates",
   exclude_history: bool = True,
   procedure: str | None = None,
+  clock: Clock | None = None,
 ) -> list[epath.Path]:
   """Answers every request, and measures the answers.
 
@@ -128,6 +130,8 @@ def evaluate_checkpoint(
       user has had before.
     procedure: a key of `adaptive.PROCEDURES`, for the tasks of its form; None
       for what each task declares, see eval/procedures/.
+    clock: keeps how long each stage takes, "loading" of the parameters and
+      those of `Evaluation.clock`; they are printed at the end.
 
   Returns:
     The folder of each task's results.
@@ -152,7 +156,9 @@ def evaluate_checkpoint(
   tasks = lookup.measured_tasks(mixture_or_task_name, split)
   if rank == "catalogue":
     tasks = catalogue_ranking.matching(tasks)
-  scorer = Scorer(model, checkpoint, batch_size, num_partitions)
+  clock = clock or Clock()
+  with clock.during("loading"):
+    scorer = Scorer(model, checkpoint, batch_size, num_partitions)
   # Checkpoints of either runner are in folders named by their steps.
   digits = re.search(r"\d+$", scorer.checkpoint.name)
   evaluation = seqio_evaluation.Evaluation(
@@ -163,14 +169,17 @@ def evaluate_checkpoint(
     step=int(digits[0]) if digits else None,
     system=system,
     seed=seed,
+    clock=clock,
   )
   if procedure is not None:
-    return asking.ask(procedure, tasks, evaluation)
-  if rank == "catalogue":
+    folders = asking.ask(procedure, tasks, evaluation)
+  elif rank == "catalogue":
     folders = evaluation.rank_catalogue(tasks, exclude_history)
   else:
     folders = evaluation.answer(tasks)
-  if jax.process_index() == 0 and scorer.shapes:
+  if jax.process_index() == 0:
     shapes = len(scorer.shapes)
     print(f"{shapes} shapes of batches were compiled", file=sys.stderr)
+    share = clock.share("model")
+    print(f"{clock}, of which the model {share:.0%}", file=sys.stderr)
   return folders

@@ -13,6 +13,7 @@ from etils import epath
 from instructrec_jax.batches import feature_converter
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import catalogue_ranking, evaluator
+from instructrec_jax.runs.clock import Clock
 from instructrec_jax.scoring.scorer import Scorer
 
 
@@ -28,6 +29,8 @@ class Evaluation:
     step: of the checkpoint; None where its folder has no number.
     system: the model's name in tables.
     seed: of the bootstrap.
+    clock: keeps how long "requests" take to become tokens, the "model" to
+      answer, and the answers to be measured and written ("metrics").
   """
 
   scorer: Scorer
@@ -37,6 +40,7 @@ class Evaluation:
   step: int | None
   system: str
   seed: int
+  clock: Clock = dataclasses.field(default_factory=Clock)
 
   def folder(self, task: str) -> epath.Path:
     """Returns where the results of a task go."""
@@ -49,8 +53,8 @@ class Evaluation:
       InputError: no request of a task fits.
     """
     ask = {
-      "score_fn": functools.partial(_score, self.scorer),
-      "predict_fn": functools.partial(_write, self.scorer),
+      "score_fn": functools.partial(_score, self),
+      "predict_fn": functools.partial(_write, self),
     }
     for task in tasks:
       self._run(seqio.Evaluator, task, lambda _: ask)
@@ -76,9 +80,7 @@ class Evaluation:
         evaluator_of,
         task,
         lambda asked: {
-          "predict_with_aux_fn": functools.partial(
-            _recommend, self.scorer, asked
-          )
+          "predict_with_aux_fn": functools.partial(_recommend, self, asked)
         },
       )
     where = dataclasses.replace(self, out=self.out / "catalogue")
@@ -103,61 +105,72 @@ class Evaluation:
       split=self.split,
       seed=self.seed,
     )
-    asked = evaluator_of(
-      task,
-      feature_converter.RankingFeatureConverter(
-        pack=False, apply_length_check=False
-      ),
-      eval_split=self.split,
-      sequence_length=self.lengths,
-      logger_cls=[logger] if jax.process_index() == 0 else [],
-      log_dir=str(self.out),
-    )
+    with self.clock.during("requests"):
+      asked = evaluator_of(
+        task,
+        feature_converter.RankingFeatureConverter(
+          pack=False, apply_length_check=False
+        ),
+        eval_split=self.split,
+        sequence_length=self.lengths,
+        logger_cls=[logger] if jax.process_index() == 0 else [],
+        log_dir=str(self.out),
+      )
     examples = asked.cached_task_datasets[task]
     if not examples.cardinality().numpy():
       raise InputError(
         f"{task}: no request of split {self.split!r} fits {self.lengths} "
         "tokens: give longer lengths"
       )
-    done, _ = asked.evaluate(compute_metrics=True, step=self.step, **ask(asked))
-    done.result()
+    with self.clock.during("metrics"):
+      done, _ = asked.evaluate(
+        compute_metrics=True, step=self.step, **ask(asked)
+      )
+      done.result()
 
 
 def _score(
-  scorer: Scorer, requests: tf.data.Dataset
+  evaluation: Evaluation, requests: tf.data.Dataset
 ) -> Sequence[tuple[int, np.ndarray]]:
   """Scores the candidates of requests, for SeqIO's evaluator."""
-  indices, rows = _whole(requests)
-  return list(zip(indices, scorer.score(rows), strict=True))
+  indices, rows = _whole(evaluation, requests)
+  with evaluation.clock.during("model"):
+    scores = evaluation.scorer.score(rows)
+  return list(zip(indices, scores, strict=True))
 
 
 def _write(
-  scorer: Scorer, requests: tf.data.Dataset
+  evaluation: Evaluation, requests: tf.data.Dataset
 ) -> Sequence[tuple[int, np.ndarray]]:
   """Generates texts for requests, for SeqIO's evaluator."""
-  indices, rows = _whole(requests)
+  indices, rows = _whole(evaluation, requests)
   length = rows["decoder_input_tokens"].shape[1]
-  return list(zip(indices, scorer.write(rows, length), strict=True))
+  with evaluation.clock.during("model"):
+    texts = evaluation.scorer.write(rows, length)
+  return list(zip(indices, texts, strict=True))
 
 
 def _recommend(
-  scorer: Scorer,
+  evaluation: Evaluation,
   runs: catalogue_ranking.CatalogueEvaluator,
   requests: tf.data.Dataset,
 ) -> catalogue_ranking.Predicted:
   """Generates titles for requests, as T5X's predict_with_aux_fn does."""
-  indices, rows = _whole(requests)
+  indices, rows = _whole(evaluation, requests)
   taken = ("encoder_input_tokens", "excluded_items")
   rows = {name: rows[name] for name in taken if name in rows}
-  found = scorer.recommend(rows, runs.titles)
+  with evaluation.clock.during("model"):
+    found = evaluation.scorer.recommend(rows, runs.titles)
   pairs = list(zip(indices, found.tokens[:, 0], strict=True))
   return pairs, {"items": found.items, "scores": found.scores}
 
 
 def _whole(
+  evaluation: Evaluation,
   requests: tf.data.Dataset,
 ) -> tuple[list[int], dict[str, np.ndarray]]:
   """Returns numbered requests: they fit into memory many times over."""
-  whole = requests.batch(int(requests.cardinality()))
-  indices, rows = next(whole.as_numpy_iterator())
+  with evaluation.clock.during("requests"):
+    whole = requests.batch(int(requests.cardinality()))
+    indices, rows = next(whole.as_numpy_iterator())
   return indices.tolist(), rows

@@ -21,6 +21,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import results
 from instructrec_jax.report import command as report
 from instructrec_jax.runs import evaluate, train
+from instructrec_jax.runs.clock import Clock
 from instructrec_jax.train import checkpoint, writers
 from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
 from tests import bucket, toy_itdr
@@ -183,11 +184,22 @@ def test_a_run_in_a_bucket_is_trained_resumed_evaluated_and_reported(
 
 
 def test_scores_are_the_model_s_and_the_metrics_the_scores(
-  trained, small_data, tmp_path
+  trained, small_data, tmp_path, capsys
 ):
+  clock = Clock()
   folders = evaluate.evaluate(
-    str(trained), out=tmp_path, split="test", batch_size=16, system="tiny"
+    str(trained),
+    out=tmp_path,
+    split="test",
+    batch_size=16,
+    system="tiny",
+    clock=clock,
   )
+  assert {*clock.seconds} == {"loading", "requests", "model", "metrics"}
+  assert all(seconds > 0 for seconds in clock.seconds.values())
+  share = clock.share("model")
+  said = capsys.readouterr().err
+  assert f"\n{clock}, of which the model {share:.0%}\n" in said
   assert [f.parent.name for f in folders] == [
     "instructrec_small_p1_i0_t0",
     "instructrec_small_p1_i0_t2",

@@ -4,8 +4,9 @@ A baseline is a function of the catalogue, the requests and a seed, and a row of
 `BASELINES`; see `Baseline` for what it is given.
 """
 
+import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +16,7 @@ import polars as pl
 from instructrec_jax import errors
 from instructrec_jax.data import names, ragged
 from instructrec_jax.data.records import read
+from instructrec_jax.data.records.requests import Requests
 from instructrec_jax.data.records.seen import Seen
 from instructrec_jax.eval.predictions import RANKED, Predictions
 from instructrec_jax.eval.recording import results
@@ -26,7 +28,7 @@ class Baseline(Protocol):
   def __call__(
     self,
     catalogue: pl.DataFrame,
-    requests: Mapping[str, np.ndarray],
+    requests: Requests,
     seed: int,
     /,
   ) -> np.ndarray:
@@ -34,24 +36,23 @@ class Baseline(Protocol):
 
     Args:
       catalogue: the items table with train_count; the row is the item's code.
-      requests: what `read.load_split` returns: instance, user, target [n],
-        candidates [n, C], history with history_offsets, all int64.
+      requests: n of a split.
       seed: of whatever it draws.
     """
 
 
 def random(
-  catalogue: pl.DataFrame, requests: Mapping[str, np.ndarray], seed: int
+  catalogue: pl.DataFrame, requests: Requests, seed: int
 ) -> np.ndarray:
   """Draws each score: chance, as one sample of it turns out."""
   del catalogue
   return names.generator(seed, "baselines", "random").random(
-    requests["candidates"].shape
+    requests.candidates.shape
   )
 
 
 def popularity(
-  catalogue: pl.DataFrame, requests: Mapping[str, np.ndarray], seed: int
+  catalogue: pl.DataFrame, requests: Requests, seed: int
 ) -> np.ndarray:
   """Counts how often each candidate was taken in the training part.
 
@@ -59,7 +60,7 @@ def popularity(
   """
   del seed
   count_I = catalogue["train_count"].to_numpy().astype(np.float64)
-  return count_I[requests["candidates"]]
+  return count_I[requests.candidates]
 
 
 # The names that users type and reports show.
@@ -108,18 +109,18 @@ def evaluate_baseline(
     raise errors.unknown("split with candidates", split, SPLITS)
   if rank not in RANKED:
     raise errors.unknown("choice of what to rank", rank, RANKED)
-  requests = read.load_split(data_dir, dataset, split)
+  requests = Requests.load(data_dir, dataset, split)
   catalogue = read.load_catalogue(data_dir, dataset)
   if rank == "candidates":
     scores = BASELINES[baseline](catalogue, requests, seed)
     return write_scores(requests, scores, dataset, split, baseline, out, seed)
-  seen = Seen.nothing(len(requests["instance"]))
+  seen = Seen.nothing(len(requests))
   if exclude_history:
     seen = Seen.of(
       names.records_dir(data_dir, dataset),
       split,
-      requests["instance"],
-      relevant_items(requests),
+      requests.instance,
+      requests.relevant_items,
     )
   predictions = rank_catalogue(
     functools.partial(BASELINES[baseline], catalogue),
@@ -132,8 +133,8 @@ def evaluate_baseline(
 
 
 def rank_catalogue(
-  score: Callable[[Mapping[str, np.ndarray], int], np.ndarray],
-  requests: Mapping[str, np.ndarray],
+  score: Callable[[Requests, int], np.ndarray],
+  requests: Requests,
   seen: Seen,
   num_items: int,
   seed: int = 0,
@@ -144,7 +145,7 @@ def rank_catalogue(
     score: as a baseline, with its catalogue bound; it is called with some of
       the requests at a time, the whole catalogue as their candidates, and each
       time another seed.
-    requests: as `records.load_split` returns them.
+    requests: of a split.
     seen: items that are left out of each request.
     num_items: size of the catalogue.
     seed: of what it draws.
@@ -155,12 +156,12 @@ def rank_catalogue(
   n = seen.n
   codes, scores = np.full((n, _KEPT), -1), np.full((n, _KEPT), -np.inf)
   block = max(1, _BLOCK // num_items)
-  relevant = relevant_items(requests)
+  relevant = requests.relevant_items
   for start in range(0, n, block):
     end = min(start + block, n)
-    some = _some(requests, start, end)
-    some["candidates"] = np.broadcast_to(
-      np.arange(num_items), (end - start, num_items)
+    every_item = np.broadcast_to(np.arange(num_items), (end - start, num_items))
+    some = dataclasses.replace(
+      requests.between(start, end), candidates=every_item
     )
     given = np.array(score(some, seed + start), np.float64)
     here = (seen.rows >= start) & (seen.rows < end)
@@ -177,8 +178,8 @@ def rank_catalogue(
     codes[start + rows, place] = items
     scores[start + rows, place] = given[rows, items]
   return Predictions.of(
-    requests["instance"],
-    requests["user"],
+    requests.instance,
+    requests.user,
     relevant,
     [row[row >= 0] for row in codes],
     scores,
@@ -186,35 +187,8 @@ def rank_catalogue(
   )
 
 
-def _some(
-  requests: Mapping[str, np.ndarray], start: int, end: int
-) -> dict[str, np.ndarray]:
-  """Returns the requests from `start` on to before `end`."""
-  some = {}
-  for name, values in requests.items():
-    offsets = requests.get(f"{name}_offsets")
-    if offsets is not None:
-      offsets = offsets[start : end + 1]
-      some[name] = values[offsets[0] : offsets[-1]]
-      some[f"{name}_offsets"] = offsets - offsets[0]
-    elif not name.endswith("_offsets"):
-      some[name] = values[start:end]
-  return some
-
-
-def relevant_items(requests: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-  """Returns what counts as found in each request: the target, if nothing else.
-
-  Args:
-    requests: as `records.load_split` returns them.
-  """
-  if "relevant" not in requests:
-    return list(requests["target"][:, None])
-  return np.split(requests["relevant"], requests["relevant_offsets"][1:-1])
-
-
 def write_scores(
-  requests: Mapping[str, np.ndarray],
+  requests: Requests,
   scores: np.ndarray,
   dataset: str,
   split: str,
@@ -225,7 +199,7 @@ def write_scores(
   """Measures scores of a whole split, wherever they come from, and writes it.
 
   Args:
-    requests: as `records.load_split` returns them.
+    requests: of a split.
     scores: float [n, C], in the order of the candidates.
     dataset: the records' dataset.
     split: one of `SPLITS`.
@@ -239,12 +213,12 @@ def write_scores(
   Raises:
     InputError: the scores do not fit the requests.
   """
-  here = requests["candidates"] != read.ABSENT
+  here = requests.candidates != read.ABSENT
   predictions = Predictions.of(
-    requests["instance"],
-    requests["user"],
-    relevant_items(requests),
-    [row[some] for row, some in zip(requests["candidates"], here, strict=True)],
+    requests.instance,
+    requests.user,
+    requests.relevant_items,
+    [row[some] for row, some in zip(requests.candidates, here, strict=True)],
     np.where(here, scores, -np.inf),
   )
   return _write(predictions, dataset, split, system, out, seed)

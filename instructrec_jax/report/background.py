@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from instructrec_jax.data.records import read
+from instructrec_jax.data.records.requests import Requests
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.predictions import Predictions
 
@@ -35,18 +37,15 @@ class Background:
     Raises:
       InputError: there are no records of the dataset.
     """
-    # Reading records takes TensorFlow, which a report without them does not.
-    from instructrec_jax.data.records import read
-
     catalogue = read.load_catalogue(data_dir, dataset)
-    split_ = read.load_split(data_dir, dataset, split)
-    instances = split_["instance"].tolist()
+    requests = Requests.load(data_dir, dataset, split)
+    instances = requests.instance.tolist()
     return cls(
       titles=catalogue["title"].to_list(),
       train_count=catalogue["train_count"].to_numpy().astype(np.int64),
       rows={instance: row for row, instance in enumerate(instances)},
-      histories=np.split(split_["history"], split_["history_offsets"][1:-1]),
-      lengths=split_["history_length"],
+      histories=requests.histories,
+      lengths=requests.history_length,
     )
 
   def attributes(self, predictions: Predictions) -> dict[str, np.ndarray]:

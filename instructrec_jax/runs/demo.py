@@ -16,6 +16,7 @@ from instructrec_jax import artifacts, paths
 from instructrec_jax.baselines import rank as baselines
 from instructrec_jax.data import names, normalize, simulate
 from instructrec_jax.data.records import build, read
+from instructrec_jax.data.records.requests import Requests
 from instructrec_jax.report import command as reports
 from instructrec_jax.runs import evaluate, train
 from instructrec_jax.runs.clock import Clock
@@ -106,7 +107,7 @@ def _simulate(
 def _optimum(raw: Path, data_dir: Path, results: Path) -> Path:
   """Ranks by the chances that the world itself drew each purchase with."""
   planted = np.load(raw / "optimum.npz")
-  requests = read.load_split(data_dir, DATASET, _SPLIT)
+  requests = Requests.load(data_dir, DATASET, _SPLIT)
   users = pl.read_parquet(
     names.tables_dir(data_dir, DATASET) / "users.parquet"
   )["user_id"]
@@ -115,7 +116,7 @@ def _optimum(raw: Path, data_dir: Path, results: Path) -> Path:
   world_user = np.searchsorted(planted["users"], users.to_numpy().astype(str))
   world_item = np.searchsorted(planted["items"], items.to_numpy().astype(str))
   scores = planted["log_p"][
-    world_user[requests["user"]][:, None], world_item[requests["candidates"]]
+    world_user[requests.user][:, None], world_item[requests.candidates]
   ]
   folder = results / "optimum"
   baselines.write_scores(requests, scores, DATASET, _SPLIT, "optimum", folder)

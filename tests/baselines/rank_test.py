@@ -13,6 +13,7 @@ from instructrec_jax import artifacts
 from instructrec_jax.baselines import rank
 from instructrec_jax.data import names
 from instructrec_jax.data.records import build
+from instructrec_jax.data.records.requests import Requests
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import results
 
@@ -21,13 +22,17 @@ CATALOGUE = pl.DataFrame(
 )
 
 
+def requests_of(target, candidates):
+  """Returns requests of users without a history."""
+  rows, nothing = np.arange(len(target)), np.zeros(len(target), np.int64)
+  offsets = np.zeros(len(target) + 1, np.int64)
+  return Requests(rows, rows, target, candidates, nothing[:0], offsets, nothing)
+
+
 def test_popularity_by_hand(tmp_path):
-  requests = {
-    "instance": np.array([0, 1, 2]),
-    "user": np.array([0, 1, 2]),
-    "target": np.array([0, 2, 1]),
-    "candidates": np.array([[0, 1, 2], [3, 1, 2], [4, 3, 1]]),
-  }
+  requests = requests_of(
+    np.array([0, 2, 1]), np.array([[0, 1, 2], [3, 1, 2], [4, 3, 1]])
+  )
   scores = rank.popularity(CATALOGUE, requests, seed=0)
   assert scores.tolist() == [[5, 0, 2], [2, 0, 2], [9, 2, 0]]
   result = rank.write_scores(
@@ -41,7 +46,7 @@ def test_popularity_by_hand(tmp_path):
 
 def test_random_is_chance():
   n, width = 20_000, 10
-  requests = {"candidates": np.zeros((n, width), np.int64)}
+  requests = requests_of(np.zeros(n, int), np.zeros((n, width), np.int64))
   scores = rank.random(CATALOGUE, requests, seed=1)
   np.testing.assert_array_equal(
     scores, rank.random(CATALOGUE, requests, seed=1)

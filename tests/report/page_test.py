@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from instructrec_jax.data.records import read
+from instructrec_jax.data.records.requests import Requests
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import examples, results
 from instructrec_jax.report import command, comparable, page
@@ -85,20 +86,29 @@ def test_page(systems, tmp_path):
   assert out.read_text() == source
 
 
+def requests_of(history_length):
+  """Returns N requests of users who had items 1 and 2 last."""
+  rows = np.arange(N)
+  return Requests(
+    rows,
+    rows,
+    rows,
+    rows[:, None],
+    np.tile([1, 2], N),
+    np.arange(0, 2 * N + 1, 2),
+    history_length,
+  )
+
+
 def test_examples_show_titles_and_history(systems, tmp_path, monkeypatch):
-  def load_split(data_dir, dataset, split):
+  def load(data_dir, dataset, split):
     assert (str(data_dir), dataset, split) == ("d", "demo", "test")
-    return {
-      "instance": np.arange(N),
-      "history": np.tile([1, 2], N),
-      "history_offsets": np.arange(0, 2 * N + 1, 2),
-      "history_length": np.full(N, 7),
-    }
+    return requests_of(np.full(N, 7))
 
   titles = pl.DataFrame(
     {"title": [f"The <{i}>" for i in range(40)], "train_count": range(40)}
   )
-  monkeypatch.setattr(read, "load_split", load_split)
+  monkeypatch.setattr(Requests, "load", load)
   monkeypatch.setattr(read, "load_catalogue", lambda *_: titles)
   command.report(systems, [tmp_path / "r.html"], data_dir="d")
   source = (tmp_path / "r.html").read_text()
@@ -175,16 +185,11 @@ def test_calibration_is_drawn_of_likelihoods(tmp_path):
 
 def with_background(monkeypatch):
   """Stands in for records: ten items of history and a count for each item."""
-  split = {
-    "instance": np.arange(N),
-    "history": np.tile([1, 2], N),
-    "history_offsets": np.arange(0, 2 * N + 1, 2),
-    "history_length": np.arange(N),
-  }
   catalogue = pl.DataFrame(
     {"title": [f"T{i}" for i in range(40)], "train_count": range(40)}
   )
-  monkeypatch.setattr(read, "load_split", lambda *_: split)
+  requests = requests_of(np.arange(N))
+  monkeypatch.setattr(Requests, "load", lambda *_: requests)
   monkeypatch.setattr(read, "load_catalogue", lambda *_: catalogue)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from instructrec_jax import paths
 from instructrec_jax.data import ragged
 from instructrec_jax.data.records import read
+from instructrec_jax.data.records.requests import Requests
 from instructrec_jax.errors import InputError
 
 
@@ -45,10 +46,10 @@ class Seen:
     Raises:
       InputError: there is no such record.
     """
-    requests = read.read_split(folder, split)
-    at = np.searchsorted(requests["instance"], instances)
-    at = np.minimum(at, len(requests["instance"]) - 1)
-    absent = requests["instance"][at] != instances
+    requests = Requests.read(folder, split)
+    at = np.searchsorted(requests.instance, instances)
+    at = np.minimum(at, len(requests) - 1)
+    absent = requests.instance[at] != instances
     if absent.any():
       raise InputError(
         f"{folder}: split {split!r} has no instance "
@@ -59,8 +60,8 @@ class Seen:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     trained = train.filter(lengths > 0).explode().to_numpy().astype(np.int64)
     parts = (
-      ragged.gather(trained, offsets, requests["user"][at]),
-      ragged.gather(requests["history"], requests["history_offsets"], at),
+      ragged.gather(trained, offsets, requests.user[at]),
+      ragged.gather(requests.history, requests.history_offsets, at),
     )
     rows, items = (
       np.concatenate(column) for column in zip(*parts, strict=True)

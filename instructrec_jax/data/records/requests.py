@@ -1,0 +1,107 @@
+"""The requests of a split, as baselines and reports take them."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+
+from instructrec_jax.data.names import records_dir
+from instructrec_jax.data.records import read
+
+
+@dataclasses.dataclass(frozen=True)
+class Requests:
+  """Records of one split, ordered by instance.
+
+  Attributes:
+    instance: int64 [n], running numbers.
+    user: int64 [n], user codes.
+    target: int64 [n], item codes.
+    candidates: int64 [n, C], item codes, `read.ABSENT` after the last of a
+      shorter list.
+    history: int64 [items], the item codes of all histories, oldest first, one
+      history after the other.
+    history_offsets: int64 [n + 1], where each history starts, and the last one
+      ends.
+    history_length: int64 [n], items before the target, also those that a
+      history has no room for.
+    relevant: item codes that count as found, as the histories are; None where
+      the targets are.
+    relevant_offsets: where each request's start.
+  """
+
+  instance: np.ndarray
+  user: np.ndarray
+  target: np.ndarray
+  candidates: np.ndarray
+  history: np.ndarray
+  history_offsets: np.ndarray
+  history_length: np.ndarray
+  relevant: np.ndarray | None = None
+  relevant_offsets: np.ndarray | None = None
+
+  @classmethod
+  def load(cls, data_dir: str | Path, dataset: str, split: str) -> "Requests":
+    """Reads a split of a dataset's records.
+
+    Raises:
+      InputError: as `read.load_split`.
+    """
+    return cls.read(records_dir(data_dir, dataset), split)
+
+  @classmethod
+  def read(cls, folder: str | os.PathLike[str], split: str) -> "Requests":
+    """Reads a split of the records in a folder.
+
+    Raises:
+      InputError: as `read.load_split`.
+    """
+    columns = read.read_split(folder, split)
+    names = [field.name for field in dataclasses.fields(cls)]
+    return cls(**{name: columns[name] for name in names if name in columns})
+
+  def __len__(self) -> int:
+    return len(self.instance)
+
+  @property
+  def histories(self) -> list[np.ndarray]:
+    """The history of each request, item codes, oldest first."""
+    return np.split(self.history, self.history_offsets[1:-1])
+
+  @property
+  def relevant_items(self) -> list[np.ndarray]:
+    """What counts as found in each request: the target, if nothing else."""
+    if self.relevant is None or self.relevant_offsets is None:
+      return list(self.target[:, None])
+    return np.split(self.relevant, self.relevant_offsets[1:-1])
+
+  def between(self, start: int, end: int) -> "Requests":
+    """Returns the requests from number `start` to before `end`."""
+    history, history_offsets = _between(
+      self.history, self.history_offsets, start, end
+    )
+    relevant, relevant_offsets = self.relevant, self.relevant_offsets
+    if relevant is not None and relevant_offsets is not None:
+      relevant, relevant_offsets = _between(
+        relevant, relevant_offsets, start, end
+      )
+    return Requests(
+      self.instance[start:end],
+      self.user[start:end],
+      self.target[start:end],
+      self.candidates[start:end],
+      history,
+      history_offsets,
+      self.history_length[start:end],
+      relevant,
+      relevant_offsets,
+    )
+
+
+def _between(
+  values: np.ndarray, offsets: np.ndarray, start: int, end: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the values and offsets of some of many lists."""
+  offsets = offsets[start : end + 1]
+  return values[offsets[0] : offsets[-1]], offsets - offsets[0]

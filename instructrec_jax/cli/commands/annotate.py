@@ -1,4 +1,4 @@
-"""`instructrec annotate`: preferences and intentions, written by a teacher."""
+"""`instructrec annotate`: let a teacher write preferences and intentions."""
 
 import argparse
 from typing import Any
@@ -18,23 +18,25 @@ _EXAMPLES = """
     --read_answers batch/answers.jsonl
   instructrec annotate gift_cards --teacher local --model ~/flan-t5-large
 
-of each user's validation and test target, and of --per_user training targets
-(those with the longest histories):
-  preference          the taste, from up to 20 items before the target
-  vague_intention     what the user was after, from the review of the target
+A teacher writes texts for the validation and test target of each user, and for
+--per_user of the user's training targets (those with the longest histories):
+  preference          the user's taste, from up to 20 items before the target
+  vague_intention     what the user was looking for, from the target's review
   vague_intention_2   the same in other words
   specific_intention  the labels of the target
-The last three look at the target. With --per_user 1 there are three instances
-a user, as there are preferences in the paper (151,638 of 50,546 users); its
-101,092 intentions are two a user, which two it does not say.
+The last three are made from the target itself. With --per_user 1 each user has
+three instances. That is the paper's number of preferences (151,638 for 50,546
+users). Its 101,092 intentions are two for each user; it does not say which two.
+
 Teachers:
-  extractive  no model: what histories share and reviews state; always the same
-  api         any OpenAI-compatible server; its key is read from the environment
-  local       a Hugging Face model by its folder (extra [teacher])
-Every answer of a model is kept in DATA_DIR/annotations/answers.sqlite3, and is
-asked for once: a run that was stopped goes on where it was. What got no answer
-(the server failed each time) is counted as absent; once the run is finished,
---overwrite asks for that again, and for nothing else."""
+  extractive  rules, without a model; the result is always the same
+  api         any OpenAI-compatible server; the key is read from the environment
+  local       a Hugging Face model in a folder (needs the extra [teacher])
+
+Every answer of a model is kept in DATA_DIR/annotations/answers.sqlite3 and is
+asked for only once, so a run that was stopped continues where it was. If the
+server failed on every try, the text is counted as absent. After the run,
+--overwrite asks for the absent texts again, and for nothing else."""
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
@@ -42,14 +44,16 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.per_user(parser)
   flags.overwrite(parser)
   add = parser.add_argument
-  add("dataset", help="short name of normalized tables")
-  add("--num_users", type=int, help="so many users, drawn by seed (all)")
-  add("--seed", type=int, default=0, help="of draws and wordings (0)")
+  add("dataset", help="short name of a normalized dataset")
+  add(
+    "--num_users", type=int, help="annotate so many users, drawn by seed (all)"
+  )
+  add("--seed", type=int, default=0, help="seed of draws and wordings (0)")
   add(
     "--judge",
     type=int,
     metavar="N",
-    help="api, local: texts of each field that it is asked to judge (none)",
+    help="api, local: ask the model to judge N texts of each field (none)",
   )
   flags.teacher(parser)
 
@@ -67,7 +71,7 @@ def _run(dataset: str, **options: Any) -> None:
 
 COMMAND = Command(
   group="data",
-  help="preferences and intentions, written by a teacher",
+  help="let a teacher write preferences and intentions",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

@@ -1,4 +1,4 @@
-"""`instructrec baseline`."""
+"""`instructrec baseline`: rank the same candidates with a baseline."""
 
 import argparse
 from typing import Any
@@ -17,12 +17,12 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.exclude_history(parser)
   add = parser.add_argument
   add("baseline", help="popularity or random")
-  add("dataset", help="short name of built records")
+  add("dataset", help="short name of a built dataset")
   add("--split", default="test", help="validation or test (test)")
   add(
     "--rank", default="candidates", help="candidates or catalogue (candidates)"
   )
-  add("--seed", type=int, default=0, help="of draws and intervals (0)")
+  add("--seed", type=int, default=0, help="seed of draws and intervals (0)")
   add("--out", help="folder for results (DATA_DIR/baselines/…)")
 
 
@@ -40,7 +40,7 @@ def _run(baseline: str, out: str | None, **options: Any) -> None:
 
 COMMAND = Command(
   group="models",
-  help="rank the same candidates at random or by popularity",
+  help="rank the same candidates with a baseline",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

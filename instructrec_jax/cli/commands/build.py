@@ -1,4 +1,4 @@
-"""`instructrec build`: tables to records: split, histories, candidates."""
+"""`instructrec build`."""
 
 import argparse
 from typing import Any
@@ -17,33 +17,35 @@ _EXAMPLES = """
   instructrec build shop --variant search
   instructrec build shop --variant hard --candidates_file retrieved.parquet
 
-variants are records of their own, beside the plain ones:
+A variant is a second set of records of the same dataset, beside the plain one:
   search      queries (labels of items, and vague intentions of training
-              targets), items split 80/10/10; annotate first
+              targets); items are split 80/10/10; run `annotate` first
   hard        for --candidates hard
   of_100      99 negatives
-Their tasks are instructrec_DATASET_VARIANT_…, e.g.
+The tasks of a variant are named instructrec_DATASET_VARIANT_…, for example
 instructrec_games_search_p0_i2_t3.
 
-candidates of a validation or test request, drawn once by seed and kept in the
-records, so that they are the same for every system. What is drawn is never
-another item that the user has met:
+The candidates of a validation or test request are drawn once, by seed, and kept
+in the records, so that they are the same for every system. A drawn candidate is
+never another item that the user has had.
   uniform     the target and items drawn uniformly
-  popularity  drawn without replacement, in proportion to how often each was
-              taken in training
-  hard        what a retriever ranks highest; with --among M, drawn uniformly
-              from its first M
-  file        the lists of a file, as they stand there; items in them that the
-              user has met are counted
-A file has a line a user (JSON lines or Parquet), with the ids of the tables,
-best items first:
+  popularity  items drawn without replacement, in proportion to how often each
+              one was taken in training
+  hard        the items that a retriever ranks highest; with --among M, items
+              drawn uniformly from its first M
+  file        the lists of your file, unchanged; items in them that the user has
+              had are counted
+A candidates file is JSON lines or Parquet and has one row for each user, with
+the ids of the tables and the best items first:
   {"user_id": "u1", "items": ["i7", "i2", "i9"]}
-and perhaps "split" (validation or test; else for both) and, of one's own lists,
-"relevant" (those of the items that count as found; else the target). A matrix
-of a retriever's scores, .npy, has the shape [users, items], in the order of
+A row may have "split" (validation or test; without it the row is for both). In
+a file of your own lists it may have "relevant", those of the items that count
+as found (without it, the target). A .npy file is a matrix of a retriever's
+scores with the shape [users, items], in the order of
 tables/DATASET/users.parquet and items.parquet.
-To rank the whole catalogue nothing is drawn: `instructrec evaluate` and
-`instructrec baseline` take --rank=catalogue, on any records."""
+
+To rank the whole catalogue no candidates are needed: `instructrec evaluate` and
+`instructrec baseline` take --rank=catalogue on any records."""
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
@@ -51,26 +53,32 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.vocabulary_size(parser)
   flags.overwrite(parser)
   add = parser.add_argument
-  add("dataset", help="short name of normalized tables")
-  add("--seed", type=int, default=0, help="of negatives and orders (0)")
+  add("dataset", help="short name of a normalized dataset")
+  add("--seed", type=int, default=0, help="seed of negatives and orders (0)")
   add(
     "--variant",
     default="",
-    help="other records of the same dataset: search, hard or of_100; see below",
+    help="build other records of the dataset: search, hard or of_100 (none)",
   )
   add(
     "--candidates",
-    help="what stands beside the target in validation and test: uniform, "
-    "popularity, hard, or file; see below (uniform)",
+    help="what the target is ranked among in validation and test: uniform, "
+    "popularity, hard or file; see below (uniform)",
   )
-  add("--candidates_file", help="of a retriever, or your own; see below")
+  add("--candidates_file", help="file of a retriever, or your own; see below")
   add(
     "--among",
     type=int,
-    help="hard: the retriever's first items to draw from (num_negatives)",
+    help="hard: draw from so many of the retriever's first items "
+    "(num_negatives)",
   )
-  add("--num_negatives", type=int, help="of a request, drawn ones (9)")
-  add("--max_history", type=int, default=50, help="newest items (50)")
+  add("--num_negatives", type=int, help="negatives of each request (9)")
+  add(
+    "--max_history",
+    type=int,
+    default=50,
+    help="newest items that a history keeps (50)",
+  )
 
 
 def _run(vocabulary_size: int | None, **options: Any) -> None:
@@ -86,7 +94,7 @@ def _run(vocabulary_size: int | None, **options: Any) -> None:
 
 COMMAND = Command(
   group="data",
-  help="tables to records: split, histories, candidates",
+  help="turn tables into records: splits, histories, candidates",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

@@ -16,8 +16,13 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.records(parser)
   flags.overwrite(parser)
   add = flags.left_to_gin(parser)
-  add("--out", help="folder for the tokens (CACHED_TOKENS)")
-  add("--epochs", type=int, help="times to draw wordings and negatives (1)")
+  add("--out", help="folder to write the tokens to (CACHED_TOKENS)")
+  add(
+    "--epochs",
+    type=int,
+    help="times to render the records, each with other wordings and negatives "
+    "(1)",
+  )
 
 
 def _run(**options: Any) -> None:
@@ -28,7 +33,7 @@ def _run(**options: Any) -> None:
 
 COMMAND = Command(
   group="models",
-  help="tokens of a run's training records, so that it needs no TensorFlow",
+  help="write training tokens once, to train without TensorFlow",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

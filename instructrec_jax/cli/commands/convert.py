@@ -17,28 +17,30 @@ _EXAMPLES = """
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   add = parser.add_argument
-  add("src", help="a checkpoint, or a run's folder; its format is found out")
-  add("out", help="folder to make")
+  add("src", help="a checkpoint or the folder of a run, in any of the formats")
+  add("out", help="folder to write")
   add("--to", required=True, help="native (ours), t5x or hf")
   add(
     "--optimizer",
     default="reset",
-    help="reset: parameters only, at step 0; carry: with Adafactor's state and "
-    "the step, so that a run can go on with the other runner (reset)",
+    help="reset: parameters only, at step 0; carry: also Adafactor's state and "
+    "the step, so that a run can continue with the other runner (reset)",
   )
-  add("--step", type=int, help="which of the run's checkpoints (the newest)")
-  add("--dtype", help="float32 or bfloat16 (as it is read)")
-  add("--vocabulary", help="with hf: a SentencePiece file to put beside")
+  add("--step", type=int, help="step of the run's checkpoint (the newest)")
+  add("--dtype", help="float32 or bfloat16 (that of the source)")
+  add(
+    "--vocabulary", help="hf: a SentencePiece file to copy beside the weights"
+  )
   add(
     "--max_shard_gb",
     type=float,
     default=5.0,
-    help="with hf: largest file of weights, in GB (5)",
+    help="hf: largest file of weights, in GB (5)",
   )
   add(
     "--overwrite",
     action="store_true",
-    help="replace what was converted from something else",
+    help="replace a folder that was converted from another source",
   )
 
 
@@ -60,7 +62,7 @@ def _run(out: str, to: str, **options: Any) -> None:
 
 COMMAND = Command(
   group="models",
-  help="weights to another format: ours, T5X's or Hugging Face's",
+  help="convert weights between our format, T5X's and Hugging Face's",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

@@ -1,4 +1,4 @@
-"""`instructrec demo`: everything on the embedded world: simulate to report."""
+"""`instructrec demo`."""
 
 import argparse
 from typing import Any
@@ -13,10 +13,15 @@ _EXAMPLES = """
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   add = parser.add_argument
-  add("--out", default="demo", help="folder for everything (demo)")
-  add("--seed", type=int, default=0, help="of world, build and training (0)")
-  add("--num_users", type=int, default=2000, help="customers (2000)")
-  add("--num_items", type=int, default=300, help="items a domain (300)")
+  add("--out", default="demo", help="folder to write everything to (demo)")
+  add(
+    "--seed",
+    type=int,
+    default=0,
+    help="seed of the world, the records and training (0)",
+  )
+  add("--num_users", type=int, default=2000, help="number of customers (2000)")
+  add("--num_items", type=int, default=300, help="items of each domain (300)")
   flags.gin_bindings(parser)
 
 
@@ -28,7 +33,7 @@ def _run(**options: Any) -> None:
 
 COMMAND = Command(
   group="more",
-  help="everything on the embedded world: simulate to report",
+  help="run everything on the embedded world, from files to a report",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

@@ -1,4 +1,4 @@
-"""`instructrec describe`."""
+"""`instructrec describe`: count what the instructions of a dataset hold."""
 
 import argparse
 import sys
@@ -14,32 +14,35 @@ _EXAMPLES = """
     --out describe.html --out describe.md --out describe.json
   instructrec describe gift_cards_2018 --sample 0
 
-prints, as Markdown, the paper's table of its data with ours beside it; records,
-users and histories; texts that were written, rejected and absent; instances by
-family and split; and, of a sample of rendered instructions, words and tokens,
-and what is shortened or left out at given lengths."""
+The output is Markdown. It has the paper's table of its data with this dataset
+beside it; the numbers of records, users and histories; how many texts were
+written, rejected and absent; instances by family and split; and, for a sample
+of rendered instructions, their words and tokens, and how many are shortened or
+left out at the given lengths."""
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.data_dir(parser)
   flags.files_to_write(parser, ".md, .html or .json")
   add = parser.add_argument
-  add("dataset", help="short name of built records")
+  add("dataset", help="short name of a built dataset")
   add(
     "--sample",
     type=int,
     default=500,
-    help="training records of a family to render and measure (500)",
+    help="render and measure so many training records of each family (500)",
   )
-  add("--inputs_length", type=int, default=512, help="tokens to fit (512)")
-  add("--targets_length", type=int, default=128, help="tokens to fit (128)")
+  add("--inputs_length", type=int, default=512, help="tokens of an input (512)")
+  add(
+    "--targets_length", type=int, default=128, help="tokens of a target (128)"
+  )
   add(
     "--vocabulary",
     default="t5",
-    help="that tokens are counted in: t5, a dataset built with "
+    help="vocabulary to count tokens with: t5, a dataset built with "
     "--vocabulary_size, or a SentencePiece file (t5)",
   )
-  add("--seed", type=int, default=0, help="of wordings and negatives (0)")
+  add("--seed", type=int, default=0, help="seed of wordings and negatives (0)")
 
 
 def _run(out: Sequence[str], **options: Any) -> None:
@@ -52,7 +55,7 @@ def _run(out: Sequence[str], **options: Any) -> None:
 
 COMMAND = Command(
   group="data",
-  help="what the instructions of built records are: counts, words, tokens",
+  help="count what the instructions of a dataset hold",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

@@ -1,4 +1,4 @@
-"""`instructrec evaluate`: measure what a trained model answers."""
+"""`instructrec evaluate`."""
 
 import argparse
 from typing import Any
@@ -11,10 +11,12 @@ _EXAMPLES = """
   instructrec evaluate --model_dir=runs/games --split=test_2k \\
     --mixture_or_task_name=instructrec_games_p1_i0_t3
   instructrec evaluate --model_dir=runs/games --rank=catalogue \\
-    --gin.NUM_BEAMS=20 --gin.title_trie.same_title="'first'" …
+    --gin.NUM_BEAMS=20 --gin.title_trie.same_title="'first'"
 
-Of InstructRec's families those that rank are measured; those that write, where
-they are named."""
+Of a mixture of InstructRec's families, those that rank are measured. A family
+that writes texts is measured when it is named.
+
+Use `instructrec measure` for the answers of another model, from a file."""
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
@@ -27,21 +29,21 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   add = flags.left_to_gin(parser)
   add("--tfds_data_dir", help="folder of the records (the run's)")
   add("--mixture_or_task_name", help="what to evaluate (the run's mixture)")
-  add("--split", help="validation, test, or test_2k for a sample (test)")
+  add("--split", help="validation, test, or test_2k, a sample (test)")
   add(
     "--rank",
-    help="candidates, or catalogue: the model writes NUM_BEAMS titles (10) out "
-    "of the whole of it, in tasks that show no candidates (candidates)",
+    help="candidates, or catalogue: the model writes NUM_BEAMS (10) of all "
+    "titles, in tasks that show no candidates (candidates)",
   )
-  add("--step", type=int, help="which checkpoint (the newest)")
-  add("--batch_size", type=int, help="requests at a time (32)")
-  add("--system", help="name in tables (that of MODEL_DIR)")
-  add("--seed", type=int, help="of the bootstrap intervals (0)")
+  add("--step", type=int, help="step of the checkpoint (the newest)")
+  add("--batch_size", type=int, help="requests in a batch (32)")
+  add("--system", help="name of the model in tables (that of MODEL_DIR)")
+  add("--seed", type=int, help="seed of the bootstrap intervals (0)")
   add(
     "--procedure",
-    help="ask by earlier answers: sorting (T1, few comparisons), rounds (T3, "
-    "more candidates than fit a prompt) or orders (T1 and T3, how much their "
-    "order matters); what each task declares",
+    help="ask questions that depend on earlier answers: sorting (T1, few "
+    "comparisons), rounds (T3, more candidates than a prompt holds) or orders "
+    "(T1 and T3, how much the order of candidates matters)",
   )
   add("--out", help="folder for results (MODEL_DIR/evaluation)")
 
@@ -66,7 +68,7 @@ def _run(
 
 COMMAND = Command(
   group="models",
-  help="measure what a trained model answers",
+  help="measure how well a trained model ranks and answers",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

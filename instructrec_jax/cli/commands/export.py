@@ -15,20 +15,22 @@ _EXAMPLES = """
     --out test.jsonl --inputs_length 512 --targets_length 128 --vocabulary t5
   instructrec export itdr --form itdr --split test --out itdr_test.json
 
-Every instruction of each task once, or --num_instructions of them, drawn by the
-mixture's rates; a record comes again in other words. A line's fields, by form:
-  instruction  instruction, input (empty), output: LLaMA-Factory's "alpaca"
-  chat         messages of a user and an assistant: TRL, and LLaMA-Factory, with
-               "formatting": "sharegpt", "columns": {"messages": "messages"} and
+Without --num_instructions every instruction of each task is written once. With
+it, so many are drawn by the rates of the mixture, and a record may come again
+in other words. The fields of a line depend on the form:
+  instruction  instruction, input (empty) and output: LLaMA-Factory's "alpaca"
+  chat         messages of a user and an assistant, for TRL, and for
+               LLaMA-Factory with "formatting": "sharegpt",
+               "columns": {"messages": "messages"} and
                "tags": {"role_tag": "role", "content_tag": "content",
                "user_tag": "user", "assistant_tag": "assistant"}
-  completion   prompt, completion: TRL
-  itdr         instruction, input, output, as in ITDR's own files: what the task
-               is, the question, and the answer
-ITDR's tasks say first what the task is: in a chat the system says it. A file
-named .json holds one list, any other a line for each.
-Beside them stand task, template, instance and user, and where there are any,
-candidates."""
+  completion   prompt and completion, for TRL
+  itdr         instruction, input and output as in ITDR's own files: what the
+               task is, the question, and the answer
+ITDR's tasks begin with what the task is; in a chat, the system says it. A file
+named .json holds one list. Any other file has one object on each line. Every
+object also has the fields task, template, instance and user, and candidates
+where the request has any."""
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
@@ -47,17 +49,17 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   add(
     "--num_instructions",
     type=int,
-    help="so many, by the mixture's rates (every one of each task once)",
+    help="write so many, drawn by the mixture's rates (every one once)",
   )
-  add("--num_epochs", type=int, default=1, help="times to take every one (1)")
-  add("--inputs_length", type=int, help="tokens of what is told (any)")
-  add("--targets_length", type=int, help="tokens of what is answered (any)")
+  add("--num_epochs", type=int, default=1, help="times to write every one (1)")
+  add("--inputs_length", type=int, help="tokens of an input at most (any)")
+  add("--targets_length", type=int, help="tokens of a target at most (any)")
   add(
     "--vocabulary",
-    help="that lengths are counted in: t5, a dataset built with "
+    help="vocabulary to count tokens with: t5, a dataset built with "
     "--vocabulary_size, or a SentencePiece file (t5)",
   )
-  add("--seed", type=int, default=0, help="of wordings and negatives (0)")
+  add("--seed", type=int, default=0, help="seed of wordings and negatives (0)")
 
 
 def _run(mixture_or_task_name: str, out: str, **options: Any) -> None:
@@ -70,7 +72,7 @@ def _run(mixture_or_task_name: str, out: str, **options: Any) -> None:
 
 COMMAND = Command(
   group="data",
-  help="instructions as JSON, for trainers that do not read SeqIO",
+  help="write instructions as JSON, for trainers without SeqIO",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

@@ -13,15 +13,17 @@ _EXAMPLES = """
   instructrec itdr understanding --vocabulary_size 8000
   instructrec itdr interests --teacher api --model gpt-4o-mini --estimate
 
-A pair is a subtask and a dataset; it is built of the tables that `instructrec
-normalize` has written, and is the SeqIO task itdr_PAIR then. Subtasks, under
-their root tasks:
+A pair is a subtask with a dataset. It is built from the tables that
+`instructrec normalize` has written, and becomes the SeqIO task itdr_PAIR. The
+subtasks, under their root tasks:
   interaction    rating_prediction, top_k, cross_domain, next_item
   understanding  user_attributes, interests, target_users
-Without names all pairs are built whose tables are there, and the others are
-listed. A user is in the same split of all pairs. What is to be written in
-interests and target_users a teacher writes, as in `instructrec annotate`; who
-has no good text is left out and counted, and somebody else is taken.
+
+Without names, all pairs whose tables exist are built, and the others are
+listed. A user is in the same split in all pairs. A teacher writes the answers
+of interests and target_users, as in `instructrec annotate`. An instance without
+a good text is left out and counted, and another one takes its place.
+
 --vocabulary_size trains one vocabulary on the texts of all pairs that were
 built: DATA_DIR/records/itdr_vocabulary/vocabulary.model."""
 
@@ -35,23 +37,23 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     "pairs",
     nargs="*",
     metavar="PAIR",
-    help="pairs, subtasks or root tasks (all whose tables are there)",
+    help="pairs, subtasks or root tasks (all whose tables exist)",
   )
   add(
     "--size",
     type=int,
-    help="instances of a pair, 8 : 1 : 1 in train, validation and test (as "
-    "many as the paper has)",
+    help="instances of each pair, divided 8 : 1 : 1 into train, validation and "
+    "test (as many as in the paper)",
   )
   add(
     "--tables",
     action="append",
     default=[],
     metavar="DATASET=OTHER",
-    help="take other tables, e.g. ml_32m=ml_latest_small; may be given several "
+    help="use other tables, e.g. ml_32m=ml_latest_small; may be given several "
     "times",
   )
-  add("--seed", type=int, default=0, help="of all draws (0)")
+  add("--seed", type=int, default=0, help="seed of all draws (0)")
   flags.teacher(parser)
 
 
@@ -69,7 +71,7 @@ def _run(**options: Any) -> None:
 
 COMMAND = Command(
   group="data",
-  help="tables to ITDR's records: seven subtasks, 33 pairs with datasets",
+  help="turn tables into ITDR's records: seven subtasks, 33 pairs",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

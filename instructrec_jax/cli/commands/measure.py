@@ -1,4 +1,4 @@
-"""`instructrec measure`: measure what any model has answered, from a file."""
+"""`instructrec measure`: measure the answers of any model, from a file."""
 
 import argparse
 from typing import Any
@@ -13,38 +13,44 @@ _EXAMPLES = """
     --exported=itdr_test.json --system=GLM-4 \\
     --mixture_or_task_name=itdr --out=runs/glm4
 
-A file of predictions has a JSON object a line, and needs no checkpoint:
+FILE has one JSON object on each line, and no checkpoint is needed:
   {"task": "itdr_top_k_ml_32m", "instance": 17, "prediction": "1. …; 2. …"}
-task and instance are those of `instructrec export --split test`, so that it is
-enough to add the prediction to its lines. Of LLaMA-Factory's
-generated_predictions.jsonl (prompt, predict, label) each line belongs to the
-line of that number of --exported, the file that it was given."""
+The task and the instance are those that `instructrec export --split test`
+writes, so it is enough to add "prediction" to each of its lines. In
+LLaMA-Factory's generated_predictions.jsonl (prompt, predict, label) each line
+belongs to the line with the same number in --exported, the file that the model
+was given."""
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.gin(parser, required=False)
   flags.records(parser)
   add = parser.add_argument
-  add("predictions", metavar="FILE", help="the answers, see below")
-  add("--mixture_or_task_name", required=True, help="what was asked")
+  add("predictions", metavar="FILE", help="the predictions; see below")
+  add(
+    "--mixture_or_task_name",
+    required=True,
+    help="the mixture or task that the model answered",
+  )
   add("--system", required=True, help="name of the model in tables")
   add("--out", required=True, help="folder for results")
   add(
     "--exported",
     metavar="FILE",
-    help="what was answered, line by line, where the answers do not say it",
+    help="the file that was answered, where predictions do not name their "
+    "tasks",
   )
   add(
     "--allow_missing",
     action="store_true",
-    help="leave out requests that have no prediction",
+    help="leave out requests without a prediction, and count them",
   )
   add(
     "--split",
     default="test",
-    help="validation, test, or test_2k for a sample (test)",
+    help="validation, test, or test_2k, a sample (test)",
   )
-  add("--seed", type=int, default=0, help="of the bootstrap intervals (0)")
+  add("--seed", type=int, default=0, help="seed of the bootstrap intervals (0)")
 
 
 def _run(predictions: str, **options: Any) -> None:
@@ -56,7 +62,7 @@ def _run(predictions: str, **options: Any) -> None:
 
 COMMAND = Command(
   group="models",
-  help="measure what any model has answered, from a file",
+  help="measure the answers of any model, from a file",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

@@ -1,4 +1,4 @@
-"""`instructrec normalize`: raw files to clean tables."""
+"""`instructrec normalize`: read raw files and write clean tables."""
 
 import argparse
 from typing import Any
@@ -26,7 +26,7 @@ def _run(source: str, raw: str, **options: Any) -> None:
 
 COMMAND = Command(
   group="data",
-  help="raw files to clean tables",
+  help="read raw files and write clean tables",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

@@ -1,4 +1,4 @@
-"""`instructrec plan`."""
+"""`instructrec plan`: compute what a run needs on a TPU pod, without one."""
 
 import argparse
 import signal
@@ -10,11 +10,12 @@ from instructrec_jax.cli.shared.command import Command
 _EXAMPLES = """
   instructrec plan --topology=v5e:4x4 --gin_file=runs/native_finetune.gin \\
     --gin_file=experiments/games_flan_t5_xl.gin
-  instructrec plan --topology=v4:2x2x4 --scoring --sweep …
+  instructrec plan --topology=v4:2x2x4 --scoring --sweep \\
+    --gin_file=runs/native_finetune.gin --gin_file=experiments/demo.gin
 
-A step that does not fit is an answer, and exits with 0. To compile Flan-T5-XL
-takes five minutes or more each time, half of it with --quick; the largest batch
-takes up to three compilations more."""
+The exit status is 0 also for a step that does not fit. Each compilation of
+Flan-T5-XL takes one and a half to five minutes, with --quick about half of
+that. The search for the largest batch takes up to three more compilations."""
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
@@ -30,25 +31,32 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     action="store_true",
     help="plan the scoring of candidates instead of training",
   )
-  add("--num_candidates", type=int, default=10, help="of a request (10)")
-  add("--batch_size", type=int, help="rows over all chips (BATCH_SIZE)")
+  add(
+    "--num_candidates",
+    type=int,
+    default=10,
+    help="candidates of a request (10)",
+  )
+  add(
+    "--batch_size", type=int, help="rows of a batch over all chips (BATCH_SIZE)"
+  )
   add(
     "--largest_batch",
     action=argparse.BooleanOptionalAction,
     default=True,
-    help="look for the largest batch that fits",
+    help="search for the largest batch that fits (yes)",
   )
   add(
     "--sweep",
     action="store_true",
-    help="a table of every mesh of the chips: NUM_PARTITIONS by "
+    help="print a table of every mesh of the chips: NUM_PARTITIONS by "
     "PARAMETER_PARTITIONING_DIMS",
   )
   add(
     "--quick",
     action="store_true",
-    help="compile with less effort than a run: about a tenth more memory; time "
-    "and bytes moved are not a run's then",
+    help="compile with less effort than a run: the plan shows about a tenth "
+    "more memory, and other times and bytes than a run has",
   )
   add("--json", dest="as_json", action="store_true", help="print JSON")
 
@@ -64,7 +72,7 @@ def _run(**options: Any) -> None:
 
 COMMAND = Command(
   group="models",
-  help="what a run needs on a TPU topology, compiled without one (extra [tpu])",
+  help="compute what a run needs on a TPU pod, without one",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

@@ -1,4 +1,4 @@
-"""`instructrec prepare`."""
+"""`instructrec prepare`: go from raw files to instructions in one command."""
 
 import argparse
 from typing import Any
@@ -10,15 +10,15 @@ _EXAMPLES = """
   instructrec prepare amazon_2018/Gift_Cards --raw ~/amazon_2018
   instructrec prepare movielens/100k --raw ~/ml-100k --vocabulary_size 8000
 
-is, with the extractive teacher and what each command does unless told otherwise
+This runs five commands with their defaults and the extractive teacher:
   instructrec normalize SOURCE --raw RAW
   instructrec annotate DATASET
   instructrec build DATASET
   instructrec build DATASET --variant search
   instructrec describe DATASET --sample 0
-Annotations that are there already are kept, whoever wrote them.
-Families whose texts a dataset cannot have, such as those of intentions where
-there are no reviews, are left out when a mixture is used."""
+Annotations that exist already are kept, whichever teacher wrote them. If a
+dataset cannot have the texts of a family (there are no intentions without
+reviews), mixtures leave the family out."""
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,9 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.per_user(parser)
   flags.vocabulary_size(parser)
   flags.overwrite(parser)
-  parser.add_argument("--seed", type=int, default=0, help="of all stages (0)")
+  parser.add_argument(
+    "--seed", type=int, default=0, help="seed of all stages (0)"
+  )
 
 
 def _run(data_dir: str, **options: Any) -> None:
@@ -44,7 +46,7 @@ def _run(data_dir: str, **options: Any) -> None:
 
 COMMAND = Command(
   group="data",
-  help="raw files to instructions: normalize, annotate, build and describe",
+  help="go from raw files to instructions in one command",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

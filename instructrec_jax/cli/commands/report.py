@@ -1,4 +1,4 @@
-"""`instructrec report`: compare results: a table, and a page with plots."""
+"""`instructrec report`: compare results in a table and on a page with plots."""
 
 import argparse
 import sys
@@ -21,23 +21,26 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   add("results", nargs="+", help="result folders, or folders of them")
   add(
     "--data_dir",
-    help="folder of all datasets, for titles, slices, and what is recommended",
+    help="folder with all datasets, for titles, slices and what is recommended",
   )
   add(
     "--metrics",
     type=lambda text: text.split(","),
-    help="what to measure, with commas between: hr@K, precision@K, recall@K, "
-    "ndcg@K, mrr, map, auc (what was measured)",
+    help="metrics to show, separated by commas: hr@K, precision@K, recall@K, "
+    "ndcg@K, mrr, map, auc (those that were measured)",
   )
-  add("--baseline", help="system to test the others against, for p-values")
+  add("--baseline", help="system to test the others against; adds p-values")
   add(
     "--form",
     default="systems",
-    help="systems: a table of those that answered the same; or itdr: a row for "
-    "each of its 33 pairs, beside the paper's figures (systems)",
+    help="systems: a table of the systems that answered the same requests; "
+    "itdr: a row for each of ITDR's 33 pairs, with the paper's figures "
+    "(systems)",
   )
-  add("--trec_dir", help="folder for TREC's run and qrels files")
-  add("--training_log", help="a run's metrics.jsonl, for its curve")
+  add("--trec_dir", help="folder to write TREC's run and qrels files to")
+  add(
+    "--training_log", help="metrics.jsonl of a run, to draw its training curve"
+  )
 
 
 def _run(results: Sequence[str], out: Sequence[str], **options: Any) -> None:
@@ -50,7 +53,7 @@ def _run(results: Sequence[str], out: Sequence[str], **options: Any) -> None:
 
 COMMAND = Command(
   group="results",
-  help="compare results: a table, and a page with plots",
+  help="compare results in a table and on a page with plots",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

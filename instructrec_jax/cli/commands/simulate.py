@@ -1,4 +1,4 @@
-"""`instructrec simulate`: write the demo world's raw files."""
+"""`instructrec simulate`: write the raw files of the demo world."""
 
 import argparse
 from typing import Any
@@ -12,10 +12,10 @@ _EXAMPLES = """
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   add = parser.add_argument
-  add("out", help="folder for the files")
-  add("--num_users", type=int, default=2000, help="customers (2000)")
-  add("--num_items", type=int, default=300, help="items a domain (300)")
-  add("--seed", type=int, default=0, help="of the world (0)")
+  add("out", help="folder to write")
+  add("--num_users", type=int, default=2000, help="number of customers (2000)")
+  add("--num_items", type=int, default=300, help="items of each domain (300)")
+  add("--seed", type=int, default=0, help="seed of the world (0)")
 
 
 def _run(out: str, **options: Any) -> None:
@@ -29,7 +29,7 @@ def _run(out: str, **options: Any) -> None:
 
 COMMAND = Command(
   group="more",
-  help="write the demo world's raw files",
+  help="write the raw files of the demo world",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

@@ -12,8 +12,15 @@ _EXAMPLES = """
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   add = parser.add_argument
-  add("name", nargs="?", help="one of them, in detail (all, in short)")
-  add("--raw", help="a folder: what of each lies in it, and what is missing")
+  add(
+    "name",
+    nargs="?",
+    help="show one source in detail (without it, a list of all)",
+  )
+  add(
+    "--raw",
+    help="a folder; shows which files of each source are there or missing",
+  )
 
 
 def _run(name: str | None, raw: str | None) -> None:
@@ -25,7 +32,7 @@ def _run(name: str | None, raw: str | None) -> None:
 
 COMMAND = Command(
   group="data",
-  help="list the datasets that can be read, and what a folder has of them",
+  help="list the datasets that can be read, and their files in a folder",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

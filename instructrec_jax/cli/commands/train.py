@@ -1,4 +1,4 @@
-"""`instructrec train`."""
+"""`instructrec train`: train with our own runner, or continue a run."""
 
 import argparse
 from typing import Any
@@ -34,7 +34,7 @@ def _run(
 
 COMMAND = Command(
   group="models",
-  help="train with our own runner, as gin files say; goes on where it stopped",
+  help="train with our own runner, or continue a run",
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,

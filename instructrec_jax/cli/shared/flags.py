@@ -8,7 +8,7 @@ from collections.abc import Callable
 def data_dir(parser: argparse.ArgumentParser) -> None:
   """Adds the folder of all datasets."""
   parser.add_argument(
-    "--data_dir", default="data", help="folder of all datasets (data)"
+    "--data_dir", default="data", help="folder with all datasets (data)"
   )
 
 
@@ -17,7 +17,7 @@ def overwrite(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     "--overwrite",
     action="store_true",
-    help="replace what other options have made",
+    help="replace output that was made with other options",
   )
 
 
@@ -26,14 +26,14 @@ def vocabulary_size(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     "--vocabulary_size",
     type=int,
-    help="train a vocabulary of so many pieces on titles and texts",
+    help="train a vocabulary of so many pieces on the titles and texts",
   )
 
 
 def per_user(parser: argparse.ArgumentParser) -> None:
   """Adds how many training targets of a user are annotated."""
   parser.add_argument(
-    "--per_user", type=int, default=1, help="training targets of a user (1)"
+    "--per_user", type=int, default=1, help="training targets of each user (1)"
   )
 
 
@@ -42,13 +42,17 @@ def source(parser: argparse.ArgumentParser) -> None:
   from instructrec_jax.data.sources import SOURCES
 
   add = parser.add_argument
-  add("source", help="`instructrec sources` lists them")
-  add("--raw", required=True, help="the raw files' folder, or an archive")
-  add("--dataset", help="short name for what is written (the source's)")
-  add("--k_core", type=int, help="interactions of every user and item")
+  add("source", help="name of the source; `instructrec sources` lists them")
+  add("--raw", required=True, help="folder of the raw files, or an archive")
+  add("--dataset", help="short name of the dataset (that of the source)")
+  add(
+    "--k_core",
+    type=int,
+    help="least number of interactions of a user and an item",
+  )
   roles = {r.removesuffix("?") for s in SOURCES.values() for r in s.files}
   for role in sorted(roles):
-    add(f"--{role}_file", help=f"another name of the file of {role}")
+    add(f"--{role}_file", help=f"name of the file of {role}, if it has another")
   options = {k: v for s in SOURCES.values() for k, v in s.options.items()}
   for option, meaning in options.items():
     add(f"--{option}", help=meaning)
@@ -60,7 +64,7 @@ def exclude_history(parser: argparse.ArgumentParser) -> None:
     "--exclude_history",
     action=argparse.BooleanOptionalAction,
     default=argparse.SUPPRESS,
-    help="of the catalogue, leave out what the user has had before (yes)",
+    help="in the catalogue, leave out what the user had before (yes)",
   )
 
 
@@ -77,13 +81,13 @@ def gin(parser: argparse.ArgumentParser, required: bool = True) -> None:
     action="append",
     default=[],
     required=required,
-    help="a gin file; may be given several times, later ones win",
+    help="a gin file; may be given several times; later files win",
   )
   add(
     "--gin_search_paths",
     type=lambda text: text.split(","),
     default=[],
-    help="folders, with commas between",
+    help="folders of gin files, separated by commas",
   )
   gin_bindings(parser)
 
@@ -95,7 +99,7 @@ def gin_bindings(parser: argparse.ArgumentParser) -> None:
     dest="gin_bindings",
     default=[],
     nargs="?",
-    help="binds a macro or a parameter, e.g. --gin.TRAIN_STEPS=100",
+    help="bind a macro or a parameter, e.g. --gin.TRAIN_STEPS=100",
   )
 
 
@@ -118,9 +122,11 @@ def records(parser: argparse.ArgumentParser) -> None:
 def processes(parser: argparse.ArgumentParser) -> None:
   """Adds how several processes find each other."""
   add = parser.add_argument
-  add("--coordinator_address", help="host:port of the first of many processes")
-  add("--num_processes", type=int, help="how many there are")
-  add("--process_id", type=int, help="which one this is, from 0")
+  add(
+    "--coordinator_address", help="host:port of the first of several processes"
+  )
+  add("--num_processes", type=int, help="number of processes")
+  add("--process_id", type=int, help="number of this process, from 0")
 
 
 def files_to_write(parser: argparse.ArgumentParser, kinds: str) -> None:
@@ -146,53 +152,58 @@ def teacher(parser: argparse.ArgumentParser) -> None:
     default="extractive",
     help="extractive, api or local; see below (extractive)",
   )
-  add("--model", help="api: by the server's name; local: a folder")
+  add("--model", help="api: the server's name of a model; local: a folder")
   add(
     "--base_url",
-    help="api: what /chat/completions follows (https://api.openai.com/v1)",
+    help="api: the address before /chat/completions "
+    "(https://api.openai.com/v1)",
   )
   add(
     "--key_variable",
-    help="api: variable of the environment with the key, or none "
+    help="api: environment variable that holds the key, or none "
     "(OPENAI_API_KEY)",
   )
   _server(add)
-  add("--batch_size", type=int, help="local: requests at a time (8)")
-  add("--cache", metavar="FILE", help="api, local: where answers are kept")
+  add("--batch_size", type=int, help="local: requests in a batch (8)")
+  add("--cache", metavar="FILE", help="api, local: file that keeps the answers")
 
 
 def _server(add: Callable[..., argparse.Action]) -> None:
   """Adds how a server is asked, and what is done instead of asking."""
-  add("--concurrency", type=int, help="api: requests at a time (8)")
-  add("--requests_per_minute", type=float, help="api: at most (no limit)")
-  add("--tokens_per_minute", type=float, help="api: at most (no limit)")
-  add("--max_tries", type=int, help="api: of a request that fails (6)")
-  add("--timeout_s", type=float, help="api: seconds without an answer (60)")
+  add("--concurrency", type=int, help="api: requests at the same time (8)")
+  add("--requests_per_minute", type=float, help="api: upper limit (none)")
+  add("--tokens_per_minute", type=float, help="api: upper limit (none)")
+  add("--max_tries", type=int, help="api: tries of a request that fails (6)")
+  add("--timeout_s", type=float, help="api: seconds to wait for an answer (60)")
   add(
     "--sampling",
-    help="api: JSON of more fields of a request; null leaves one out "
+    help="api: further fields of a request, as JSON; null leaves one out "
     '({"temperature": 0.7, "max_tokens": 400})',
   )
   add(
     "--response_format",
-    help="api: how JSON is asked for: json_schema, json_object or text "
+    help="api: how to ask for JSON: json_schema, json_object or text "
     "(json_schema)",
   )
   add(
     "--estimate",
     action="store_true",
-    help="api: what is left to ask, its tokens and cost; asks nothing",
+    help="api: print how many requests are left, their tokens and their cost; "
+    "send nothing",
   )
-  add("--price_input", type=float, help="api: of a million tokens read")
-  add("--price_output", type=float, help="api: of a million tokens written")
+  add("--price_input", type=float, help="api: price of a million input tokens")
+  add(
+    "--price_output", type=float, help="api: price of a million output tokens"
+  )
   add(
     "--write_requests",
     metavar="FOLDER",
-    help="api: write what is left to ask for a batch endpoint; asks nothing",
+    help="api: write the requests that are left for a batch endpoint; send "
+    "nothing",
   )
   add(
     "--read_answers",
     nargs="+",
     metavar="FILE",
-    help="api: keep the answers of a batch endpoint; asks nothing",
+    help="api: read the answers of a batch endpoint; send nothing",
   )

@@ -7,7 +7,7 @@ import polars as pl
 
 from instructrec_jax import artifacts, schema
 from instructrec_jax.data.names import generator, tables_dir
-from instructrec_jax.itdr.domains import DOMAINS, names
+from instructrec_jax.itdr.domains import DOMAINS
 from instructrec_jax.itdr.pairs import PAIRS
 
 _ADJECTIVES = ("Silent", "Golden", "Hidden", "Last", "Crimson")
@@ -39,7 +39,9 @@ _WITH_REVIEWS = ("yelp", "steam", "amazon_books_reviews")
 
 def write(data_dir: Path, users: int = 90, items: int = 60) -> None:
   """Writes tables of every dataset that pairs are made of."""
-  for name in names():
+  for name in dict.fromkeys(
+    table for domain in DOMAINS.values() for table in domain.tables
+  ):
     write_one(data_dir, name, users, items)
 
 

@@ -29,7 +29,12 @@ ROOMS = {
   "data/records": ("data", "data/candidates"),
   "teacher": (),
   "teacher/checks": ("teacher",),
-  "teacher/rules": ("data", "teacher", "teacher/checks"),
+  "teacher/rules/lexicon": (),
+  "teacher/rules/facts": ("teacher", "teacher/checks", "teacher/rules/lexicon"),
+  "teacher/rules": (
+    "data", "teacher", "teacher/checks", "teacher/rules/facts",
+    "teacher/rules/lexicon",
+  ),
   "teacher/asked": ("teacher",),
   "teacher/annotation": (
     "data", "teacher", "teacher/asked", "teacher/checks", "teacher/rules",

@@ -364,6 +364,34 @@ def _told(
 
 def _as_written(log: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
   """Turns codes into ids, and facts into review texts."""
+  gifts, own, cold = _wordings(items)
+  disliked = pl.col("rating") <= 3
+  return log.select(
+    pl.format("c{}", pl.col("user").cast(pl.String).str.zfill(5)).alias(
+      "user_id"
+    ),
+    pl.lit(items["item_id"]).gather(pl.col("item")).alias("item_id"),
+    "timestamp",
+    pl.col("rating").cast(pl.Int32),
+    pl.when("gift")
+    .then(_worded(gifts))
+    .when(disliked)
+    .then(cold)
+    .otherwise(_worded(own))
+    .alias("review"),
+    pl.when("gift")
+    .then(pl.lit("A present"))
+    .when(disliked)
+    .then(pl.lit("Not my thing"))
+    .otherwise(pl.lit("Just right"))
+    .alias("summary"),
+  )
+
+
+def _wordings(
+  items: pl.DataFrame,
+) -> tuple[tuple[pl.Expr, ...], tuple[pl.Expr, ...], pl.Expr]:
+  """Returns reviews of presents, of what was liked, and of what was not."""
   theme = pl.lit(pl.Series(list(THEMES))).gather(pl.col("theme"))
   recipient = pl.lit(pl.Series(RECIPIENTS)).gather(pl.col("recipient"))
   title = pl.lit(items["title"]).gather(pl.col("item"))
@@ -384,33 +412,15 @@ def _as_written(log: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
   )  # fmt: skip
   cold = pl.format("I tried {} for a change, but {} is not for me.", title,
                    theme)  # fmt: skip
+  return gifts, own, cold
 
-  def worded(texts) -> pl.Expr:
-    return (
-      pl.when(pl.col("wording") == 0)
-      .then(texts[0])
-      .when(pl.col("wording") == 1)
-      .then(texts[1])
-      .otherwise(texts[2])
-    )
 
-  return log.select(
-    pl.format("c{}", pl.col("user").cast(pl.String).str.zfill(5)).alias(
-      "user_id"
-    ),
-    pl.lit(items["item_id"]).gather(pl.col("item")).alias("item_id"),
-    "timestamp",
-    pl.col("rating").cast(pl.Int32),
-    pl.when("gift")
-    .then(worded(gifts))
-    .when(pl.col("rating") <= 3)
-    .then(cold)
-    .otherwise(worded(own))
-    .alias("review"),
-    pl.when("gift")
-    .then(pl.lit("A present"))
-    .when(pl.col("rating") <= 3)
-    .then(pl.lit("Not my thing"))
-    .otherwise(pl.lit("Just right"))
-    .alias("summary"),
+def _worded(texts: tuple[pl.Expr, ...]) -> pl.Expr:
+  """Returns the text of the number in the column `wording`."""
+  return (
+    pl.when(pl.col("wording") == 0)
+    .then(texts[0])
+    .when(pl.col("wording") == 1)
+    .then(texts[1])
+    .otherwise(texts[2])
   )

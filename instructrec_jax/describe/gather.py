@@ -169,7 +169,7 @@ def _family(
     name=name,
     tells=family.inputs,
     asks=" + ".join(family.outputs) or family.form,
-    from_target=tuple(p for p in family.inputs if _looks_at_target(p, family)),
+    from_target=tuple(p for p in family.inputs if _looks_at_target(p)),
     lacks=source.absent,
     instances=instances,
     templates=sum(family.name in row.families for row in wordings.ROWS),
@@ -179,7 +179,7 @@ def _family(
   )
 
 
-def _looks_at_target(part: str, family: Family) -> bool:
+def _looks_at_target(part: str) -> bool:
   """Returns whether what a family tells is made from the target."""
   if part in FIELDS:
     return schema.ANNOTATIONS[FIELDS[part]].looks_at_target

@@ -95,49 +95,15 @@ def _reasons(of: Mapping[str, int]) -> str:
 
 
 def _beside_paper(numbers: Numbers) -> Section:
-  by_field = {text.field: text for text in numbers.texts}
-  preferences = by_field[_PREFERENCE]
-  intentions = [by_field[field] for field in _INTENTIONS]
-  every = [preferences, *intentions]
-  count = sum(text.count for text in every)
-  words = sum(text.count * text.words for text in every if text.words)
-  templates = numbers.templates
-
-  def rows() -> Iterator[list[str]]:
-    for name in ("users", "items", "interactions"):
-      yield [name, _PAPER[name], _count(getattr(numbers, name))]
-    yield ["texts (fine-grained instructions)", _PAPER["texts"], _count(count)]
-    yield [
-      "… preferences", _PAPER["preferences"], _count(preferences.count)
-    ]  # fmt: skip
-    yield [
-      "… intentions",
-      _PAPER["intentions"],
-      _count(sum(text.count for text in intentions)),
-    ]
-    for text in intentions:
-      yield [f"… … {_plain(text.field)}", _NONE, _count(text.count)]
-    yield [
-      "mean words of a text",
-      _PAPER["text_words"],
-      _mean(words / count if count else None),
-    ]
-    yield [
-      "templates", _PAPER["templates"], _count(sum(templates.groups.values()))
-    ]  # fmt: skip
-    for group, n in templates.groups.items():
-      yield [f"… {group}", _PAPER[group], _count(n)]
-    yield ["… of our own, pairwise", _NONE, _count(templates.own)]
-    yield [
-      "mean words of a template",
-      _PAPER["template_words"],
-      _mean(templates.words),
-    ]
-    yield ["wordings of the templates", _NONE, _count(templates.wordings)]
-
   return Section(
     "Beside the paper",
-    _table(["", "InstructRec (Video Games)", numbers.dataset], rows()),
+    _table(
+      ["", "InstructRec (Video Games)", numbers.dataset],
+      (
+        [name, _NONE if in_paper is None else _PAPER[in_paper], ours]
+        for name, in_paper, ours in _beside_rows(numbers)
+      ),
+    ),
     (
       "Texts are those of all splits. The paper has two intentions a user and "
       "does not say which two.",
@@ -146,6 +112,34 @@ def _beside_paper(numbers: Numbers) -> Section:
       *numbers.notes,
     ),
   )
+
+
+def _beside_rows(numbers: Numbers) -> Iterator[tuple[str, str | None, str]]:
+  """Yields what is counted, its key in _PAPER (None for none), our figure."""
+  by_field = {text.field: text for text in numbers.texts}
+  preferences = by_field[_PREFERENCE]
+  intentions = [by_field[field] for field in _INTENTIONS]
+  every = [preferences, *intentions]
+  count = sum(text.count for text in every)
+  words = sum(text.count * text.words for text in every if text.words)
+  templates = numbers.templates
+  for name in ("users", "items", "interactions"):
+    yield name, name, _count(getattr(numbers, name))
+  yield "texts (fine-grained instructions)", "texts", _count(count)
+  yield "… preferences", "preferences", _count(preferences.count)
+  of_intentions = sum(text.count for text in intentions)
+  yield "… intentions", "intentions", _count(of_intentions)
+  for text in intentions:
+    yield f"… … {_plain(text.field)}", None, _count(text.count)
+  mean_words = words / count if count else None
+  yield "mean words of a text", "text_words", _mean(mean_words)
+  yield "templates", "templates", _count(sum(templates.groups.values()))
+  for group, n in templates.groups.items():
+    yield f"… {group}", group, _count(n)
+  yield "… of our own, pairwise", None, _count(templates.own)
+  words_of_one = _mean(templates.words)
+  yield "mean words of a template", "template_words", words_of_one
+  yield "wordings of the templates", None, _count(templates.wordings)
 
 
 def _plain(field: str) -> str:
@@ -216,41 +210,18 @@ def _families(numbers: Numbers) -> Section:
   for family in numbers.families:
     if family.lacks:
       lacking.setdefault(family.lacks, []).append(family.name)
+  before = ["family", "tells", "of the target", "asks for"]
+  after = ["templates", "wordings", "held out"]
+  totals = [
+    _count(sum(family.instances[split] for family in numbers.families))
+    for split in numbers.records
+  ]
   return Section(
     "Families",
     _table(
-      [
-        "family",
-        "tells",
-        "of the target",
-        "asks for",
-        *numbers.records,
-        "templates",
-        "wordings",
-        "held out",
-      ],
-      (
-        [
-          family.name,
-          " + ".join(family.tells) or _NONE,
-          " + ".join(family.from_target) or _NONE,
-          family.asks,
-          *_instances(family),
-          _count(family.templates),
-          _count(family.wordings),
-          _count(family.held_out),
-        ]
-        for family in numbers.families
-      ),
-      [
-        "all",
-        *[""] * 3,
-        *(
-          _count(sum(family.instances[split] for family in numbers.families))
-          for split in numbers.records
-        ),
-        *[""] * 3,
-      ],
+      [*before, *numbers.records, *after],
+      map(_family, numbers.families),
+      ["all", *[""] * 3, *totals, *[""] * 3],
     ),
     (
       "p1 is the history, p2 the preference, i1 the vague and i2 the specific "
@@ -266,6 +237,19 @@ def _families(numbers: Numbers) -> Section:
       ),
     ),
   )
+
+
+def _family(family: FamilyNumbers) -> list[str]:
+  return [
+    family.name,
+    " + ".join(family.tells) or _NONE,
+    " + ".join(family.from_target) or _NONE,
+    family.asks,
+    *_instances(family),
+    _count(family.templates),
+    _count(family.wordings),
+    _count(family.held_out),
+  ]
 
 
 def _instances(family: FamilyNumbers) -> list[str]:

@@ -20,6 +20,8 @@ from instructrec_jax.errors import InputError
 
 # Resamples are drawn in blocks of at most this many counts (64 MiB).
 _BLOCK = 2**23
+# An interval holds the share between these of the resampled figures.
+_BOUNDS = 0.025, 0.975
 # Sums that differ by less than this part of their terms are taken for equal.
 _ROUNDING = 1e-12
 
@@ -58,9 +60,8 @@ def estimates(
   seed: int,
   figures: Figures = dict,
   resamples: int = 1000,
-  level: float = 0.95,
 ) -> dict[str, Estimate]:
-  """Returns figures with their percentile bootstrap intervals.
+  """Returns figures with their 95% percentile bootstrap intervals.
 
   Drawing n requests with replacement makes the counts of their distinct rows
   multinomial with the observed shares, so the counts are drawn at once: the
@@ -73,7 +74,6 @@ def estimates(
     figures: what follows from the means of the columns, such as a root; by
       default the means themselves.
     resamples: how many.
-    level: the share of resampled figures inside the interval.
 
   Raises:
     InputError: there is no request.
@@ -92,11 +92,8 @@ def estimates(
     ]
   )
   drawn = figures(dict(zip(values, means_RxM.T, strict=True)))
-  tail = (1.0 - level) / 2.0
   return {
-    name: Estimate(
-      float(exact[name]), *np.quantile(column_R, [tail, 1.0 - tail]).tolist()
-    )
+    name: Estimate(float(exact[name]), *np.quantile(column_R, _BOUNDS).tolist())
     for name, column_R in drawn.items()
   }
 

@@ -1,7 +1,7 @@
 """What each of ITDR's datasets is about, in the words of its domain."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -230,10 +230,3 @@ DOMAINS: Mapping[str, Domain] = {
   "lastfm_1k": Domain(("lastfm_1k",), **_ARTIST),
   "lastfm_360k": Domain(("lastfm_360k",), **_ARTIST, ordered=False),
 }
-
-
-def names(domains: Sequence[str] = tuple(DOMAINS)) -> tuple[str, ...]:
-  """Returns all datasets of `normalize` that some domains are made of."""
-  return tuple(
-    dict.fromkeys(table for name in domains for table in DOMAINS[name].tables)
-  )

@@ -57,7 +57,7 @@ class Recommendations(NamedTuple):
 
 def recommend(
   module: network.Transformer,
-  params: dict,
+  params: network.Params,
   encoder_input_tokens_BxL: jax.Array,
   beams: int,
   trie: Trie,
@@ -104,7 +104,7 @@ def recommend(
 
 def search(
   module: network.Transformer,
-  params: dict,
+  params: network.Params,
   encoder_input_tokens_BxL: jax.Array,
   beams: int,
   length: int,
@@ -129,7 +129,7 @@ def search(
   state = _start(model, beams, length)
 
   def chooses(state: _State) -> jax.Array:
-    if not choices.decide:
+    if not isinstance(choices, InCatalogue):
       return _goes_on(state)
     live = state.live
     no_choice_BxW = choices.is_decided(live.node) | (live.scores == -jnp.inf)
@@ -139,7 +139,7 @@ def search(
     chooses, functools.partial(_step, model, choices), state
   )
   ended = state.ended
-  if choices.decide:
+  if isinstance(choices, InCatalogue):
     ended = jax.lax.cond(
       _goes_on(state), lambda: _finish(model, choices, state), lambda: ended
     )
@@ -156,10 +156,10 @@ class _Model(NamedTuple):
   """A network, its parameters, and its inputs: int32 [B, L]."""
 
   module: network.Transformer
-  params: dict
+  params: network.Params
   inputs: jax.Array
 
-  def apply(self, method: str | Callable, *arguments: Any) -> Any:
+  def apply(self, method: str | Callable[..., Any], *arguments: Any) -> Any:
     """Calls a method of the network."""
     return self.module.apply({"params": self.params}, *arguments, method=method)
 
@@ -245,7 +245,7 @@ def _step(model: _Model, choices: Choices, state: _State) -> _State:
   )
 
 
-def _finish(model: _Model, choices: Choices, state: _State) -> Hypotheses:
+def _finish(model: _Model, choices: InCatalogue, state: _State) -> Hypotheses:
   """Reads the beams that have no choice left to their ends, in one pass."""
   live = state.live
   tokens_BxWxT, end_BxW = choices.whole(live.tokens, live.node, state.position)

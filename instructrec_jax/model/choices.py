@@ -5,7 +5,6 @@ catalogue, E edges of the trie that are looked at together.
 """
 
 import dataclasses
-from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -18,19 +17,17 @@ from instructrec_jax.model.trie import Trie
 # more children together, but for those that have only just begun.
 _EDGES = 512
 
+# Tokens [B, W, T] and nodes [B, W].
+_Read = tuple[jax.Array, jax.Array]
 
-class Choices(Protocol):
-  """What sequences may be made of.
 
-  Attributes:
-    decide: whether there are starts after which only one sequence is left;
-      if there are, the last two methods are of use.
-  """
-
-  decide: bool
+@dataclasses.dataclass(frozen=True)
+class AnyText:
+  """Every token of the vocabulary; a sequence may end anywhere."""
 
   def ends(self, node_BxW: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns whether a sequence may end here, and the node that it ends at."""
+    return jnp.ones(node_BxW.shape, bool), node_BxW
 
   def best(
     self, logits_BxWxV: jax.Array, scores_BxW: jax.Array, node_BxW: jax.Array
@@ -40,38 +37,9 @@ class Choices(Protocol):
     Args:
       logits_BxWxV: float32, of the next token; it is worth its logit.
       scores_BxW: float32, what is added to it; -inf where there is no beam.
-      node_BxW: int32, where in the trie beams are.
+      node_BxW: int32, where beams are.
     """
-
-  def is_decided(self, node_BxW: jax.Array) -> jax.Array:
-    """Returns whether there is one way to go on, to the end."""
-
-  def whole(
-    self, tokens_BxWxT: jax.Array, node_BxW: jax.Array, position: jax.Array
-  ) -> tuple[jax.Array, jax.Array]:
-    """Returns decided sequences with EOS, and the nodes they end at.
-
-    Args:
-      tokens_BxWxT: int32, what was decided before the position.
-      node_BxW: int32, where in the trie beams are.
-      position: int32.
-    """
-
-
-@dataclasses.dataclass(frozen=True)
-class AnyText:
-  """Every token of the vocabulary; a sequence may end anywhere."""
-
-  decide = False
-
-  def ends(self, node_BxW: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns yes, and the same node."""
-    return jnp.ones(node_BxW.shape, bool), node_BxW
-
-  def best(
-    self, logits_BxWxV: jax.Array, scores_BxW: jax.Array, node_BxW: jax.Array
-  ) -> Step:
-    """Returns the best ways to go on."""
+    del node_BxW
     W, V = logits_BxWxV.shape[1:]
     goes_on_V = jnp.arange(V) != decoding.EOS
     logits_BxWxV = jnp.where(goes_on_V[None, None], logits_BxWxV, -jnp.inf)
@@ -88,6 +56,8 @@ class AnyText:
 class InCatalogue:
   """The titles of a trie, less those that a request excludes.
 
+  There are starts after which only one title is left: such beams are decided.
+
   Attributes:
     trie: the titles.
     excluded: int32 [B, X], numbers of the titles to leave out, each once; the
@@ -96,7 +66,6 @@ class InCatalogue:
 
   trie: Trie
   excluded: jax.Array
-  decide = True
 
   @classmethod
   def of(
@@ -137,7 +106,7 @@ class InCatalogue:
     shift_BxW = first_BxW - (until_BxW - count_BxW)
     rows_Bx_ = jnp.arange(B)[:, None]
 
-    def block(state: tuple) -> tuple:
+    def block(state: tuple[jax.Array, Step]) -> tuple[jax.Array, Step]:
       start, best = state
       number_E = start + jnp.arange(_EDGES)
       beam_BxE = jnp.sum(number_E[None, None] >= until_BxW[..., None], axis=1)
@@ -168,9 +137,15 @@ class InCatalogue:
   def whole(
     self, tokens_BxWxT: jax.Array, node_BxW: jax.Array, position: jax.Array
   ) -> tuple[jax.Array, jax.Array]:
-    """Returns the titles below nodes that have one, and their leaves."""
+    """Returns the titles below nodes that have one, and their leaves.
 
-    def add(at: jax.Array, state: tuple) -> tuple:
+    Args:
+      tokens_BxWxT: int32, what was decided before the position.
+      node_BxW: int32, where in the trie beams are.
+      position: int32.
+    """
+
+    def add(at: jax.Array, state: _Read) -> _Read:
       tokens_BxWxT, node_BxW = state
       # A leaf's children are those of a node after it: it has none.
       is_leaf_BxW = self.trie.token[node_BxW] == decoding.EOS
@@ -195,3 +170,7 @@ class InCatalogue:
     excluded_Bx_xX = self.excluded[:, None]
     below = (low_BxEx_ <= excluded_Bx_xX) & (excluded_Bx_xX < high_BxEx_)
     return jnp.sum(below, axis=-1) < (high_BxEx_ - low_BxEx_)[..., 0]
+
+
+# What a search may choose from.
+Choices = AnyText | InCatalogue

@@ -38,7 +38,9 @@ class Step(NamedTuple):
 Kept = TypeVar("Kept", Hypotheses, Step)
 
 
-def put(x_BxWxT: jax.Array, new_BxW: jax.Array, position: jax.Array):
+def put(
+  x_BxWxT: jax.Array, new_BxW: jax.Array, position: jax.Array
+) -> jax.Array:
   """Returns x with new values at one position."""
   return jax.lax.dynamic_update_index_in_dim(
     x_BxWxT, new_BxW.astype(x_BxWxT.dtype), position, axis=2

@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Callable
 
+_COMPILATIONS = 3  # At most.
+
 
 @dataclasses.dataclass(frozen=True)
 class Largest:
@@ -29,7 +31,6 @@ def largest_batch(
   memory: int,
   unit: int,
   known: dict[int, int],
-  compilations: int = 3,
 ) -> Largest:
   """Looks for the largest batch whose step fits into memory.
 
@@ -41,9 +42,8 @@ def largest_batch(
     memory: bytes that a chip has.
     unit: rows that batches are multiples of.
     known: bytes by rows, of at least one batch; gets what is found out.
-    compilations: at most so many.
   """
-  for _ in range(compilations):
+  for _ in range(_COMPILATIONS):
     rows = _next(memory, unit, known)
     if rows in known:
       break

@@ -95,7 +95,6 @@ def render(
 
 
 def _section(group: Group) -> dict:
-  labels = [s.label for s in group.systems]
   measured = [s for s in group.systems if s is not group.optimum]
   # A system keeps its colour wherever it stands; the optimum is grey.
   series = [
@@ -110,29 +109,12 @@ def _section(group: Group) -> dict:
     "group": group,
     "p_note": tables.p_note(group),
     "legend": [
-      (label, i, _SIGNS[i]) for label, i in zip(labels, series, strict=True)
+      (s.label, i, _SIGNS[i])
+      for s, i in zip(group.systems, series, strict=True)
     ],
-    "bars": [
-      markupsafe.Markup(
-        figures.bars(
-          tables.title(metric),
-          labels,
-          series,
-          [s.result.metrics[metric] for s in group.systems],
-          group.first.chance[metric],
-        )
-      )
-      for metric in drawn
-    ],
+    "bars": [_bars(group, metric, series) for metric in drawn],
     "drawn": drawn,
-    "histogram": markupsafe.Markup(
-      figures.rank_histogram(
-        labels,
-        series,
-        [_shares(s) for s in group.systems],
-        _chance_shares(group.systems[0].predictions.outcomes),
-      )
-    ),
+    "histogram": _histogram(group, series),
     "length": int(group.systems[0].predictions.sizes.max()),
     "calibration": _calibration(group, series),
     "slices": [
@@ -146,6 +128,27 @@ def _section(group: Group) -> dict:
     "examples": _examples(group, texts),
     "has_titles": bool(texts) or group.background is not None,
   }
+
+
+def _bars(group: Group, metric: str, series: list[int]) -> markupsafe.Markup:
+  drawn = figures.bars(
+    tables.title(metric),
+    [s.label for s in group.systems],
+    series,
+    [s.result.metrics[metric] for s in group.systems],
+    group.first.chance[metric],
+  )
+  return markupsafe.Markup(drawn)
+
+
+def _histogram(group: Group, series: list[int]) -> markupsafe.Markup:
+  drawn = figures.rank_histogram(
+    [s.label for s in group.systems],
+    series,
+    [_shares(s) for s in group.systems],
+    _chance_shares(group.systems[0].predictions.outcomes),
+  )
+  return markupsafe.Markup(drawn)
 
 
 def _shares(system: System) -> np.ndarray:

@@ -5,7 +5,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import gin
@@ -98,20 +98,15 @@ def train(
     _Stop(started, max_seconds) as stop,
     checkpoint.Checkpoints(model_dir, keep_checkpoints) as checkpoints,
   ):
-    # Where to start, the first that applies:
-    # 1. The run's own newest checkpoint: everything, with the data's position.
-    # 2. Another run's checkpoint: its parameters only.
-    # 3. The seed.
-    first = checkpoints.latest_step()
-    if first is not None:
-      state = checkpoints.restore(first, like, batches)
+    first, state = _first_state(
+      checkpoints,
+      like,
+      batches,
+      lambda: step_lib.make_state(model, optimizer, seed, shardings),
+      initial_checkpoint_path,
+    )
+    if first:
       logging.info("Going on from step %d of %s.", first, model_dir)
-    else:
-      first = 0
-      state = step_lib.make_state(model, optimizer, seed, shardings)
-      if initial_checkpoint_path is not None:
-        params = checkpoint.load_params(initial_checkpoint_path, like.params)
-        state = dataclasses.replace(state, params=params)
     if first >= train_steps:
       logging.info(
         "%s is at step %d of %d already: nothing to do.",
@@ -152,6 +147,28 @@ def train(
         if last:
           break
   return unstack(state)
+
+
+def _first_state(
+  checkpoints: checkpoint.Checkpoints,
+  like: step_lib.TrainState,
+  batches: Batches,
+  make_state: Callable[[], step_lib.TrainState],
+  initial_checkpoint_path: str | os.PathLike[str] | None,
+) -> tuple[int, step_lib.TrainState]:
+  """Returns the step to go on from and the state there; places the batches."""
+  # Where to start, the first that applies:
+  # 1. The run's own newest checkpoint: everything, with the data's position.
+  # 2. Another run's checkpoint: its parameters only.
+  # 3. The seed.
+  first = checkpoints.latest_step()
+  if first is not None:
+    return first, checkpoints.restore(first, like, batches)
+  state = make_state()
+  if initial_checkpoint_path is not None:
+    params = checkpoint.load_params(initial_checkpoint_path, like.params)
+    state = dataclasses.replace(state, params=params)
+  return 0, state
 
 
 def _next(batches: Batches, step: int) -> Mapping[str, Any]:

@@ -279,9 +279,7 @@ def _write_splits(
   }
 
 
-def _ordered(
-  columns: Mapping[str, Sequence], order: np.ndarray
-) -> dict[str, Sequence]:
+def _ordered(columns: Mapping[str, Any], order: np.ndarray) -> dict[str, Any]:
   """Returns arrays as arrays: lists of numbers take five times the memory."""
   return {
     name: column[order]

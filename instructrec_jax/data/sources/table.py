@@ -122,7 +122,7 @@ def read(
 
 
 def _fields(
-  known: Mapping[str, tuple[str, pl.DataType]], told: Mapping[str, str]
+  known: Mapping[str, tuple[str, type[pl.DataType]]], told: Mapping[str, str]
 ) -> dict[str, Field]:
   """Returns those of the known columns that options name."""
   return {

@@ -10,13 +10,9 @@ import polars as pl
 
 from instructrec_jax.teacher.checks import cleaning, validate
 from instructrec_jax.teacher.protocol import INSTANCE
-from instructrec_jax.teacher.rules import (
-  groups,
-  intentions,
-  qualities,
-  things,
-  wording,
-)
+from instructrec_jax.teacher.rules import wording
+from instructrec_jax.teacher.rules.facts import opinions, statements
+from instructrec_jax.teacher.rules.lexicon import groups, things
 
 _MAIN = {
   ("kinds", "place", "clause"): (
@@ -319,10 +315,10 @@ def _of_reviews(requests: pl.DataFrame) -> list[pl.DataFrame]:
     .explode("review")
     .drop_nulls("review")
   )
-  praise = qualities.named(qualities.praised(reviews), 2, "praise")
-  # Each review is an instance of its own to `intentions`.
+  praise = opinions.named(opinions.praised(reviews), 2, "praise")
+  # Each review is an instance of its own to `stated`.
   rows = reviews.select(of=INSTANCE).with_row_index(INSTANCE)
-  stated = intentions.stated(
+  stated = statements.stated(
     rows.select(INSTANCE, review=reviews["review"])
   ).hstack(rows.select("of"))
   group = pl.lit(None, pl.String)

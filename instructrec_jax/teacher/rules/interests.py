@@ -10,12 +10,9 @@ import polars as pl
 
 from instructrec_jax.teacher.checks import cleaning, validate
 from instructrec_jax.teacher.protocol import INSTANCE
-from instructrec_jax.teacher.rules import (
-  preferences,
-  qualities,
-  things,
-  wording,
-)
+from instructrec_jax.teacher.rules import wording
+from instructrec_jax.teacher.rules.facts import opinions, votes
+from instructrec_jax.teacher.rules.lexicon import things
 
 _MAIN = {
   ("kinds", "brand"): (
@@ -137,35 +134,13 @@ def write(requests: pl.DataFrame, drawn: np.ndarray) -> pl.DataFrame:
 
 
 def _facts(requests: pl.DataFrame) -> pl.DataFrame:
-  words = things.words(requests)
-  items = _items(requests)
-  if "categories" in items.columns:
-    items = items.with_columns(
-      pl.col("categories").list.filter(
-        ~pl.element().str.contains(cleaning.NO_KIND)
-      )
-    )
-  liked = items.filter(pl.col("liked"))
-  told = [c for c in ("title", "categories", "brand") if c in items.columns]
-  shared = preferences.shared(
-    liked.group_by(INSTANCE, maintain_order=True).agg(told)
-  )
-  third = _third(liked, shared)
+  """Returns the slots of the phrasings, null where there is nothing to say."""
   facts = requests.select(
-    INSTANCE, many=words["many"], thing=things.column(requests)
-  ).join(shared, INSTANCE, "left", maintain_order="left")
-  named = shared.join(third, INSTANCE, "left", maintain_order="left")
-  found = [third, _less(items, named), _manner(items)]
-  if "hours" in items.columns:
-    found.append(_played(items))
-  if "review" in items.columns:
-    found += [
-      qualities.named(qualities.praised(liked), 2, "values"),
-      qualities.named(
-        qualities.regretted(items.filter(~pl.col("liked"))), 2, "flaws"
-      ),
-    ]
-  for frame in found:
+    INSTANCE,
+    many=things.words(requests)["many"],
+    thing=things.column(requests),
+  )
+  for frame in _found(_items(requests)):
     facts = facts.join(frame, INSTANCE, "left", maintain_order="left")
   slots = {slot for needed in _MAIN for slot in needed} | set(_FURTHER)
   slots |= {"label", "second", "third"}
@@ -175,28 +150,53 @@ def _facts(requests: pl.DataFrame) -> pl.DataFrame:
     if slot not in facts.columns
   )
   labels = ("label", "second", "third", "latest", "lately", "less")
-  facts = facts.with_columns(
-    *(cleaning.lower(pl.col(c)) for c in labels),
+  facts = facts.with_columns(cleaning.lower(pl.col(c)) for c in labels)
+  facts = _in_words(_without_titles(facts, requests, (*labels, *_NAMES)))
+  named = pl.coalesce("kinds", "brand", "series", "topic", "latest")
+  return facts.with_columns(
+    values_too=pl.when(named.is_not_null()).then("values")
   )
-  facts = _without_titles(facts, requests, (*labels, *_NAMES))
+
+
+def _found(items: pl.DataFrame) -> list[pl.DataFrame]:
+  """Returns what is found in the items of each user, as tables of slots."""
+  if "categories" in items.columns:
+    no_kind = pl.element().str.contains(cleaning.NO_KIND)
+    items = items.with_columns(pl.col("categories").list.filter(~no_kind))
+  liked = items.filter(pl.col("liked"))
+  disliked = items.filter(~pl.col("liked"))
+  told = [c for c in ("title", "categories", "brand") if c in items.columns]
+  shared = votes.shared(liked.group_by(INSTANCE, maintain_order=True).agg(told))
+  third = _third(liked, shared)
+  named = shared.join(third, INSTANCE, "left", maintain_order="left")
+  found = [shared, third, _less(items, named), _manner(items)]
+  if "hours" in items.columns:
+    found.append(_played(items))
+  if "review" in items.columns:
+    found += [
+      opinions.named(opinions.praised(liked), 2, "values"),
+      opinions.named(opinions.regretted(disliked), 2, "flaws"),
+    ]
+  return found
+
+
+def _in_words(facts: pl.DataFrame) -> pl.DataFrame:
+  """Puts labels as kinds of the thing, and leaves out what is no name."""
   kinds = pl.concat_list("label", "second", "third").list.drop_nulls()
-  facts = facts.with_columns(
+  said_already = kinds.list.contains(pl.col("lately"))
+  is_less = ~pl.col("lately").ne_missing(pl.col("less"))
+  return facts.with_columns(
     kinds=things.kinds(cleaning.joined(kinds)),
     latest=things.kinds(pl.col("latest")),
-    lately=pl.when(
-      ~kinds.list.contains(pl.col("lately"))
-      & pl.col("lately").ne_missing(pl.col("less"))
-    ).then(things.kinds(pl.col("lately"))),
+    lately=pl.when(~said_already & ~is_less).then(
+      things.kinds(pl.col("lately"))
+    ),
     less=things.kinds(pl.col("less")),
     # One that breaks off within a name is none.
     **{
       c: pl.when(pl.col(c).str.contains(_WHOLE_NAME)).then(c)
       for c in ("series", "series_too")
     },
-  )
-  named = pl.coalesce("kinds", "brand", "series", "topic", "latest")
-  return facts.with_columns(
-    values_too=pl.when(named.is_not_null()).then("values")
   )
 
 

@@ -1,0 +1,1 @@
+"""What lists of items and reviews say, as columns."""

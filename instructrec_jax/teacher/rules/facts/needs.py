@@ -1,0 +1,43 @@
+"""What a sentence of a review says that something was needed for."""
+
+import polars as pl
+
+from instructrec_jax.teacher.rules.lexicon import purposes
+
+_MOST_WORDS = 9
+# A headline has no small word but of, for and the like.
+_SMALL_WORD = r"\b[a-z]{4,}"
+
+
+def need(sentence: pl.Expr, without: str) -> tuple[pl.Expr, pl.Expr]:
+  """Returns what sentences say is needed, and how plainly: 0 is plainest.
+
+  Args:
+    sentence: strings.
+    without: pattern of what no need may contain, as it is told elsewhere.
+  """
+  headline = ~sentence.str.contains(_SMALL_WORD)
+  low = sentence.str.to_lowercase()
+  begins = low.str.head(1) + sentence.str.slice(1)
+  sentence = pl.when(headline).then(low).otherwise(begins)
+  found, ranks = [], []
+  for row, (pattern, reads) in enumerate(purposes.PURPOSES):
+    clause = (
+      sentence.str.extract(f"(?i){pattern}", 1)
+      .str.replace(purposes.NEXT_CLAUSE, "")
+      .str.strip_chars(" -'")
+      .str.replace(purposes.LOOSE_END, "")
+      .str.strip_chars(" -'")
+    )
+    words = clause.str.count_matches(r"\S+")
+    fits = (
+      words.is_between(1, _MOST_WORDS)
+      & ~clause.str.contains(purposes.DANGLING)
+      & ~clause.str.contains(purposes.TIME_SPAN)
+      & ~clause.str.contains(f"(?i){without}")
+      & clause.str.contains(r"^[a-zA-Z][a-zA-Z0-9 '&/-]+$")
+      & ~sentence.str.contains(purposes.NEGATED)
+    )
+    found.append(pl.when(fits).then(pl.format(reads, clause)))
+    ranks.append(pl.when(fits).then(row))
+  return pl.coalesce(found), pl.coalesce(ranks)

@@ -1,0 +1,1 @@
+"""Words, phrases and patterns that the rules look for and write."""

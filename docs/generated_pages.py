@@ -71,12 +71,15 @@ def _room(room: str) -> str:
 
 def _index() -> str:
   """Returns the page that lists the rooms, each with what it is for."""
-  lines = [_heading("API reference", "="), "Each folder has a page.\n"]
-  for room in rooms():
-    lines.append(f":doc:`{room}`\n  {_purpose(room)}\n")
   listed = "\n".join(f"   {room}" for room in rooms())
-  lines.append(f".. toctree::\n   :hidden:\n\n{listed}\n")
-  return "\n".join(lines)
+  return "\n".join(
+    [
+      _heading("API reference", "="),
+      "Each folder of the package has a page.\n",
+      *(f":doc:`{room}`\n  {_purpose(room)}\n" for room in rooms()),
+      f".. toctree::\n   :hidden:\n\n{listed}\n",
+    ]
+  )
 
 
 def _purpose(room: str) -> str:

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   if hint:
     print(f"instructrec: {hint}", file=sys.stderr)
   known = commands_by_name()
-  name, options = _parse(argv, known)
+  name, options = parse(argv, known)
   absl.logging.set_verbosity(absl.logging.ERROR)
   if known[name].tensorflow:
     from instructrec_jax import quiet_tensorflow
@@ -82,10 +82,21 @@ def commands_by_name() -> dict[str, Command]:
   return dict(sorted(found.items(), key=lambda one: order.index(one[1].group)))
 
 
-def _parse(
+def parse(
   argv: Sequence[str], known: Mapping[str, Command]
 ) -> tuple[str, dict[str, object]]:
-  """Returns the command's name, and the values of its flags."""
+  """Reads a command line, and runs nothing.
+
+  Args:
+    argv: the command line without the program's name.
+    known: the commands by name.
+
+  Returns:
+    The command's name, and the values of its flags.
+
+  Raises:
+    SystemExit: it is none of a known command.
+  """
   # T5X's way of binding gin on the command line: --gin.NAME=VALUE.
   bindings = [a.removeprefix(_GIN) for a in argv if a.startswith(_GIN)]
   parser = _parser(known)

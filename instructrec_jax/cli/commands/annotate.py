@@ -7,16 +7,16 @@ from instructrec_jax.cli.shared import flags, printing
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
-  instructrec annotate gift_cards
-  instructrec annotate gift_cards --teacher api --model gpt-4o-mini \\
+  instructrec annotate gift_cards_2018
+  instructrec annotate gift_cards_2018 --teacher api --model gpt-4o-mini \\
     --estimate --price_input 0.15 --price_output 0.6
-  instructrec annotate gift_cards --teacher api --model my-model \\
+  instructrec annotate gift_cards_2018 --teacher api --model my-model \\
     --base_url http://localhost:8000/v1 --key_variable none
-  instructrec annotate gift_cards --teacher api --model gpt-4o-mini \\
+  instructrec annotate gift_cards_2018 --teacher api --model gpt-4o-mini \\
     --write_requests batch
-  instructrec annotate gift_cards --teacher api --model gpt-4o-mini \\
+  instructrec annotate gift_cards_2018 --teacher api --model gpt-4o-mini \\
     --read_answers batch/answers.jsonl
-  instructrec annotate gift_cards --teacher local --model ~/flan-t5-large
+  instructrec annotate gift_cards_2018 --teacher local --model ~/flan-t5-large
 
 A teacher writes texts for the validation and test target of each user, and for
 --per_user of the user's training targets (those with the longest histories):

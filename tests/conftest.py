@@ -3,17 +3,21 @@
 import os
 import tempfile
 
+from tests import programs
+
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
-os.environ["XLA_FLAGS"] = (
-  os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-)
+os.environ["XLA_FLAGS"] = " ".join(
+  (os.environ.get("XLA_FLAGS", ""), programs.xla_flags(devices=8))
+).strip()
 
 # Tests, and programs that they start, run tiny networks, of which compilation
 # takes longest: do less of it, and each only once over all of pytest's workers.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+# ranx, too, compiles what our metrics are held against; it runs without.
+os.environ["NUMBA_DISABLE_JIT"] = "1"
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
   _compiled = tempfile.TemporaryDirectory(prefix="compiled")
   os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled.name
@@ -28,6 +32,9 @@ from instructrec_jax.data import normalize, simulate
 from instructrec_jax.data.records import build
 from instructrec_jax.teacher.annotation import command
 from instructrec_jax.vocabulary import run_vocabulary, training
+from tests import tiny
+
+tiny.shorten_shuffling()
 
 # Made-up data of ITDR, which tests of several rooms take.
 pytest_plugins = ("tests.itdr.fixtures",)

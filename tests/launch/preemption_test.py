@@ -1,33 +1,24 @@
 """What every launcher relies on: SIGTERM saves, and says so."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 
+from tests import programs, tiny
 from tests.launch import launch_world
-from tests.runs import evaluate_test as runs_test
 
 
 def test_training_saves_on_sigterm_and_the_same_command_goes_on(
   small_data, tmp_path
 ):
   def train(steps):
-    return subprocess.Popen(
-      [
-        sys.executable, "-m", "instructrec_jax.cli", "train",
-        f"--tfds_data_dir={small_data / 'records'}",
-        *(f"--gin_file={file}" for file in runs_test._FILES),
-        *(f"--gin.{binding}" for binding in runs_test._TINY),
-        f"--gin.MODEL_DIR='{tmp_path}'", f"--gin.TRAIN_STEPS={steps}",
-        "--gin.CHECKPOINT_PERIOD=1000000",
-      ],
-      cwd=launch_world.ROOT,
-      env=os.environ | {"XLA_FLAGS": ""},  # One device compiles faster.
-      stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE,
-      text=True,
+    return programs.start(
+      "-m", "instructrec_jax.cli", "train",
+      f"--tfds_data_dir={small_data / 'records'}",
+      *(f"--gin_file={file}" for file in tiny.FILES),
+      *(f"--gin.{binding}" for binding in tiny.RUN),
+      f"--gin.MODEL_DIR='{tmp_path}'", f"--gin.TRAIN_STEPS={steps}",
+      "--gin.CHECKPOINT_PERIOD=1000000",
+      devices=1,  # Compiles faster.
     )  # fmt: skip
 
   def steps():

@@ -1,12 +1,8 @@
 """`instructrec cache`, and training on what it has written."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import gin
 import numpy as np
@@ -21,24 +17,15 @@ from instructrec_jax.data.records.catalogue import Catalogue
 from instructrec_jax.errors import InputError
 from instructrec_jax.runs import cache, train
 from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
+from tests import programs, tiny
 
-_ROOT = Path(__file__).resolve().parents[2]
 _T2 = "instructrec_small_p1_i0_t2"
-_LENGTHS = {"inputs": 192, "targets": 16}
-_BINDINGS = (
-  "VOCABULARY = 'small'",
-  "VOCAB_SIZE = 320",
-  f"TASK_FEATURE_LENGTHS = {_LENGTHS}",
-  "MIXTURE_OR_TASK_NAME = 'instructrec_small_history'",
-)
-_FILES = {"cache": ["models/tiny.gin"]}
-_FILES["train"] = ["runs/native_finetune.gin", *_FILES["cache"]]
 
 
 def _cache(data, out, *bindings, **settings):
   return cache.cache(
-    _FILES["cache"],
-    [*_BINDINGS, *bindings],
+    ["models/tiny.gin"],
+    [*tiny.DATA, *bindings],
     tfds_data_dir=str(data / "records"),
     out=str(out),
     **settings,
@@ -100,7 +87,7 @@ def test_the_summary_counts_every_record(small_data, cached, capsys):
     [
       "cache",
       "--gin_file=models/tiny.gin",
-      *(f"--gin.{binding}".replace(" = ", "=") for binding in _BINDINGS),
+      *(f"--gin.{binding}".replace(" = ", "=") for binding in tiny.DATA),
       f"--tfds_data_dir={small_data}/records",
       f"--out={cached}",
       "--epochs=2",
@@ -161,11 +148,7 @@ def test_killed_it_leaves_nothing_and_again_it_writes_the_same(
     "token_cache.Writer.add = slow\n"
     "test._cache(pathlib.Path(sys.argv[1]), sys.argv[2], epochs=2)"
   )
-  process = subprocess.Popen(
-    [sys.executable, "-c", script, str(small_data), str(out)],
-    env=os.environ | {"PYTHONPATH": str(_ROOT)},
-    stderr=subprocess.DEVNULL,
-  )
+  process = programs.start("-c", script, small_data, out)
   staged = tmp_path / ".tokens.partial" / "tokens"
   deadline = time.monotonic() + 240
   while not (staged.exists() and staged.stat().st_size):
@@ -173,7 +156,8 @@ def test_killed_it_leaves_nothing_and_again_it_writes_the_same(
     assert time.monotonic() < deadline
     time.sleep(0.01)
   process.send_signal(signal.SIGKILL)
-  assert process.wait() == -signal.SIGKILL
+  process.communicate()
+  assert process.returncode == -signal.SIGKILL
   assert not out.exists()
   with pytest.raises(InputError, match="run `instructrec cache` first"):
     token_cache.TokenCache(out)
@@ -231,18 +215,6 @@ def test_another_s_tasks_and_rates(small, tmp_path):
       seqio.TaskRegistry.remove(name)
 
 
-_TRAINED = (
-  "T5Config.emb_dim = 16",
-  "T5Config.mlp_dim = 16",
-  "T5Config.num_heads = 4",
-  "T5Config.head_dim = 4",
-  "T5Config.num_encoder_layers = 1",
-  "T5Config.num_decoder_layers = 1",
-  "BATCH_SIZE = 8",
-  "WARMUP_STEPS = 1",
-  "CHECKPOINT_PERIOD = 5",
-  "runner.train.log_period = 1",
-)
 _WITHOUT_TENSORFLOW = """
 import sys
 absent = ("tensorflow", "seqio", "tensorflow_datasets", "tensorflow_text")
@@ -252,15 +224,9 @@ sys.exit(cli.main(sys.argv[1:]))
 """
 
 
-def _losses(model_dir):
-  lines = (model_dir / "metrics.jsonl").read_text().splitlines()
-  return {row["step"]: row["loss"] for row in map(json.loads, lines)}
-
-
 def _bindings(cached, model_dir, steps, *more):
   return [
-    *_BINDINGS,
-    *_TRAINED,
+    *tiny.RUN,
     f"MODEL_DIR = {str(model_dir)!r}",
     f"CACHED_TOKENS = {str(cached)!r}",
     f"TRAIN_STEPS = {steps}",
@@ -270,35 +236,30 @@ def _bindings(cached, model_dir, steps, *more):
 
 def test_training_takes_no_tensorflow_and_goes_on(cached, tmp_path, capsys):
   whole, parts = tmp_path / "whole", tmp_path / "parts"
-  done = subprocess.run(
-    [
-      sys.executable,
-      "-c",
-      _WITHOUT_TENSORFLOW,
-      "train",
-      *(f"--gin_file={file}" for file in _FILES["train"]),
-      *(f"--gin.{binding}" for binding in _bindings(cached, whole, 8)),
-      "--tfds_data_dir=/nowhere",
-    ],
-    env=os.environ | {"PYTHONPATH": str(_ROOT)},
-    capture_output=True,
-    text=True,
+  started = programs.start(
+    "-c",
+    _WITHOUT_TENSORFLOW,
+    "train",
+    *(f"--gin_file={file}" for file in tiny.FILES),
+    *(f"--gin.{binding}" for binding in _bindings(cached, whole, 8)),
+    "--tfds_data_dir=/nowhere",
   )
-  assert done.returncode == 0, done.stderr
-  assert "instructrec_small_history: 8 steps are trained" in done.stdout
-  assert "training takes" not in done.stderr
+  out, errors = started.communicate()
+  assert started.returncode == 0, errors
+  assert "instructrec_small_history: 8 steps are trained" in out
+  assert "training takes" not in errors
   for steps in (5, 8):
     schedule = "warmup_linear.train_steps = 8"
-    train.train(_FILES["train"], _bindings(cached, parts, steps, schedule))
-  assert _losses(parts) == _losses(whole)
-  assert sorted(_losses(whole)) == list(range(1, 9))
+    train.train(tiny.FILES, _bindings(cached, parts, steps, schedule))
+  assert tiny.losses(parts) == tiny.losses(whole)
+  assert sorted(tiny.losses(whole)) == list(range(1, 9))
   manifest = json.loads((whole / "manifest.json").read_text())
   assert (
     manifest["made_of"]["tokens"] == token_cache.TokenCache(cached).fingerprint
   )
   assert manifest["vocabulary"]["pieces"] <= 320
   train.train(
-    _FILES["train"],
+    tiny.FILES,
     _bindings(cached, tmp_path / "long", 1000, "MAX_SECONDS = 0"),
   )
   assert "tokens are cached for 2: after that" in capsys.readouterr().err
@@ -324,7 +285,7 @@ def test_tokens_of_another_run(cached, small_data, tmp_path, binding, expected):
   other.write_bytes(b"another vocabulary")
   with pytest.raises(InputError, match=expected):
     train.train(
-      _FILES["train"],
+      tiny.FILES,
       _bindings(
         cached, tmp_path / "model", 2, binding.replace("FILE", str(other))
       ),

@@ -1,13 +1,8 @@
 """Training and evaluation as the command line drives them."""
 
-import contextlib
 import json
-import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import time
 from typing import ClassVar
 
@@ -20,42 +15,11 @@ from instructrec_jax.data.records import read
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import results
 from instructrec_jax.report import command as report
-from instructrec_jax.runs import evaluate, train
+from instructrec_jax.runs import evaluate
 from instructrec_jax.runs.clock import Clock
 from instructrec_jax.train import checkpoint, writers
 from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
-from tests import bucket, toy_itdr
-
-_TINY = (
-  "VOCABULARY = 'small'",
-  "VOCAB_SIZE = 320",
-  "T5Config.emb_dim = 16",
-  "T5Config.mlp_dim = 16",
-  "T5Config.num_heads = 4",
-  "T5Config.head_dim = 4",
-  "T5Config.num_encoder_layers = 1",
-  "T5Config.num_decoder_layers = 1",
-  "MIXTURE_OR_TASK_NAME = 'instructrec_small_history'",
-  "TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 16}",
-  "BATCH_SIZE = 8",
-  "WARMUP_STEPS = 1",
-  "CHECKPOINT_PERIOD = 5",
-  "runner.train.log_period = 1",
-)
-_FILES = ["runs/native_finetune.gin", "models/tiny.gin"]
-
-
-def _train(data, model_dir, steps, *bindings):
-  return train.train(
-    _FILES,
-    [
-      *_TINY,
-      f"MODEL_DIR = {str(model_dir)!r}",
-      f"TRAIN_STEPS = {steps}",
-      *bindings,
-    ],
-    tfds_data_dir=str(data / "records"),
-  )
+from tests import bucket, programs, tiny, toy_itdr
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +27,9 @@ def trained(small_data, tmp_path_factory):
   """A model trained for 12 steps on eight devices."""
   assert jax.device_count() == 8
   model_dir = tmp_path_factory.mktemp("trained") / "model"
-  manifest = _train(small_data, model_dir, 12, "NUM_PARTITIONS = 2")
+  manifest = tiny.train(small_data, model_dir, 12, "NUM_PARTITIONS = 2")
   assert manifest["step"] == 12
   return model_dir
-
-
-def _losses(model_dir):
-  lines = (model_dir / "metrics.jsonl").read_text().splitlines()
-  return {row["step"]: row["loss"] for row in map(json.loads, lines)}
 
 
 def test_a_run_leaves_what_one_needs_to_know_of_it(trained):
@@ -80,16 +39,16 @@ def test_a_run_leaves_what_one_needs_to_know_of_it(trained):
   assert manifest["parameters"] > 320 * 16 * 2
   assert len(manifest["devices"]) == 8
   assert "VOCABULARY = 'small'" in (trained / "config.gin").read_text()
-  assert sorted(_losses(trained)) == list(range(1, 13))
+  assert sorted(tiny.losses(trained)) == list(range(1, 13))
   assert list((trained / "tensorboard").glob("events*"))
   assert {p.name for p in (trained / "checkpoints").iterdir()} >= {"5", "12"}
 
 
 def test_a_finished_run_is_not_trained_again(trained, small_data):
-  before = _losses(trained)
-  manifest = _train(small_data, trained, 12, "NUM_PARTITIONS = 2")
+  before = tiny.losses(trained)
+  manifest = tiny.train(small_data, trained, 12, "NUM_PARTITIONS = 2")
   assert manifest["step"] == 12
-  assert _losses(trained) == before
+  assert tiny.losses(trained) == before
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
@@ -97,17 +56,15 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
 ):
   killed = tmp_path / "killed"
   script = (
-    "import pathlib, sys, runs_test\n"
+    "import pathlib, sys\n"
+    "from tests import tiny\n"
+    "tiny.shorten_shuffling()\n"
     "data = pathlib.Path(sys.argv[1])\n"
-    "runs_test._train(data, sys.argv[2], 12, 'NUM_PARTITIONS = 2')"
+    "tiny.train(data, sys.argv[2], 12, 'NUM_PARTITIONS = 2')"
   )
 
   def start():
-    return subprocess.Popen(
-      [sys.executable, "-c", script, str(small_data), str(killed)],
-      env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-      stderr=subprocess.DEVNULL,
-    )
+    return programs.start("-c", script, small_data, killed)
 
   process = start()
   deadline = time.monotonic() + 240
@@ -116,9 +73,12 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     assert time.monotonic() < deadline
     time.sleep(0.02)
   process.send_signal(signal.SIGKILL)
-  assert process.wait() == -signal.SIGKILL
-  assert start().wait(240) == 0
-  assert _losses(killed) == _losses(trained)
+  process.communicate()
+  assert process.returncode == -signal.SIGKILL
+  again = start()
+  _, errors = again.communicate(timeout=240)
+  assert again.returncode == 0, errors
+  assert tiny.losses(killed) == tiny.losses(trained)
 
 
 class _Board:
@@ -148,21 +108,21 @@ def test_a_run_in_a_bucket_is_trained_resumed_evaluated_and_reported(
   run = tmp_path / "buckets" / "b" / "run"
   monkeypatch.setattr(_Board, "ends_at", 7)
   with pytest.raises(RuntimeError, match="power is gone"):
-    _train(small_data, "gs://b/run", 12, "NUM_PARTITIONS = 2")
+    tiny.train(small_data, "gs://b/run", 12, "NUM_PARTITIONS = 2")
   monkeypatch.setattr(_Board, "ends_at", None)
-  assert {*_losses(run)} >= {1, 2, 3, 4, 5}
+  assert {*tiny.losses(run)} >= {1, 2, 3, 4, 5}
   # A save that was cut off has its folder, in a bucket, but is not whole.
   shutil.copytree(run / "checkpoints" / "5", run / "checkpoints" / "7")
   (run / "checkpoints" / "7" / "commit_success.txt").unlink()
   assert checkpoint.find("gs://b/run").name == "5"
-  _train(small_data, "gs://b/run", 12, "NUM_PARTITIONS = 2")
-  assert _losses(run) == _losses(trained)
+  tiny.train(small_data, "gs://b/run", 12, "NUM_PARTITIONS = 2")
+  assert tiny.losses(run) == tiny.losses(trained)
   assert {*_Board.folders} == {"gs://b/run/tensorboard"}
   manifest = json.loads((run / "manifest.json").read_text())
   assert manifest["tfds_data_dir"] == str(small_data / "records")
   other = "MIXTURE_OR_TASK_NAME = 'instructrec_small_p1_i0_t2'"
   with pytest.raises(InputError, match="gs://b/run holds a run with mixture"):
-    _train(small_data, "gs://b/run", 12, other)
+    tiny.train(small_data, "gs://b/run", 12, other)
   [folder] = evaluate.evaluate(
     "gs://b/run",
     mixture_or_task_name="instructrec_small_p1_i0_t3",
@@ -234,48 +194,45 @@ def test_scores_are_the_model_s_and_the_metrics_the_scores(
     np.testing.assert_allclose(a.scores, b.scores, rtol=1e-5, atol=1e-5)
 
 
-def _evaluate_in(processes, trained, out):
-  """Evaluates in so many processes, of two devices each; returns results."""
-  with contextlib.closing(socket.socket()) as listener:
-    listener.bind(("localhost", 0))
-    address = f"localhost:{listener.getsockname()[1]}"
-  command = [
-    sys.executable, "-m", "instructrec_jax.cli", "evaluate", "--split=test",
-    f"--model_dir={trained}", f"--out={out}", "--batch_size=8",
-  ]  # fmt: skip
-  cluster = [f"--coordinator_address={address}", f"--num_processes={processes}"]
-  env = os.environ | {
-    "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-    "PYTHONPATH": os.pathsep.join(sys.path),
-  }
-  started = [
-    subprocess.Popen(
-      [*command, *([*cluster, f"--process_id={i}"] if processes > 1 else ())],
-      env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )
-    for i in range(processes)
-  ]  # fmt: skip
-  try:
-    outputs = [process.communicate(timeout=240) for process in started]
-  finally:
-    for process in started:
-      process.kill()
-  assert [p.returncode for p in started] == [0] * processes, outputs
-  told = ["HR@1" in stdout for stdout, _ in outputs]
-  assert told == [True] + [False] * (processes - 1)
+def _written(folder):
+  """Returns the content of each file in a folder, by its place there."""
   return {
-    str(path.relative_to(out)): path.read_bytes()
-    for path in sorted(out.rglob("*"))
+    str(path.relative_to(folder)): path.read_bytes()
+    for path in sorted(folder.rglob("*"))
     if path.is_file()
   }
 
 
 def test_two_processes_evaluate_as_one_does(trained, tmp_path):
   """60 requests in batches of 8: one has four of them, the other too, less."""
-  one = _evaluate_in(1, trained, tmp_path / "one")
-  two = _evaluate_in(2, trained, tmp_path / "two")
+  task, count = "instructrec_small_p1_i0_t3", 2
+  evaluate.evaluate(
+    str(trained),
+    mixture_or_task_name=task,
+    split="test",
+    batch_size=8,
+    out=tmp_path / "one",
+  )
+  address = f"localhost:{programs.free_port()}"
+  started = [
+    programs.start(
+      "-m", "instructrec_jax.cli", "evaluate", "--split=test",
+      f"--model_dir={trained}", f"--out={tmp_path / 'two'}", "--batch_size=8",
+      f"--mixture_or_task_name={task}", f"--coordinator_address={address}",
+      f"--num_processes={count}", f"--process_id={index}", devices=2,
+    )
+    for index in range(count)
+  ]  # fmt: skip
+  try:
+    outputs = [process.communicate(timeout=240) for process in started]
+  finally:
+    for process in started:
+      process.kill()
+  assert [p.returncode for p in started] == [0] * count, outputs
+  assert ["HR@1" in stdout for stdout, _ in outputs] == [True, False]
+  one = _written(tmp_path / "one")
   assert any(name.endswith("predictions.jsonl") for name in one)
-  assert two == one
+  assert _written(tmp_path / "two") == one
 
 
 def test_requests_that_do_not_fit_are_counted(trained, small_data, tmp_path):
@@ -381,7 +338,7 @@ def test_a_run_does_not_go_on_as_another(
 ):
   before = (trained / "config.gin").read_text()
   with pytest.raises(InputError) as error:
-    _train(small_data, trained, 20, "NUM_PARTITIONS = 2", binding)
+    tiny.train(small_data, trained, 20, "NUM_PARTITIONS = 2", binding)
   assert expected in str(error.value)
   assert (trained / "config.gin").read_text() == before
 
@@ -406,13 +363,13 @@ def test_a_run_does_not_go_on_as_another(
 )
 def test_settings_that_cannot_be_used(small_data, tmp_path, binding, expected):
   with pytest.raises(InputError) as error:
-    _train(small_data, tmp_path / "model", 2, binding)
+    tiny.train(small_data, tmp_path / "model", 2, binding)
   assert expected in str(error.value)
 
 
 def test_a_checkpoint_of_another_model(trained, small_data, tmp_path):
   with pytest.raises(InputError) as error:
-    _train(
+    tiny.train(
       small_data,
       tmp_path / "model",
       2,

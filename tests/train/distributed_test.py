@@ -7,9 +7,6 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -18,28 +15,20 @@ import pytest
 from instructrec_jax.errors import InputError
 from instructrec_jax.model import sharding
 from instructrec_jax.train import distributed, runner
+from tests import programs
 from tests.train import toy
 
 TOY = pathlib.Path(toy.__file__)
 
 
-def port():
-  with contextlib.closing(socket.socket()) as listener:
-    listener.bind(("localhost", 0))
-    return listener.getsockname()[1]
-
-
 @contextlib.contextmanager
 def two_processes(model_dir, train_steps, *settings, devices=4, second=()):
   """Starts the toy in two processes, each with so many devices."""
-  flags = f"--xla_force_host_platform_device_count={devices}"
-  env = os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": str(TOY.parents[2])}
-  cluster = [f"port={port()}", "num_processes=2"]
+  cluster = [f"port={programs.free_port()}", "num_processes=2"]
   started = [
-    subprocess.Popen(
-      [sys.executable, TOY, model_dir, str(train_steps), *settings, *cluster,
-       f"process_id={i}", *(second if i else ())],
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
+    programs.start(
+      TOY, model_dir, train_steps, *settings, *cluster, f"process_id={i}",
+      *(second if i else ()), devices=devices,
     )
     for i in range(2)
   ]  # fmt: skip

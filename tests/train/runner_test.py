@@ -14,6 +14,7 @@ import pytest
 
 from instructrec_jax.errors import InputError
 from instructrec_jax.train import checkpoint, runner
+from tests import programs
 from tests.train import toy
 
 TOY = pathlib.Path(toy.__file__)
@@ -32,14 +33,8 @@ def train(model_dir, train_steps, batches=None, writer=None, **settings):
 
 
 def program(model_dir, train_steps, *settings):
-  return subprocess.Popen(
-    [sys.executable, TOY, model_dir, str(train_steps), *settings],
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    text=True,
-    # On one device, where its steps take no time.
-    env=os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(TOY.parents[2])},
-  )
+  # On one device, where its steps take no time.
+  return programs.start(TOY, model_dir, train_steps, *settings, devices=1)
 
 
 def figures(lines):

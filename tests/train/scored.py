@@ -5,11 +5,6 @@
 writes the scores and the items that process INDEX has in the end to OUT.
 """
 
-import contextlib
-import os
-import pathlib
-import socket
-import subprocess
 import sys
 
 import jax
@@ -19,6 +14,7 @@ from instructrec_jax.model import ranking_model, trie
 from instructrec_jax.scoring import buckets
 from instructrec_jax.scoring import scorer as scoring
 from instructrec_jax.train import checkpoint, distributed, step
+from tests import programs
 from tests.train import toy
 
 MODEL = ranking_model.RankingModel(toy.CONFIG, num_beams=3)
@@ -82,21 +78,13 @@ def write_checkpoint(folder):
 def run(path, out, count):
   """Returns what each of so many processes has, which answer together."""
   out.mkdir()
-  with contextlib.closing(socket.socket()) as listener:
-    listener.bind(("localhost", 0))
-    port = listener.getsockname()[1]
-  env = os.environ | {
-    "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
-    "PYTHONPATH": str(pathlib.Path(__file__).parents[2]),
-  }
+  port = programs.free_port()
   started = [
-    subprocess.Popen(
-      [sys.executable, __file__, path, out / f"{index}.npz", str(count),
-       str(port), str(index)],
-      env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    programs.start(
+      __file__, path, out / f"{index}.npz", count, port, index, devices=1
     )
     for index in range(count)
-  ]  # fmt: skip
+  ]
   try:
     outputs = [process.communicate(timeout=240) for process in started]
   finally:

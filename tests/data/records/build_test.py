@@ -215,15 +215,15 @@ def test_a_killed_build_is_made_again_the_same(data_dir, tmp_path):
   shutil.rmtree(folder)
   script = textwrap.dedent("""
     import os, signal, sys
-    from instructrec_jax.data import record_files, records
+    from instructrec_jax.data.records import build, files
     # All shards of train are written, and none of the others.
-    write = record_files.write_shards
+    write = files.write_shards
     def die(path, *args):
       if not path.name.endswith("train"):
         os.kill(os.getpid(), signal.SIGKILL)
       return write(path, *args)
-    record_files.write_shards = die
-    records.build(sys.argv[1], "games", seed=5)
+    files.write_shards = die
+    build.build(sys.argv[1], "games", seed=5)
   """)
   done = subprocess.run(
     [sys.executable, "-c", script, str(data_dir)],

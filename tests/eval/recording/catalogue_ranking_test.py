@@ -22,8 +22,9 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import catalogue_ranking, evaluator, results
 from instructrec_jax.model import ranking_model, trie
 from instructrec_jax.report import command
-from instructrec_jax.runs import evaluate, train
+from instructrec_jax.runs import evaluate
 from instructrec_jax.scoring import scorer as scoring
+from tests import tiny
 
 TASK = "instructrec_small_p1_i0_t2"
 ITEMS = 48
@@ -33,26 +34,12 @@ ITEMS = 48
 def model_dir(small_data, tmp_path_factory):
   """A model of one step, whose scores are as good as random."""
   folder = tmp_path_factory.mktemp("catalogue") / "model"
-  train.train(
-    ["runs/native_finetune.gin", "models/tiny.gin"],
-    [
-      "VOCABULARY = 'small'",
-      "VOCAB_SIZE = 320",
-      "T5Config.emb_dim = 16",
-      "T5Config.mlp_dim = 16",
-      "T5Config.num_heads = 4",
-      "T5Config.head_dim = 4",
-      "T5Config.num_encoder_layers = 1",
-      "T5Config.num_decoder_layers = 1",
-      "MIXTURE_OR_TASK_NAME = 'instructrec_small_history'",
-      "TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 24}",
-      "BATCH_SIZE = 8",
-      "LENGTH_POWER = 0.0",  # As beams score.
-      "WARMUP_STEPS = 1",
-      "TRAIN_STEPS = 2",
-      f"MODEL_DIR = {str(folder)!r}",
-    ],
-    tfds_data_dir=str(small_data / "records"),
+  tiny.train(
+    small_data,
+    folder,
+    2,
+    "TASK_FEATURE_LENGTHS = {'inputs': 192, 'targets': 24}",
+    "LENGTH_POWER = 0.0",  # As beams score.
   )
   return folder
 

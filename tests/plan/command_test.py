@@ -27,7 +27,11 @@ def plan(tmp_path, *flags):
   """Runs the command; returns its exit status and what it printed."""
   (tmp_path / "tiny.gin").write_text(_GIN)
   # What makes the tests' own compilations quick is not for TPUs.
-  env = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "XLA_"))}
+  env = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("JAX_", "XLA_"))
+  }
   process = subprocess.run(
     [sys.executable, "-m", "instructrec_jax.cli", "plan",
      "--gin_file=runs/native_finetune.gin",

@@ -22,7 +22,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NotRequired, TypedDict, cast
 
 from etils import epath
 
@@ -35,7 +35,33 @@ MANIFEST = "manifest.json"
 # folders written before are made again instead of being taken for current.
 FORMAT_VERSION = 3
 
-Manifest = dict[str, Any]
+
+class Manifest(TypedDict):
+  """What manifest.json holds.
+
+  Attributes:
+    stage: the command that wrote the folder.
+    format: the `FORMAT_VERSION` it was written in.
+    inputs: fingerprints of everything that was read, by name.
+    options: everything else that decides the output.
+    seed: of the stage's draws; None where it draws nothing.
+    fingerprint: a digest of all of the above.
+    counts: what was read, kept and dropped.
+    versions: of this package and of the libraries that were used, by name.
+    created: when, in UTC, as ISO 8601 writes it.
+    reused: whether the folder was there already; not in the file.
+  """
+
+  stage: str
+  format: int
+  inputs: dict[str, Any]
+  options: dict[str, Any]
+  seed: int | None
+  fingerprint: str
+  counts: dict[str, Any]
+  versions: dict[str, str]
+  created: str
+  reused: NotRequired[bool]
 
 
 @contextlib.contextmanager
@@ -158,12 +184,13 @@ def run_stage(
   fingerprint = hashlib.sha256(_dumps(made_of).encode()).hexdigest()
   found = _load_manifest(folder)
   if found is not None and found["fingerprint"] == fingerprint:
-    return found | {"reused": True}
+    return {**found, "reused": True}
   _check_replaceable(folder, found, made_of, overwrite)
 
   with _staging(folder) as staging:
     counts = write(staging)
-    manifest = made_of | {
+    manifest: Manifest = {
+      **made_of,
       "fingerprint": fingerprint,
       "counts": _as_json(counts),
       "versions": versions(libraries),
@@ -171,7 +198,7 @@ def run_stage(
     }
     atomic_write_text(staging / MANIFEST, _dumps(manifest) + "\n")
     _put_in_place(staging, folder)
-  return manifest | {"reused": False}
+  return {**manifest, "reused": False}
 
 
 def _load_manifest(folder: Path | epath.Path) -> Manifest | None:
@@ -186,11 +213,14 @@ def _load_manifest(folder: Path | epath.Path) -> Manifest | None:
     manifest
   ):
     raise InputError(f"{path} is not a manifest of this program")
-  return manifest
+  return cast(Manifest, manifest)
 
 
 def _check_replaceable(
-  folder: Path, found: Manifest | None, made_of: Manifest, overwrite: bool
+  folder: Path,
+  found: Manifest | None,
+  made_of: Mapping[str, Any],
+  overwrite: bool,
 ) -> None:
   """Raises unless writing to `folder` destroys nothing unasked."""
   if found is None:

@@ -80,11 +80,11 @@ ROOMS = {
     "batches", "eval/procedures", "instructions", "itdr", "model", "optim",
     "runs", "train", "vocabulary",
   ),
-  "cli/shared": ("data/sources",),
+  "cli/shared": ("data/sources", "train"),
   "cli/commands": (
     "baselines", "cli/shared", "data", "data/records", "data/sources",
     "describe", "export", "gin_files", "itdr", "plan", "report", "runs",
-    "teacher/annotation", "train", "vocabulary", "weights",
+    "teacher/annotation", "vocabulary", "weights",
   ),
   "cli": ("cli/commands", "cli/shared", "quiet_tensorflow"),
 }  # fmt: skip

@@ -15,7 +15,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.itdr import build, choose, wordings
 from instructrec_jax.itdr.features import features_of
 from instructrec_jax.itdr.pairs import PAIRS, PREFIX, groups
-from instructrec_jax.teacher.annotation.choosing import Choice
+from instructrec_jax.teacher.annotation.choosing import Choice, Instead
 from instructrec_jax.vocabulary.file import FILE_NAME
 
 VOCABULARY = f"{PREFIX}vocabulary"
@@ -46,7 +46,7 @@ def itdr(
   seed: int = 0,
   overwrite: bool = False,
   **given: Any,
-) -> Done | dict[str, Any]:
+) -> Done | Instead:
   """Builds pairs of ITDR.
 
   Args:
@@ -64,8 +64,7 @@ def itdr(
     **given: options of the teacher; None stands for their defaults.
 
   Returns:
-    What was done; or, after `estimate`, `write_requests` and `read_answers`,
-    `did` and `counts` to tell of them.
+    What was done; or what `estimate`, `write_requests` or `read_answers` did.
 
   Raises:
     InputError: a name or an option cannot be used, or nothing is built.

@@ -54,13 +54,13 @@ def prepare(
     source, raw, data_dir, dataset, overwrite=overwrite, **options
   )
   done["normalize"] = tables
-  dataset = tables["options"]["dataset"]
+  dataset: str = tables["options"]["dataset"]
 
   clock.start("annotate")
   texts = names.annotations_dir(data_dir, dataset)
   if _made_of(texts, tables):  # Perhaps by a teacher that was paid.
     there = artifacts.read_manifest(texts, "annotate")
-    done["annotate"] = there | {"reused": True}
+    done["annotate"] = {**there, "reused": True}
   else:
     done["annotate"] = command.annotate(
       dataset, data_dir=data_dir, per_user=per_user, seed=seed,

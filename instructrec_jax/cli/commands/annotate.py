@@ -60,13 +60,14 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 
 def _run(dataset: str, **options: Any) -> None:
   from instructrec_jax.teacher.annotation import command
+  from instructrec_jax.teacher.annotation.choosing import Instead
 
   done = command.annotate(dataset, **options)
-  if "did" not in done:
+  if isinstance(done, Instead):
+    print(f"annotate {dataset}: {done.did}")
+    printing.print_counts(done.counts)
+  else:
     printing.print_manifest(done)
-    return
-  print(f"annotate {dataset}: {done['did']}")
-  printing.print_counts(done["counts"])
 
 
 COMMAND = Command(

@@ -48,19 +48,13 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   add("--out", help="folder for results (MODEL_DIR/evaluation)")
 
 
-def _run(
-  coordinator_address: str | None,
-  num_processes: int | None,
-  process_id: int | None,
-  **options: Any,
-) -> None:
+def _run(**options: Any) -> None:
   import jax
 
   from instructrec_jax.report import command
   from instructrec_jax.runs import evaluate
-  from instructrec_jax.train import distributed
 
-  with distributed.processes(coordinator_address, num_processes, process_id):
+  with flags.joined_processes(options):
     folders = evaluate.evaluate(**options)
     if jax.process_index() == 0:
       print(command.report(folders))

@@ -59,11 +59,12 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 
 def _run(**options: Any) -> None:
   from instructrec_jax.itdr import command
+  from instructrec_jax.teacher.annotation.choosing import Instead
 
   done = command.itdr(**options)
-  if isinstance(done, dict):
-    print(f"itdr: {done['did']}")
-    printing.print_counts(done["counts"])
+  if isinstance(done, Instead):
+    print(f"itdr: {done.did}")
+    printing.print_counts(done.counts)
     return
   for line in command.summary(done):
     print(line)

@@ -18,16 +18,10 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.processes(parser)
 
 
-def _run(
-  coordinator_address: str | None,
-  num_processes: int | None,
-  process_id: int | None,
-  **options: Any,
-) -> None:
+def _run(**options: Any) -> None:
   from instructrec_jax.runs import train
-  from instructrec_jax.train import distributed
 
-  with distributed.processes(coordinator_address, num_processes, process_id):
+  with flags.joined_processes(options):
     manifest = train.train(**options)
   print(f"{manifest['mixture']}: {manifest['step']} steps are trained")
 

@@ -1,8 +1,10 @@
 """Flags that several commands have."""
 
 import argparse
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 
 def data_dir(parser: argparse.ArgumentParser) -> None:
@@ -127,6 +129,16 @@ def processes(parser: argparse.ArgumentParser) -> None:
   )
   add("--num_processes", type=int, help="number of processes")
   add("--process_id", type=int, help="number of this process, from 0")
+
+
+@contextlib.contextmanager
+def joined_processes(options: dict[str, Any]) -> Iterator[None]:
+  """Takes the flags of `processes` out of options, and joins the processes."""
+  from instructrec_jax.train import distributed
+
+  names = ("coordinator_address", "num_processes", "process_id")
+  with distributed.processes(*(options.pop(name) for name in names)):
+    yield
 
 
 def files_to_write(parser: argparse.ArgumentParser, kinds: str) -> None:

@@ -4,7 +4,7 @@ import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -36,6 +36,18 @@ _OPENAI = "https://api.openai.com/v1"
 
 # Requests by kind, as `Choice.instead` takes them.
 Asked = Iterable[tuple[Kind, Iterable[pl.DataFrame]]]
+
+
+class Instead(NamedTuple):
+  """What was done instead of writing texts.
+
+  Attributes:
+    did: what, in words.
+    counts: by name.
+  """
+
+  did: str
+  counts: dict[str, Any]
 
 
 class Choice:
@@ -86,15 +98,14 @@ class Choice:
       return Extractive(dataset, seed, keys)
     return self._local if self._teacher == "local" else self._client()
 
-  def instead(self, asked: Asked) -> dict[str, Any] | None:
+  def instead(self, asked: Asked) -> Instead | None:
     """Does what the options ask for instead of texts, if they do.
 
     Args:
       asked: all requests, of every kind.
 
     Returns:
-      None where texts are to be written, and otherwise `did` and `counts` to
-      tell of it.
+      What was done; None where texts are to be written.
     """
     for name, do in _DO.items():
       if name in self._given:
@@ -166,32 +177,32 @@ def _sampling(text: str | None) -> dict[str, Any]:
   return {name: value for name, value in fields.items() if value is not None}
 
 
-def _estimate(_, questions, kept, asked, prices) -> dict[str, Any]:
-  return {
-    "did": "estimate; nothing was asked",
-    "counts": cost.estimate(questions, kept, asked, prices),
-  }
+def _estimate(_, questions, kept, asked, prices) -> Instead:
+  return Instead(
+    "estimate; nothing was asked",
+    cost.estimate(questions, kept, asked, prices),
+  )
 
 
-def _write_requests(folder, questions, kept, asked, _) -> dict[str, Any]:
+def _write_requests(folder, questions, kept, asked, _) -> Instead:
   written = batch.write(folder, _left(questions, kept, asked))
-  return {
-    "did": "requests are written; --read_answers reads what comes back",
-    "counts": {
+  return Instead(
+    "requests are written; --read_answers reads what comes back",
+    {
       "files": [str(path) for path in written],
       "requests": sum(path.read_bytes().count(b"\n") for path in written),
     },
-  }
+  )
 
 
-def _read_answers(files, questions, kept, asked, _) -> dict[str, Any]:
+def _read_answers(files, questions, kept, asked, _) -> Instead:
   counts = {str(path): batch.read(path, kept) for path in files}
   left = sum(1 for _ in _left(questions, kept, asked))
-  return {
-    "did": "answers are kept; the same command without --read_answers uses "
-    "them, and asks for those that are left",
-    "counts": counts | {"left_to_ask": left},
-  }
+  return Instead(
+    "answers are kept; the same command without --read_answers uses them, and "
+    "asks for those that are left",
+    counts | {"left_to_ask": left},
+  )
 
 
 def _left(questions, kept, asked):

@@ -20,7 +20,7 @@ def annotate(
   seed: int = 0,
   overwrite: bool = False,
   **given: Any,
-) -> dict[str, Any]:
+) -> artifacts.Manifest | choosing.Instead:
   """Writes preferences and intentions, or does what one of `given` asks for.
 
   Args:
@@ -35,8 +35,7 @@ def annotate(
     **given: options of the teacher; None stands for their defaults.
 
   Returns:
-    The manifest; or, after `estimate`, `write_requests` and `read_answers`,
-    `did` and `counts` to tell of them.
+    The manifest; or what `estimate`, `write_requests` or `read_answers` did.
 
   Raises:
     InputError: an option is unknown or wrong, the tables are missing, or the

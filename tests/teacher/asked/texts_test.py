@@ -95,7 +95,7 @@ def test_a_server_writes_texts_that_are_checked_and_kept(
     # Kept, so that neither an estimate nor a second teacher asks again.
     batches = [(kind, texts.batches(kind, requests))]
     estimate = _api(server, tmp_path, estimate=True).instead(batches)
-    assert estimate["counts"][kind.name]["requests"] == 0
+    assert estimate.counts[kind.name]["requests"] == 0
     again = texts.write(choice.teacher("toys", 0, _KEYS), kind, requests)
     assert again.equals(frame)
     assert len(server.requests) == 3
@@ -108,8 +108,8 @@ def test_requests_of_both_kinds_go_into_batch_files(tmp_path):
   ]
   options = {"model": "toy", "write_requests": tmp_path / "out"}
   done = Choice("api", tmp_path, options).instead(asked)
-  assert done["counts"]["requests"] == 6
-  [file] = done["counts"]["files"]
+  assert done.counts["requests"] == 6
+  [file] = done.counts["files"]
   assert "example.org" not in pathlib.Path(file).read_text()
 
 

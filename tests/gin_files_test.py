@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from instructrec_jax import gin_files
+from instructrec_jax import configurables, gin_files
 
 _OWN = gin_files.path()
 _EXPERIMENTS = sorted(p.name for p in _OWN.glob("experiments/*.gin"))
@@ -123,3 +123,39 @@ def test_flan_t5_has_its_sizes_and_says_them(size):
   assert f"/flan_t5_{size}/checkpoint_1" in public
   for experiment in _OWN.glob(f"experiments/*flan_t5_{size}.gin"):
     assert f'"{public}"' in experiment.read_text()
+
+
+def test_files_of_earlier_versions_are_read(tmp_path):
+  """Saved configurations import modules by names that these had once."""
+  saved = tmp_path / "config.gin"
+  saved.write_text(
+    "import instructrec_jax.instructions.mixing\n"
+    "import instructrec_jax.model.network as instructrec_jax2\n"
+    "import instructrec_jax.train.optimizer as instructrec_jax4\n"
+    "import instructrec_jax.train.runner as instructrec_jax5\n"
+    "import instructrec_jax.training_data as instructrec_jax6\n"
+    "import instructrec_jax.vocabulary_file as instructrec_jax7\n"
+    "import instructrec_jax.writers as instructrec_jax8\n"
+    "TRAIN_STEPS = 440\n"
+    "optimizer.constant.learning_rate = 0.5\n"
+    "runner.train.train_steps = %TRAIN_STEPS\n"
+    "train.log_period = 7\n"
+    "train_batches.seed = 3\n"
+    "vocabulary.location = 'demo'\n"
+  )
+  gin_files.parse([str(saved)], [])
+  assert gin.query_parameter("train.train_steps").configurable.name == "macro"
+  assert gin.query_parameter("train.log_period") == 7
+  assert gin.query_parameter("optimizer.constant.learning_rate") == 0.5
+  assert gin.query_parameter("train_batches.seed") == 3
+  assert "import instructrec_jax.configurables" in gin.config_str()
+
+
+@pytest.mark.parametrize("name", configurables.__all__)
+def test_what_gin_files_may_bind_is_there(name):
+  assert callable(getattr(configurables, name)) or name == "t5x_hooks"
+
+
+def test_what_is_not_there_is_said_as_python_says_it():
+  with pytest.raises(AttributeError, match="has no attribute 'RankingModle'"):
+    _ = configurables.RankingModle

@@ -230,10 +230,15 @@ def _check_python(words: list[str]) -> None:
     return
   script = pages.ROOT / words[0]
   assert script.is_file(), f"no script {words[0]}"
+  text = script.read_text()
+  # Flags that scripts of a folder share stand in a module beside them.
+  for module in re.findall(r"^import (\w+)", text, re.MULTILINE):
+    beside = script.with_name(f"{module}.py")
+    text += beside.read_text() if beside.exists() else ""
   for word in words[1:]:
     if word.startswith("--"):
       flag = word.partition("=")[0]
-      assert f'"{flag}"' in script.read_text(), f"{words[0]} has no {flag}"
+      assert f'"{flag}"' in text, f"{words[0]} has no {flag}"
 
 
 def _check_launcher(script: str, words: list[str]) -> None:

@@ -111,7 +111,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     "--share", type=float, default=1, help="of Games's size (1)"
   )
   flags.add_argument("--seed", type=int, default=0, help="of the reviews (0)")
-  toy = {"share": 0.002, "instructions": 200, "rounds": 1}
+  toy = {"share": 0.01, "instructions": 200, "rounds": 1}
   return figures.parse(flags, arguments, **toy)
 
 

@@ -67,7 +67,7 @@ TOYS = {
       "peak_gb": _positive,
       "preferences": lambda n: n > 100,
       "intentions": lambda n: n > 100,
-      "share": lambda share: share == 0.002,
+      "share": lambda share: share == 0.01,
     },
   ),
   "metrics": (

@@ -108,7 +108,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
   flags.add_argument(
     "--requests", type=int, default=5_000, help="of the made-up shop (5000)"
   )
-  return figures.parse(flags, arguments, requests=150)
+  return figures.parse(flags, arguments, requests=100, rounds=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

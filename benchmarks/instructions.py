@@ -148,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ", ".join(f"{n:,} {name}" for name, n in sizes.items())
     + f"; rounds: {args.rounds}, seed {args.seed}",
   )
-  stages = {}
+  stages, folder = {}, Path()
   with contextlib.ExitStack() as stack:
     for number in range(args.rounds):
       folder = stack.enter_context(tempfile.TemporaryDirectory())

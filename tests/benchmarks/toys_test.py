@@ -218,7 +218,7 @@ def test_a_side_that_fails_is_not_taken_for_an_absent_one(benchmark_of):
   recipes = {"ours": turns.Recipe(make, needs=("torch",))}
   args = argparse.Namespace(here=True)
   with pytest.raises(ModuleNotFoundError, match="no_such_room"):
-    turns.begin("", recipes, "ours", args)
+    turns.begin("", recipes, ["ours"], args)
 
 
 def test_an_absent_side_is_named(benchmark_of, capsys):
@@ -229,7 +229,7 @@ def test_an_absent_side_is_named(benchmark_of, capsys):
 
   recipes = {"theirs": turns.Recipe(make, needs=("no_such_peer",))}
   args = argparse.Namespace(here=True)
-  assert turns.begin("", recipes, "theirs", args) is None
+  assert turns.begin("", recipes, ["theirs"], args) == {}
   assert capsys.readouterr().out == (
     "theirs is absent: no_such_peer is not installed\n"
   )

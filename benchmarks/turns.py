@@ -150,7 +150,8 @@ def _apart(
     text=True,
     env=measured.environment(),
   ) as process:
-    assert process.stdin and process.stdout
+    assert process.stdin
+    assert process.stdout
     while line := process.stdout.readline():
       yield json.loads(line)
       print(file=process.stdin, flush=True)

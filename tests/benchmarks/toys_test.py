@@ -109,7 +109,7 @@ TOYS = {
       "movielens/32m pandas": _in_order,
       "lastfm/1k": _in_order,
       "lastfm/1k pandas": _in_order,
-      "share": lambda share: share == 0.002,
+      "share": lambda share: share == 0.01,
     },
   ),
   # The one that starts processes for its sides here.

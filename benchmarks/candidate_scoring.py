@@ -235,8 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     f"{args.inputs} tokens, {args.candidates} candidates of {args.tokens}; "
     f"{args.rounds} rounds after two turns of warming up",
   )
-  begun = {name: turns.begin(__file__, SIDES, name, args) for name in SIDES}
-  sides = {name: side for name, side in begun.items() if side}
+  sides = turns.begin(__file__, SIDES, list(SIDES), args)
   check(sides)
   seconds = turns.play(sides, args.rounds)
   memory = {

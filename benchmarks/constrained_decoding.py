@@ -225,16 +225,14 @@ def check(ours: dict, theirs: dict) -> None:
 
 def race(args: argparse.Namespace) -> dict[str, float]:
   """Lets the sides decode in turns; returns their medians."""
-  ours = turns.begin(__file__, SIDES, "ours", args)
-  args.steps = ours.said["steps"]
-  begun = {"ours": ours} | {
-    name: turns.begin(__file__, SIDES, name, args)
-    for name in ("unconstrained", "hugging_face")
-  }
-  sides = {name: side for name, side in begun.items() if side}
+  sides = turns.begin(__file__, SIDES, ["ours"], args)
+  said = sides["ours"].said
+  args.steps = said["steps"]
+  peers = ["unconstrained", "hugging_face"]
+  sides |= turns.begin(__file__, SIDES, peers, args)
   if "hugging_face" in sides:
-    check(ours.said, sides["hugging_face"].said)
-  print(f"{ours.said['titles']:,} titles in {ours.said['nodes']:,} nodes")
+    check(said, sides["hugging_face"].said)
+  print(f"{said['titles']:,} titles in {said['nodes']:,} nodes")
   return figures.table(
     "seconds",
     turns.play(sides, args.rounds),
@@ -257,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     f"tokens; {args.rounds} rounds after two turns of warming up",
   )
   medians = race(args)
-  large = turns.begin(__file__, SIDES, "million", args)
+  [large] = turns.begin(__file__, SIDES, ["million"], args).values()
   large.answers.close()
   print(
     f"trie of {args.million:,} titles: {large.said['nodes']:,} nodes in "

@@ -28,7 +28,7 @@ import argparse
 import contextlib
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import absl.logging
@@ -86,7 +86,7 @@ def evaluate_once(
 
 def run(args: argparse.Namespace) -> tuple[int, list[dict[str, float]]]:
   """Returns the requests measured, and the seconds of the first round on."""
-  rounds = []
+  rounds, n = [], 0
   split = "test_2k" if args.raw else "test"
   with tempfile.TemporaryDirectory() as name:
     folder = Path(name)
@@ -108,7 +108,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
   flags.add_argument(
     "--requests", type=int, default=5_000, help="of the made-up shop (5000)"
   )
-  return figures.parse(flags, arguments, requests=150)
+  return figures.parse(flags, arguments, requests=100, rounds=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 @contextlib.contextmanager
-def compiled_once() -> Iterator[None]:
+def compiled_once() -> Generator[None]:
   """Keeps XLA's programs on disk, as each evaluation asks for them again."""
   with tempfile.TemporaryDirectory() as folder:
     jax.config.update("jax_compilation_cache_dir", folder)

@@ -111,7 +111,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     "--share", type=float, default=1, help="of Games's size (1)"
   )
   flags.add_argument("--seed", type=int, default=0, help="of the reviews (0)")
-  toy = {"share": 0.002, "instructions": 200, "rounds": 1}
+  toy = {"share": 0.01, "instructions": 200, "rounds": 1}
   return figures.parse(flags, arguments, **toy)
 
 
@@ -148,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ", ".join(f"{n:,} {name}" for name, n in sizes.items())
     + f"; rounds: {args.rounds}, seed {args.seed}",
   )
-  stages = {}
+  stages, folder = {}, Path()
   with contextlib.ExitStack() as stack:
     for number in range(args.rounds):
       folder = stack.enter_context(tempfile.TemporaryDirectory())

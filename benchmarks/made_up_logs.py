@@ -34,7 +34,7 @@ def movielens(folder: Path, share: float, seed: int) -> int:
   """
   folder.mkdir(parents=True, exist_ok=True)
   rng = np.random.default_rng(seed)
-  films, rows = ML_32M["items"], round(ML_32M["rows"] * share)
+  films, rows = _fewer(ML_32M["items"], share), round(ML_32M["rows"] * share)
   _movies(films).write_csv(folder / "movies.csv")
   per_user = ML_32M["rows"] / ML_32M["users"]
   written, first = 0, 1
@@ -82,18 +82,19 @@ def lastfm(folder: Path, share: float, seed: int) -> int:
   """
   folder.mkdir(parents=True, exist_ok=True)
   rng = np.random.default_rng(seed)
-  users, artists = LASTFM_1K["users"], LASTFM_1K["items"]
+  users, artists = LASTFM_1K["users"], _fewer(LASTFM_1K["items"], share)
+  num_tracks = _fewer(_TRACKS, share)
   rows = round(LASTFM_1K["rows"] * share)
   many = rng.multinomial(rows, rng.dirichlet(np.full(users, 0.8)))
   names = _texts("Artist {} & the Others", artists)
-  tracks = _texts("A song called {}", _TRACKS)
-  ids = {"artist": _mbids(artists, seed), "track": _mbids(_TRACKS, seed + 1)}
+  tracks = _texts("A song called {}", num_tracks)
+  ids = {"artist": _mbids(artists, seed), "track": _mbids(num_tracks, seed + 1)}
   with (folder / PLAYS).open("wb") as file:
     for user, plays in enumerate(many.tolist(), 1):
       different = max(1, round(plays**0.7))
       own = (rng.random(different) ** 4 * artists).astype(np.int64)
       artist = own[(rng.random(plays) ** 3 * own.size).astype(np.int64)]
-      track = (artist * 10 + rng.integers(0, 10, plays)) % _TRACKS
+      track = (artist * 10 + rng.integers(0, 10, plays)) % num_tracks
       time = -np.sort(-rng.integers(1_108_000_000, 1_245_000_000, plays))
       _lines(
         file,
@@ -144,6 +145,11 @@ def games(folder: Path, share: float, seed: int) -> int:
     "\n".join(["item_id:token\ttitle:token_seq", *titles]) + "\n"
   )
   return int(many.sum())
+
+
+def _fewer(items: int, share: float) -> int:
+  """Returns fewer items below a tenth, or none would be met often enough."""
+  return round(items * min(1.0, 10 * share))
 
 
 def _lines(file: BinaryIO, *columns: pl.Series) -> None:

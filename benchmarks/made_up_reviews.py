@@ -16,6 +16,8 @@ import numpy as np
 
 CATEGORY = "Video_Games"
 _LEAST = 5
+# After which there are too few users and items for so many reviews.
+_PASSES = 1000
 # How often a review says what the thing was for.
 _PURPOSE = 0.6
 _PLATFORMS = ("PC", "PlayStation 4", "Xbox One", "Nintendo Switch", "Wii U")
@@ -171,7 +173,7 @@ def _pairs(
   taste = rng.uniform(0, len(_THEMES), users)[user]
   user = user[np.argsort(taste + rng.normal(0, 0.5, reviews))]
   item = item[np.argsort(theme[item] + rng.uniform(0, 1, reviews))]
-  while True:
+  for _ in range(_PASSES):
     pair = user * np.int64(theme.size) + item
     order = np.argsort(pair, kind="stable")
     twice = order[1:][pair[order[1:]] == pair[order[:-1]]]
@@ -180,6 +182,11 @@ def _pairs(
     for row in twice:
       other = (row + rng.integers(1, 5_000)) % reviews
       item[[row, other]] = item[[other, row]]
+  else:
+    raise ValueError(
+      f"{reviews} reviews of {theme.size} items by {users} users do not come "
+      "out as different pairs: expected more users and items"
+    )
   order = rng.permutation(reviews)
   return user[order], item[order]
 

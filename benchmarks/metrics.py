@@ -129,14 +129,14 @@ PEERS = ("ranx", "pytrec_eval")
 
 
 def made(
-  sides: Sequence[str], scores: np.ndarray, gains: np.ndarray
+  scores: np.ndarray, gains: np.ndarray
 ) -> tuple[dict[str, Measure], dict[str, float]]:
   """Returns what measures each side that is there, and how long it took."""
   measures, seconds = {}, {}
-  for side in sides:
+  for side, make in SIDES.items():
     start = time.process_time()
     try:
-      measures[side] = SIDES[side](scores, gains)
+      measures[side] = make(scores, gains)
     except ModuleNotFoundError as error:
       if error.name not in PEERS:
         raise
@@ -174,11 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
   flags.add_argument(
     "--relevant", type=int, default=5, help="of the candidates, at most (5)"
   )
-  flags.add_argument("--sides", default=",".join(SIDES), help="(all)")
   args = figures.parse(flags, arguments, requests=50, candidates=12)
-  sides = ["ours", *(s for s in args.sides.split(",") if s != "ours")]
-  if unknown := {*sides} - {*SIDES}:
-    flags.error(f"--sides: {unknown} are none of {list(SIDES)}")
 
   figures.introduce(
     ("numpy", "ranx", "numba", "pytrec-eval-terrier"),
@@ -187,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     "rounds, each side once a round",
   )
   scores, gains = draw(args.requests, args.candidates, args.relevant)
-  measures, preparing = made(sides, scores, gains)
+  measures, preparing = made(scores, gains)
   medians = figures.table(
     "seconds",
     race(measures, args.rounds),

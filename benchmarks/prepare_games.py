@@ -134,7 +134,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
   )
   flags.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
   flags.add_argument("--out", type=Path, help=argparse.SUPPRESS)
-  return figures.parse(flags, arguments, share=0.002, rounds=1)
+  return figures.parse(flags, arguments, share=0.01, rounds=1)
 
 
 def summary(

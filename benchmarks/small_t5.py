@@ -3,9 +3,22 @@
 import argparse
 import functools
 from collections.abc import Mapping
+from typing import TypedDict
+
+
+class Sizes(TypedDict):
+  """Of a network, by the names of `T5Config`."""
+
+  emb_dim: int
+  num_heads: int
+  num_encoder_layers: int
+  num_decoder_layers: int
+  head_dim: int
+  mlp_dim: int
+
 
 VOCABULARY = 32128
-SMALL = {
+SMALL: Sizes = {
   "emb_dim": 512,
   "num_heads": 6,
   "num_encoder_layers": 8,
@@ -13,7 +26,7 @@ SMALL = {
   "head_dim": 64,
   "mlp_dim": 1024,
 }
-TOY = {
+TOY: Sizes = {
   "emb_dim": 16,
   "num_heads": 2,
   "num_encoder_layers": 1,
@@ -23,23 +36,25 @@ TOY = {
 }
 
 
-def sizes(args: argparse.Namespace) -> dict[str, int]:
+def sizes(args: argparse.Namespace) -> Sizes:
   """Returns those of the network; --toy has a tiny one."""
   return TOY if args.toy else SMALL
 
 
 def make_params(args: argparse.Namespace):
   """Returns our model, and random weights for all sides."""
-  return _make_params(**sizes(args))
+  return _make_params(args.toy)
 
 
 @functools.cache
-def _make_params(**network_sizes: int):
+def _make_params(toy: bool):
   import jax
 
   from instructrec_jax.model import network, ranking_model
 
-  config = network.T5Config(VOCABULARY, dropout_rate=0.0, **network_sizes)
+  config = network.T5Config(
+    VOCABULARY, dropout_rate=0.0, **(TOY if toy else SMALL)
+  )
   model = ranking_model.RankingModel(config)
   variables = jax.jit(model.get_initial_variables)(jax.random.key(0))
   return model, variables["params"]
@@ -106,7 +121,7 @@ def hugging_face(args: argparse.Namespace, **settings):
   return model
 
 
-def _state(params: Mapping, network: Mapping[str, int]) -> dict:
+def _state(params: Mapping, network: Sizes) -> dict:
   """Returns our weights by PyTorch's names."""
   import numpy as np
   import torch

@@ -105,7 +105,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     "--share", type=float, default=1, help="of the sources' sizes (1)"
   )
   flags.add_argument("--seed", type=int, default=0, help="of the logs (0)")
-  return figures.parse(flags, arguments, share=0.002, rounds=1)
+  return figures.parse(flags, arguments, share=0.01, rounds=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

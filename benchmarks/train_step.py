@@ -187,8 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     f"({args.inputs}, {args.targets}), dropout {args.dropout}; {args.rounds} "
     "rounds after two steps of warming up",
   )
-  begun = {name: turns.begin(__file__, SIDES, name, args) for name in SIDES}
-  sides = {name: side for name, side in begun.items() if side}
+  sides = turns.begin(__file__, SIDES, list(SIDES), args)
   seconds = turns.play(sides, args.rounds)
   tokens = args.rows * (args.inputs + args.targets)
   gigabytes = {

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import measured
 
 # Takes one turn.
 Take = Callable[[], object]
+# What a side says, then the seconds of its turns.
+Answers = Generator[Any, None, None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Side:
   """
 
   said: dict[str, Any]
-  answers: Iterator[Any]
+  answers: Answers
   seconds: list[float] = dataclasses.field(default_factory=list)
 
   def take(self) -> None:
@@ -61,24 +63,29 @@ def add_flags(flags: argparse.ArgumentParser) -> None:
 
 
 def begin(
-  script: str, recipes: Mapping[str, Recipe], name: str, args: Any
-) -> Side | None:
-  """Starts a side; None, and a line says so, if what it needs is absent.
+  script: str,
+  recipes: Mapping[str, Recipe],
+  names: Sequence[str],
+  args: argparse.Namespace,
+) -> dict[str, Side]:
+  """Starts sides, less those that need what is absent; a line says so.
 
   Args:
     script: the benchmark's file.
     recipes: of its sides.
-    name: of the side.
-    args: the command line, which the side gets as well.
+    names: of the sides to start.
+    args: the command line, which a side gets as well.
   """
-  run = _here if args.here else _apart
-  answers = run(script, recipes, name, args)
-  said = next(answers)
-  if "absent" in said:
-    answers.close()
-    print(f"{name} is absent: {said['absent']} is not installed", flush=True)
-    return None
-  return Side(said, answers)
+  sides = {}
+  for name in names:
+    answers = (_here if args.here else _apart)(script, recipes, name, args)
+    said = next(answers)
+    if "absent" in said:
+      answers.close()
+      print(f"{name} is absent: {said['absent']} is not installed", flush=True)
+    else:
+      sides[name] = Side(said, answers)
+  return sides
 
 
 def play(sides: Mapping[str, Side], rounds: int) -> dict[str, list[float]]:
@@ -97,18 +104,18 @@ def play(sides: Mapping[str, Side], rounds: int) -> dict[str, list[float]]:
 
 def serve(recipes: Mapping[str, Recipe], args: argparse.Namespace) -> None:
   """Is one side: answers each line of the input with a turn's seconds."""
-  for answer in _here(None, recipes, args.side, args):
+  for answer in _here("", recipes, args.side, args):
     print(json.dumps(answer), flush=True)
     if not sys.stdin.readline():
       break
 
 
 def _here(
-  script: str | None,
+  script: str,
   recipes: Mapping[str, Recipe],
   name: str,
   args: argparse.Namespace,
-) -> Iterator[Any]:
+) -> Answers:
   """Yields what a side says, then the seconds of turns."""
   del script
   recipe = recipes[name]
@@ -133,7 +140,7 @@ def _apart(
   recipes: Mapping[str, Recipe],
   name: str,
   args: argparse.Namespace,
-) -> Iterator[Any]:
+) -> Answers:
   """Yields the same from a process of its own, which ends with the iterator."""
   del recipes
   with subprocess.Popen(
@@ -143,6 +150,8 @@ def _apart(
     text=True,
     env=measured.environment(),
   ) as process:
+    assert process.stdin
+    assert process.stdout
     while line := process.stdout.readline():
       yield json.loads(line)
       print(file=process.stdin, flush=True)

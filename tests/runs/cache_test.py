@@ -11,7 +11,7 @@ import seqio
 import tensorflow as tf
 
 from instructrec_jax import cli
-from instructrec_jax.batches import caching, token_cache
+from instructrec_jax.batches import token_cache
 from instructrec_jax.data.records import read
 from instructrec_jax.data.records.catalogue import Catalogue
 from instructrec_jax.errors import InputError
@@ -192,7 +192,7 @@ def test_another_s_tasks_and_rates(small, tmp_path):
   seqio.MixtureRegistry.add("foreign", [("foreign_a", 3), ("foreign_b", 1)])
   lengths = {"inputs": 4, "targets": 4}
   try:
-    caching.cache_tokens(tmp_path / "c", "foreign", lengths)
+    cache.cache_tokens(tmp_path / "c", "foreign", lengths)
     tokens = token_cache.TokenCache(tmp_path / "c")
     assert tokens.tasks["foreign_a"] == {
       "records": 2,
@@ -202,13 +202,13 @@ def test_another_s_tasks_and_rates(small, tmp_path):
     assert tokens.tokens.tolist() == [5, 5, 6, 7, 8, 9]
     assert [part.rate for part in tokens.parts()] == [3.0, 1.0]
     with pytest.raises(InputError, match="foreign_empty has no training"):
-      caching.cache_tokens(tmp_path / "e", "foreign_empty", lengths)
+      cache.cache_tokens(tmp_path / "e", "foreign_empty", lengths)
     with pytest.raises(InputError, match="Did you mean 'foreign'"):
-      caching.cache_tokens(tmp_path / "e", "foregn", lengths)
+      cache.cache_tokens(tmp_path / "e", "foregn", lengths)
     with pytest.raises(InputError, match="epochs = 0: expected 1 or more"):
-      caching.cache_tokens(tmp_path / "e", "foreign", lengths, epochs=0)
+      cache.cache_tokens(tmp_path / "e", "foreign", lengths, epochs=0)
     with pytest.raises(InputError, match="bind CACHED_TOKENS, or give --out"):
-      caching.cache_tokens(None, "foreign", lengths)
+      cache.cache_tokens(None, "foreign", lengths)
   finally:
     seqio.MixtureRegistry.remove("foreign")
     for name in ("foreign_a", "foreign_b", "foreign_empty"):

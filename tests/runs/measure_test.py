@@ -152,7 +152,6 @@ def test_lines_that_cannot_be_used(evaluate, tmp_path, lines, message):
 @pytest.mark.parametrize(
   ("flags", "message"),
   [
-    (["--step=3"], "--step has no use with --predictions"),
     (["--split=tset"], "Did you mean 'test'"),
     (["--exported=nowhere.jsonl"], "nowhere.jsonl: no such file"),
   ],
@@ -161,8 +160,17 @@ def test_flags_that_do_not_fit(evaluate, flags, message):
   assert message in evaluate(_ANSWERS, *flags)[1]
 
 
-def test_something_to_measure_must_be_given(capsys):
-  assert cli.main(["evaluate"]) == 1
-  assert "expected --model_dir, or --predictions" in capsys.readouterr().err
-  assert cli.main(["evaluate", "--predictions=p.jsonl"]) == 1
-  assert "need --mixture_or_task_name" in capsys.readouterr().err
+@pytest.mark.parametrize(
+  ("argv", "message"),
+  [
+    (["evaluate"], "the following arguments are required: --model_dir"),
+    (["measure"], "FILE, --mixture_or_task_name, --system, --out"),
+    (["evaluate", "--predictions=p.jsonl"], "--mixture_or_task_name, --system"),
+    (["measure", "p.jsonl", "--step=3"], "required: --mixture_or_task_name"),
+  ],
+)
+def test_something_to_measure_must_be_given(argv, message, capsys):
+  with pytest.raises(SystemExit) as end:
+    cli.main(argv)
+  assert end.value.code == 2
+  assert message in capsys.readouterr().err

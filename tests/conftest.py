@@ -15,7 +15,7 @@ os.environ["XLA_FLAGS"] = " ".join(
 # Tests, and programs that they start, run tiny networks, of which compilation
 # takes longest: do less of it, and each only once over all of pytest's workers.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 # ranx, too, compiles what our metrics are held against; it runs without.
 os.environ["NUMBA_DISABLE_JIT"] = "1"
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:

@@ -36,8 +36,9 @@ from tests import tiny
 
 tiny.shorten_shuffling()
 
-# Made-up data of ITDR, which tests of several rooms take.
-pytest_plugins = ("tests.itdr.fixtures",)
+# Made-up data of ITDR, which tests of several rooms take, and what is said at
+# the end.
+pytest_plugins = ("tests.itdr.fixtures", "tests.summary")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_enable_x64", False)

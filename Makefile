@@ -7,7 +7,7 @@ DEMO ?= demo
 CONSTRAINTS ?= constraints.txt
 BIN = $(VENV)/bin
 
-.PHONY: install demo test check format docs benchmark clean
+.PHONY: install demo test test-all clones check format docs benchmark clean
 
 install: $(VENV)/installed
 
@@ -24,8 +24,31 @@ $(VENV)/installed: setup.py pyproject.toml $(CONSTRAINTS)
 demo: install
 	$(BIN)/instructrec demo --out $(DEMO)
 
+# The longest files come first (tests/summary.py), and stay whole.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST) --durations=25
+
+# All tests, none of them skipped for want of a package: the folders are clones
+# of google-research/t5x, google/airio and google-research/jestimator.
+test-all: clones $(VENV)/all_installed
+	PYTHONPATH="$(abspath $(T5X)):$(abspath $(AIRIO)):$(abspath $(JESTIMATOR))" \
+	  $(PYTEST) --durations=25
+
+$(VENV)/all_installed: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable '.[test,teacher,tpu,t5x]' \
+	  $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+	touch $@
+
+clones:
+	@$(call clone,T5X,$(T5X),t5x/train.py)
+	@$(call clone,AIRIO,$(AIRIO),airio/core.py)
+	@$(call clone,JESTIMATOR,$(JESTIMATOR),jestimator/__init__.py)
+
+clone = test -n "$(2)" -a -f "$(2)/$(3)" || { \
+	echo "make test-all: $(1)=$(2) is no clone of it: expected a folder with \
+	$(3) in it" >&2; exit 1; }
 
 check: install
 	$(BIN)/ruff check .

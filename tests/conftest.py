@@ -15,7 +15,7 @@ os.environ["XLA_FLAGS"] = " ".join(
 # Tests, and programs that they start, run tiny networks, of which compilation
 # takes longest: do less of it, and each only once over all of pytest's workers.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 # ranx, too, compiles what our metrics are held against; it runs without.
 os.environ["NUMBA_DISABLE_JIT"] = "1"
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
@@ -36,8 +36,9 @@ from tests import tiny
 
 tiny.shorten_shuffling()
 
-# Made-up data of ITDR, which tests of several rooms take.
-pytest_plugins = ("tests.itdr.fixtures",)
+# Made-up data of ITDR, which tests of several rooms take, and what is said at
+# the end.
+pytest_plugins = ("tests.itdr.fixtures", "tests.summary")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_enable_x64", False)

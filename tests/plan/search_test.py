@@ -42,8 +42,16 @@ def test_memory_that_jumps_gives_bounds_and_no_more():
   assert largest.fits <= 5 < largest.fails
 
 
-@pytest.mark.parametrize("first", [4, 64])
-def test_nothing_fits(first):
-  largest = search.largest_batch(lambda rows: 5000, 1000, 4, {first: 5000})
+@pytest.mark.parametrize(("first", "compiled"), [(4, []), (64, [32])])
+def test_nothing_fits_whatever_the_batch(first, compiled):
+  """Half of it is tried, and then no line leads to less memory."""
+  tried = []
+
+  def peak_of(rows):
+    tried.append(rows)
+    return 5000
+
+  largest = search.largest_batch(peak_of, 1000, 4, {first: 5000})
+  assert tried == compiled
   assert largest.fits == 0
-  assert largest.fails == 4 or first == 64
+  assert largest.fails == min(first, *compiled, 64)

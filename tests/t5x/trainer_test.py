@@ -92,7 +92,7 @@ def _ours(model, transform, params):
 
 
 @pytest.mark.parametrize("make", [optimizer.adafactor, optimizer.adamw])
-def test_losses_of_twenty_steps_agree(make):
+def test_t5x_s_trainer_has_the_losses_of_our_step(make):
   from t5x import adafactor, optimizers
 
   definition = {

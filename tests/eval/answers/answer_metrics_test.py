@@ -366,3 +366,61 @@ def test_likelihoods_of_another_scale():
   targets = [{"instance": 1, "user": 0, "truth": 2.0}]
   with pytest.raises(InputError, match=r"shape \[1, 3\], .* got \[1, 2\]"):
     metric(targets, np.zeros((1, 2)))
+
+
+_TITLES = ["Halo", "Rock, Paper and Co.", "7 Wonders", "Tetris", "Go (Weiqi)"]
+_FEW_LISTS = answer_metrics.Lists(titles=None)
+
+
+def _target(metric, text=""):
+  """Returns what a metric keeps of a request; its candidates are 10 to 14."""
+  codes = range(10, 10 + len(_TITLES))
+  example = {
+    "instance": 1, "user": 2,
+    "relevant_items": [10], "candidate_items": list(codes),
+    "candidates_pretokenized": [title.encode() for title in _TITLES],
+  }  # fmt: skip
+  return metric.postprocess(text, example=example, is_target=True)
+
+
+@pytest.mark.parametrize(
+  ("metric", "truth", "text", "understood"),
+  [
+    (_FEW_LISTS, "", "1. Tetris; 2. Halo; 3. Catan", [[13], [10]]),
+    (_FEW_LISTS, "", "I cannot rank these.", []),
+    (answer_metrics.Lists(titles=None, wanted=1), "", "Tetris.", [[13]]),
+    (answer_metrics.Ratings(0.5, 5.0), "4.0", "four", 4.0),
+    (answer_metrics.Ratings(0.5, 5.0), "4.0", "-3", None),
+    (answer_metrics.Attributes(("age group", "gender")), "gender: F",
+     "Gender: Male; Age Group: 25-34.",
+     {"age group": "25-34", "gender": "Male"}),
+    (answer_metrics.Attributes(("age group", "gender")), "gender: F",
+     "a young man", {}),
+  ],
+)  # fmt: skip
+def test_what_is_understood_is_kept_beside_what_was_written(
+  metric, truth, text, understood
+):
+  found = metric.measured(
+    [_target(metric, truth)], {"prediction": [text]}, seed=0
+  )
+  assert found.answers.read == [understood]
+
+
+@pytest.mark.parametrize(
+  ("text", "figures"),
+  [
+    ("1. Halo\n2. Catan\n3. Halo\n4. Tetris\n5. Go (Weiqi)",
+     {"out_of_candidates": 1 / 5, "duplicate": 1 / 5, "missing": 2 / 5}),
+    ("", {"out_of_candidates": 0, "duplicate": 0, "missing": 1}),
+    # Told apart from the 7 of a title, and the bracket of another.
+    ("7 Wonders; Go (Weiqi); Rock, Paper and Co.; Halo; Tetris",
+     {"out_of_candidates": 0, "duplicate": 0, "missing": 0}),
+  ],
+)  # fmt: skip
+def test_how_valid_lists_are(text, figures):
+  found = _FEW_LISTS.measured(
+    [_target(_FEW_LISTS)], {"prediction": [text]}, seed=0
+  )
+  values = {name: e.value for name, e in found.further.items()}
+  assert values == pytest.approx(figures | {"history_repeat": 0})

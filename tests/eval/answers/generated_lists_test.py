@@ -61,6 +61,57 @@ def test_forms_of_lists(text, places):
   assert (listed.missing, listed.out_of_catalogue) == (0, 0)
 
 
+# What models write instead of the list that they were asked for.
+FEW = Titles(
+  ["Halo", "Rock, Paper and Co.", "7 Wonders", "Tetris", "Go (Weiqi)"]
+)
+BEST = ("Halo", "Rock, Paper and Co.", "Tetris", "7 Wonders", "Go (Weiqi)")
+
+
+@pytest.mark.parametrize("mark", ["\n", "\n\n", " ", "; "])
+@pytest.mark.parametrize("number", ["{}.", "{})", "({})", "#{}"])
+def test_numbers_of_every_form(number, mark):
+  text = mark.join(f"{number.format(n)} {t}" for n, t in enumerate(BEST, 1))
+  assert FEW.read(text, wanted=5).places == [(0,), (1,), (3,), (2,), (4,)]
+
+
+@pytest.mark.parametrize(
+  "text",
+  [
+    "1.Halo\n2.Rock, Paper and Co.\n3.Tetris\n4.7 Wonders\n5.Go (Weiqi)",
+    "- Halo\n- Rock, Paper and Co.\n- Tetris\n- 7 Wonders\n- Go (Weiqi)",
+    "• \"Halo\"\n• 'Rock, Paper and Co.'\n• “Tetris”\n• **7 Wonders**\n"
+    "• `Go (Weiqi)`",
+    "1. Halo (Shooter, Xbox)\n2. Rock, Paper and Co. [party]\n"
+    "3. Tetris - a classic\n4. 7 Wonders: it won prizes\n5. Go (Weiqi) (board)",
+    "Halo, Rock, Paper and Co., Tetris, 7 Wonders, Go (Weiqi)",
+    "Sure! By what was bought before, I suggest:\n\n1. Halo\n2. Rock, "
+    "Paper and Co.\n3. Tetris\n4. 7 Wonders\n5. Go (Weiqi)\n\nThe first two "
+    "are much like Halo.",
+    "Ranked: HALO; rock, paper and co.; TETRIS; 7  wonders; go (weiqi)",
+  ],
+)  # fmt: skip
+def test_lists_with_more_around_them(text):
+  assert FEW.read(text, wanted=5).places == [(0,), (1,), (3,), (2,), (4,)]
+
+
+@pytest.mark.parametrize(
+  ("text", "wanted", "places"),
+  [
+    ("1. Halo\n2. Halo 3\n3. Tetris\n4. halo\n5. Catan", 5, [0, 3]),
+    ("I cannot rank these.", 5, []),
+    ("Tetris", 1, [3]),
+    ("The next item is: Tetris.", 1, [3]),
+    ('They will most likely pick "Rock, Paper and Co." next.', 1, [1]),
+    ("7 Wonders", 1, [2]),
+    ("1. 7 Wonders", 1, [2]),
+    ("Tetris 2", 1, []),
+  ],
+)
+def test_what_is_understood_of_other_answers(text, wanted, places):
+  assert FEW.read(text, wanted).places == [(item,) for item in places]
+
+
 @pytest.mark.parametrize("text", ["", "  \n", ",;,"])
 def test_nothing_is_an_empty_list(text):
   listed = TITLES.read(text, wanted=3)

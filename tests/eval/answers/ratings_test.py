@@ -15,22 +15,39 @@ from instructrec_jax.eval.answers import ratings
     ("4", 4),
     ("4.5", 4.5),
     ("4,5", 4.5),
-    ("Rating: 3.0 / 5", 3),
-    ("I would give it 4 out of 5 stars.", 4),
+    ("4,5/5", 4.5),
     ("4/5", 4),
     ("5 stars", 5),
     ("(2)", 2),
     (" 1\n", 1),
+    ("**4.0**", 4),
+    ("four", 4),
+    ("two out of five", 2),
+    ("Rating: 3.0 / 5", 3),
+    ("Rating: Three and a half stars.", 3.5),
+    ("I would give it 4 out of 5 stars.", 4),
+    ("Toy Story 2 (1999), rating: 4.5", 4.5),
+    ("The rating of Toy Story 2 is hard to tell.", 2),
     ("", np.nan),
     ("great", np.nan),
+    ("No one would give it less.", np.nan),
     ("10", np.nan),  # not on the scale
     ("-1", np.nan),
+    ("-3", np.nan),
     ("0", np.nan),
+    ("8 out of 10", np.nan),  # another scale
+    ("4 out of 10", np.nan),
+    ("3/10", np.nan),
     ("PS4", np.nan),  # no number, but a name
   ],
 )
 def test_parse(text, rating):
-  np.testing.assert_equal(ratings.parse(text, 1, 5), float(rating))
+  np.testing.assert_equal(ratings.parse(text, 0.5, 5), float(rating))
+
+
+def test_what_is_not_on_the_scale_is_no_rating():
+  assert ratings.parse("0.5", 0.5, 5) == 0.5
+  assert np.isnan(ratings.parse("0.5", 1, 5))
 
 
 def test_agrees_with_sklearn():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.answers import user_attributes
 
-NAMES = ["age group", "gender", "occupation", "age"]
+NAMES = ["age group", "gender", "occupation", "age", "location"]
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,23 @@ NAMES = ["age group", "gender", "occupation", "age"]
     ("gender: F, gender: M", {"gender": "F"}),
     ("a woman", {}),
     ("", {}),
+    (
+      '{"gender": "male", "age_group": "25-34"}',
+      {"age group": "25-34", "gender": "male"},
+    ),
+    (
+      "- **Gender:** male\n- **Age group:** 25-34\n",
+      {"age group": "25-34", "gender": "male"},
+    ),
+    (
+      "The user's gender is male, and their age group is 25-34.",
+      {"age group": "25-34", "gender": "male"},
+    ),
+    (
+      "location: Paris, Île-de-France, France, gender: female",
+      {"location": "Paris, Île-de-France, France", "gender": "female"},
+    ),
+    ("gender: , age group: 25-34", {"age group": "25-34"}),
   ],
 )
 def test_parse(text, found):
@@ -46,6 +63,60 @@ def test_what_is_written_as_targets_are_is_read_back(attributes):
 def _values(*arguments, **options):
   found = user_attributes.measure(*arguments, seed=0, **options)
   return {name: e.value for name, e in found.items()}
+
+
+@pytest.mark.parametrize(
+  ("truth", "text", "right"),
+  [
+    ("gender: female", "gender: FEMALE (sure)", 1),
+    ("gender: female", "gender: female. She likes tea.", 1),
+    ("gender: female", "gender: male or female", 0),
+    ("gender: female", "gender: not female", 0),
+    ("gender: female", "female", 0),
+    ("location: st. louis, usa", "location: St. Louis, USA", 1),
+    ("location: st. louis, usa", "location: St. Louis", 0),
+    ("location: paris", "location: Paris, France", 0),
+    ("age group: 18-24", "age group: 18 - 24", 0),
+  ],
+)
+def test_an_attribute_is_right_or_not(truth, text, right):
+  names = ["age group", "gender", "occupation", "location"]
+  told, actual = (user_attributes.parse(t, names) for t in (text, truth))
+  [name] = actual
+  assert _values([told], [actual], [name])[f"accuracy of {name}"] == right
+
+
+@pytest.mark.parametrize(
+  ("text", "number"),
+  [
+    ("age: 27", 27),
+    ("country: France, age: about 27", 27),
+    ("Age: 27 years old", 27),
+    ("Age: 27 (born in 1980)", 27),
+    ("age: 27.5", 27.5),
+    ("age: 25-34", None),
+    ("age: 25 to 34", None),
+    ("age: 30s", None),
+    ("age: young", None),
+    ("age: 1987", None),  # Nobody is that old.
+    ("27", None),
+    ("birth year: 1987", 1987),
+    ("Birth_Year: 1987-03-02", 1987),
+    ("birth year: 2.3.1987", 1987),
+    ("birth year: March 2, 1987", 1987),
+    ("birth year: 2 March 1987", 1987),
+    ("birth year: 87", None),
+    ("birth year: 1980-1989", None),
+  ],
+)
+def test_numbers(text, number):
+  name = "birth year" if "birth" in text.lower().split(":")[0] else "age"
+  truth = {"age": 30, "birth year": 1980}[name]
+  told = user_attributes.parse(text, ["country", name])
+  found = _values([told], [{name: str(truth)}], [name], numbers=[name])
+  assert found[f"parse_failure_rate of {name}"] == (number is None)
+  error = np.nan if number is None else abs(number - truth)
+  np.testing.assert_equal(found[f"rmse of {name}"], float(error))
 
 
 def test_by_hand():

@@ -17,12 +17,6 @@ def most_comparisons(count: int) -> int:
   return count * levels - 2**levels + 1
 
 
-def test_the_bound_is_knuths():
-  # The Art of Computer Programming 3, 5.2.4: 0, 1, 3, 5, 8, 11, 14, 17, 21, 25.
-  found = [most_comparisons(n) for n in range(1, 11)]
-  assert found == [0, 1, 3, 5, 8, 11, 14, 17, 21, 25]
-
-
 @settings(max_examples=60, deadline=None)
 @given(counts=_COUNTS, seed=st.integers(0, 2**31))
 def test_sorts_within_the_bound_each_pair_once(counts, seed):

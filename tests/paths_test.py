@@ -29,7 +29,7 @@ def test_names(monkeypatch, tmp_path):
   assert paths.local("run", "") == Path("run")
   with pytest.raises(InputError, match=r"gs://b/x is not a local.*: copy it"):
     paths.local("gs://b/x", "copy it")
-  with pytest.raises(InputError, match="ftp://b/x: expected a local path, or"):
+  with pytest.raises(InputError, match="ftp://b/x: expected a local path or"):
     paths.anywhere("ftp://b/x")
 
 

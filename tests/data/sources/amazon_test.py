@@ -312,11 +312,11 @@ def _swap(folder):
       lambda f: write_lines(
         f / "meta_Gift_Cards.json", ["{'asin': 'A1', 'title': 'x'}"]
       ),
-      r"meta_Gift_Cards.json: expected one JSON object a line, found b\"{'asin",
+      r"_Cards.json: expected one JSON object per line, found b\"{'asin",
     ),
     (
       lambda f: write_lines(f / "Gift_Cards_5.json", []),
-      "Gift_Cards_5.json: expected one JSON object a line, it is empty",
+      "Cards_5.json: expected one JSON object per line, found an empty file",
     ),
     (
       lambda f: write_lines(f / "Gift_Cards_5.json", ['{"user": "a"}']),
@@ -327,7 +327,7 @@ def _swap(folder):
         f / "Gift_Cards_5.json",
         [review_2018("ann", "A1", 1, unixReviewTime="soon")] * 2,
       ),
-      r"no usable row: 2 with unixReviewTime is not a time \(Gift_Cards",
+      r"no usable row. 2 left out: unixReviewTime is not a time \(first at G",
     ),
     (
       lambda f: (f / "meta_Gift_Cards.json").unlink(),

@@ -186,7 +186,10 @@ def _cut(raw):
       lambda f: _write(f, _TRAIN, _TRAIN),
       "news.tsv:1 has 5 fields split at tabs, as behaviors.tsv has: expected 8",
     ),
-    (_broken, r"no usable row: 3 with not 5 fields \(behaviors.tsv:1\)"),
+    (
+      _broken,
+      r"no usable row. 3 left out: not 5 fields \(first at behaviors.tsv:1\)",
+    ),
     (_cut, r"behaviors.tsv.gz is cut off .*after line .*Fetch it again"),
     (
       lambda f: (f / "MINDsmall_train/news.tsv").unlink(),

@@ -168,11 +168,11 @@ def test_one_broken_line_of_many_is_named(tmp_path):
     ),
     (
       lambda f: write(f, ["username,product_id", "a,b"]),
-      "steam_reviews.json.gz: expected one Python dict a line, found b'usern",
+      "steam_reviews.json.gz: expected one Python dict per line, found b'usern",
     ),
     (
       lambda f: write(f, [review("a", "10", 1, date="today")] * 3),
-      r"no usable row: 3 with date is not a time \(steam_reviews.json.gz:1\)",
+      r"no usable row. 3 left out: date is not a time \(first at steam_reviews",
     ),
     (
       lambda f: (f / "steam_games.json.gz").unlink(),

@@ -181,7 +181,7 @@ def _cut(folder):
     ),
     (
       lambda f: _write(f, ["user_id,business_id"]),
-      "review.json: expected one JSON object a line, found b'user_id,",
+      "review.json: expected one JSON object per line, found b'user_id,",
     ),
     (_cut, r"review.json.gz is cut off .*after line .*Fetch it again"),
     (

@@ -103,8 +103,8 @@ def read_manifest(
   manifest = _load_manifest(folder)
   if manifest is None:
     raise InputError(
-      f"{folder} holds no finished output of `{stage}` (no {MANIFEST}). "
-      f"Run `instructrec {stage}` first"
+      f"{folder} holds no finished output of `{stage}` (no {MANIFEST}): "
+      f"run `instructrec {stage}` first"
     )
   if stage is not None and manifest["stage"] != stage:
     raise InputError(

@@ -99,7 +99,7 @@ def test_1k(tmp_path):
     ("timestamp is not a time", 1, f"{_PLAYS_1K}:1"),
   ]
   assert raw.noted["interactions"] == {
-    "lines put together with others of their user and artist": 1
+    "lines merged with others of the same user and artist": 1
   }
   assert raw.users.rows() == [
     ("user_000001", "male", None, "Japan"),

@@ -80,8 +80,8 @@ def test_steam(tmp_path):
       "without brand": 1,
       "without price": 2,
       "without year": 1,
-      "title missing, app_name taken": 1,
-      "price says that it is free, 0 taken": 1,
+      "title is missing, app_name used": 1,
+      "price says free, 0 used": 1,
       "price is not a number": 1,
       "release_date is not a date": 1,
     },
@@ -204,8 +204,8 @@ def test_real_games_agree_with_literal_eval(real_data, tmp_path):
   assert dropped == {"id is missing": 2, "repeated id": 1, "title missing": 1}
   noted = counts["items"]["noted"]
   # 2,050 without title, of which 2 have no app_name either.
-  assert noted["title missing, app_name taken"] == 2_048
-  assert noted["price says that it is free, 0 taken"] == 1_900
+  assert noted["title is missing, app_name used"] == 2_048
+  assert noted["price says free, 0 used"] == 1_900
   items = tables["items"].rows(named=True)
   assert [item["item_id"] for item in items] == list(games)
   for item, row in zip(items, games.values(), strict=True):

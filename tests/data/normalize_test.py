@@ -36,7 +36,7 @@ def test_tables_are_written_as_declared(ml_100k, tmp_path):
     "interactions: movieId is not a number": "u.data:37",
   }
   assert manifest["counts"]["user_attributes"]["dropped"] == {
-    "of no kept user": 2
+    "user is not kept": 2
   }
 
 

@@ -200,7 +200,7 @@ def _parse(
 def _time(rows: _Rows, path: Path, column: str, unit: str) -> Field:
   if unit not in _PER_SECOND:
     raise InputError(
-      f"time_unit {unit!r} is unknown: expected {', '.join(_PER_SECOND)}"
+      f"time_unit {unit!r} is unknown: expected one of {', '.join(_PER_SECOND)}"
     )
   schema = rows.frame.collect_schema()
   if column not in schema:

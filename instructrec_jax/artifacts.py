@@ -1,14 +1,13 @@
-"""A stage's folder: written aside, finished by its manifest, then renamed.
+"""The output folder of a stage, which is either complete or absent.
 
-A stage is a command that reads what an earlier one wrote and fills one folder.
-Nothing half-written ever stands under the folder's own name: the work goes on
-in a hidden sibling, `manifest.json` is written last, and one rename puts the
-folder in its place. So a folder with a manifest is whole, and a killed stage
-leaves only a sibling that the next run clears away.
+A stage is a command that reads the output of an earlier stage and fills one
+folder. It works in a hidden sibling folder, writes `manifest.json` last, and
+renames the sibling into place. A folder with a manifest is therefore complete.
+A killed stage leaves only the sibling, which the next run clears.
 
-The manifest says what the folder was made of. Its fingerprint covers the
-inputs, the options, the seed and the format version, and is what a later stage
-names as its own input.
+The manifest says what the folder was made from. Its fingerprint covers the
+inputs, the options, the seed and the format version. A later stage names this
+fingerprint as its own input.
 """
 
 import contextlib
@@ -31,8 +30,8 @@ from instructrec_jax import paths
 from instructrec_jax.errors import InputError
 
 MANIFEST = "manifest.json"
-# Raised when a stage's output changes for the same inputs and options, so that
-# folders written before are made again instead of being taken for current.
+# Increase it when a stage's output changes for the same inputs and options.
+# Folders of earlier versions are then made again.
 FORMAT_VERSION = 3
 
 
@@ -66,10 +65,10 @@ class Manifest(TypedDict):
 
 @contextlib.contextmanager
 def atomic_open(path: str | os.PathLike) -> Iterator[BinaryIO]:
-  """Yields a file to write, which is `path` once all went well, else nothing.
+  """Yields a file to write, which becomes `path` only if nothing fails.
 
-  The folder is made where needed. A bucket needs no help: an object is there
-  once it is whole.
+  The parent folder is created if needed. In a bucket, an object appears only
+  when it is complete.
   """
   path = paths.anywhere(path)
   if paths.is_remote(path):
@@ -86,7 +85,7 @@ def atomic_open(path: str | os.PathLike) -> Iterator[BinaryIO]:
       yield f
       f.flush()
       os.fsync(f.fileno())
-    # mkstemp makes files for the owner alone; a result is for everybody.
+    # mkstemp gives access to the owner only; a result follows the umask.
     os.chmod(temporary, 0o666 & ~_umask())
     os.replace(temporary, path)
   except BaseException:
@@ -96,22 +95,21 @@ def atomic_open(path: str | os.PathLike) -> Iterator[BinaryIO]:
 
 
 def atomic_write_bytes(path: str | os.PathLike, data: bytes) -> None:
-  """Writes `path` whole or not at all; see `atomic_open`."""
+  """Writes all of `path` or nothing; see `atomic_open`."""
   with atomic_open(path) as f:
     f.write(data)
 
 
 def atomic_write_text(path: str | os.PathLike, text: str) -> None:
-  """Writes `text` as UTF-8 to `path`, whole or not at all."""
+  """Writes `text` as UTF-8 to `path`, all of it or nothing."""
   atomic_write_bytes(path, text.encode())
 
 
 def file_fingerprint(path: str | os.PathLike) -> dict[str, Any]:
-  """Returns name, size in bytes and SHA-256 of a raw file.
+  """Returns the name, size in bytes and SHA-256 of a raw file.
 
-  The content is read rather than trusting size and time: a copy keeps its
-  fingerprint, an edited file never does, and hashing costs about a second per
-  gigabyte.
+  The content decides, not the file's time: a copy keeps its fingerprint and an
+  edited file does not. Hashing takes about a second per gigabyte.
   """
   path = Path(path)
   with path.open("rb") as f:
@@ -122,10 +120,10 @@ def file_fingerprint(path: str | os.PathLike) -> dict[str, Any]:
 def read_manifest(
   folder: str | os.PathLike, stage: str | None = None
 ) -> Manifest:
-  """Returns the manifest of a folder that `stage` finished; None for any.
+  """Returns the manifest of a folder that `stage` (None: any) has finished.
 
   Raises:
-    InputError: the folder is absent, unfinished, or another stage's.
+    InputError: the folder is absent, unfinished, or written by another stage.
   """
   folder = paths.anywhere(folder)
   manifest = _load_manifest(folder)
@@ -152,24 +150,24 @@ def run_stage(
   libraries: tuple[str, ...] = (),
   overwrite: bool = False,
 ) -> Manifest:
-  """Fills `folder` with what `write` makes, or finds it already done.
+  """Fills `folder` by calling `write`, unless it is already finished.
 
   Args:
     stage: the command's name.
     folder: where the output goes.
-    write: is called with an empty folder to fill, returns the counts for the
+    write: fills the empty folder it is given, and returns the counts for the
       manifest.
-    inputs: fingerprints of everything read, by name.
+    inputs: the fingerprint of every input, by name.
     options: everything else that decides the output; must be JSON.
-    seed: the seed of the stage's draws, if it draws.
+    seed: the seed of the stage's random draws, if there are any.
     libraries: distributions whose versions the manifest records.
-    overwrite: replace a finished folder made of other inputs or options.
+    overwrite: replace a finished folder made from other inputs or options.
 
   Returns:
-    The manifest, with `reused` true where the folder was already there.
+    The manifest, with `reused` true if the folder was already finished.
 
   Raises:
-    InputError: the folder holds something else, or is being written.
+    InputError: the folder holds something else, or a process is writing it.
   """
   folder = paths.local(folder, "write to a local one and copy it")
   made_of = _as_json(
@@ -208,7 +206,7 @@ def _load_manifest(folder: Path | epath.Path) -> Manifest | None:
   except (FileNotFoundError, NotADirectoryError):
     return None
   except ValueError as error:
-    raise InputError(f"{path} is not JSON ({error}): remove {folder}") from None
+    raise InputError(f"{path} is not JSON ({error}). Remove {folder}") from None
   if not isinstance(manifest, dict) or not {"stage", "fingerprint"} <= set(
     manifest
   ):
@@ -222,12 +220,12 @@ def _check_replaceable(
   made_of: Mapping[str, Any],
   overwrite: bool,
 ) -> None:
-  """Raises unless writing to `folder` destroys nothing unasked."""
+  """Raises InputError if writing would destroy what may not be replaced."""
   if found is None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
       raise InputError(
         f"{folder} exists and was not written by this program (it has no "
-        f"{MANIFEST}): move it away or choose another folder"
+        f"{MANIFEST}). Move it away or choose another folder"
       )
     return
   if overwrite:
@@ -235,14 +233,14 @@ def _check_replaceable(
   old = _flatten({key: found.get(key) for key in made_of})
   new = _flatten(made_of)
   changed = [
-    f"  {key}: {_show(old, key)} there, {_show(new, key)} now"
+    f"  {key}: was {_show(old, key)}, is now {_show(new, key)}"
     for key in sorted(old.keys() | new.keys())
     if _show(old, key) != _show(new, key)
   ]
   raise InputError(
-    f"{folder} is finished, but was made otherwise:\n"
+    f"{folder} is finished, but was made from other inputs or options:\n"
     + "\n".join(changed)
-    + "\ngive --overwrite to replace it, or another folder"
+    + "\nGive --overwrite to replace it, or choose another folder"
   )
 
 
@@ -261,10 +259,10 @@ def _show(flat: Mapping[str, Any], key: str) -> str:
 
 @contextlib.contextmanager
 def _staging(folder: Path) -> Iterator[Path]:
-  """Yields an empty hidden sibling of `folder` that this process alone holds.
+  """Yields an empty hidden sibling of `folder`, locked by this process.
 
-  The lock is the kernel's, on the folder itself: it goes with the process
-  however that ends, so what a killed one left is known to be stale.
+  The kernel drops the lock when the process ends, however it ends. A folder
+  that a killed process left behind is therefore known to be stale.
   """
   staging = folder.with_name(f".{folder.name}.partial")
   staging.mkdir(parents=True, exist_ok=True)
@@ -276,7 +274,7 @@ def _staging(folder: Path) -> Iterator[Path]:
     except (BlockingIOError, FileNotFoundError):
       ours = False
     if not ours:
-      raise InputError(f"another process is writing {folder}: wait for it")
+      raise InputError(f"another process is writing {folder}. Wait for it")
     _empty(staging)
     try:
       yield staging
@@ -316,7 +314,7 @@ def _dumps(value: Any) -> str:
 
 
 def _as_json(value: Any) -> Any:
-  """Returns `value` as it will be read back, with keys in a fixed order."""
+  """Returns `value` as JSON gives it back, with sorted keys."""
   return json.loads(json.dumps(value, sort_keys=True))
 
 

@@ -5,17 +5,17 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-  """What the user gave cannot be used.
+  """The user's input cannot be used.
 
-  The message names the file, line or field, what was expected, what came, and
-  the valid choices. The command line prints it without a traceback.
+  The message names the file, line or field, what was expected, what was found
+  and the valid choices. The command line prints it without a traceback.
   """
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> InputError:
-  """Returns the error for a `name` that is none of `choices`.
+  """Returns the error for a `name` that is not among `choices`.
 
-  Near names come first, so that a typing slip is put right at a glance.
+  Similar names come first, so that a typing error is easy to see.
 
   Args:
     kind: what the name stands for, e.g. "source" or "mixture".

@@ -1,4 +1,4 @@
-"""Finding, reading and checking the gin files of a run."""
+"""Finds, reads and checks the gin files of a run."""
 
 import io
 import logging
@@ -19,7 +19,7 @@ _OLD_IMPORT = re.compile(
   r"^import instructrec_jax\.(?!configurables\b)[\w.]+( as \w+)?",
   re.MULTILINE,
 )
-# Search paths and includes may be of a bucket too.
+# Search paths and includes may be in a bucket too.
 gin.config.register_file_reader(
   lambda file: epath.Path(file).open(),
   lambda file: paths.is_remote(file) and epath.Path(file).is_file(),
@@ -29,8 +29,8 @@ gin.config.register_file_reader(
 def path() -> Path:
   """Returns the folder of this project's gin files.
 
-  It is what T5X wants in --gin_search_paths. In a checkout and in an editable
-  install it is the checkout's gin/, otherwise the installed copy.
+  T5X takes it in --gin_search_paths. It is the checkout's gin/ in a checkout
+  and in an editable install, and otherwise the installed copy.
   """
   return (Path(instructrec_jax.__file__).parent / "gin").resolve()
 
@@ -42,18 +42,17 @@ def parse(
 ) -> None:
   """Reads gin files, then single bindings, and checks that no macro is unset.
 
-  Files are looked for in the working directory, in `search_paths`, and among
-  this project's own, where `gin/runs/x.gin` and `runs/x.gin` both are found.
-  Later ones win.
+  Files are searched in the working directory, in `search_paths` and in this
+  project's gin folder, as `gin/runs/x.gin` or `runs/x.gin`. Later bindings win.
 
   Args:
     files: gin files.
-    bindings: such as "TRAIN_STEPS = 100".
-    search_paths: further folders.
+    bindings: single bindings, such as "TRAIN_STEPS = 100".
+    search_paths: further folders to search.
 
   Raises:
-    InputError: for a file that is not found or not read, a binding of something
-      unknown, or a macro left unset.
+    InputError: a file is not found or cannot be read, a binding names something
+      unknown, or a macro is not set.
   """
   own = path()
   folders = [*map(paths.anywhere, (".", *search_paths, own, own.parent))]
@@ -61,7 +60,7 @@ def parse(
   gin.clear_config()
   for folder in folders[1:]:
     gin.add_config_file_search_path(str(folder))
-  # gin logs an error for every folder in which an included file is not.
+  # gin logs an error for every folder that lacks an included file.
   logging.disable(logging.ERROR)
   try:
     for file in found:
@@ -82,15 +81,15 @@ def parse(
 
 
 def macro(name: str) -> Any:
-  """Returns the value of a macro, with what it refers to called."""
+  """Returns the value of a macro; a reference in it is called."""
   return gin.get_configurable(f"{name}/gin.macro")()
 
 
 def _find(file: str, folders: Sequence[epath.Path]) -> epath.Path:
-  """Returns a gin file's path in the first folder that has it, absolute.
+  """Returns a gin file's absolute path in the first folder that has it.
 
-  gin would find it too, but takes "runs/mine.gin" for a file in a Python
-  package `runs` if there is a folder of that name, and stumbles.
+  gin's own search fails for "runs/mine.gin" if there is a folder `runs`, which
+  it takes for a Python package.
   """
   places = [paths.anywhere(file)]
   if not paths.is_remote(file):
@@ -103,13 +102,13 @@ def _find(file: str, folders: Sequence[epath.Path]) -> epath.Path:
   own = path()
   known = sorted(str(p.relative_to(own)) for p in own.rglob("*.gin"))
   raise InputError(
-    f"no gin file {file!r} in {looked}. This project's own, in {own}: "
+    f"no gin file {file!r} in {looked}. This project's own files in {own} are: "
     f"{', '.join(known)}"
   )
 
 
 class _NamedText(io.StringIO):
-  """A file's text, which gin's messages call by the file's name."""
+  """The text of a file, with the file's name for gin's messages."""
 
   def __init__(self, text: str, name: str):
     super().__init__(text)
@@ -117,21 +116,21 @@ class _NamedText(io.StringIO):
 
 
 def _text_of(file: epath.Path) -> _NamedText:
-  """Returns a gin file's text, with imports of ours where they are now.
+  """Returns a gin file's text, with old imports of this project replaced.
 
-  Files of earlier versions, saved configurations among them, import modules of
-  ours by names that modules have no longer.
+  Files of earlier versions, saved configurations among them, import modules
+  that no longer have the same names.
   """
   text = _OLD_IMPORT.sub(f"import {_CONFIGURABLES}", file.read_text())
   return _NamedText(text, str(file))
 
 
 def _check_macros(files: Sequence[str]) -> None:
-  """Raises InputError if a macro still is %gin.REQUIRED."""
+  """Raises InputError if a macro is still %gin.REQUIRED."""
   unset = re.findall(r"^(\w+) = %gin.REQUIRED$", gin.config_str(), re.MULTILINE)
   if unset:
     raise InputError(
       f"gin macros left unset: {', '.join(unset)}. Bind them in an experiment "
-      f"file, or with --gin.{unset[0]}=VALUE (a string as \"'text'\"). "
+      f"file or with --gin.{unset[0]}=VALUE (write a string as \"'text'\"). "
       f"Files read: {', '.join(files) or 'none'}."
     )

@@ -1,8 +1,8 @@
-"""Folders that a person names: local ones, and those of a bucket, gs://….
+"""Paths that a user gives: local ones and ones in a bucket (gs://…).
 
-`pathlib` takes gs://bucket/run for the local folder gs:/bucket/run, and
-`epath.Path.resolve` puts the working directory before it. What may be in a
-bucket goes through here once, and is an `epath.Path` from there on.
+`pathlib` reads gs://bucket/run as the local folder gs:/bucket/run, and
+`epath.Path.resolve` puts the working directory before it. A path that may be in
+a bucket passes through this module once and is an `epath.Path` from then on.
 """
 
 import contextlib
@@ -16,27 +16,27 @@ from instructrec_jax.errors import InputError
 
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
-  """Returns whether a path is one of a bucket."""
+  """Returns whether a path is in a bucket."""
   return "://" in os.fspath(path)
 
 
 def anywhere(path: str | os.PathLike[str]) -> epath.Path:
-  """Returns a path, local or of a bucket.
+  """Returns a path, local or in a bucket.
 
   Raises:
-    InputError: it is of a scheme that nothing here can read.
+    InputError: the scheme of the path is unknown.
   """
   try:
     return epath.Path(path)
   except KeyError as error:
     raise InputError(
-      f"{path}: expected a local path, or one of a bucket, gs://BUCKET/…, got "
-      f"the scheme {error}"
+      f"{path}: expected a local path or a path in a bucket (gs://BUCKET/…), "
+      f"got the scheme {error}"
     ) from None
 
 
 def absolute(path: str | os.PathLike[str]) -> epath.Path:
-  """Returns the whole name of a path; that of a bucket is whole.
+  """Returns the absolute path; a path in a bucket is absolute already.
 
   Raises:
     InputError: as `anywhere`.
@@ -45,14 +45,14 @@ def absolute(path: str | os.PathLike[str]) -> epath.Path:
 
 
 def local(path: str | os.PathLike[str], remedy: str) -> Path:
-  """Returns the path of what must be on this machine.
+  """Returns a path that must be on this machine.
 
   Args:
-    path: as it was given.
-    remedy: what to do where it is not.
+    path: the path as given.
+    remedy: what to do if the path is in a bucket, for the message.
 
   Raises:
-    InputError: it is of a bucket.
+    InputError: the path is in a bucket.
   """
   if is_remote(path):
     raise InputError(f"{path} is not a local folder: {remedy}")
@@ -61,11 +61,11 @@ def local(path: str | os.PathLike[str], remedy: str) -> Path:
 
 @contextlib.contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[None]:
-  """Says of what goes wrong with a bucket within that it is the bucket.
+  """Turns errors while reading from a bucket into InputErrors that name it.
 
   Raises:
-    InputError: instead of any error, as each library for remote files has
-      errors of its own.
+    InputError: a read from a bucket failed. It replaces every type of error,
+      because each library for remote files has its own types.
   """
   try:
     yield
@@ -75,7 +75,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
     if not is_remote(path):
       raise
     raise InputError(
-      f"cannot read {path}: {error}; a bucket needs a network, the extra "
-      f"[gcs], and credentials unless it is public (gcloud auth "
+      f"cannot read {path}: {error}. Reading a bucket needs a network, the "
+      f"extra [gcs] and, unless the bucket is public, credentials (gcloud auth "
       f"application-default login)"
     ) from error

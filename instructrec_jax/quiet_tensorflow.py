@@ -1,11 +1,11 @@
-"""Importing TensorFlow without its greetings, which no setting turns off."""
+"""Imports TensorFlow without its start-up messages, which have no setting."""
 
 import os
 import sys
 
 
 def load() -> None:
-  """Imports TensorFlow; what its C++ side says past sys.stderr goes nowhere."""
+  """Imports TensorFlow and drops what its C++ code writes to standard error."""
   sys.stderr.flush()
   stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
   os.dup2(nowhere, 2)

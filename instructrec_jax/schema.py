@@ -1,4 +1,4 @@
-"""Tables and records: their columns, types and units, each declared once."""
+"""The columns of tables and the features of records, with types and units."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ class Column:
   """A column of a table.
 
   Attributes:
-    dtype: its Polars type.
-    meaning: what a value says, with its unit.
+    dtype: the Polars type.
+    meaning: the meaning of a value, with its unit.
     required: whether every dataset has it. A column that a source lacks is
-      absent altogether rather than full of nulls.
-    looks_at_target: whether a value is made from the item to recommend, or
-      from what the user wrote about it. What is not stays the same whatever
-      the target and all after it are.
+      absent; it is not filled with nulls.
+    looks_at_target: whether a value is made from the target item or from the
+      user's review of it. Other values depend on neither the target nor
+      anything after it.
   """
 
   dtype: pl.DataType | type[pl.DataType]
@@ -28,14 +28,14 @@ class Column:
   looks_at_target: bool = False
 
 
-# Rows are sorted by user, then time, ties in file order: within a user the
-# order of rows *is* the order of events.
+# Rows are sorted by user, then by time, with ties in file order. The order of a
+# user's rows is the order of events.
 INTERACTIONS = {
   "user": Column(pl.UInt32, "row of the user in `users`", required=True),
   "item": Column(pl.UInt32, "row of the item in `items`", required=True),
   "rating": Column(pl.Float32, "as given, on the source's own scale"),
   "timestamp": Column(pl.Int64, "seconds since 1970-01-01 UTC"),
-  "plays": Column(pl.UInt32, "times that the user played it"),
+  "plays": Column(pl.UInt32, "how often the user played it"),
   "hours": Column(pl.Float32, "hours that the user played it"),
   "review": Column(pl.String, "the user's text on the item"),
   "summary": Column(pl.String, "the headline of that text"),
@@ -53,7 +53,7 @@ ITEMS = {
   "place": Column(pl.String, "city and state where it is"),
 }
 
-# Further columns are attributes of the user, named as the source names them.
+# All other columns are attributes of the user, named as in the source.
 USERS = {
   "user": Column(pl.UInt32, "row number", required=True),
   "user_id": Column(pl.String, "the source's own id", required=True),
@@ -61,7 +61,7 @@ USERS = {
 
 TABLES = {"interactions": INTERACTIONS, "items": ITEMS, "users": USERS}
 
-# One row an annotated instance, sorted by user, then position.
+# One row per annotated instance, sorted by user, then by position.
 ANNOTATIONS = {
   "user": Column(pl.UInt32, "row of the user in `users`", required=True),
   "position": Column(
@@ -76,39 +76,39 @@ ANNOTATIONS = {
   ),
   "vague_intention": Column(
     pl.String,
-    "I1: what the user was after, from the review of the target",
+    "I1: what the user was looking for, from the review of the target",
     required=True,
     looks_at_target=True,
   ),
   "vague_intention_2": Column(
     pl.String,
-    "the same in other words",
+    "vague_intention in other words",
     required=True,
     looks_at_target=True,
   ),
   "specific_intention": Column(
     pl.String,
-    "I2: the labels of the target, with commas between",
+    "I2: the labels of the target, separated by commas",
     required=True,
     looks_at_target=True,
   ),
 }
 
-# Texts that a validator turned down; they are no training data.
+# Texts that a validator rejected. They are not training data.
 REJECTED = {
   "user": Column(pl.UInt32, "as in ANNOTATIONS", required=True),
   "position": Column(pl.UInt32, "as in ANNOTATIONS", required=True),
   "field": Column(pl.String, "a column of ANNOTATIONS", required=True),
   "text": Column(pl.String, "as the teacher wrote it", required=True),
-  "reason": Column(pl.String, "the validator that it failed", required=True),
+  "reason": Column(pl.String, "the validator that failed it", required=True),
 }
 
-# Row number is the user's code; written beside the records. A training
-# negative must be none of the user's.
+# One row per user, in the order of codes, written beside the records. A
+# training negative must not be among the user's items.
 TRAIN_ITEMS = {
   "items": Column(
     pl.List(pl.UInt32),
-    "items of the user's training part, oldest first; may be empty",
+    "items in the user's training part, oldest first; may be empty",
     required=True,
   ),
 }
@@ -128,30 +128,30 @@ class Feature:
 
 
 RECORD = {
-  "instance": Feature("running number, unique over the splits"),
+  "instance": Feature("running number, unique across the splits"),
   "user": Feature("code of the user"),
   "history": Feature(
     "codes of the newest items before the target, oldest first", is_list=True
   ),
-  "history_length": Feature("items before the target, before any cut"),
+  "history_length": Feature("number of items before the target, uncut"),
   "target": Feature("code of the item to recommend"),
   "candidates": Feature(
-    "codes to rank, the target among them; empty in train", is_list=True
+    "codes to rank, including the target; empty in train", is_list=True
   ),
   "relevant": Feature(
-    "codes of the candidates that count as found, the target among them; empty "
-    "in train; absent where that is the target alone",
+    "codes of the relevant candidates, including the target; empty in train; "
+    "absent if only the target is relevant",
     is_list=True,
     optional=True,
   ),
   "newer_targets": Feature(
-    "targets of the user in this split that are newer: 0 for the newest"
+    "number of newer targets of the user in this split; 0 for the newest"
   ),
-  "rating": Feature("of the target", dtype="float32", optional=True),
-  "timestamp": Feature("of the target, in seconds", optional=True),
+  "rating": Feature("rating of the target", dtype="float32", optional=True),
+  "timestamp": Feature("time of the target, in seconds", optional=True),
   **{
     name: Feature(
-      f"{column.meaning}; empty where there is none",
+      f"{column.meaning}; empty if there is none",
       dtype="string",
       optional=True,
     )
@@ -162,22 +162,22 @@ RECORD = {
 
 
 def absent(columns: Iterable[str], table: str) -> list[str]:
-  """Returns which columns of `table` a source has nothing for."""
+  """Returns the columns of `table` that are not among `columns`."""
   there = set(columns)
   return [name for name in TABLES[table] if name not in there]
 
 
 def conform(df: pl.DataFrame, table: str) -> pl.DataFrame:
-  """Returns `df` with `table`'s columns in order and in their types.
+  """Returns `df` with the columns of `table`, in order and in their types.
 
-  Columns that `table` does not know are kept at the end for `users` alone.
+  In `users` alone, further columns are allowed and come last.
 
   Args:
     df: the rows.
     table: a key of TABLES.
 
   Raises:
-    InputError: a required column is missing, or one is not of the table.
+    InputError: a required column is missing, or a column is unknown.
   """
   columns = TABLES[table]
   missing = [
@@ -188,7 +188,7 @@ def conform(df: pl.DataFrame, table: str) -> pl.DataFrame:
   extra = [name for name in df.columns if name not in columns]
   if missing or (extra and table != "users"):
     raise InputError(
-      f"table {table!r} has columns {df.columns}: missing {missing}, "
+      f"table {table!r} has the columns {df.columns}: missing {missing}, "
       f"unknown {extra} (known: {list(columns)})"
     )
   known = [

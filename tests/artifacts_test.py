@@ -42,10 +42,10 @@ def test_the_same_stage_is_not_run_again(tmp_path):
 @pytest.mark.parametrize(
   ("change", "said"),
   [
-    ({"options": {"k": 3}}, "options.k: 5 there, 3 now"),
-    ({"options": {"k": 5, "n": 1}}, "options.n: absent there, 1 now"),
-    ({"inputs": {"raw": "y"}}, 'inputs.raw: "x" there, "y" now'),
-    ({"seed": 1}, "seed: null there, 1 now"),
+    ({"options": {"k": 3}}, "options.k: was 5, is now 3"),
+    ({"options": {"k": 5, "n": 1}}, "options.n: was absent, is now 1"),
+    ({"inputs": {"raw": "y"}}, 'inputs.raw: was "x", is now "y"'),
+    ({"seed": 1}, "seed: was null, is now 1"),
   ],
 )
 def test_another_make_is_named_and_only_replaced_on_demand(

@@ -1,1 +1,1 @@
-"""From raw files to records: sources, tables, splits, candidates, records."""
+"""Turns raw files into tables, splits, candidates and records."""

@@ -1,4 +1,4 @@
-"""Raw tables into clean ones: titles, repeats, k-core, order, dense codes."""
+"""Cleans raw tables: titles, repeats, k-core, order, dense codes."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from instructrec_jax.data.formats.spool import LINE
 from instructrec_jax.data.tally import Tally
 from instructrec_jax.errors import InputError
 
-# Amazon's 2018 titles are now and then a piece of the page around them.
+# Some of Amazon's 2018 titles are pieces of the page around them.
 _BROKEN_TITLE = r"<[A-Za-z/!]|getTime"  # A regular expression.
 _PART = 1 << 20
 
@@ -20,17 +20,17 @@ _PART = 1 << 20
 def clean(
   raw: Raw, k_core: int
 ) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
-  """Turns raw tables into normalized ones, counting all that is left out.
+  """Turns raw tables into normalized ones and counts all rows left out.
 
   Args:
-    raw: what a reader returned.
+    raw: the result of a reader.
     k_core: see `normalize`.
 
   Returns:
-    The tables of schema.TABLES, with LINE where more columns are spooled; and
-    counts: for each table (and the source's user_attributes) `read`, `kept`
-    and `dropped` by reason, and `noted` where something is to be said of rows
-    read; and `first_bad`, where unreadable rows begin.
+    The tables of schema.TABLES, with LINE if other columns are spooled, and the
+    counts. For each table, and for the source's user_attributes, these are
+    `read`, `kept`, `dropped` by reason and, if there are notes, `noted`. The
+    place of the first bad row for each reason is in `first_bad`.
   """
   tally = Tally(raw)
   items = _clean_items(raw.items, tally)
@@ -45,7 +45,7 @@ def clean(
   rows = _in_order(raw.interactions, user, rows[keep])
   user_codes, users = _dense(user[rows])
   item_codes, items_kept = _dense(item[rows])
-  # All that is as long as the rows and not a column of theirs goes.
+  # Free the arrays that are as long as the rows.
   del user, item, keep
   tally.drop(
     "items",
@@ -67,7 +67,7 @@ def clean(
     .with_row_index("item"),
     "users": _user_table(raw, first_rows[users], tally),
   }
-  # What is spooled is made whole, and conforms, when it is written.
+  # Tables with spooled columns are completed and checked when written.
   tables = {
     name: df if name in raw.spooled else schema.conform(df, name)
     for name, df in tables.items()
@@ -78,7 +78,7 @@ def clean(
 
 
 def _clean_items(raw: pl.DataFrame, tally: Tally) -> pl.DataFrame:
-  """Returns one row an id; titles that cannot be used are null."""
+  """Returns one row per id; unusable titles become null."""
   tally.read("items", raw.height)
   titles = markup.unescape(raw["title"])
   title = pl.col("title").str.replace_all(r"\s+", " ").str.strip_chars()
@@ -91,7 +91,7 @@ def _clean_items(raw: pl.DataFrame, tally: Tally) -> pl.DataFrame:
     .then(pl.lit("missing"))
     .alias("fault")
   )
-  # Of several rows of one id, the first with a usable title.
+  # Keep the first row with a usable title of each id.
   best = (
     items.with_row_index("code")
     .sort(pl.col("fault").is_not_null(), maintain_order=True)
@@ -104,7 +104,7 @@ def _clean_items(raw: pl.DataFrame, tally: Tally) -> pl.DataFrame:
     tally.drop("items", f"title {fault}", (best["fault"] == fault).sum())
   if best["fault"].null_count() == 0:
     raise InputError(
-      f"none of the {best.height} items has a usable title ({tally}): is it "
+      f"none of the {best.height} items has a usable title ({tally}). Is it "
       "the right column?"
     )
   return best.with_columns(
@@ -115,14 +115,14 @@ def _clean_items(raw: pl.DataFrame, tally: Tally) -> pl.DataFrame:
 def _coded(
   raw: pl.DataFrame, items: pl.DataFrame, tally: Tally
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-  """Turns ids into codes, and drops what has no usable item.
+  """Turns ids into codes, and drops rows without a usable item.
 
-  Rows are named by their numbers from here on, and copied once it is known
-  which of them stay: there may be tens of millions.
+  From here on, rows are given by their numbers. They are copied only when it is
+  known which of them stay, since there may be tens of millions.
 
   Returns:
-    The code of each row's user and of its item [rows of raw], 0 where there
-    is none; the rows that are usable; and the first row of each user.
+    The codes of each row's user and item [rows of raw], 0 if there is no item;
+    the usable rows; and the first row of each user.
   """
   user, first_rows = _by_first_row(raw["user"])
   tally.read("interactions", raw.height)
@@ -134,14 +134,15 @@ def _coded(
   rows = titled.fill_null(False).arg_true().to_numpy()
   if not rows.size:
     raise InputError(
-      f"no interaction has a listed item with a title ({tally}): item ids "
-      f"such as {raw['item'][0]!r} here and {items['item_id'][0]!r} there"
+      f"no interaction has a listed item with a title ({tally}). Item ids are "
+      f"like {raw['item'][0]!r} in the interactions and like "
+      f"{items['item_id'][0]!r} in the items"
     )
   return user, item.fill_null(0).to_numpy(), rows, first_rows
 
 
 def _by_first_row(ids: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-  """Numbers ids in the order in which they are first met.
+  """Numbers ids in the order of first appearance.
 
   Args:
     ids: integers or text [rows].
@@ -152,8 +153,8 @@ def _by_first_row(ids: pl.Series) -> tuple[np.ndarray, np.ndarray]:
   if not ids.dtype.is_integer():
     ids = ids.cast(pl.Categorical).to_physical()
   ids = ids.to_numpy()
-  # Rows of one id, in their order, side by side: a hash table of so many ids
-  # would take more memory than this.
+  # A stable sort puts the rows of an id side by side in their order. A hash
+  # table of so many ids would take more memory.
   order = np.argsort(ids, kind="stable")
   new = np.ones(ids.size, bool)
   ids = ids[order]
@@ -171,9 +172,9 @@ def _by_first_row(ids: pl.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _look_up(ids: pl.Series, among: pl.Series) -> pl.Series:
-  """Returns where each of `ids` is `among` others; null where nowhere."""
+  """Returns the place of each id `among` others; null if it has none."""
   if ids.dtype == pl.Categorical:
-    # They are codes already; a join would take their memory once more.
+    # The ids are codes already. A join would take their memory again.
     ids, among = ids.to_physical(), among.to_physical()
     none = among.len()
     place = np.full(max(ids.max(), among.max()) + 1, none, np.uint32)
@@ -194,11 +195,11 @@ def _distinct(
   rows: np.ndarray,
   tally: Tally,
 ) -> np.ndarray:
-  """Returns those of `rows` that are the first of their (user, item)."""
+  """Returns the rows that are the first of their (user, item)."""
   pair = user[rows].astype(np.uint64)
   pair *= np.uint64(item.max() + 1)
   pair += item[rows]
-  # Only the few that are not alone are put in order.
+  # Only the few pairs with several rows are sorted by time.
   pairs = np.sort(pair)
   repeated = np.unique(pairs[1:][pairs[1:] == pairs[:-1]])
   del pairs
@@ -221,7 +222,7 @@ def _is_in(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
   if not ascending.size:
     return np.zeros(values.size, bool)
   found = np.empty(values.size, bool)
-  # In parts, for their places take as much memory as they.
+  # In parts, because the places take as much memory as the values.
   for start in range(0, values.size, _PART):
     part = values[start : start + _PART]
     place = np.searchsorted(ascending, part)
@@ -241,7 +242,7 @@ def _in_order(
 def _by_time(
   raw: pl.DataFrame, rows: np.ndarray, key: np.ndarray
 ) -> np.ndarray:
-  """Returns the order by `key` [rows], then time, then as the rows come."""
+  """Returns the order by `key` [rows], then time, then place in `rows`."""
   keys = (key,)
   if "timestamp" in raw.columns:
     keys = (raw["timestamp"].to_numpy()[rows], key)
@@ -249,10 +250,10 @@ def _by_time(
 
 
 def _k_core(user: np.ndarray, item: np.ndarray, k: int) -> np.ndarray:
-  """Returns which interactions are left when every rare end has gone.
+  """Returns which interactions are in the k-core.
 
-  Dropping users and items with fewer than k interactions until none is left
-  has one fixed point, whatever the order (Batagelj and Zaversnik 2003).
+  Users and items with fewer than k interactions are dropped until there are
+  none. The result does not depend on the order (Batagelj and Zaversnik 2003).
 
   Args:
     user: [rows] codes.
@@ -274,7 +275,7 @@ def _k_core(user: np.ndarray, item: np.ndarray, k: int) -> np.ndarray:
 
 
 def _counts(codes: np.ndarray) -> np.ndarray:
-  """Counts in parts, for `bincount` makes a copy of twice the size."""
+  """Counts in parts, because `bincount` makes a copy of twice the size."""
   counts = np.zeros(codes.max(initial=0) + 1, np.int64)
   for start in range(0, codes.size, 16 * _PART):
     part = codes[start : start + 16 * _PART]
@@ -292,10 +293,10 @@ def _nothing_left(
       break
     works, left = smaller, rows
   return InputError(
-    f"nothing is left at k_core={k} of {user.size} interactions by "
+    f"k_core={k} leaves nothing of {user.size} interactions by "
     f"{np.unique(user).size} users on {np.unique(item).size} items"
     + (f" (dropped before: {tally})" if str(tally) else "")
-    + f"; k_core={works} leaves {left}"
+    + f". k_core={works} leaves {left}"
   )
 
 
@@ -304,19 +305,19 @@ def _different(codes: np.ndarray) -> int:
 
 
 def _dense(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Returns codes without holes, and the old code of each new one."""
+  """Returns codes without gaps, and the old code of each new one."""
   there = _counts(codes) > 0
   new = np.cumsum(there, dtype=np.uint32) - np.uint32(1)
   return new[codes], np.flatnonzero(there)
 
 
 def _user_table(raw: Raw, rows: np.ndarray, tally: Tally) -> pl.DataFrame:
-  """Returns the kept users with what is known of them; null where nothing.
+  """Returns the kept users with their attributes; null if unknown.
 
   Args:
-    raw: what a reader returned.
-    rows: one of each user's rows of the interactions.
-    tally: of what is left out.
+    raw: the result of a reader.
+    rows: for each user, one row of the interactions.
+    tally: counts the rows left out.
   """
   if "users" in raw.spooled:
     lines = raw.interactions[LINE].gather(rows)
@@ -329,7 +330,7 @@ def _user_table(raw: Raw, rows: np.ndarray, tally: Tally) -> pl.DataFrame:
     tally.drop(
       "user_attributes", "repeated id", raw.users.height - known.height
     )
-    tally.drop("user_attributes", "of no kept user", known.height - kept)
+    tally.drop("user_attributes", "user is not kept", known.height - kept)
     tally.keep("user_attributes", kept)
     users = users.join(known, on="user_id", how="left", maintain_order="left")
   return users.with_columns(pl.col("user_id").cast(pl.String)).with_row_index(

@@ -1,4 +1,4 @@
-"""Names of datasets, and the folders and seeds that follow from them."""
+"""Names of datasets, and the folders and random streams they determine."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ RECORDS_VERSION = "1.0.0"
 
 
 def check_dataset(name: str) -> str:
-  """Returns `name` if folders, TFDS and tasks can all carry it."""
+  """Returns `name` if it is valid for folders, TFDS and tasks."""
   if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
     near = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "my_data"
     near = near if near[0].isalpha() else f"data_{near}"
@@ -32,7 +32,7 @@ def tables_dir(data_dir: str | os.PathLike, dataset: str) -> Path:
   """Returns the folder of a dataset's tables.
 
   Raises:
-    InputError: it is not on this machine, where they are written and read.
+    InputError: `data_dir` is not on this machine.
   """
   where = paths.local(data_dir, "make the data in one; records can be copied")
   return where / "tables" / check_dataset(dataset)
@@ -44,15 +44,15 @@ def annotations_dir(data_dir: str | Path, dataset: str) -> Path:
 
 
 def answers_file(data_dir: str | Path) -> Path:
-  """Returns the file in which teachers' answers are kept, of all datasets."""
+  """Returns the file with the teachers' answers for all datasets."""
   return Path(data_dir) / "annotations" / "answers.sqlite3"
 
 
 def records_name(dataset: str, variant: str = variants.PLAIN) -> str:
-  """Returns the name under which TFDS knows a dataset's records.
+  """Returns the name of a dataset's records in TFDS.
 
   Args:
-    dataset: short name; that of a variant may stand in it already.
+    dataset: short name; it may end in the name of a variant already.
     variant: a key of `variants.VARIANTS`.
   """
   return f"{PREFIX}{check_dataset(dataset)}{variants.suffix(variant)}"
@@ -67,6 +67,6 @@ def records_dir(
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:
-  """Returns the random stream that `names` pick out of one seed."""
+  """Returns the random stream of a seed and `names`."""
   digest = hashlib.sha256("/".join(names).encode()).digest()
   return np.random.default_rng([seed, *np.frombuffer(digest, np.uint32)])

@@ -1,4 +1,4 @@
-"""From raw files to a dataset's tables: `instructrec normalize`."""
+"""Turns raw files into a dataset's tables: `instructrec normalize`."""
 
 import dataclasses
 import functools
@@ -33,14 +33,14 @@ def normalize(
     source: a key of sources.SOURCES.
     raw_dir: the folder of the raw files.
     data_dir: the folder of all datasets.
-    dataset: short name; the source's own where None and where it has one.
-    k_core: keep only users and items with so many interactions among what is
-      kept; the source's default where None, no demand where 1.
+    dataset: short name; None for the source's own name, if it has one.
+    k_core: keep only users and items that have at least this number of kept
+      interactions; None for the source's default, 1 to keep all.
     overwrite: replace tables that were made with other options.
-    **options: of the source: `<role>_file` and its reader's.
+    **options: options of the source: `<role>_file` and its reader's.
 
   Returns:
-    The manifest. For each table, counts: read = kept + all of dropped.
+    The manifest. For each table, read = kept + the sum of dropped.
 
   Raises:
     InputError: the files or options cannot be used, or nothing is left.
@@ -54,7 +54,7 @@ def normalize(
   variants.check_free(dataset)
   k_core = row.k_core if k_core is None else k_core
   if k_core < 1:
-    raise InputError(f"k_core is {k_core}: expected at least 1 (no demand)")
+    raise InputError(f"k_core is {k_core}: expected at least 1 (keep all)")
   found, read = finding.locate(source, Path(raw_dir), options)
 
   return artifacts.run_stage(
@@ -80,10 +80,10 @@ def _write(
   scratch = folder / "scratch"
   raw = read(scratch=scratch)
   spooled = raw.spooled
-  # Or every step would put the pieces that a file was read in together.
+  # Otherwise every step would join the pieces of the file again.
   raw = dataclasses.replace(raw, interactions=raw.interactions.rechunk())
   tables, counts = cleaning.clean(raw, k_core)
-  # Else what is dropped would stay in memory.
+  # Otherwise the dropped rows would stay in memory.
   del raw
   for name, df in tables.items():
     path = folder / f"{name}.parquet"

@@ -1,8 +1,8 @@
-"""Product search: what is looked for, and by which words.
+"""The queries of product search, and the items they look for.
 
-A query is the labels of an item (a specific intention), or what a user was
-after who then took it (a vague one). Reviews of the validation and test parts
-of leave-one-out are no queries, so that the same model can be trained on both.
+A query is the labels of an item (a specific intention) or the intention of a
+user who took it (a vague one). Reviews in the validation and test parts of
+leave-one-out give no queries, so that one model can be trained on both.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ import polars as pl
 from instructrec_jax.data import splits
 from instructrec_jax.errors import InputError
 
-# Texts of targets and of items, in the folder of `instructrec annotate`.
+# The texts of targets and items, in the folder of `instructrec annotate`.
 ANNOTATIONS = "annotations.parquet"
 LABELS = "labels.parquet"
 
@@ -24,21 +24,21 @@ def read(
   """Returns every query and the item that it looks for.
 
   Args:
-    texts: the folder of the annotations; None where there are none.
+    texts: the folder of the annotations; None if there are none.
     interactions: `user` and `item`, see schema.INTERACTIONS.
-    dataset: its short name.
+    dataset: the dataset's short name.
 
   Returns:
-    user: the query's number, as each is a sequence of its own; item; and of
-    specific_intention and vague_intention, one of which each query has, those
-    that there are. By item.
+    A row per query, sorted by item. `user` is the query's number, since each
+    query is a sequence of its own; `item`; and specific_intention and
+    vague_intention, of which each query has one, unless no query has it.
 
   Raises:
-    InputError: if there is no query.
+    InputError: there is no query.
   """
   if texts is None:
     raise InputError(
-      f"product search takes the labels and intentions of dataset {dataset!r}: "
+      f"product search needs labels and intentions of dataset {dataset!r}: "
       f"run `instructrec annotate {dataset}` first"
     )
   train = with_positions(interactions).filter(
@@ -62,8 +62,8 @@ def read(
   names = [n for n in found.columns if found[n].null_count() < found.height]
   if found.is_empty():
     raise InputError(
-      f"no query for product search: dataset {dataset!r} has neither labels of "
-      "items nor intentions of training targets"
+      f"there is no query for product search: dataset {dataset!r} has neither "
+      "labels of items nor intentions of training targets"
     )
   return found.select(
     pl.int_range(pl.len(), dtype=pl.UInt32).alias("user"),
@@ -72,13 +72,13 @@ def read(
 
 
 def with_positions(interactions: pl.DataFrame) -> pl.DataFrame:
-  """Returns interactions with `position`, as schema.ANNOTATIONS has it."""
+  """Returns interactions with `position`, as in schema.ANNOTATIONS."""
   place = pl.int_range(pl.len(), dtype=pl.UInt32).over("user")
   return interactions.with_columns(position=place)
 
 
 def counts(found: pl.DataFrame, items: pl.DataFrame) -> dict[str, int]:
-  """Returns what the manifest says of queries."""
+  """Returns the counts of queries for the manifest."""
   texts = [name for name in found.columns if name not in ("user", "item")]
   return {
     "queries": found.height,
@@ -88,7 +88,7 @@ def counts(found: pl.DataFrame, items: pl.DataFrame) -> dict[str, int]:
 
 
 def wanted(found: pl.DataFrame) -> pl.DataFrame:
-  """Returns what no negative of a query may be; see schema.TRAIN_ITEMS."""
+  """Returns the items that are no negative of a query: schema.TRAIN_ITEMS."""
   return found.select(items=pl.concat_list("item"))
 
 

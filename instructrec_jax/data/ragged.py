@@ -20,8 +20,8 @@ def gather(
   """Returns some of many lists.
 
   Args:
-    values: of all lists, one after the other.
-    offsets: [lists + 1], where each starts, and the last one ends.
+    values: the values of all lists, one list after the other.
+    offsets: [lists + 1], the start of each list, and the end of the last.
     at: [n], the lists to return.
 
   Returns:
@@ -36,19 +36,19 @@ def best(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns the columns of the highest scores of each row, best first.
 
-  Those of equal score come in order. Minus infinity is left out.
+  Columns of equal score are in order. Minus infinity is left out.
 
   Args:
     scores: [n, columns], without NaN.
-    count: columns of a row at most.
-    last: bool [n, columns], what comes after all others of equal score, so that
-      it is cut off first; None for nothing.
+    count: the largest number of columns of a row.
+    last: bool [n, columns], the columns that come after all others of equal
+      score and are therefore cut off first; None for no column.
 
   Returns:
     Rows, ascending, and columns: int64 [entries] each.
   """
   count = min(count, scores.shape[1])
-  # Sorting a few is quicker than sorting all.
+  # Sorting a few columns is faster than sorting all.
   least = -np.partition(-scores, count - 1, axis=1)[:, count - 1, None]
   rows, columns = np.nonzero((scores >= least) & (scores > -np.inf))
   behind = 0 * rows if last is None else last[rows, columns]

@@ -1,17 +1,17 @@
-"""The embedded demo world: a shop whose customers' tastes are known.
+"""The built-in demo world: a shop with known tastes of its customers.
 
 Two domains, board games and books, share customers. Every customer has two
-favourite themes and a favourite kind, which show in the titles of what they
-buy, and sometimes one theme gives way to another. Now and then they buy a
-present, whose theme is somebody else's. Ratings, reviews and attributes follow
-from the same facts.
+favourite themes and a favourite kind, which appear in the titles of purchased
+items. Sometimes a theme changes. Sometimes a customer buys a present, with the
+theme of somebody else. Ratings, reviews and attributes follow from the same
+facts.
 
 A purchase is drawn from
 
   p(item) = (1 - gift) softmax(taste + popularity) + gift softmax(popularity)
 
-over the items not yet bought, so the best possible ranking of candidates is
-known: by p itself. It is written beside the files as the `optimum`.
+over the items not bought yet, so p gives the best possible ranking of
+candidates. It is written beside the files as the `optimum`.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-# What `normalize` is told to read the files as the format `table`.
+# The options with which `normalize` reads the files as the format `table`.
 COLUMNS = {
   "rating_column": "rating",
   "review_column": "review",
@@ -29,7 +29,7 @@ COLUMNS = {
   "brand_column": "brand",
   "price_column": "price",
 }
-# Theme: its word in titles, and the nouns that go with it.
+# By theme: its word in titles, and its nouns.
 THEMES: dict[str, tuple[str, tuple[str, ...]]] = {
   "pirates": (
     "Pirate",
@@ -80,7 +80,7 @@ THEMES: dict[str, tuple[str, tuple[str, ...]]] = {
     ("Dune", "Oasis", "Caravan", "Mirage", "Camel", "Nomad"),
   ),
 }
-# Domain: its kinds, with a usual price in euros.
+# By domain: its kinds, each with a usual price in euros.
 KINDS: dict[str, dict[str, float]] = {
   "board_games": {
     "Card Game": 15,
@@ -113,7 +113,7 @@ _START = 1_577_836_800  # 2020-01-01 UTC, in seconds
 
 @dataclasses.dataclass(frozen=True)
 class World:
-  """Raw tables of one world, by domain where they differ.
+  """The raw tables of a world, by domain if they differ.
 
   Attributes:
     users: user_id, age (years), gender, occupation.
@@ -131,12 +131,12 @@ class World:
 
 
 def world(num_users: int = 2000, num_items: int = 300, seed: int = 0) -> World:
-  """Draws a world; the same arguments give the same one.
+  """Draws a world; the same arguments give the same world.
 
   Args:
-    num_users: customers.
-    num_items: items of each domain, at most 360.
-    seed: of everything.
+    num_users: the number of customers.
+    num_items: the number of items in each domain, at most 360.
+    seed: the seed of all draws.
   """
   rng = np.random.default_rng(seed)
   users, occupation = _users(rng, num_users)
@@ -148,14 +148,14 @@ def world(num_users: int = 2000, num_items: int = 300, seed: int = 0) -> World:
 
 
 def write(out: Path, **options: int) -> World:
-  """Writes a world as CSV files, a folder for each domain.
+  """Writes a world as CSV files, in a folder for each domain.
 
-  A folder holds interactions.csv, items.csv and users.csv, which the source
-  `table` reads, and optimum.npz (users, items, log_p [users, items]).
+  A folder holds interactions.csv, items.csv and users.csv for the source
+  `table`, and optimum.npz (users, items, log_p [users, items]).
 
   Args:
-    out: folder, made if need be.
-    **options: of `world`.
+    out: the folder; it is created if needed.
+    **options: arguments of `world`.
   """
   made = world(**options)
   for domain, items in made.items.items():
@@ -195,14 +195,14 @@ def _users(
 def _items(
   rng: np.random.Generator, domain: str, kinds: dict[str, float], count: int
 ) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
-  """Returns a domain's items, and theme, kind, popularity of each."""
+  """Returns a domain's items, and the theme, kind and popularity of each."""
   every = [
     (theme, kind, f"{word} {noun} {kind_name}")
     for theme, (word, nouns) in enumerate(THEMES.values())
     for noun in nouns
     for kind, kind_name in enumerate(kinds)
   ]
-  # As many items of every theme, whatever `count`.
+  # Every theme has the same number of items, for any `count`.
   order = rng.permutation(len(every))
   rank_in_theme = np.zeros(len(every), int)
   for theme in range(len(THEMES)):
@@ -239,7 +239,7 @@ def _purchases(
   items: dict[str, pl.DataFrame],
   facts: dict[str, dict[str, np.ndarray]],
 ) -> tuple[dict[str, pl.DataFrame], dict[str, np.ndarray]]:
-  """Lets every customer buy, one purchase after another, all at once."""
+  """Draws the purchases, one after another, for all customers at once."""
   num_users, num_themes = len(occupation), len(THEMES)
   customers = _customers(rng, occupation)
   bought = {d: np.zeros((num_users, len(items[d])), bool) for d in items}
@@ -278,13 +278,13 @@ def _purchases(
 
 @dataclasses.dataclass(frozen=True)
 class _Customers:
-  """What customers like, and how much they buy.
+  """The tastes of customers, and their numbers of purchases.
 
   Attributes:
     themes: [users, 2], the first and the second favourite.
-    kind: [users].
-    purchases: [users], how many they make.
-    drift_at: [users], before which of them the second theme gives way.
+    kind: [users], the favourite kind.
+    purchases: [users], the number of purchases.
+    drift_at: [users], the purchase before which the second theme changes.
   """
 
   themes: np.ndarray
@@ -296,7 +296,7 @@ class _Customers:
 def _customers(rng: np.random.Generator, occupation: np.ndarray) -> _Customers:
   count, num_themes = len(occupation), len(THEMES)
   everyone = np.arange(count)
-  # An occupation leans to two themes; favourites are drawn without repeats.
+  # An occupation prefers two themes; favourites are drawn without repeats.
   lean = np.zeros((count, num_themes))
   lean[everyone, occupation * 2 % num_themes] = 1
   lean[everyone, (occupation * 2 + 1) % num_themes] = 1
@@ -317,13 +317,13 @@ def _choices(
   users: np.ndarray,
   bought: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns p(item) of what users buy for themselves, and of presents.
+  """Returns p(item) of purchases for oneself, and of presents.
 
   Args:
-    fact: of each item of a domain.
-    customers: all of them.
-    users: those who buy [n].
-    bought: what they have already, [n, items].
+    fact: the facts of each item of a domain.
+    customers: all customers.
+    users: [n], the buyers.
+    bought: [n, items], whether the buyer has the item already.
   """
   taste = fact["popularity"] + _KIND_GAIN * (
     fact["kind"] == customers.kind[users, None]
@@ -332,7 +332,7 @@ def _choices(
     favourite = customers.themes[users, place, None]
     taste = taste + gain * (fact["theme"] == favourite)
   unavailable = np.where(bought, -np.inf, 0)
-  # A present: the theme is anybody's, so popularity alone decides.
+  # A present may have any theme, so only popularity decides.
   present = fact["popularity"] + unavailable
   return _softmax(taste + unavailable), _softmax(present)
 
@@ -345,7 +345,7 @@ def _told(
   chosen: np.ndarray,
   is_gift: np.ndarray,
 ) -> pl.DataFrame:
-  """Returns purchases, with ratings and what their reviews are made of."""
+  """Returns purchases with ratings and the facts for their reviews."""
   theme = fact["theme"][chosen]
   liked = (theme[:, None] == customers.themes[users]).any(1) | is_gift
   rating = np.round(rng.normal(np.where(liked, 4.5, 3.0), 0.7))
@@ -391,7 +391,7 @@ def _as_written(log: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
 def _wordings(
   items: pl.DataFrame,
 ) -> tuple[tuple[pl.Expr, ...], tuple[pl.Expr, ...], pl.Expr]:
-  """Returns reviews of presents, of what was liked, and of what was not."""
+  """Returns reviews of presents, of liked items, and of disliked items."""
   theme = pl.lit(pl.Series(list(THEMES))).gather(pl.col("theme"))
   recipient = pl.lit(pl.Series(RECIPIENTS)).gather(pl.col("recipient"))
   title = pl.lit(items["title"]).gather(pl.col("item"))
@@ -416,7 +416,7 @@ def _wordings(
 
 
 def _worded(texts: tuple[pl.Expr, ...]) -> pl.Expr:
-  """Returns the text of the number in the column `wording`."""
+  """Returns the text whose number is in the column `wording`."""
   return (
     pl.when(pl.col("wording") == 0)
     .then(texts[0])

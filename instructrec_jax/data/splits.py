@@ -1,11 +1,11 @@
-"""Which interaction is a target in which split: leave-one-out, or by item."""
+"""Splits interactions into targets: leave-one-out, or by item."""
 
 import dataclasses
 
 import numpy as np
 
 SPLITS = ("train", "validation", "test")
-# One to predict from, one to validate on, one to test on.
+# One item for the history, one for validation and one for test.
 MIN_INTERACTIONS = 3
 
 
@@ -13,8 +13,8 @@ MIN_INTERACTIONS = 3
 class Instances:
   """Targets of one split, as rows of the interactions table.
 
-  Both are int64 [n]. An instance's history is rows first..target, without the
-  target itself, so that it holds nothing from the target on.
+  Both are int64 [n]. An instance's history is the rows from `first` to just
+  before `target`, so it contains neither the target nor anything after it.
 
   Attributes:
     target: row of the target.
@@ -34,12 +34,12 @@ class Instances:
 def leave_one_out(user: np.ndarray) -> dict[str, Instances]:
   """Splits every user's sequence: last to test, second last to validation.
 
-  What is before is the training part, of which every position but the first
-  is a target. A user with fewer than MIN_INTERACTIONS is not evaluated: all
-  of the sequence is training part.
+  The rest is the training part, in which every position but the first is a
+  target. A user with fewer than MIN_INTERACTIONS is not evaluated; the whole
+  sequence is training part.
 
   Args:
-    user: [rows] codes of users, sorted; rows of one user oldest first.
+    user: [rows] codes of users, sorted; a user's rows are oldest first.
 
   Returns:
     The instances of each split, in row order.
@@ -61,14 +61,14 @@ def leave_one_out(user: np.ndarray) -> dict[str, Instances]:
 
 
 def by_item(item: np.ndarray, rng: np.random.Generator) -> dict[str, Instances]:
-  """Splits items 80/10/10, each with all rows that look for it.
+  """Splits items 80/10/10, each with all queries for it.
 
-  That is InstructRec's split of product search (section 4.1.2): what is looked
-  for in validation and test was never a target in training. A row is a query,
-  and has no history.
+  This is InstructRec's split of product search (section 4.1.2): the items of
+  validation and test are never targets in training. A row is a query and has no
+  history.
 
   Args:
-    item: [rows] codes of the items looked for.
+    item: [rows] code of the item of each query.
     rng: draws the items of each split.
 
   Returns:
@@ -85,7 +85,7 @@ def by_item(item: np.ndarray, rng: np.random.Generator) -> dict[str, Instances]:
 
 
 def train_rows(user: np.ndarray) -> np.ndarray:
-  """Returns which rows are of the training part: [rows] bool."""
+  """Returns which rows are in the training part, bool [rows]."""
   first, length = _runs(user)
   held_out = np.where(length >= MIN_INTERACTIONS, 2, 0)
   return np.arange(user.size) < np.repeat(first + length - held_out, length)

@@ -1,4 +1,4 @@
-"""Counting rows read, kept and dropped, by table and reason."""
+"""Counts rows read, kept and dropped, by table and reason."""
 
 import collections
 from typing import Any
@@ -10,7 +10,7 @@ class Tally:
   """Counts rows read, kept and dropped, by table and reason."""
 
   def __init__(self, raw: Raw):
-    """Begins with the rows that a reader could not use."""
+    """Starts with the rows that the reader left out."""
     self._read = collections.Counter()
     self._kept = collections.Counter()
     self._dropped = collections.defaultdict(dict)
@@ -23,15 +23,15 @@ class Tally:
         self._first[f"{table}: {b.reason}"] = b.first
 
   def read(self, table: str, rows: int) -> None:
-    """Counts rows that were read."""
+    """Counts rows read."""
     self._read[table] += rows
 
   def keep(self, table: str, rows: int) -> None:
-    """Notes how many rows of a table are kept."""
+    """Sets the number of rows of a table that are kept."""
     self._kept[table] = rows
 
   def drop(self, table: str, reason: str, rows: int) -> None:
-    """Counts rows that are left out, if there are any."""
+    """Counts rows left out; 0 rows leave no entry."""
     if rows:
       dropped = self._dropped[table]
       dropped[reason] = dropped.get(reason, 0) + int(rows)

@@ -1,4 +1,4 @@
-"""What records are of: whose sequences, or which queries, and their targets."""
+"""The sequences or queries of records, and their targets."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from instructrec_jax.data import queries, splits
 
 @dataclasses.dataclass(frozen=True)
 class Targets:
-  """What is split, and how.
+  """The rows that are split, and the splits.
 
   Attributes:
-    rows: user, item, and what else a record says of its target.
+    rows: user, item, and the record's other features of its target.
     parts: which rows are targets, by split.
-    user_ids: by code.
+    user_ids: the id of each user code.
     train_items: see schema.TRAIN_ITEMS.
-    counts: what the manifest says of them.
+    counts: the counts for the manifest.
   """
 
   rows: pl.DataFrame
@@ -33,7 +33,7 @@ class Targets:
 def by_user(
   interactions: pl.DataFrame, tables: Path, texts: Path | None
 ) -> Targets:
-  """Returns users' sequences, with the texts of a teacher, left one out."""
+  """Returns users' sequences with a teacher's texts, split leave-one-out."""
   users = pl.read_parquet(tables / "users.parquet", columns=["user", "user_id"])
   train_items = _train_items(interactions, users)
   if texts is not None:
@@ -73,7 +73,7 @@ def by_item(
 
 
 def texts_of(rows: pl.DataFrame) -> list[str]:
-  """Returns all different texts of records, in order."""
+  """Returns the distinct texts of records, sorted."""
   found = [rows[c].unique() for c in rows.columns if rows[c].dtype == pl.String]
   return pl.concat(found).unique().sort().to_list() if found else []
 
@@ -81,7 +81,7 @@ def texts_of(rows: pl.DataFrame) -> list[str]:
 def _annotated(
   interactions: pl.DataFrame, annotations: pl.DataFrame
 ) -> pl.DataFrame:
-  """Adds the texts that some targets have; those of others are empty."""
+  """Adds the texts of targets; a target without a text gets an empty one."""
   written = [
     name
     for name, feature in schema.RECORD.items()
@@ -102,7 +102,7 @@ def _annotated(
 
 
 def interactions_of(path: Path) -> pl.DataFrame:
-  """Reads what records hold: reviews, which are long, are not of it."""
+  """Reads the columns that records need, which leaves out long reviews."""
   rows = pl.scan_parquet(path)
   names = rows.collect_schema().names()
   return rows.select(
@@ -113,7 +113,7 @@ def interactions_of(path: Path) -> pl.DataFrame:
 def catalogue_of(
   interactions: pl.DataFrame, items: pl.DataFrame
 ) -> pl.DataFrame:
-  """Returns the items with train_count, their number in the training part."""
+  """Returns the items with train_count, their count in the training part."""
   train = splits.train_rows(interactions["user"].to_numpy())
   met = interactions["item"].to_numpy()[train]
   times = np.bincount(met, minlength=items.height).astype(np.uint32)

@@ -1,8 +1,8 @@
-"""Variants of a dataset's records: other splits and candidates, for one table.
+"""Variants of a dataset's records, with other splits or candidates.
 
-Each is a folder of records of its own beside the plain ones, called
-`instructrec_<dataset>_<variant>`, so that every row of InstructRec's tables
-can be evaluated at any time.
+Each variant has its own folder of records beside the plain ones, called
+`instructrec_<dataset>_<variant>`. So every row of InstructRec's tables can be
+evaluated at any time.
 """
 
 import dataclasses
@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 
 from instructrec_jax.errors import InputError, unknown
 
-# Another word for no variant.
+# The name for no variant.
 PLAIN = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-  """What records of one kind differ in.
+  """The differences between a variant and the plain records.
 
   Attributes:
-    by_item: whether items are split 80/10/10, each with the queries that look
-      for it, instead of each user's sequence (InstructRec, section 4.1.2).
-    candidates: kinds that can be chosen, the first unless one is; none for any.
-    num_negatives: of a request, unless said; None for what is usual.
+    by_item: whether items are split 80/10/10, each with its queries, instead of
+      each user's sequence (InstructRec, section 4.1.2).
+    candidates: the kinds that can be chosen, the default first; empty for any.
+    num_negatives: the default number per request; None for the usual one.
   """
 
   by_item: bool = False
@@ -43,7 +43,7 @@ def named(variant: str) -> Variant:
   """Returns the variant of a name.
 
   Raises:
-    InputError: if there is none; the message lists those there are.
+    InputError: the variant is unknown; the message lists the known ones.
   """
   if variant not in VARIANTS:
     raise unknown("variant of records", variant, filter(None, VARIANTS))
@@ -51,19 +51,19 @@ def named(variant: str) -> Variant:
 
 
 def suffix(variant: str) -> str:
-  """Returns what the variant adds to a dataset's name."""
+  """Returns the suffix of a dataset's name for the variant."""
   return f"_{variant}" if variant else ""
 
 
 def dataset_of(name: str) -> str:
-  """Returns the dataset that a name of records, perhaps a variant's, says."""
+  """Returns a name of records without the suffix of a variant."""
   for variant in filter(None, VARIANTS):
     if name.endswith(suffix(variant)):
       return name.removesuffix(suffix(variant))
   return name
 
 
-# What the names of mixtures end in, beside those of variants.
+# The endings of names of mixtures, in addition to those of variants.
 _MIXTURES = (
   "all_forms",
   "history",
@@ -77,16 +77,16 @@ _MIXTURES = (
 
 
 def check_free(dataset: str) -> str:
-  """Returns `dataset`, a name to give, if nothing else is called so.
+  """Returns `dataset`, a new name, if it cannot be confused with another.
 
   Raises:
-    InputError: it would be taken for something of another dataset.
+    InputError: it could be a variant or mixture of another dataset.
   """
   for kept in (*filter(None, VARIANTS), *_MIXTURES):
     if dataset.endswith(suffix(kept)):
       raise InputError(
         f"dataset {dataset!r}: expected a name that does not end in "
-        f"{suffix(kept)!r}, as something of "
-        f"{dataset.removesuffix(suffix(kept))!r} would be called so"
+        f"{suffix(kept)!r}, because a variant or mixture of dataset "
+        f"{dataset.removesuffix(suffix(kept))!r} has this name"
       )
   return dataset

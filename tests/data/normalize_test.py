@@ -36,7 +36,7 @@ def test_tables_are_written_as_declared(ml_100k, tmp_path):
     "interactions: movieId is not a number": "u.data:37",
   }
   assert manifest["counts"]["user_attributes"]["dropped"] == {
-    "of no kept user": 2
+    "user is not kept": 2
   }
 
 
@@ -48,7 +48,7 @@ def test_a_changed_raw_file_is_noticed(games, tmp_path):
 
   assert not run()["reused"]
   assert run()["reused"]
-  with pytest.raises(InputError, match=r"options.k_core: 1 there, 2 now"):
+  with pytest.raises(InputError, match=r"options.k_core: was 1, is now 2"):
     run(k_core=2)
   with (games / "Games.item").open("a") as f:
     f.write("i999\tNew\n")

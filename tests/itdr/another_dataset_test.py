@@ -91,7 +91,7 @@ def test_what_is_there_is_not_built_again(itdr_data):
   lines = list(command.summary(done))
   assert len([line for line in lines if line.split()[0] in pairs.PAIRS]) == 33
   assert any(line.startswith("vocabulary: ") for line in lines)
-  with pytest.raises(InputError, match="made otherwise"):
+  with pytest.raises(InputError, match="made from other inputs"):
     command.itdr(["top_k_mind"], data_dir=folder, size=50)
 
 

@@ -170,7 +170,7 @@ def test_the_names_of_mixtures_are_kept_from_datasets():
     ({"variant": "serach"}, "Did you mean 'search'"),
     (
       {"variant": "search", "candidates": "hard"},
-      "takes candidates uniform or popularity, not hard",
+      "needs candidates uniform or popularity, not hard",
     ),
     ({"variant": "hard"}, "candidates 'hard' need candidates_file"),
   ],

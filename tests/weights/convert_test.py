@@ -155,7 +155,7 @@ def test_the_command_says_what_it_did(hf_tiny, tmp_path, capsys):
   assert cli.main(command) == 0
   assert "is there already" in capsys.readouterr().out
   assert cli.main([*command, "--dtype", "bfloat16"]) == 1
-  assert 'dtype: null there, "bfloat16" now' in capsys.readouterr().err
+  assert 'dtype: was null, is now "bfloat16"' in capsys.readouterr().err
   assert cli.main([*command, "--dtype", "bfloat16", "--overwrite"]) == 0
   assert "4,304 bytes of bfloat16" in capsys.readouterr().out
 

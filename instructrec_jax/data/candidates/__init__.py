@@ -1,1 +1,1 @@
-"""Candidates of validation and test: drawn, retrieved, or given."""
+"""The candidates of validation and test: drawn, retrieved, or given."""

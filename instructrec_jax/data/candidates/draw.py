@@ -1,4 +1,4 @@
-"""Candidates to rank: the target among items the user never met."""
+"""Draws candidates: the target, and items that the user never met."""
 
 import numpy as np
 
@@ -6,15 +6,15 @@ from instructrec_jax.data.candidates.files import Lists
 from instructrec_jax.data.ragged import places
 from instructrec_jax.errors import InputError
 
-# Rounds of drawing again what was refused; who is not done then has met most
-# of what there is to draw, and the whole catalogue is looked at instead.
+# Rounds in which refused draws are drawn again. A user who needs more has met
+# most of the items, so the whole catalogue is used instead.
 _ROUNDS = 50
-# Keys that are drawn at a time for that (128 MiB).
+# Keys that are then drawn at a time (128 MiB).
 _BLOCK = 2**24
 
 
 class Met:
-  """Which user has met which item, to be asked for many pairs at once."""
+  """Knows which user has met which item, for many pairs at once."""
 
   def __init__(
     self, interactions: tuple[np.ndarray, np.ndarray], num_items: int
@@ -27,7 +27,7 @@ class Met:
     """
     self.num_items = num_items
     users, items = (column.astype(np.int64) for column in interactions)
-    # A pair as one number, so that one sorted array answers.
+    # A pair becomes one number, so one sorted array is enough.
     self._pairs = np.sort(users * num_items + items)
 
   def __call__(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ class Met:
     return self._pairs[place] == pair
 
   def of(self, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns all that some users have met.
+    """Returns all items that some users have met.
 
     Args:
       users: [n] codes.
@@ -63,28 +63,27 @@ def draw(
 ) -> np.ndarray:
   """Draws candidate lists: the target and distinct negatives.
 
-  Negatives are drawn one after the other without replacement: each next one
-  with a chance in proportion to its weight among the items that the user has
-  not met and that were not drawn yet. Without weights every set of such items
-  is equally likely. Their places say nothing of the order of the draws.
+  Negatives are drawn one after the other without replacement, from the items
+  that the user has not met, with probability in proportion to their weights.
+  Without weights, every set of such items is equally likely. The order of the
+  draws does not affect the places in a list.
 
   Args:
-    rng: where the draws come from.
-    users: [n] codes, one a list.
+    rng: the source of the draws.
+    users: [n] codes, one per list.
     targets: [n] codes of the items to find.
-    interactions: codes of users and items, [rows] each, no pair twice:
-      everything that a user met, at whatever time; none of it becomes the
-      user's negative.
+    interactions: codes of users and items, [rows] each, no pair twice. They
+      are all items that a user met at any time; none is a negative of the user.
     num_items: size of the catalogue.
-    num_negatives: negatives in a list.
-    weights: integers [num_items] from 0, such as how often each item was taken
-      in training; one of 0 is never drawn. None for equal ones.
+    num_negatives: the number of negatives in a list.
+    weights: non-negative integers [num_items], such as an item's count in
+      training; an item of weight 0 is never drawn. None for equal weights.
 
   Returns:
     [n, 1 + num_negatives] int64 item codes, the target at a random place.
 
   Raises:
-    InputError: a user has met too many items to leave that many others.
+    InputError: a user has met so many items that too few others are left.
   """
   met = Met(interactions, num_items)
   _check_enough(users, met, num_negatives, weights)
@@ -104,7 +103,7 @@ def hardest(
   ranked: Lists,
   among: int,
 ) -> np.ndarray:
-  """Takes the negatives that a retriever ranks highest.
+  """Builds candidate lists with the negatives that a retriever ranks highest.
 
   Args:
     rng: as in `draw`.
@@ -113,16 +112,16 @@ def hardest(
     interactions: as in `draw`.
     num_items: as in `draw`.
     num_negatives: as in `draw`.
-    ranked: of each list, items of the catalogue, best first.
-    among: how many of the first items that the user has not met, the target
-      left out as well, a uniform choice is made from; num_negatives for the
-      very hardest. Where the retriever has ranked fewer, from those.
+    ranked: for each list, items of the catalogue, best first.
+    among: negatives are drawn uniformly from this number of first items, not
+      counting the target and items that the user has met, or from all if the
+      retriever ranks fewer. num_negatives gives the hardest negatives.
 
   Returns:
     [n, 1 + num_negatives] int64 item codes, all at random places.
 
   Raises:
-    InputError: of some list too few items are left; it names the file and line.
+    InputError: a list has too few items left; it names the file and line.
   """
   met = Met(interactions, num_items)
   rows = np.repeat(np.arange(users.size), np.diff(ranked.offsets))
@@ -136,9 +135,9 @@ def hardest(
     raise InputError(
       f"{ranked.where(row)}: expected at least {num_negatives} items that "
       f"the user has not met, got {left[row]} of "
-      f"{np.diff(ranked.offsets)[row]}, and too few for "
+      f"{np.diff(ranked.offsets)[row]}; there are too few for "
       f"{int((left < num_negatives).sum())} of {users.size} requests. Rank "
-      "more items, or take fewer negatives"
+      "more items, or use fewer negatives"
     )
   order = np.lexsort((rng.random(rows.size), rows))
   taken = places(rows, users.size) < num_negatives  # Rows are in order.
@@ -168,10 +167,10 @@ def _successive(
 ) -> np.ndarray:
   """Draws [n, num_negatives] one after the other without replacement.
 
-  All draws of a list, round after round and from left to right, are one stream
-  of independent draws with replacement. The first ones in it that are different
-  and not met are what drawing without replacement gives. Each round draws as
-  many as are missing, so that none is passed over.
+  All draws of a list, by round and from left to right, are one stream of
+  independent draws with replacement. Its first distinct items that the user has
+  not met are distributed as draws without replacement. Each round draws only as
+  many as are missing, so no draw is skipped.
   """
   n = users.size
   ends = None if weights is None else np.cumsum(weights, dtype=np.int64)
@@ -213,22 +212,22 @@ def _race(
   missing: np.ndarray,
   weights: np.ndarray | None,
 ) -> np.ndarray:
-  """Goes on drawing without replacement, over the whole catalogue at once.
+  """Continues drawing without replacement, over the whole catalogue at once.
 
-  The order in which exponential clocks go off, each with its item's weight for
-  a rate, is that of drawing one after the other (Efraimidis and Spirakis,
-  2006).
+  Give each item an exponential clock with its weight as the rate. The order in
+  which the clocks ring is that of drawing one after the other (Efraimidis and
+  Spirakis, 2006).
 
   Args:
-    rng: where the draws come from.
+    rng: the source of the draws.
     users: [n] codes.
-    met: what they have met.
-    negatives: [n, num_negatives] what was drawn so far.
-    missing: bool, the same shape, where nothing was.
+    met: the items that users have met.
+    negatives: [n, num_negatives], the draws so far.
+    missing: bool, the same shape, the places without a draw.
     weights: as in `draw`.
 
   Returns:
-    The negatives, with nothing missing.
+    The complete negatives.
   """
   n = users.size
   clocks = rng.standard_exponential((n, met.num_items))
@@ -246,18 +245,18 @@ def _race(
 
 
 def _repeats(drawn: np.ndarray, is_new: np.ndarray) -> np.ndarray:
-  """Returns which new draws give way to an equal one in their list.
+  """Returns which new draws repeat another draw in their list.
 
   Args:
     drawn: [n, num_negatives] items.
-    is_new: bool, the same shape, which of them were drawn just now; the others
-      are all different.
+    is_new: bool, the same shape, the draws of this round; the older draws are
+      all different.
 
   Returns:
-    bool, the same shape: true where an older draw, or a new one further left,
-    has the same item.
+    bool, the same shape: true if an older draw, or a new one further left, has
+    the same item.
   """
-  # Of equal ones an older one comes first, and then the leftmost.
+  # Among equal draws, an older one comes first, and then the leftmost.
   order = np.argsort(2 * drawn + is_new, axis=1, kind="stable")
   ordered = np.take_along_axis(drawn, order, axis=1)
   again = np.zeros(drawn.shape, bool)
@@ -286,6 +285,6 @@ def _check_enough(
     raise InputError(
       f"{num_negatives} negatives cannot be drawn for {int(short.sum())} of "
       f"{users.size} lists: user {users[worst]} has met {taken[worst]} "
-      f"of {int(may.sum())} {kind}, which leaves {left[worst]}. Give "
-      f"num_negatives of at most {left[worst]}, or more items"
+      f"of {int(may.sum())} {kind}, which leaves {left[worst]}. Set "
+      f"num_negatives to at most {left[worst]}, or add items"
     )

@@ -1,13 +1,14 @@
-"""Lists of items for users, out of a file: a retriever's, or one's own.
+"""Reads a file with lists of items for users, from a retriever or by hand.
 
-Two forms are read. A table, JSON lines or Parquet, has a line a user:
+The file has one of two forms. A table (JSON lines or Parquet) has a line per
+user,
 
   {"user_id": "u1", "items": ["i7", "i2", "i9"]}
 
-with the ids of the normalized tables, best items first; and perhaps `split`
-("validation" or "test"; without it a line is for both), and `relevant`, those
-of the items that count as found, the target among them. A matrix, .npy, has the
-score of every item for every user, [users, items], in the order of the tables.
+with the ids of the normalized tables and the best items first. A line may have
+`split` ("validation" or "test"; without it, it is for both) and `relevant`, the
+relevant items, which include the target. A matrix (.npy) has the score of every
+item for every user, [users, items], in the order of the tables.
 """
 
 import dataclasses
@@ -30,7 +31,7 @@ _COLUMNS = {
   "relevant": pl.List(pl.String),
 }
 _REQUIRED = ("user_id", "items")
-# Scores that are looked at together (256 MiB).
+# Scores that are read at a time (256 MiB).
 _BLOCK = 2**25
 
 
@@ -39,11 +40,11 @@ class Lists:
   """A list of items for each of n requests.
 
   Attributes:
-    codes: int64 [values], the items of all lists one after the other.
-    offsets: int64 [n + 1], where each list starts, and the last one ends.
-    file: that they are from.
-    places: int64 [n], where in the file each list stands.
-    unit: what `places` counts, "line" or "row".
+    codes: int64 [values], the items of all lists, one list after the other.
+    offsets: int64 [n + 1], the start of each list, and the end of the last.
+    file: the file of the lists.
+    places: int64 [n], the line or row of each list in the file.
+    unit: the unit of `places`, "line" or "row".
   """
 
   codes: np.ndarray
@@ -53,7 +54,7 @@ class Lists:
   unit: str
 
   def where(self, row: int) -> str:
-    """Returns how errors name a list."""
+    """Returns the place of a list, for messages."""
     return f"{self.file}, {self.unit} {self.places[row]}"
 
   def rows(self) -> list[np.ndarray]:
@@ -62,23 +63,23 @@ class Lists:
 
 
 class Table:
-  """A file with a list of items a user, read and checked.
+  """A file with a list of items per user, read and checked.
 
   Attributes:
-    has_relevant: whether it says which items are relevant.
+    has_relevant: whether the file has relevant items.
   """
 
   def __init__(self, path: str | Path, users: pl.Series, items: pl.Series):
-    """Reads it.
+    """Reads the file.
 
     Args:
       path: a .jsonl or .parquet file.
-      users: ids by code.
-      items: ids by code.
+      users: the id of each user code.
+      items: the id of each item code.
 
     Raises:
-      InputError: the file is not of this form, or a line is not; it names the
-        line and the field.
+      InputError: the file or a line is not of this form; it names the line and
+        the field.
     """
     self._path = Path(path)
     self._unit = "line" if self._path.suffix == ".jsonl" else "row"
@@ -92,7 +93,7 @@ class Table:
     df = df.join(codes, on="user_id", how="left", maintain_order="left")
     self._refuse(
       df.filter(pl.col("user").is_null()),
-      lambda row: f"user_id {row['user_id']!r} is none of the dataset's",
+      lambda row: f"user_id {row['user_id']!r} is not in the dataset",
     )
     self._df = df
     self._lists = {
@@ -104,7 +105,7 @@ class Table:
   def lists(
     self, split: str, users: np.ndarray, column: str = "items"
   ) -> Lists:
-    """Returns the lists of some requests.
+    """Returns the lists of requests.
 
     Args:
       split: "validation" or "test".
@@ -112,12 +113,12 @@ class Table:
       column: "items" or "relevant".
 
     Raises:
-      InputError: a user has no line, or two.
+      InputError: a user has no line or several.
     """
     df = self._of(split)
     self._refuse(
       df.filter(~pl.col("user").is_first_distinct()),
-      lambda row: f"another line for user_id {row['user_id']!r}, {split}",
+      lambda row: f"a second line for user_id {row['user_id']!r}, {split}",
     )
     at = np.full(len(self._user_ids), -1)
     at[df["user"].to_numpy()] = df["at"].to_numpy()
@@ -140,7 +141,7 @@ class Table:
     )
 
   def count(self, split: str) -> int:
-    """Returns how many lines are for a split."""
+    """Returns the number of lines for a split."""
     return self._of(split).height
 
   def _of(self, split: str) -> pl.DataFrame:
@@ -175,7 +176,7 @@ class Table:
           )
 
   def _typed(self, df: pl.DataFrame) -> pl.DataFrame:
-    """Returns the columns in their types, and the number of each line."""
+    """Returns the columns in their types, with the number of each line."""
     for name in df.columns:
       if name not in _COLUMNS:
         raise unknown(f"column of {self._path}:", name, _COLUMNS)
@@ -223,7 +224,7 @@ class Table:
   def _codes(
     self, df: pl.DataFrame, name: str, items: pl.Series
   ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the codes of a column of lists, and where each line's start."""
+    """Returns the codes of a column of lists, and the start of each line."""
     codes = pl.DataFrame(
       {name: items.cast(pl.String), "code": np.arange(len(items))}
     )
@@ -231,11 +232,11 @@ class Table:
     flat = flat.join(codes, on=name, how="left", maintain_order="left")
     self._refuse(
       flat.filter(pl.col("code").is_null()),
-      lambda row: f"{name}: item {row[name]!r} is none of the dataset's",
+      lambda row: f"{name}: item {row[name]!r} is not in the dataset",
     )
     self._refuse(
       flat.filter(~pl.struct("line", "code").is_first_distinct()),
-      lambda row: f"{name}: item {row[name]!r} comes twice",
+      lambda row: f"{name}: item {row[name]!r} is listed twice",
     )
     lengths = df[name].list.len().to_numpy().astype(np.int64)
     return (
@@ -244,7 +245,7 @@ class Table:
     )
 
   def _refuse(self, wrong: pl.DataFrame, says) -> None:
-    """Raises InputError about the first of some wrong lines."""
+    """Raises InputError about the first of the wrong lines, if any."""
     if wrong.height:
       row = wrong.row(0, named=True)
       more = f" ({wrong.height - 1} more)" if wrong.height > 1 else ""
@@ -257,15 +258,15 @@ class Scores:
   """A file with the score of every item for every user."""
 
   def __init__(self, path: str | Path, num_users: int, num_items: int):
-    """Opens it.
+    """Opens the file.
 
     Args:
       path: a .npy file.
-      num_users: rows that it must have.
-      num_items: columns that it must have.
+      num_users: the number of rows that it must have.
+      num_items: the number of columns that it must have.
 
     Raises:
-      InputError: it is no such matrix of real numbers.
+      InputError: the file is not a matrix of real numbers of this shape.
     """
     self._path = Path(path)
     try:
@@ -285,16 +286,16 @@ class Scores:
   def lists(self, users: np.ndarray, met, count: int) -> Lists:
     """Returns the items of highest score, best first.
 
-    Items of equal score are in the order of their codes. One of minus infinity
-    is not listed.
+    Items of equal score are in the order of their codes. An item with a score
+    of minus infinity is not listed.
 
     Args:
       users: [n] codes.
-      met: a `candidates.Met`; what a user has met is left out.
-      count: items of a list at most.
+      met: a `draw.Met`; items that a user has met are left out.
+      count: the largest number of items in a list.
 
     Raises:
-      InputError: a score is no number.
+      InputError: a score is not a number.
     """
     num_items = self._scores.shape[1]
     codes, lengths = [], []
@@ -305,7 +306,7 @@ class Scores:
       if np.isnan(scores).any():
         row, column = np.argwhere(np.isnan(scores))[0]
         raise InputError(
-          f"{self._path}, row {some[row]}: the score of item {column} is no "
+          f"{self._path}, row {some[row]}: the score of item {column} is not a "
           "number"
         )
       scores[met.of(some)] = -np.inf

@@ -1,4 +1,4 @@
-"""Which candidates the records of validation and test are built with."""
+"""The kinds of candidates for the records of validation and test."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -17,16 +17,16 @@ _NEGATIVES = 9
 
 @dataclasses.dataclass(frozen=True)
 class Requests:
-  """What candidates are looked for.
+  """The requests that need candidates.
 
   Attributes:
-    rng: where draws come from.
+    rng: the source of draws.
     split: "validation" or "test".
     users: [n] codes, each once.
     targets: [n] codes.
     interactions: codes of users and items of every pair, [rows] each.
     catalogue: the items table with train_count.
-    user_ids: by code.
+    user_ids: the id of each user code.
   """
 
   rng: np.random.Generator
@@ -43,10 +43,10 @@ class Candidates:
   """The lists of n requests.
 
   Attributes:
-    lists: n arrays of item codes, the target in each.
-    relevant: n arrays of the codes that count as found; None where that is the
-      target alone.
-    counts: what the manifest says of them.
+    lists: n arrays of item codes, each with the target.
+    relevant: n arrays of the codes of relevant items; None if only the target
+      is relevant.
+    counts: the counts for the manifest.
   """
 
   lists: Sequence[np.ndarray]
@@ -56,16 +56,16 @@ class Candidates:
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-  """How candidates are found, as a person chooses it.
+  """The user's choice of how candidates are found.
 
   Attributes:
     name: a key of `KINDS`.
-    num_negatives: beside the target; None for the file's own number, or 9.
-    file: a retriever's lists or scores, or one's own lists.
+    num_negatives: in addition to the target; None for 9, or as in the file.
+    file: a retriever's lists or scores, or the user's own lists.
     among: the retriever's first items to choose from; None for num_negatives.
 
   Raises:
-    InputError: the name is unknown, or the settings do not go together.
+    InputError: the name is unknown, or the settings do not fit together.
   """
 
   name: str = "uniform"
@@ -86,7 +86,7 @@ class Kind:
     for setting in ("num_negatives", "file", "among"):
       if getattr(self, setting) is not None and setting not in takes:
         raise InputError(
-          f"candidates {self.name!r} take no {_FLAGS[setting]}: only "
+          f"candidates {self.name!r} do not take {_FLAGS[setting]}: only "
           f"{' and '.join(n for n, k in KINDS.items() if setting in k.takes)} "
           "do"
         )
@@ -112,15 +112,15 @@ class Kind:
 
   @property
   def negatives(self) -> int:
-    """How many stand beside the target, where they are drawn."""
+    """The number of negatives in addition to the target, if drawn."""
     return _NEGATIVES if self.num_negatives is None else self.num_negatives
 
   def options(self) -> dict[str, Any]:
-    """Returns what the manifest calls the choice."""
+    """Returns the choice as options for the manifest."""
     options = {}
     if "num_negatives" in KINDS[self.name].takes:
       options["num_negatives"] = self.negatives
-    if self.name != "uniform":  # What there was before there was a choice.
+    if self.name != "uniform":  # Older manifests are uniform and lack this.
       options["candidates"] = self.name
     if self.among is not None:
       options["among"] = self.among
@@ -130,7 +130,7 @@ class Kind:
     """Returns the fingerprint of the file, if there is one.
 
     Raises:
-      InputError: it is not there.
+      InputError: the file does not exist.
     """
     if self.file is None:
       return {}
@@ -139,7 +139,7 @@ class Kind:
     return {"candidates": artifacts.file_fingerprint(self.file)}
 
   def find(self, requests: Requests) -> Candidates:
-    """Returns the candidates of some requests.
+    """Returns the candidates of requests.
 
     Raises:
       InputError: there are too few items, or the file cannot be used.
@@ -148,7 +148,7 @@ class Kind:
 
 
 def taken(name: str) -> tuple[str, ...]:
-  """Returns the settings that a kind of candidates takes; none if unknown."""
+  """Returns the settings of a kind of candidates; none if it is unknown."""
   return KINDS[name].takes if name in KINDS else ()
 
 
@@ -236,7 +236,7 @@ def _check_relevant(
   """Returns which of the listed items are relevant, bool [values].
 
   Raises:
-    InputError: one is not listed, or the target is not relevant.
+    InputError: a relevant item is not listed, or a target is not relevant.
   """
   num_items = requests.catalogue.height
   n = requests.users.size
@@ -266,7 +266,7 @@ def _check_among(
   requests: Requests,
   what: str,
 ) -> None:
-  """Raises InputError if some list has no target."""
+  """Raises InputError if a list lacks its target."""
   without = np.bincount(found, minlength=targets.size) == 0
   if without.any():
     row = int(without.argmax())
@@ -275,15 +275,15 @@ def _check_among(
     raise InputError(
       f"{lists.where(row)}: {what} {ids[int(targets[row])]!r} of user_id "
       f"{requests.user_ids[int(requests.users[row])]!r}, {requests.split}, is "
-      f"not among {len(listed)} items {ids[listed[:5]].to_list()}"
+      f"not among the {len(listed)} items {ids[listed[:5]].to_list()}"
       f"{' …' if len(listed) > 5 else ''} ({int(without.sum())} of "
-      f"{targets.size} lists lack theirs)"
+      f"{targets.size} lists lack their target)"
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class _Finder:
-  """One way of finding candidates, and the settings that it takes."""
+  """A way to find candidates, and the settings that it takes."""
 
   find: Callable[[Kind, Requests], Candidates]
   takes: tuple[str, ...]

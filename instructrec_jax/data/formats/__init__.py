@@ -1,1 +1,1 @@
-"""How the bytes of raw files become columns, every bad row counted."""
+"""Turns the bytes of raw files into columns and counts every bad row."""

@@ -1,4 +1,4 @@
-"""A dataset's files as they were downloaded: plain, .gz, or in an archive."""
+"""A dataset's files as downloaded: plain, gzipped, or in an archive."""
 
 import contextlib
 import dataclasses
@@ -24,7 +24,7 @@ _DAMAGE = (
   zlib.error,
   gzip.BadGzipFile,
   EOFError,
-  # Of zipfile: a password is asked for, or an unknown compression.
+  # From zipfile: a password is needed, or the compression is unknown.
   RuntimeError,
   NotImplementedError,
 )
@@ -32,11 +32,11 @@ _DAMAGE = (
 
 @dataclasses.dataclass(frozen=True)
 class File:
-  """A file on disk, or a member of an archive that is.
+  """A file on disk, or a member of an archive on disk.
 
   Attributes:
     path: the file, or the archive.
-    member: its name in the archive; None of a file by itself.
+    member: its name in the archive; None if it is not in one.
   """
 
   path: Path
@@ -47,16 +47,16 @@ class File:
 
   @property
   def name(self) -> str:
-    """Its own name, without folders."""
+    """The file's name without folders."""
     return PurePosixPath(self.member or self.path).name
 
 
 class Folder:
-  """Where files are looked for: a folder as downloaded, or one archive.
+  """The place where files are searched: a folder or one archive.
 
   Attributes:
     path: the folder or the archive.
-    archives: those that lie there, by name.
+    archives: the archives there, sorted by name.
   """
 
   def __init__(self, path: Path):
@@ -67,8 +67,8 @@ class Folder:
       self.archives = [path]
     else:
       raise InputError(
-        f"{path} is not a folder, nor an archive (any of "
-        f"{', '.join(_ZIP + _TAR)}): expected where the raw files are"
+        f"{path} is not a folder or an archive ({', '.join(_ZIP + _TAR)}). "
+        "Give the folder or archive of the raw files"
       )
     self.path = path
     self._members: dict[Path, list[str]] = {}
@@ -76,19 +76,19 @@ class Folder:
 
   @property
   def damaged(self) -> list[InputError]:
-    """What was said of archives that could not be looked into."""
+    """The errors of the archives that could not be read."""
     return list(self._damaged.values())
 
   def find(
     self, patterns: Sequence[str], archives: Sequence[str] = ()
   ) -> list[File]:
-    """Returns the files that match: plain ones, else .gz, else members.
+    """Returns the matching plain files, or else .gz files, or else members.
 
     Args:
-      patterns: names or globs, of which the first that any file matches
-        counts. A member's name may end so, as if each archive were unpacked
+      patterns: names or globs; the first one that matches any file counts. The
+        end of a member's path is matched, as if each archive were unpacked
         into a folder of its own name.
-      archives: names or globs of the archives to look into before any other.
+      archives: names or globs of the archives to search first.
     """
     packed = [f"{pattern}.gz" for pattern in patterns]
     named = [p for p in self.archives if any(p.match(a) for a in archives)]
@@ -109,7 +109,7 @@ class Folder:
     return []
 
   def _plain(self, pattern: str) -> list[File]:
-    # Globs take no absolute path.
+    # A glob cannot be an absolute path.
     if Path(pattern).is_absolute():
       return [File(Path(pattern))] if Path(pattern).is_file() else []
     if not self.path.is_dir():
@@ -126,7 +126,7 @@ class Folder:
     ]
 
   def members(self, archive: Path) -> list[str]:
-    """Returns the names of an archive's files; none where it is damaged."""
+    """Returns the names of an archive's files; none if it is damaged."""
     if archive not in self._members:
       try:
         with _whole(archive):
@@ -138,7 +138,7 @@ class Folder:
 
 
 def fingerprints(files: Mapping[str, File]) -> dict[str, dict[str, Any]]:
-  """Returns what each file is, by role; of a member, its archive and name."""
+  """Returns each file's fingerprint by role; a member has its archive's."""
   whole = {
     path: artifacts.file_fingerprint(path)
     for path in {file.path for file in files.values()}
@@ -153,13 +153,13 @@ def fingerprints(files: Mapping[str, File]) -> dict[str, dict[str, Any]]:
 def unpacked(
   files: Mapping[str, File], scratch: Path | None
 ) -> Iterator[dict[str, Path]]:
-  """Yields the files by role, those of archives unpacked for as long.
+  """Yields the path of each file by role; members are unpacked meanwhile.
 
-  What is said of an unpacked file inside names the archive in its place.
+  An InputError about an unpacked file names the archive instead.
 
   Args:
-    files: by role.
-    scratch: folder to unpack into; nothing is needed where no file is packed.
+    files: the files, by role.
+    scratch: the folder to unpack into; may be None if no file is packed.
 
   Raises:
     InputError: an archive is cut off or damaged.
@@ -199,13 +199,13 @@ def _extract(archive: Path, targets: Mapping[str, Path]) -> None:
 
 @contextlib.contextmanager
 def _whole(archive: Path) -> Iterator[None]:
-  """Raises an InputError where what is read of the archive is damaged."""
+  """Raises an InputError if the archive is damaged."""
   try:
     yield
   except _DAMAGE as error:
     raise InputError(
-      f"{archive} is cut off or damaged, with {archive.stat().st_size:,} "
-      f"bytes: {error}. Fetch it again"
+      f"{archive} is cut off or damaged (size: {archive.stat().st_size:,} "
+      f"bytes): {error}. Fetch it again"
     ) from None
 
 
@@ -219,10 +219,10 @@ def _as_unpacked(archive: Path, member: str) -> PurePosixPath:
 
 
 def _members(path: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
-  """Yields the files of an archive: the name, and what opens the content.
+  """Yields the name of each file of an archive, and a function to open it.
 
-  An archive is gone through once, front to back, so content is to be opened
-  as it comes. A .tar in an archive, as Yelp packs it, is gone through too.
+  The archive is read once, front to back, so open a file before asking for the
+  next. A .tar inside an archive, as in Yelp's, is read too.
   """
   if path.name.lower().endswith(_TAR):
     with path.open("rb") as f:
@@ -242,7 +242,7 @@ def _members(path: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
 
 
 def _tar(f: IO[bytes]) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
-  # By content: a .tar may be gzipped, and a .tar.gz may not.
+  # The content decides: a .tar may be gzipped, and a .tar.gz may not be.
   start = f.read(2)
   f.seek(0)
   stream = gzip.GzipFile(fileobj=f) if start == b"\x1f\x8b" else f

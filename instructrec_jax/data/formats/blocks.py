@@ -1,4 +1,4 @@
-"""Files of lines in blocks, so that one of any length fits in memory."""
+"""Reads files of lines in blocks, so that a file of any size fits in memory."""
 
 import concurrent.futures
 from collections.abc import Callable, Iterator
@@ -8,27 +8,27 @@ import pyarrow as pa
 
 from instructrec_jax.errors import InputError
 
-# Long enough that what each block costs is lost in what it holds.
+# Large enough that the overhead of a block does not matter.
 _BLOCK = 16 << 20
 _READ = 1 << 20
 _LONGEST_LINE = 64 << 20
-# By what a file begins with: browsers unpack .gz and keep the name.
+# By a file's first bytes: browsers unpack a .gz file and keep its name.
 _COMPRESSION = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 def of_lines(
   path: Path, change: Callable[[bytes], bytes] = bytes
 ) -> Iterator[bytes]:
-  """Yields whole lines, so many at a time that each block's cost is lost.
+  """Yields blocks of whole lines.
 
-  The next block is unpacked and changed while the caller is busy with this one.
+  The next block is unpacked and changed while the caller uses this one.
 
   Args:
     path: the file; plain, gzip or zstd. Its last line gets a line break.
-    change: makes as many lines of those of a block.
+    change: changes the lines of a block but not their number.
 
   Raises:
-    InputError: the file is cut off or damaged, or not of lines.
+    InputError: the file is cut off or damaged, or is not text in lines.
   """
   with concurrent.futures.ThreadPoolExecutor(1) as pool:
     blocks = map(change, _blocks(path, _BLOCK))
@@ -53,7 +53,7 @@ def _blocks(path: Path, size: int) -> Iterator[bytes]:
   given, rest = 0, b""
   with pa.input_stream(str(path), compression=compression) as stream:
     while True:
-      # In small steps, so that where a file breaks off is known.
+      # In small steps, to know the line at which a damaged file ends.
       waiting, length = [rest], len(rest)
       try:
         while length < size and (read := stream.read(_READ)):
@@ -62,8 +62,8 @@ def _blocks(path: Path, size: int) -> Iterator[bytes]:
       except OSError as error:
         lines = given + b"".join(waiting).count(b"\n")
         raise InputError(
-          f"{path} is cut off or damaged after line {lines:,}, with "
-          f"{path.stat().st_size:,} bytes: {error}. Fetch it again"
+          f"{path} is cut off or damaged after line {lines:,} (size: "
+          f"{path.stat().st_size:,} bytes): {error}. Fetch it again"
         ) from None
       block = b"".join(waiting)
       if not given:
@@ -73,8 +73,8 @@ def _blocks(path: Path, size: int) -> Iterator[bytes]:
       end = block.rfind(b"\n") + 1
       if not end and length > _LONGEST_LINE:
         raise InputError(
-          f"{path}: line {given + 1:,} is longer than {_LONGEST_LINE:,} bytes: "
-          "is it a text file?"
+          f"{path}: line {given + 1:,} is longer than {_LONGEST_LINE:,} bytes. "
+          "Is it a text file?"
         )
       if end:
         given += block.count(b"\n", 0, end)

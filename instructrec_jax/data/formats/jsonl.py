@@ -1,4 +1,4 @@
-"""Lines of objects in pieces, so that a file of any length fits in memory."""
+"""Reads files of one object per line, of any size, in pieces."""
 
 import dataclasses
 import json
@@ -15,11 +15,11 @@ from instructrec_jax.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Dialect:
-  """What stands in each line of a file.
+  """The notation of the object in each line of a file.
 
   Attributes:
-    noun: what it is called.
-    to_json: turns whole lines into as many lines of JSON.
+    noun: the name of such an object, for messages.
+    to_json: turns whole lines into the same number of lines of JSON.
   """
 
   noun: str = "JSON object"
@@ -34,8 +34,8 @@ class Piece:
   """Some lines of a file.
 
   Attributes:
-    rows: LINE, and the columns asked for.
-    wrong: numbers of the lines that are no object.
+    rows: LINE and the wanted columns.
+    wrong: numbers of the lines that are not an object.
   """
 
   rows: pl.DataFrame
@@ -45,19 +45,19 @@ class Piece:
 def pieces(
   path: Path, columns: Mapping[str, pl.DataType], dialect: Dialect = JSON
 ) -> Iterator[Piece]:
-  """Reads a file of one object a line; blank lines are passed over.
+  """Reads a file of one object per line; blank lines are skipped.
 
   Args:
     path: the file, UTF-8; plain, gzip or zstd.
-    columns: by key, String or List(String). Numbers and the like become
-      text, what is no list a list of itself, and a key that is not there null.
-    dialect: how an object is written.
+    columns: String or List(String), by key. Other values become text, a value
+      that is not a list becomes a list of one, a missing key becomes null.
+    dialect: the notation of an object.
 
   Yields:
     The lines, in order.
 
   Raises:
-    InputError: the file is cut off or damaged, or not of lines.
+    InputError: the file is cut off or damaged, or is not text in lines.
   """
   line = 1
   for block in blocks.of_lines(path, dialect.to_json):
@@ -76,12 +76,12 @@ def pieces(
 def one_by_one(
   block: bytes, columns: Mapping[str, pl.DataType], line: int
 ) -> Piece:
-  """Reads lines that may be anything, some twenty times as slowly.
+  """Reads lines of any content, about twenty times as slowly as Polars.
 
   Args:
     block: whole lines.
     columns: see `pieces`.
-    line: the number of the first.
+    line: the number of the first line.
   """
   rows, wrong = [], []
   for number, text in enumerate(block.split(b"\n")[:-1], line):
@@ -99,10 +99,10 @@ def one_by_one(
 
 
 def first_object(path: Path, dialect: Dialect = JSON) -> dict[str, Any]:
-  """Returns the first object of a file, which shows what the file is.
+  """Returns the first object of a file, which shows the kind of file.
 
   Raises:
-    InputError: there is none among the first lines.
+    InputError: there is no object among the first lines.
   """
   block = blocks.first(path)
   lines = [line for line in block.split(b"\n") if line.strip()]
@@ -110,8 +110,8 @@ def first_object(path: Path, dialect: Dialect = JSON) -> dict[str, Any]:
     found = _object(dialect.to_json(line))
     if found is not None:
       return found
-  seen = f"found {lines[0][:80]!r}" if lines else "it is empty"
-  raise InputError(f"{path}: expected one {dialect.noun} a line, {seen}")
+  seen = f"found {lines[0][:80]!r}" if lines else "found an empty file"
+  raise InputError(f"{path}: expected one {dialect.noun} per line, {seen}")
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
@@ -134,6 +134,6 @@ def _fit(value: Any, dtype: pl.DataType) -> str | list[str | None] | None:
     return [_fit(item, pl.String()) for item in items]
   if not isinstance(value, str):
     value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-  # Half of a surrogate pair, which JSON can spell and UTF-8 cannot. (Polars
-  # puts U+0000 in its place.)
+  # JSON can write half of a surrogate pair, UTF-8 cannot. (Polars puts U+0000
+  # in its place.)
   return value.encode("utf-8", "replace").decode()

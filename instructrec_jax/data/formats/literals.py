@@ -1,4 +1,4 @@
-"""Lists as Python writes them, in a column of a CSV file."""
+"""Reads Python lists in a column of a CSV file."""
 
 import ast
 
@@ -6,13 +6,13 @@ import polars as pl
 
 
 def texts(values: pl.Series) -> pl.Series:
-  """Returns lists of what stands in "['Comics & Graphic Novels']".
+  """Parses strings such as "['Comics & Graphic Novels']" into lists.
 
   Args:
-    values: strings; one that is no list stands for itself.
+    values: strings; one that is not a list becomes a list of itself.
 
   Returns:
-    Lists of strings, empty where there is nothing.
+    Lists of strings; an empty value gives an empty list.
   """
   unique = values.unique()
   lists = pl.DataFrame(

@@ -1,13 +1,13 @@
-"""Plain text out of what was written for a web page."""
+"""Turns the text of a web page into plain text."""
 
 import html
 
 import polars as pl
 
-# What a text must hold for any of the steps below to change it.
+# The steps below change no text that lacks this.
 _SUSPECT = r"[<&\[\x00-\x1f\x{a0}]|^ | $|  "
 _LINE_BREAK = r"(?i)<br\s*/?>|</(?:p|li|ul|div|tr|h[1-6])\s*>"
-# A bare < is somebody's heart, or less than.
+# A bare < may be a heart (<3) or mean "less than", so it stays.
 _TAG = r"(?s)<!--.*?-->|</?[A-Za-z][^<>]*>"
 _VIDEO = r"\[\[VIDEOID:[^\]]*\]\]"
 
@@ -16,7 +16,7 @@ HAS_MARKUP = r"(?i)</?[a-z][^<>]*>|&(?:[a-z]+[0-9]*|#[0-9]+|#x[0-9a-f]+);"
 
 
 def unescape(texts: pl.Series) -> pl.Series:
-  """Turns entities into what they stand for; `&amp;amp;` exists, and is &."""
+  """Replaces HTML entities, twice, since `&amp;amp;` occurs and means &."""
   found = texts.str.contains("&", literal=True).fill_null(False)
   return _put(
     texts,
@@ -29,15 +29,15 @@ def unescape(texts: pl.Series) -> pl.Series:
 
 
 def plain(texts: pl.Series) -> pl.Series:
-  """Returns texts without HTML, with line breaks where it had some.
+  """Returns texts without HTML; its line breaks and blocks become new lines.
 
   Args:
     texts: strings.
 
   Returns:
-    The same, null where nothing is left.
+    The plain texts; null if nothing is left.
   """
-  # Most texts are plain already; a search costs less than seven changes.
+  # Most texts are plain already, and a search is cheaper than seven changes.
   found = texts.str.contains(_SUSPECT).fill_null(False)
   changed = (
     unescape(texts.filter(found))
@@ -53,18 +53,18 @@ def plain(texts: pl.Series) -> pl.Series:
 
 
 def one_line(texts: pl.Series) -> pl.Series:
-  """Returns texts without HTML or line breaks, null where nothing is left."""
+  """Returns texts without HTML or line breaks; null if nothing is left."""
   return plain(texts).str.replace_all("\n", " ", literal=True)
 
 
 def labels(lists: pl.Series) -> pl.Series:
-  """Cleans labels; one that repeats another says no more, and goes.
+  """Cleans labels and drops repeated ones.
 
   Args:
     lists: lists of strings.
 
   Returns:
-    The same, empty where nothing is left.
+    The cleaned lists; a list is empty if nothing is left.
   """
   rows = pl.DataFrame({"label": lists}).with_row_index()
   each = rows.explode("label").with_columns(

@@ -1,15 +1,14 @@
-r"""Python literals, as repr() writes them, turned into JSON.
+r"""Turns Python literals, as repr() writes them, into JSON.
 
-`ast.literal_eval` takes fifty microseconds a line, and there are files of eight
-million. So lines of a grammar in which nothing can be mistaken are rewritten by
-a few passes over all of them at once, and what is left is evaluated one by one.
+`ast.literal_eval` takes fifty microseconds per line, and some files have eight
+million lines. Lines of an unambiguous grammar are therefore rewritten together
+in a few passes. Only the other lines are evaluated one by one.
 
 The grammar is a flat dict of text, numbers, True, False, None, and lists of
-text and numbers: all that repr() makes of such values in Python 2 and 3. In it
-quotes stand around text alone, so going from left to right every text is found
-at its first quote; and a backslash starts an escape, so that `\\` is an escape
-of its own before `\'` can be one. Line breaks and other control characters have
-no place in it, which leaves them free to mark where a text starts and ends.
+text and numbers, as repr() writes them in Python 2 and 3. Quotes stand only
+around text, so a scan from left to right finds each text at its first quote. A
+backslash starts an escape, so `\\` is read before `\'` can be. Line breaks and
+other control characters do not occur, so they can mark the ends of a text.
 """
 
 import ast
@@ -38,7 +37,7 @@ _QUOTED = "|".join(
   rf"u?{quote}([^{quote}\\]*(?:\\.[^{quote}\\]*)*){quote}" for quote in "'\""
 )
 _START, _END = "\x02", "\x03"
-# Of two that begin alike the first is taken. JSON has the other escapes too.
+# If two begin alike, the first is taken. JSON has the other escapes too.
 _TO_JSON = {
   f"{_END}: True": '": true',
   f"{_END}: False": '": false',
@@ -52,7 +51,7 @@ _TO_JSON = {
   r"\x": r"\u00",
 }
 _LONG_ESCAPE = r"\\U[0-9a-f]{8}"
-# Python keeps the backslash of what is no escape; repr() never writes one.
+# Python keeps the backslash of an invalid escape; repr() never writes one.
 _NO_ESCAPE = re.compile(r"""(?<!\\)(?:\\\\)*\\[^abfnrtv0-7xNuU\\'"]""")
 
 
@@ -63,7 +62,7 @@ def to_json(block: bytes) -> bytes:
     block: whole lines, UTF-8.
 
   Returns:
-    As many lines. One that is no dict stays as it is.
+    The same number of lines. A line that is not a dict is unchanged.
   """
   try:
     text = block.decode()
@@ -84,7 +83,7 @@ def to_json(block: bytes) -> bytes:
 def _rewritten(lines: pl.Series) -> pl.Series:
   """Rewrites lines of the grammar."""
   marked = lines.str.replace_all(_QUOTED, f"{_START}$1$2{_END}")
-  # JSON spells these as pairs of surrogates, or not at all.
+  # JSON can write these characters only as surrogate pairs or unescaped.
   long = marked.str.extract_all(_LONG_ESCAPE).explode().drop_nulls().unique()
   changes = _TO_JSON | {code: chr(int(code[2:], 16)) for code in long}
   return marked.str.replace_many(
@@ -93,7 +92,7 @@ def _rewritten(lines: pl.Series) -> pl.Series:
 
 
 def _evaluated(line: bytes) -> bytes:
-  """Returns a line as JSON if it is a Python dict, else as it is."""
+  """Returns a line as JSON if it is a Python dict, otherwise unchanged."""
   try:
     text = line.decode()
     value = None if _NO_ESCAPE.search(text) else ast.literal_eval(text.strip())

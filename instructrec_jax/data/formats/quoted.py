@@ -1,9 +1,8 @@
-"""Comma-separated text with quotes, in pieces, every bad row accounted for.
+"""Reads comma-separated text with quotes in pieces and counts every bad row.
 
-What is well formed, which almost all is, goes through Polars a piece at a time.
-Whether it is, a few passes over the piece's bytes tell: where quotes stand, and
-how many fields there are between line ends. Only a piece that fails is taken
-record by record.
+Almost every piece is well formed and is read by Polars as a whole. A few passes
+over its bytes check the places of quotes and the number of fields between line
+ends. Only a piece that fails this check is read record by record.
 """
 
 import collections
@@ -39,9 +38,9 @@ class Piece:
   """Some records of a file.
 
   Attributes:
-    rows: LINE, where a record begins, and all columns as text.
-    wrong: numbers of the lines where a record is unusable, by reason.
-    recoded: lines that are not UTF-8.
+    rows: LINE, the line on which a record begins, and all columns as text.
+    wrong: numbers of the lines of unusable records, by reason.
+    recoded: number of lines that are not UTF-8.
   """
 
   rows: pl.DataFrame
@@ -51,7 +50,7 @@ class Piece:
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-  """The usable rows of a file, what was left out, and what is to be said."""
+  """The usable rows of a file, the rows left out, and notes with counts."""
 
   rows: pl.DataFrame
   bad: list[Bad]
@@ -65,19 +64,19 @@ def load(
   spool: Spool | None = None,
   noted: Mapping[str, pl.Expr] | None = None,
 ) -> Loaded:
-  """Reads what is named of a file of any length; see `text.parse`.
+  """Reads the named columns of a file of any size; see `text.parse`.
 
   Args:
     path: comma-separated, with a header line; plain, gzip or zstd.
-    fields: by name of the column to make, those of few bytes.
-    long: further columns, expressions over the raw ones as text, which
-      stand in `spool`, or among the rows where there is none.
+    fields: the short columns, by name of the column to make.
+    long: the long columns, as expressions over the raw columns as text. They
+      go into `spool`, or into the rows if there is no spool.
     spool: for the long columns.
-    noted: by what is to be said of them, the rows read that it holds for:
-      expressions over the raw columns.
+    noted: which rows to count, as expressions over the raw columns, by the
+      note under which they are counted.
 
   Returns:
-    The rows in file order, with LINE where there is a spool.
+    The rows in file order, with LINE if there is a spool.
 
   Raises:
     InputError: a column is missing, the file is cut off or has no usable row.
@@ -89,7 +88,7 @@ def load(
   wanted |= dict.fromkeys(n for e in exprs for n in e.meta.root_names())
   values, fault, reasons = checks(fields, dict.fromkeys(wanted, pl.String()))
   spooled = [] if spool is None else list(long)
-  # Text that tells the same few things apart takes a code's memory.
+  # A text id that repeats then takes only the memory of a code.
   ids = [n for n in ("user", "item", "item_id") if n in fields]
   coded = pl.col(n for n in ids if fields[n].dtype == pl.String)
   kept, counts, faults = [], collections.Counter(), Faults(path)
@@ -131,15 +130,15 @@ def header(path: Path, separator: str = ",") -> list[str]:
 def pieces(
   path: Path, columns: Sequence[str], separator: str = ","
 ) -> Iterator[Piece]:
-  """Reads a file with quotes by RFC 4180, and line breaks in them.
+  """Reads a file with RFC 4180 quotes, which may contain line breaks.
 
-  A record whose quotes do not match up is left out, and reading goes on with
-  the line after the one that it began in; so is one of too many fields or few.
+  A record with the wrong number of fields is left out. So is a record whose
+  quotes do not match; reading goes on with the line after its first.
 
   Args:
-    path: with a header line; UTF-8, and what is not, Windows-1252; plain, gzip
-      or zstd.
-    columns: those to read.
+    path: with a header line; UTF-8, or Windows-1252 for lines that are not
+      UTF-8; plain, gzip or zstd.
+    columns: the columns to read.
     separator: one character.
 
   Yields:
@@ -149,7 +148,7 @@ def pieces(
     InputError: a column is missing, or the file is cut off or damaged.
   """
   names, line, rest = None, 1, b""
-  # One block ahead, for the last one is to be known as such.
+  # One block ahead, to know which block is the last one.
   coming = blocks.of_lines(path)
   block = next(coming, None)
   while block is not None:
@@ -179,7 +178,7 @@ def _empty(path: Path) -> InputError:
 def _header(
   path: Path, data: bytes, separator: str
 ) -> tuple[list[str], bytes, int]:
-  """Returns the names, what follows them, and the number of its line."""
+  """Returns the names, the bytes after them, and the next line's number."""
   first, _, after = data.partition(b"\n")
   try:
     (names,) = csv.reader([decode(first)], delimiter=separator, strict=True)
@@ -199,9 +198,9 @@ def _fast(
 ) -> tuple[Piece, bytes] | None:
   """Reads whole records and returns the rest; None if any is not well formed.
 
-  Every quote that begins a quoted stretch must follow the start of a field,
-  and every one that ends it must stand before its end. A quote that is doubled
-  ends one stretch and begins the next.
+  A quote that opens a quoted stretch must be the first character of a field,
+  and a quote that closes it must be the last. A doubled quote closes one
+  stretch and opens the next.
   """
   text = np.frombuffer(data, np.uint8)
   split = ord(separator)
@@ -255,15 +254,15 @@ def _one_by_one(
   columns: Sequence[str],
   last: bool,
 ) -> tuple[Piece, bytes]:
-  """Reads records that may be anything; see `_fast`.
+  """Reads records that may not be well formed; see `_fast`.
 
   Args:
     data: whole lines.
-    names: of all columns.
-    separator: between fields.
+    names: the names of all columns.
+    separator: the character between fields.
     line: the number of the first line.
-    columns: those wanted.
-    last: whether nothing follows.
+    columns: the columns to read.
+    last: whether the file ends here.
   """
   raw = data.split(b"\n")[:-1]
   recoded = sum(not _is_utf8(each) for each in raw)

@@ -1,4 +1,4 @@
-"""What a reader hands on: a dataset's rows before any cleaning."""
+"""The result of a reader: a dataset's rows before any cleaning."""
 
 import dataclasses
 
@@ -9,12 +9,12 @@ from instructrec_jax.data.formats.spool import Spool
 
 @dataclasses.dataclass(frozen=True)
 class Bad:
-  """Rows that a reader had to leave out for one reason.
+  """Rows that a reader left out for one reason.
 
   Attributes:
-    reason: why, e.g. "rating is not a number".
-    rows: how many.
-    first: file and line of the first one, e.g. "u.data:17".
+    reason: the reason, e.g. "rating is not a number".
+    rows: the number of rows.
+    first: file and line of the first row, e.g. "u.data:17".
   """
 
   reason: str
@@ -24,21 +24,21 @@ class Bad:
 
 @dataclasses.dataclass(frozen=True)
 class Raw:
-  """Raw tables. Ids are text or integers, the same type on both sides.
+  """Raw tables. Ids are text or integers, of the same type in all tables.
 
   Attributes:
-    interactions: in file order: user, item, and any other column of
-      schema.INTERACTIONS.
-    items: in file order: item_id, title (null where there is none), and any
-      other column of schema.ITEMS; ids may repeat.
-    users: user_id and attributes; None where the source has none.
+    interactions: user, item, and any other columns of schema.INTERACTIONS, in
+      file order.
+    items: item_id, title (null if there is none), and any other columns of
+      schema.ITEMS, in file order; ids may repeat.
+    users: user_id and attributes; None if the source has none.
     bad: rows left out, by table: interactions, items, user_attributes.
-    noted: rows in which something is absent or was put right, by table: how
-      many, by what.
-    spooled: further columns of a table, too long for memory; the table then
-      has LINE, which says which row there is which one here. Where user_id is
-      spooled for "users", it is that of an interaction's user by its LINE, and
-      user in the interactions is a number that stands for it.
+    noted: counts of rows in which something is missing or was corrected, by
+      table and note.
+    spooled: columns of a table that are too long for memory, by table. LINE in
+      the table and in the spool connects their rows. If "users" is spooled, it
+      has the user_id for each LINE of the interactions, whose user column is
+      then a number in place of the user_id.
   """
 
   interactions: pl.DataFrame

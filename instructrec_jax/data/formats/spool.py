@@ -1,9 +1,9 @@
-"""Columns too long for memory, kept in files until their rows are known.
+"""Keeps columns that are too long for memory in files.
 
-The short columns decide which rows stay and in what order; the long ones, such
-as review texts, wait on disk. Then they are put into the rows' order with no
-more than one bucket of them in memory: each part is dealt out to buckets of
-neighbouring rows, and each bucket sorted by itself.
+The short columns decide which rows stay and in what order. Meanwhile the long
+ones, such as review texts, are on disk. They are then put into the order of the
+rows with one bucket in memory at a time: each part is divided into buckets of
+neighbouring rows, and each bucket is sorted by itself.
 """
 
 import dataclasses
@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from instructrec_jax import schema
 
-# The number of a row's line in its file: numbers travel with the rows until
-# what cannot be used is reported, and what is spooled is joined again.
+# The number of a row's line in its file. It stays with the row until unusable
+# rows are reported and the spooled columns are joined again.
 LINE = "__line"
 
 _PART_BYTES = 64 << 20
@@ -33,7 +33,7 @@ class _Part:
 
 
 class Spool:
-  """A folder of parts; rows come in the order of their lines."""
+  """A folder of parts; rows are added in the order of their lines."""
 
   def __init__(self, folder: Path, part_bytes: int = _PART_BYTES):
     folder.mkdir(parents=True)
@@ -43,7 +43,7 @@ class Spool:
     self._empty: set[str] | None = None
 
   def add(self, rows: pl.DataFrame) -> None:
-    """Takes the next rows: LINE and the long columns."""
+    """Adds the next rows: LINE and the long columns."""
     if rows.is_empty():
       return
     nothing = {n for n in rows.columns if empty(rows[n]) == rows.height}
@@ -62,13 +62,13 @@ class Spool:
   ) -> None:
     """Writes `table` with the long columns of its rows; empties the spool.
 
-    Columns in which nothing ever stood are left out.
+    Columns that are always empty are left out.
 
     Args:
-      table: the rows in their order: LINE and short columns.
-      name: the table's in `schema`.
-      path: of the Parquet file.
-      bucket_bytes: of long columns in memory at a time, about.
+      table: LINE and the short columns, with the rows in their final order.
+      name: the table's name in `schema`.
+      path: the Parquet file.
+      bucket_bytes: about how much of the long columns is in memory at a time.
     """
     self._flush()
     size = max(1, bucket_bytes * self._rows // max(1, self._bytes))
@@ -112,11 +112,11 @@ class Spool:
   def _deal(
     self, lines: np.ndarray, size: int
   ) -> Iterator[list[tuple[int, pl.DataFrame]]]:
-    """Yields, for each part, what goes to each bucket of `size` rows.
+    """Yields, for each part, its rows for each bucket of `size` rows.
 
     Args:
       lines: [rows] the line of each row that stays.
-      size: rows of a bucket.
+      size: the number of rows of a bucket.
     """
     order = np.argsort(lines, kind="stable")
     lines = lines[order]
@@ -141,7 +141,7 @@ class Spool:
 
 
 def empty(column: pl.Series) -> int:
-  """Returns in how many rows a column says nothing."""
+  """Returns the number of rows in which a column is null or an empty list."""
   there = column.is_not_null()
   if column.dtype == pl.List:
     there = there & (column.list.len() > 0).fill_null(False)

@@ -1,4 +1,4 @@
-"""Files of one object a line: short columns in memory, long ones in spools."""
+"""Reads files of one object per line; long columns go into spools."""
 
 import collections
 import dataclasses
@@ -20,10 +20,10 @@ from instructrec_jax.data.formats.text import (
 )
 from instructrec_jax.errors import InputError
 
-# As text, ids would fill the memory that their rows are to have. Of users there
-# may be tens of millions, and a table of their names would fill it too: a user
-# is known by a hash of 64 bits. That any two of 23 million users, the most that
-# a category has, share one is about as likely as 1 in 70,000.
+# Ids as text would fill the memory. So would a table of the names of tens of
+# millions of users, so a 64-bit hash represents a user. With 23 million users,
+# the most in any category, the probability that any two share a hash is about
+# 1 in 70,000.
 _IDS = {
   "user": pl.col("user").hash(seed=0),
   "item": pl.col("item").cast(pl.Categorical),
@@ -37,10 +37,10 @@ class Table:
 
   Attributes:
     columns: the keys that are read, with their types.
-    needs: those that every object of such a file has.
+    needs: the keys that every object of such a file has.
     fields: the short columns.
     long: the columns that are spooled.
-    noted: what is counted of the rows read.
+    noted: which rows to count, by the note under which they are counted.
   """
 
   columns: Mapping[str, pl.DataType]
@@ -60,12 +60,12 @@ def read(
   """Reads the files of a source.
 
   Args:
-    source: its name, as people write it.
-    kinds: what a file may be, by source and role. A file's first object is of
-      the first of these whose needs it meets.
+    source: the name of the source.
+    kinds: the kinds of file, by source and role. A file is of the first kind
+      whose `needs` its first object has.
     files: "interactions" and "items".
     scratch: a folder for texts until their rows are known.
-    dialect: how a line is written.
+    dialect: the notation of a line.
 
   Raises:
     InputError: a file is damaged, of another kind, or has no usable row.
@@ -92,7 +92,7 @@ def _check_kind(
   path: Path,
   dialect: jsonl.Dialect,
 ) -> None:
-  """Raises unless the file is what the source has in this role."""
+  """Raises InputError if the file is not of this source and role."""
   keys = jsonl.first_object(path, dialect)
   kind = next((k for k, t in kinds.items() if keys.keys() >= {*t.needs}), None)
   if kind == (source, role):
@@ -123,7 +123,7 @@ class _Loaded:
 def _load(
   table: Table, role: str, path: Path, scratch: Path, dialect: jsonl.Dialect
 ) -> _Loaded:
-  """Reads one file: what is short into memory, what is long into spools."""
+  """Reads one file: short columns into memory, long ones into spools."""
   schema = {LINE: pl.get_index_type(), **table.columns}
   values, fault, reasons = checks(table.fields, schema)
   ids = [_IDS[name].alias(name) for name in table.fields if name in _IDS]

@@ -1,4 +1,4 @@
-"""Rows out of text files, with every row that cannot be used accounted for."""
+"""Reads the rows of text files and counts every unusable row."""
 
 import codecs
 import csv
@@ -17,7 +17,7 @@ from instructrec_jax.data.formats.raw import Bad
 from instructrec_jax.data.formats.spool import LINE
 from instructrec_jax.errors import InputError
 
-# Which of the reasons speaks against a row.
+# The column with the number of the reason why a row is unusable.
 FAULT = "__fault"
 
 
@@ -27,11 +27,11 @@ class Field:
 
   Attributes:
     column: its name in the file.
-    dtype: what it is read as.
+    dtype: the type as which it is read.
     required: whether a row without it is unusable.
-    value: an expression over the raw columns, where a cast of `column` is not
-      enough; null where the text is no such value.
-    what: a value is, in messages; a number, or a time, where None.
+    value: an expression over the raw columns, if a cast of `column` is not
+      enough; null if the text is not such a value.
+    what: the noun for a value in messages; None for "a number" or "a time".
   """
 
   column: str
@@ -42,11 +42,11 @@ class Field:
 
 
 def decode(data: bytes) -> str:
-  """Decodes UTF-8, and what is not valid as such as Windows-1252.
+  """Decodes UTF-8; bytes that are not valid UTF-8 are read as Windows-1252.
 
-  That is ISO-8859-1 with letters and quotes in the place of control codes.
-  Accented text in it is practically never valid UTF-8, so that a file that
-  holds both is read right.
+  Windows-1252 is ISO-8859-1 with letters and quotes in place of control codes.
+  Accented text in it is practically never valid UTF-8, so a file that mixes
+  both is read correctly.
   """
   return data.decode(errors=_FALLBACK)
 
@@ -68,18 +68,18 @@ codecs.register_error(_FALLBACK, _windows_1252)
 def read_unquoted(
   path: Path, separator: str, columns: Sequence[str] | None = None
 ) -> tuple[pl.DataFrame, list[Bad]]:
-  """Reads lines split at `separator`, in which quotes mean nothing.
+  """Reads lines split at `separator`, in which quotes have no meaning.
 
-  Text is decoded by `decode`: copies of the older MovieLens files exist in
-  UTF-8 and in ISO-8859-1.
+  Text is decoded by `decode`, because copies of the older MovieLens files exist
+  in UTF-8 and in ISO-8859-1.
 
   Args:
     path: the file, plain or gzipped.
     separator: one or more characters.
-    columns: their names; None takes them from the first line.
+    columns: the names of the columns; None takes them from the first line.
 
   Returns:
-    The rows as text with LINE, and those with another number of fields.
+    The rows as text with LINE, and the rows with a wrong number of fields.
   """
   opened = gzip.open if path.suffix == ".gz" else open
   try:
@@ -106,15 +106,15 @@ def read_unquoted(
 def unquoted_pieces(
   path: Path, separator: str, columns: Sequence[str]
 ) -> Iterator[tuple[pl.DataFrame, list[int]]]:
-  """Reads lines as `read_unquoted` does, but some at a time.
+  """Reads lines as `read_unquoted` does, but in pieces.
 
   Args:
     path: the file; plain, gzip or zstd.
     separator: one character.
-    columns: their names; there is no header line.
+    columns: the names of the columns; there is no header line.
 
   Yields:
-    Rows as text with LINE, and the numbers of the lines with another number of
+    Rows as text with LINE, and the numbers of the lines with a wrong number of
     fields.
   """
   first = 1
@@ -132,10 +132,10 @@ def unquoted_pieces(
 def _regular(
   block: bytes, separator: str, columns: Sequence[str]
 ) -> pl.DataFrame | None:
-  """Splits lines none of which is odd, four times as fast; None for others.
+  """Splits regular lines, four times as fast; None if any line is irregular.
 
-  The reader refuses lines that are too long. Where there are none, and as many
-  separators in all as there should be, none is too short.
+  The reader refuses lines with too many fields. If there are none and the total
+  number of separators is right, no line has too few.
   """
   lines = block.count(b"\n")
   fields = block.count(separator.encode()) + lines
@@ -154,7 +154,7 @@ def _regular(
   if rows.shape != (lines, len(columns)):
     return None
   rows.columns = list(columns)
-  return rows.fill_null("")  # An empty field, as it is elsewhere.
+  return rows.fill_null("")  # An empty field, as in `_split`.
 
 
 def _lines(text: str, first: int) -> pl.DataFrame:
@@ -169,12 +169,12 @@ def _lines(text: str, first: int) -> pl.DataFrame:
 def _split(
   lines: pl.DataFrame, separator: str, columns: Sequence[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-  """Returns LINE and the fields of lines, and the lines that do not fit."""
+  """Returns the fields with LINE, and the lines with a wrong number of them."""
   fits = (
     pl.col("raw").str.count_matches(separator, literal=True) == len(columns) - 1
   )
   wrong = lines.filter(~fits)
-  # split_exact gives one field where it should give none to split.
+  # split_exact fails for 0 splits, so ask for at least 1.
   fields = pl.col("raw").str.split_exact(separator, max(len(columns) - 1, 1))
   rows = lines.filter(fits).select(LINE, fields)
   rows = rows.select(
@@ -192,12 +192,12 @@ def scan_quoted(
 ) -> pl.LazyFrame:
   """Scans a UTF-8 file with RFC 4180 quotes as text columns and LINE.
 
-  Line numbers count rows, so they run behind after a quoted line break.
+  LINE counts rows, so it is too small after a quoted line break.
 
   Args:
     path: the file, plain or gzipped.
     separator: one character.
-    columns: their names where the file has no header line.
+    columns: the names of the columns if the file has no header line.
   """
   try:
     rows = pl.scan_csv(
@@ -223,17 +223,17 @@ def parse(
 ) -> tuple[pl.DataFrame, list[Bad]]:
   """Turns raw rows into the columns named by `fields`.
 
-  A row is unusable where a required value is missing, or any value is there
-  but cannot be read as its type.
+  A row is unusable if a required value is missing or if a value cannot be read
+  as its type.
 
   Args:
     rows: raw columns and LINE.
-    path: for messages.
-    fields: by name of the column to make.
-    separator: of the file, where it was scanned with quotes, for messages.
+    path: the file, for messages.
+    fields: the columns to make, by name.
+    separator: for messages; the file's, if it was scanned with quotes.
 
   Returns:
-    The usable rows in file order, and what was left out.
+    The usable rows in file order, and the rows left out.
 
   Raises:
     InputError: a column is missing, or no row is usable.
@@ -274,12 +274,12 @@ def checks(
   """Returns how raw columns become those named by `fields`; see `parse`.
 
   Args:
-    fields: by name of the column to make.
-    schema: of the raw columns.
+    fields: the columns to make, by name.
+    schema: the types of the raw columns.
 
   Returns:
-    The columns; which of the reasons speaks against a row, null where none
-    does; and the reasons.
+    Expressions for the columns; an expression for the number of the reason why
+    a row is unusable, null if it is usable; and the reasons.
   """
   reasons, faults, values = [], [], []
   for name, field in fields.items():
@@ -298,7 +298,7 @@ def checks(
       what = field.what or plain
       reasons.append(f"{field.column} is not {what}")
       faults.append(given.is_not_null() & value.is_null())
-  # The first fault of a row is its reason, so that no row counts twice.
+  # The first fault of a row is its reason, so each row counts once.
   fault = pl.coalesce(
     *(pl.when(test).then(pl.lit(i, pl.UInt8)) for i, test in enumerate(faults)),
     pl.lit(None, pl.UInt8),
@@ -307,24 +307,24 @@ def checks(
 
 
 class Faults:
-  """The lines of a file that cannot be used, by reason, as they are met."""
+  """Counts the unusable lines of a file by reason."""
 
   def __init__(self, path: Path):
     self._path = path
     self._by_reason: dict[str, tuple[int, int]] = {}
 
   def add(self, reason: str, lines: Sequence[int] | pl.Series) -> None:
-    """Counts the numbers of some lines."""
+    """Counts some lines, given by their numbers."""
     if len(lines):
       count, first = self._by_reason.get(reason, (0, min(lines)))
       self._by_reason[reason] = count + len(lines), first
 
   def usable(self, rows: pl.DataFrame, reasons: Sequence[str]) -> pl.DataFrame:
-    """Returns the usable ones of `rows`, and counts the others.
+    """Returns the usable rows, and counts the others.
 
     Args:
-      rows: LINE and FAULT, which `checks` makes, and more.
-      reasons: of `checks`.
+      rows: LINE, FAULT (from `checks`) and other columns.
+      reasons: the reasons from `checks`.
     """
     faults = rows.filter(pl.col(FAULT).is_not_null())
     for code, lines in faults.group_by(FAULT).agg(LINE).sort(FAULT).rows():
@@ -333,7 +333,7 @@ class Faults:
 
   @property
   def bad(self) -> list[Bad]:
-    """What was counted."""
+    """The counts, by reason."""
     return [
       Bad(reason, count, f"{self._path.name}:{line}")
       for reason, (count, line) in self._by_reason.items()
@@ -341,14 +341,16 @@ class Faults:
 
 
 def no_usable_row(path: Path, bad: Sequence[Bad]) -> InputError:
-  """Returns the error for a file all of whose rows are `bad`."""
-  why = "; ".join(f"{b.rows} with {b.reason} ({b.first})" for b in bad)
-  return InputError(f"{path} has no usable row: {why or 'none'}")
+  """Returns the error for a file in which all rows are `bad`."""
+  why = "; ".join(
+    f"{b.rows} left out: {b.reason} (first at {b.first})" for b in bad
+  )
+  return InputError(f"{path} has no usable row. {why or 'It has no rows'}")
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
   return InputError(
-    f"{path} is cut off or damaged, with {path.stat().st_size:,} bytes: "
+    f"{path} is cut off or damaged (size: {path.stat().st_size:,} bytes): "
     f"{error}. Fetch it again"
   )
 
@@ -356,7 +358,7 @@ def _damaged(path: Path, error: Exception) -> InputError:
 def _ragged(
   path: Path, separator: str | None, expected: int, error: Exception
 ) -> InputError:
-  """Finds the line that Polars stumbled over, which it does not name."""
+  """Finds the line that Polars cannot read but does not name."""
   if separator is not None and path.suffix != ".gz":
     with path.open(newline="", encoding="utf-8", errors="replace") as f:
       reader = csv.reader(f, delimiter=separator)
@@ -365,6 +367,6 @@ def _ragged(
           return InputError(
             f"{path}:{reader.line_num}: expected {expected} fields split at "
             f"{separator!r}, found {len(row)}: {row!r:.200} (a field that "
-            f'holds {separator!r} must stand in "quotes")'
+            f'contains {separator!r} must be in "quotes")'
           )
   return InputError(f"{path} cannot be read: {error}")

@@ -1,1 +1,1 @@
-"""Records of a dataset as TFDS reads them: built, and read back."""
+"""Builds a dataset's records, which TFDS can read, and reads them back."""

@@ -1,11 +1,11 @@
-"""Records: one a target, as a TFDS dataset on disk.
+"""Builds records, one per target, as a TFDS dataset on disk.
 
-Beside them lie two tables that many records share: the items, and what each
-user had in the training part. A record names its user, so that what would be
-long and alike in each of the user's records is written once.
+Two tables that records share are written beside them: the items, and each
+user's items in the training part. A record names its user, so these long lists
+are not repeated in each of the user's records.
 
 TensorFlow is imported by the functions that need it, so that reading these
-tables, or the command line's help, does not wait for it.
+tables and the command line's help do not wait for it.
 """
 
 import functools
@@ -32,7 +32,7 @@ from instructrec_jax.errors import InputError
 
 _NOTHING = np.empty(0, np.int64)
 
-# From the folder, the titles, and the texts of a teacher, each once.
+# Takes the folder, the titles, and the distinct texts of a teacher.
 Extras = Callable[[Path, list[str], list[str]], Mapping[str, Any]]
 
 
@@ -53,42 +53,41 @@ def build(
 ) -> artifacts.Manifest:
   """Writes a dataset's records to data_dir/records/instructrec_<dataset>.
 
-  The name of a variant follows after that of the dataset.
+  The name of a variant follows the name of the dataset.
   `tfds.builder("instructrec_<dataset>", data_dir=data_dir/records)` reads them.
   Candidates of validation and test are found here, once, so that they are the
-  same for every system. Each split lies in an order of its own drawn by seed,
-  so that its first records, such as `test[:2000]`, are a uniform sample of it.
+  same for every system. The order of each split is drawn by the seed, so its
+  first records, such as `test[:2000]`, are a uniform sample of the split.
 
   Args:
     data_dir: the folder of all datasets.
-    dataset: its short name; its tables must be there.
-    seed: of the negatives, their places, and the order of records.
-    num_negatives: negatives beside the target of an evaluation record; None
-      for 9, or for as many as a file of one's own has.
-    max_history: items of a history, the newest ones.
+    dataset: the dataset's short name; its tables must exist.
+    seed: the seed of the negatives, their places, and the order of records.
+    num_negatives: negatives in addition to the target of an evaluation record;
+      None for 9, or for the number in the user's own file.
+    max_history: the number of newest items in a history.
     overwrite: replace records that were made with other options.
-    candidates: a key of `candidate_kinds.KINDS`: "uniform" draws negatives
-      uniformly, "popularity" in proportion to how often each item was taken in
-      training (see `candidates.draw`), "hard" takes those that a retriever
-      ranks highest, and "file" takes whole lists as they are; None for what the
-      variant has, or "uniform".
-    candidates_file: of the retriever, or one's own; see `candidate_files`.
-    among: the retriever's first items out of which the negatives are drawn;
-      None for the very first.
-    annotations: whether records get the texts that `instructrec annotate` has
-      written, where it has.
+    candidates: a key of `candidate_kinds.KINDS`. "uniform" draws negatives
+      uniformly, "popularity" in proportion to an item's count in training (see
+      `candidates.draw`), "hard" uses the negatives that a retriever ranks
+      highest, and "file" uses whole lists unchanged. None for the variant's
+      kind, or "uniform".
+    candidates_file: the retriever's or user's file; see `candidates.files`.
+    among: negatives are drawn from this number of the retriever's first items;
+      None uses the very first items.
+    annotations: whether records get the texts of `instructrec annotate`, if
+      there are any.
     variant: a key of `variants.VARIANTS`: another split, or other candidates.
-    extras: is called with the folder to fill, the titles and the records' own
-      texts before the stage is finished; what it returns is counted in the
-      manifest.
-    extra_options: what `extras` depends on, for the manifest.
+    extras: called with the folder to fill, the titles and the records' texts
+      before the stage is finished; it returns counts for the manifest.
+    extra_options: the options on which `extras` depends, for the manifest.
 
   Returns:
     The manifest.
 
   Raises:
     InputError: the tables are missing, or too small to split or draw from; or
-      the choice of candidates, or their file, cannot be used.
+      the choice of candidates or their file cannot be used.
   """
   kind = _kind(variant, candidates, num_negatives, candidates_file, among)
   if max_history < 1:
@@ -140,17 +139,17 @@ def _kind(
   file: str | Path | None,
   among: int | None,
 ) -> candidate_kinds.Kind:
-  """Returns what candidates are chosen, or what the variant has.
+  """Returns the chosen kind of candidates, or the variant's default.
 
   Raises:
-    InputError: the variant has others, or they cannot be used.
+    InputError: the variant does not allow the kind, or it cannot be used.
   """
   chosen = variants.named(variant)
   kinds = chosen.candidates or tuple(candidate_kinds.KINDS)
   name = kinds[0] if candidates is None else candidates
   if name in candidate_kinds.KINDS and name not in kinds:
     raise InputError(
-      f"--variant {variant} takes candidates {' or '.join(kinds)}, not {name}"
+      f"--variant {variant} needs candidates {' or '.join(kinds)}, not {name}"
     )
   if num_negatives is None and "num_negatives" in candidate_kinds.taken(name):
     num_negatives = chosen.num_negatives
@@ -232,9 +231,9 @@ def _write_splits(
   empty = [split for split, part in parts.items() if not len(part)]
   if empty:
     raise InputError(
-      f"no records for {' or '.join(empty)} out of {table.user.size} "
-      f"interactions: a user needs {splits.MIN_INTERACTIONS} to be evaluated "
-      "and one more to be trained on; product search needs 10 items"
+      f"{table.user.size} interactions give no records for "
+      f"{' or '.join(empty)}. A user needs {splits.MIN_INTERACTIONS} to be "
+      "evaluated and one more for training; product search needs 10 items"
     )
   found = {
     split: find(table, generator(seed, name, split), split, part.target)
@@ -253,7 +252,7 @@ def _write_splits(
     first_instance += len(part)
     if "relevant" in features:
       given["relevant"] = found[split].relevant or [_NOTHING] * len(part)
-    # Rows are user by user, and readers shuffle within a window only.
+    # Rows are sorted by user, and readers shuffle only within a window.
     order = generator(seed, name, split, "order").permutation(len(part))
     records = functools.partial(
       _some,
@@ -280,7 +279,7 @@ def _write_splits(
 
 
 def _ordered(columns: Mapping[str, Any], order: np.ndarray) -> dict[str, Any]:
-  """Returns arrays as arrays: lists of numbers take five times the memory."""
+  """Reorders columns; arrays stay arrays, as lists take 5 times the memory."""
   return {
     name: column[order]
     if isinstance(column, np.ndarray)
@@ -296,12 +295,12 @@ def _some(
   given: Mapping[str, Sequence],
   features: Mapping[str, schema.Feature],
 ) -> Iterator[bytes]:
-  """Returns the serialized records of some rows of a split."""
+  """Returns the serialized records of a slice of a split."""
   some = {name: column[rows] for name, column in given.items()}
   return table.records(part[rows], some, features)
 
 
 def _newer(user: np.ndarray) -> np.ndarray:
-  """Returns how many targets of the same user follow each, int64 [n]."""
+  """Returns the number of the user's later targets for each, int64 [n]."""
   place = ragged.places(user, int(user.max()) + 1)
   return np.bincount(user)[user] - place - 1

@@ -1,4 +1,4 @@
-"""Where a dataset's records lie, and what they refer to."""
+"""The place of a dataset's records, and the items and users in them."""
 
 import functools
 
@@ -14,10 +14,10 @@ from instructrec_jax.errors import InputError
 
 
 def tfds_name(records: str, variant: str = variants.PLAIN) -> str:
-  """Returns the name and version by which TFDS knows records.
+  """Returns the name and version of records in TFDS.
 
   Args:
-    records: their name, perhaps with a version; that of a variant follows it.
+    records: their name, which may have a version and gets a variant's suffix.
     variant: a key of `variants.VARIANTS`.
   """
   name, _, version = records.partition(":")
@@ -26,14 +26,14 @@ def tfds_name(records: str, variant: str = variants.PLAIN) -> str:
 
 
 class Catalogue:
-  """The items and users that the records of one dataset speak of.
+  """The items and users in the records of one dataset.
 
-  Nothing is read before it is asked for, so that tasks can be registered where
-  the records are not.
+  Nothing is read before it is needed, so that tasks can be registered without
+  the records.
 
   Attributes:
-    records: their name in TFDS.
-    data_dir: where TFDS looks for them; None for the run's --tfds_data_dir.
+    records: the name of the records in TFDS.
+    data_dir: the folder for TFDS to search; None for the run's --tfds_data_dir.
   """
 
   def __init__(
@@ -43,12 +43,12 @@ class Catalogue:
     data_dir: str | None = None,
     variant: str = variants.PLAIN,
   ):
-    """Remembers where to look.
+    """Stores the place of the records.
 
     Args:
       dataset: short name, e.g. "games".
-      name: the records' name in TFDS; by default what `instructrec build`
-        calls them.
+      name: the name of the records in TFDS; by default the name that
+        `instructrec build` gives them.
       data_dir: the folder of TFDS's datasets; by default the run's
         --tfds_data_dir.
       variant: of the records, a key of `variants.VARIANTS`.
@@ -64,7 +64,7 @@ class Catalogue:
   @functools.cached_property
   def features(self) -> frozenset[str]:
     """The names of the records' features."""
-    _ = self.folder  # A clear error where there are no records.
+    _ = self.folder  # For a clear error if there are no records.
     return frozenset(self._loader.info.features)
 
   @property
@@ -72,7 +72,7 @@ class Catalogue:
     """The folder of the records.
 
     Raises:
-      InputError: if the dataset has not been built there.
+      InputError: the dataset has not been built there.
     """
     try:
       return epath.Path(self._loader.builder.data_path)
@@ -99,11 +99,11 @@ class Catalogue:
   def train_items(self) -> tf.RaggedTensor:
     """Items of a user's training part by user code: int32 [users, None].
 
-    Each tf.data function that uses it holds a copy of it: 128 MB a task for
-    the 32 million interactions of the largest MovieLens, hence not int64.
+    It is not int64, because each tf.data function that uses it holds a copy:
+    128 MB per task for the 32 million interactions of the largest MovieLens.
     """
     lists = self._read(TRAIN_ITEMS)["items"]
-    # Versions of Polars differ in whether an empty list becomes a null.
+    # An empty list becomes a null in some versions of Polars.
     codes = lists.filter(lists.list.len() > 0).explode()
     with tf.init_scope():  # As above.
       return tf.RaggedTensor.from_row_lengths(
@@ -117,6 +117,6 @@ class Catalogue:
     if not path.exists():
       raise InputError(
         f"no {file_name} in {self.folder}, beside the records of dataset "
-        f"{self._dataset!r}. Build them anew with `{self._build} --overwrite`."
+        f"{self._dataset!r}. Build them again: `{self._build} --overwrite`."
       )
     return read_table(path)

@@ -1,4 +1,4 @@
-"""Records as files: tf.train.Examples in shards, and what TFDS asks for."""
+"""Writes records as tf.train.Examples in shards, with metadata for TFDS."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,10 +12,10 @@ from instructrec_jax import schema
 from instructrec_jax.data import splits
 from instructrec_jax.data.names import RECORDS_VERSION
 
-# Small enough that a shuffle over shards mixes, large enough to read quickly.
+# Small enough that shuffling shards mixes records, large enough to read fast.
 RECORDS_PER_SHARD = 8192
 _MAX_SHARDS = 256
-# Where a tf.train.Feature holds values of each type.
+# The field of a tf.train.Feature for values of each type.
 _LISTS = {
   "int64": "int64_list",
   "float32": "float_list",
@@ -24,7 +24,7 @@ _LISTS = {
 
 
 class Table:
-  """The interactions, as records take them."""
+  """The interactions in the form that records need."""
 
   def __init__(self, interactions: pl.DataFrame, max_history: int):
     # A tf.train.Example holds texts as bytes.
@@ -39,7 +39,7 @@ class Table:
     """Returns the records' features, by name.
 
     Args:
-      relevant: whether something says which candidates are relevant.
+      relevant: whether relevant candidates are given.
     """
     return {
       name: feature
@@ -59,9 +59,9 @@ class Table:
 
     Args:
       part: n targets.
-      given: features of theirs that the table does not say: numbers [n], or n
-        lists of them.
-      features: all of them, by name.
+      given: the features that are not in the table: numbers [n], or n lists of
+        numbers.
+      features: all features, by name.
     """
     target = part.target
     length = target - part.first
@@ -74,7 +74,7 @@ class Table:
     for name, feature in features.items():
       if feature.optional and name in self._columns:
         columns[name] = self._columns[name][target]
-    # Python's own numbers, which protobuf takes faster than numpy's.
+    # protobuf takes Python's numbers faster than numpy's.
     values = {
       name: (row.tolist() for row in column)
       if features[name].is_list
@@ -95,13 +95,12 @@ def serialize(
   """Yields a tf.train.Example for each row of values.
 
   Args:
-    columns: by feature, the values of each record, one after the other; texts
-      are bytes.
-    features: what each one is.
+    columns: the values of each record in turn, by feature; texts are bytes.
+    features: the features, by name.
   """
   import tensorflow as tf
 
-  # One message, filled again for each row, saves half of the time.
+  # Using one message again for each row saves half of the time.
   example = tf.train.Example()
   feature = example.features.feature
   fields = [
@@ -111,7 +110,7 @@ def serialize(
   for row in zip(*columns.values(), strict=True):
     for field, values in zip(fields, row, strict=True):
       field[:] = values
-    # Else a map's order, and with it the bytes, differ from run to run.
+    # Otherwise the order of a map, and so the bytes, differ between runs.
     yield example.SerializeToString(deterministic=True)
 
 
@@ -121,16 +120,16 @@ def write_shards(
   """Writes records to path.tfrecord-*; returns (records, bytes) by shard.
 
   Args:
-    path: the files' name, less that of the shard.
-    count: how many records there are.
-    records: gives some of them, serialized.
+    path: the files' name, without the part of the shard.
+    count: the number of records.
+    records: returns a slice of the records, serialized.
   """
   import tensorflow as tf
 
   shards = min(_MAX_SHARDS, -(-count // RECORDS_PER_SHARD))
   bounds = [count * shard // shards for shard in range(shards + 1)]
   written = []
-  # No bar where nobody watches.
+  # None shows the bar only in a terminal.
   with tqdm.tqdm(total=count, desc=path.name, disable=None) as bar:
     for shard, (start, end) in enumerate(itertools.pairwise(bounds)):
       size = 0
@@ -151,7 +150,7 @@ def write_metadata(
   shards: Mapping[str, list[tuple[int, int]]],
   description: str,
 ) -> None:
-  """Writes what makes a folder of shards a TFDS dataset."""
+  """Writes the metadata that makes a folder of shards a TFDS dataset."""
   import tensorflow_datasets as tfds
 
   template = tfds.core.ShardedFileTemplate(

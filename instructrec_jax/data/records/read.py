@@ -1,4 +1,4 @@
-"""Records read back: a whole split, and the tables beside it."""
+"""Reads records back: a whole split, and the tables beside it."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from instructrec_jax.errors import InputError
 # The tables beside the records; see build.py.
 CATALOGUE = "catalogue.parquet"
 TRAIN_ITEMS = "train_items.parquet"
-# Where a request has fewer candidates than others; codes are never negative.
+# Fills the lists of requests with fewer candidates; codes are never negative.
 ABSENT = -1
 
 
@@ -27,14 +27,14 @@ def load_catalogue(data_dir: str | Path, dataset: str) -> pl.DataFrame:
 
 
 def load_train_items(data_dir: str | Path, dataset: str) -> pl.Series:
-  """Returns item codes, a list for each user code; see schema.TRAIN_ITEMS."""
+  """Returns a list of item codes for each user code; see schema.TRAIN_ITEMS."""
   folder = records_dir(data_dir, dataset)
   artifacts.read_manifest(folder, "build")
   return read_table(folder / TRAIN_ITEMS)["items"]
 
 
 def read_table(path: epath.Path) -> pl.DataFrame:
-  """Reads a Parquet file, which may be one of a bucket."""
+  """Reads a Parquet file, which may be in a bucket."""
   with path.open("rb") as file:
     return pl.read_parquet(file)
 
@@ -42,22 +42,22 @@ def read_table(path: epath.Path) -> pl.DataFrame:
 def load_split(
   data_dir: str | Path, dataset: str, split: str
 ) -> dict[str, np.ndarray]:
-  """Reads one split back whole, ordered by instance.
+  """Reads a whole split, ordered by instance.
 
   Args:
     data_dir: the folder of all datasets.
-    dataset: its short name.
+    dataset: the dataset's short name.
     split: one of splits.SPLITS.
 
   Returns:
-    Features by name. Scalars: [n], int64 or float32. Candidates, where the
-    split has them: [n, C], `ABSENT` after the last of a shorter list. Each
-    other list: its values, [values], and `<name>_offsets` [n + 1], so that row
-    r is values[offsets[r]: offsets[r + 1]].
+    Features by name. Scalars are [n], int64 or float32. Candidates, if the
+    split has them, are [n, C], with `ABSENT` after the last of a shorter list.
+    Each other list is its values, [values], and `<name>_offsets` [n + 1]; row r
+    is values[offsets[r]: offsets[r + 1]].
 
   Raises:
-    InputError: there is no such split, there are no records, or they were
-      built by another version.
+    InputError: the split is unknown, there are no records, or they were built
+      by another version.
   """
   return read_split(records_dir(data_dir, dataset), split)
 
@@ -69,7 +69,7 @@ def read_split(folder: str | Path, split: str) -> dict[str, np.ndarray]:
   folder = paths.anywhere(folder)
   if split not in splits.SPLITS:
     raise InputError(
-      f"split {split!r} is unknown: one of {', '.join(splits.SPLITS)}"
+      f"split {split!r} is unknown: expected one of {', '.join(splits.SPLITS)}"
     )
   manifest = artifacts.read_manifest(folder, "build")
   features = _features(folder, manifest)
@@ -108,10 +108,10 @@ def read_split(folder: str | Path, split: str) -> dict[str, np.ndarray]:
 def _features(
   folder: epath.Path, manifest: artifacts.Manifest
 ) -> dict[str, schema.Feature]:
-  """Returns what the records have.
+  """Returns the features of the records.
 
   Raises:
-    InputError: it is not what records of this version have.
+    InputError: they are not the features of this version.
   """
   there = manifest["counts"].get("features", [])
   wrong = [name for name in there if name not in schema.RECORD] + [
@@ -123,7 +123,7 @@ def _features(
     needed = [n for n, f in schema.RECORD.items() if not f.optional]
     raise InputError(
       f"{folder} holds records of another version: expected the features "
-      f"{needed}, got {there}. Build them anew with `instructrec build "
+      f"{needed}, got {there}. Build them again with `instructrec build "
       f"{manifest['options']['dataset']} --overwrite`"
     )
   return {name: schema.RECORD[name] for name in there}

@@ -1,4 +1,4 @@
-"""The requests of a split, as baselines and reports take them."""
+"""The requests of a split, for baselines and reports."""
 
 import dataclasses
 import os
@@ -18,17 +18,17 @@ class Requests:
     instance: int64 [n], running numbers.
     user: int64 [n], user codes.
     target: int64 [n], item codes.
-    candidates: int64 [n, C], item codes, `read.ABSENT` after the last of a
+    candidates: int64 [n, C], item codes, with `read.ABSENT` after the last of a
       shorter list.
     history: int64 [items], the item codes of all histories, oldest first, one
       history after the other.
-    history_offsets: int64 [n + 1], where each history starts, and the last one
-      ends.
-    history_length: int64 [n], items before the target, also those that a
-      history has no room for.
-    relevant: item codes that count as found, as the histories are; None where
-      the targets are.
-    relevant_offsets: where each request's start.
+    history_offsets: int64 [n + 1], the start of each history, and the end of
+      the last.
+    history_length: int64 [n], the number of items before the target, including
+      those that were cut from the history.
+    relevant: the codes of relevant items, in the form of `history`; None if
+      only the target is relevant.
+    relevant_offsets: the offsets of `relevant`.
   """
 
   instance: np.ndarray
@@ -46,7 +46,7 @@ class Requests:
     """Reads a split of a dataset's records.
 
     Raises:
-      InputError: as `read.load_split`.
+      InputError: see `read.load_split`.
     """
     return cls.read(records_dir(data_dir, dataset), split)
 
@@ -55,7 +55,7 @@ class Requests:
     """Reads a split of the records in a folder.
 
     Raises:
-      InputError: as `read.load_split`.
+      InputError: see `read.load_split`.
     """
     columns = read.read_split(folder, split)
     names = [field.name for field in dataclasses.fields(cls)]
@@ -71,13 +71,13 @@ class Requests:
 
   @property
   def relevant_items(self) -> list[np.ndarray]:
-    """What counts as found in each request: the target, if nothing else."""
+    """The relevant items of each request; by default only the target."""
     if self.relevant is None or self.relevant_offsets is None:
       return list(self.target[:, None])
     return np.split(self.relevant, self.relevant_offsets[1:-1])
 
   def between(self, start: int, end: int) -> "Requests":
-    """Returns the requests from number `start` to before `end`."""
+    """Returns the requests from number `start` to just before `end`."""
     history, history_offsets = _between(
       self.history, self.history_offsets, start, end
     )
@@ -102,6 +102,6 @@ class Requests:
 def _between(
   values: np.ndarray, offsets: np.ndarray, start: int, end: int
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the values and offsets of some of many lists."""
+  """Returns the values and offsets of the lists from `start` to `end`."""
   offsets = offsets[start : end + 1]
   return values[offsets[0] : offsets[-1]], offsets - offsets[0]

@@ -1,4 +1,4 @@
-"""What users have had already, which a ranking of a catalogue leaves out."""
+"""The items a user already has, which catalogue rankings leave out."""
 
 import dataclasses
 import os
@@ -15,11 +15,11 @@ from instructrec_jax.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-  """Items of each of n requests, none twice.
+  """The distinct items of each of n requests.
 
   Attributes:
-    rows: int64 [pairs], the request of each, ascending.
-    items: int64 [pairs], the code of each.
+    rows: int64 [pairs], the request of each item, ascending.
+    items: int64 [pairs], the code of each item.
     n: number of requests.
   """
 
@@ -35,16 +35,16 @@ class Seen:
     instances: np.ndarray,
     targets: Sequence[np.ndarray],
   ) -> "Seen":
-    """Reads the records: a user's training part, and the history.
+    """Reads the user's training part and the history from the records.
 
     Args:
-      folder: of the records.
+      folder: the folder of the records.
       split: "validation" or "test".
       instances: [n] running numbers of records of this split.
-      targets: n arrays of item codes, which are not among what is returned.
+      targets: n arrays of item codes, which are left out of the result.
 
     Raises:
-      InputError: there is no such record.
+      InputError: a record does not exist.
     """
     requests = Requests.read(folder, split)
     at = np.searchsorted(requests.instance, instances)
@@ -74,12 +74,12 @@ class Seen:
 
   @classmethod
   def nothing(cls, n: int) -> "Seen":
-    """Returns that of requests of which nothing is left out."""
+    """Returns n requests without items."""
     none = np.zeros(0, np.int64)
     return cls(none, none, n)
 
   def counts(self) -> np.ndarray:
-    """Returns how many items each request has, int64 [n]."""
+    """Returns the number of items of each request, int64 [n]."""
     return np.bincount(self.rows, minlength=self.n)
 
   def matrix(self) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The table of sources: where raw data comes from, one row a dataset."""
+"""The table of sources of raw data, with one row per dataset."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -27,21 +27,21 @@ class Source:
   """A dataset that can be read, or a family of datasets.
 
   Attributes:
-    dataset: its short name, which folders and tasks carry; None for a format,
-      whose user names the dataset.
+    dataset: the short name for folders and tasks; None for a format, for which
+      the user names the dataset.
     reader: takes the files by role, and options, and returns raw tables.
-    files: name or glob pattern of each file, by role; " or " stands between
-      several, of which the first counts that is there. `<role>_file`
-      overrides one; a role that ends in "?" need not be there.
+    files: name or glob pattern of each file, by role. Of several patterns with
+      " or " between them, the first that matches counts. `<role>_file` replaces
+      a pattern; a role that ends in "?" is optional.
     homepage: where to get the files.
     licence: what may be done with them, in short.
     k_core: interactions that every user and item must have, by default.
-    options: of the reader, with what they say.
-    spools: whether the reader takes `scratch` too, an empty folder for what
-      may not fit in memory.
-    archives: names or globs of the archives that the files come in.
-    categories: of a family, whose name, files and dataset have a place for
-      one: CATEGORY, and <category> in lower case.
+    options: the reader's options with their help.
+    spools: whether the reader also takes `scratch`, an empty folder for columns
+      that may not fit in memory.
+    archives: names or globs of the archives that contain the files.
+    categories: the categories of a family. Its name and files contain CATEGORY
+      in place of one, its dataset <category> in lower case.
   """
 
   dataset: str | None
@@ -77,7 +77,7 @@ _GROUPLENS = "non-commercial research; no redistribution without permission"
 _LASTFM = "http://ocelma.net/MusicRecommendationDataset/"
 _CSV_FILES = {"interactions": "ratings.csv", "items": "movies.csv"}
 
-# Adding a dataset is one reader, or one that is there already, and one row.
+# To add a dataset, add a row and, if no reader here fits, a reader.
 SOURCES: Mapping[str, Source] = {
   "movielens/100k": Source(
     dataset="ml_100k",
@@ -170,7 +170,7 @@ SOURCES: Mapping[str, Source] = {
     f"microlens/{size}": Source(
       dataset=f"microlens_{size}",
       reader=microlens.read,
-      # The .csv tells when, the .tsv in what order.
+      # The .csv has times; the .tsv has only the order.
       files={
         "interactions": (
           f"MicroLens-{size}_pairs.csv or MicroLens-{size}_pairs.tsv"
@@ -189,7 +189,7 @@ SOURCES: Mapping[str, Source] = {
     f"pixelrec/{size.lower()}": Source(
       dataset=f"pixelrec_{size.lower()}",
       reader=pixelrec.read,
-      # Both files have one name; the folders tell them apart.
+      # Both files have the same name, in different folders.
       files={
         "interactions": (
           f"*nteraction*/{name}.csv or {name}_inter*.csv or {name}.csv"
@@ -214,9 +214,9 @@ SOURCES: Mapping[str, Source] = {
     files={"interactions": "Games-6k.test.inter", "items": "Games.item"},
     homepage="https://github.com/RUCAIBox/LLMRank",
     licence="none stated; Amazon Reviews 2018, for research, to be cited",
-    # The files are 5-core already, cut afterwards to the newest 50 of each
-    # user. Asking for five again would take 211 of the paper's 50,546 users
-    # and 431 of its 16,859 items (2,492 interactions) for the cut's sake.
+    # The files are 5-core, and were cut afterwards to the newest 50 of each
+    # user. Because of the cut, another 5-core would remove 211 of the paper's
+    # 50,546 users and 431 of its 16,859 items (2,492 interactions).
     k_core=1,
   ),
   "lastfm/1k": Source(
@@ -256,7 +256,7 @@ SOURCES: Mapping[str, Source] = {
   f"amazon_2023/{CATEGORY}": Source(
     dataset="<category>_2023",
     reader=amazon.read_2023,
-    # As UCSD has them in one folder, and Hugging Face in two.
+    # UCSD has them in one folder, Hugging Face in two.
     files={
       "interactions": (
         f"{CATEGORY}.jsonl* or review_categories/{CATEGORY}.jsonl*"
@@ -335,7 +335,7 @@ def find(name: str) -> Source:
   """Returns the source called `name`.
 
   Raises:
-    InputError: there is none; near names come first.
+    InputError: the source is unknown; similar names come first.
   """
   family, _, category = name.partition("/")
   row = SOURCES.get(f"{family}/{CATEGORY}")

@@ -1,8 +1,8 @@
 """Amazon Reviews, editions 2018 and 2023: reviews and metadata as JSON lines.
 
-Of a review the user, the item, rating, time, text and headline are taken; of an
-item its title, categories, brand, description and price. Names of reviewers are
-not read, nor what else is there.
+A review gives the user, item, rating, time, text and headline. An item gives
+the title, categories, brand, description and price. Names of reviewers and all
+other keys are not read.
 """
 
 from collections.abc import Mapping
@@ -57,8 +57,8 @@ CATEGORIES_2023 = (
 )
 
 _TEXT, _TEXTS = pl.String(), pl.List(pl.String())
-# `$12.99`, `from 12.99` or a range; what else stands there is the shop's own
-# scripts and styles.
+# `$12.99`, `from 12.99` or a range. Other values are the shop's own scripts and
+# styles.
 _PRICE = r"(?i)^(?:from )?\$? ?([0-9][0-9,]*(?:\.[0-9]+)?)"
 _RANGE = r" ?[-\x{2013}] ?\$? ?[0-9][0-9,.]*"
 _NO_PRICE = ["", "None", "null", "nan", "-"]
@@ -73,12 +73,12 @@ def _one_line(key: str) -> pl.Expr:
 
 
 def _brand(key: str) -> pl.Expr:
-  # What links to an author's page, in the place of the author.
+  # The text of a link to an author's page, in place of the author.
   return _one_line(key).str.replace(r"^Visit Amazon's (.+) Page$", "$1")
 
 
 def _price(key: str) -> pl.Expr:
-  """Takes the lower end of a range: what one has to pay at least."""
+  """Reads a price; a range gives its lower end."""
   number = pl.col(key).str.strip_chars().str.extract(f"{_PRICE}(?:{_RANGE})?$")
   return number.str.replace_all(",", "").cast(pl.Float32, strict=False)
 
@@ -115,8 +115,8 @@ def _reviews(
     },
     long={"review": _plain(text), "summary": _one_line(headline)},
     noted={
-      f"HTML in {text} taken out": _has_markup(text),
-      f"HTML in {headline} taken out": _has_markup(headline),
+      f"HTML in {text} removed": _has_markup(text),
+      f"HTML in {headline} removed": _has_markup(headline),
     },
   )
 
@@ -140,16 +140,16 @@ def _metadata(item: str, categories: str, brand: str) -> Table:
       "price": _price("price"),
     },
     noted={
-      "HTML in description taken out": pl.col("description")
+      "HTML in description removed": pl.col("description")
       .list.join("\n", ignore_nulls=True)
       .str.contains(markup.HAS_MARKUP),
-      "price is a range, its lower end taken": _IS_RANGE,
+      "price is a range, its lower end used": _IS_RANGE,
       "price is not a number": _IS_NO_PRICE,
     },
   )
 
 
-# Until 2106, in half the memory of what a table has.
+# UInt32 seconds last until 2106 and take half the memory of a table's Int64.
 _SECONDS = pl.UInt32
 _MILLISECONDS = pl.col("timestamp").cast(pl.Int64, strict=False) // 1000
 
@@ -165,7 +165,7 @@ _KINDS: Mapping[tuple[str, str], Table] = {
   ),
   ("amazon_2023/…", "interactions"): _reviews(
     "user_id",
-    # An asin is a colour or a size of what its parent is.
+    # An asin is a colour or a size of the product parent_asin.
     "parent_asin",
     "rating",
     Field("timestamp", _SECONDS, required=True, value=_MILLISECONDS),

@@ -1,7 +1,7 @@
-"""Amazon Books Reviews (Kaggle): reviews and what Google Books says of them.
+"""Amazon Books Reviews (Kaggle): reviews, and books as in Google Books.
 
-A book has an id an edition, and the two files share nothing but its title: the
-title is the id. Names of reviewers are not read.
+Each edition of a book has its own id, and the two files share only the title,
+so the title is the id. Names of reviewers are not read.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from instructrec_jax.data.formats.raw import Raw
 from instructrec_jax.data.formats.spool import Spool
 from instructrec_jax.data.formats.text import Field
 
-# As Kaggle spells it, and as copies do, for / is awkward in a column's name.
+# Kaggle's spelling, and that of copies that avoid / in a column's name.
 _SCORES = ("review/score", "review_score")
 _SECONDS = pl.col("review/time").cast(pl.Int64, strict=False)
 _TEXTS = pl.List(pl.String)
@@ -45,16 +45,16 @@ def read(files: Mapping[str, Path], scratch: Path) -> Raw:
   reviews = quoted.load(
     files["interactions"],
     {
-      # Of every fifth review nobody knows whose it is.
+      # Every fifth review has no user.
       "user": Field("User_id", required=True),
       "item": Field("Title", required=True),
       "rating": Field(score, pl.Float32),
       "timestamp": Field(
         "review/time",
-        # Until 2106, in half the memory of what a table has.
+        # Lasts until 2106 and takes half the memory of a table's Int64.
         pl.UInt32,
         required=True,
-        # Some have -1.
+        # Some times are -1.
         value=pl.when(_SECONDS > 0).then(_SECONDS),
       ),
     },
@@ -75,7 +75,7 @@ def read(files: Mapping[str, Path], scratch: Path) -> Raw:
       "categories": _labels("categories"),
       "brand": pl.when(authors != "").then(authors),
       "description": _plain("description"),
-      # A year, or a date that begins with it.
+      # A year, or a date that begins with the year.
       "year": pl.col("publishedDate").str.extract(r"^(\d{4})\b").cast(pl.Int32),
     },
     spool=spools["items"],

@@ -1,6 +1,6 @@
 """The Anime Dataset 2023 (MyAnimeList, from Kaggle): scores without times.
 
-A user's anime come in the file's order. Names of users are not read.
+The order of a user's anime is that of the file. Names of users are not read.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def read(files: Mapping[str, Path]) -> Raw:
   anime = quoted.load(
     files["items"],
     {"item_id": Field("anime_id", pl.UInt32, required=True)},
-    # Known to people, and to language models, by its English name.
+    # People and language models know an anime by its English name.
     long={
       "title": pl.coalesce(_known("English name"), _known("Name")),
       "categories": _list("Genres"),

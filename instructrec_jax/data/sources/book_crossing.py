@@ -1,7 +1,7 @@
 """Book-Crossing (Ziegler 2004): the original dump, and Kaggle's joined table.
 
-Neither tells when a book was rated: a user's books are in the file's order.
-Rating 0 says that the book was met, not how it was liked.
+Neither has times, so a user's books are in the file's order. Rating 0 means
+that the user met the book; it is no rating.
 """
 
 import dataclasses
@@ -28,11 +28,11 @@ _BOOKS = (
   "Image-URL-L",
 )
 _USERS = ("User-ID", "Location", "Age")
-# The dump was made in 2004; some years are of other calendars, most wrong
-# ones 0.
+# The dump was made in 2004. Some years are in other calendars; most wrong years
+# are 0.
 _YEARS = (1400, 2005)
-_IMPLICIT = "rating 0, which is none"
-_ISBN = "ISBN put right: capitals, blanks, leading zeros"
+_IMPLICIT = "rating 0, which means no rating"
+_ISBN = "ISBN corrected: capitals, blanks, leading zeros"
 
 
 def read(files: Mapping[str, Path]) -> Raw:
@@ -73,7 +73,7 @@ def read(files: Mapping[str, Path]) -> Raw:
   )
   raw = _raw(ratings, books, users)
   if shifted:
-    raw.noted["items"]["author taken out of the title"] = shifted
+    raw.noted["items"]["author separated from the title"] = shifted
   bad = {
     "interactions": short + bad,
     "items": short_items + bad_items,
@@ -83,10 +83,9 @@ def read(files: Mapping[str, Path]) -> Raw:
 
 
 def read_kaggle(files: Mapping[str, Path]) -> Raw:
-  """Reads Preprocessed_data.csv, which says all of a rating in one row.
+  """Reads Preprocessed_data.csv, whose rows join rating, book and user.
 
-  Missing ages were filled there with the mean of the others; they are null
-  here.
+  The file has the mean age in place of missing ages; here they are null.
   """
   loaded = quoted.load(
     files["interactions"],
@@ -103,13 +102,13 @@ def read_kaggle(files: Mapping[str, Path]) -> Raw:
     },
   )
   rows = loaded.rows.with_columns(pl.col("item").cast(pl.String))
-  # One book or user says the same of itself in every row.
+  # All rows of a book or user agree about it.
   books = rows.unique("item", keep="first", maintain_order=True).select(
     pl.col("item").alias("item_id"),
     "title",
     "brand",
     pl.col("year").cast(pl.Int32),
-    # Where nothing was found stands a 9.
+    # A 9 means that no category was found.
     pl.when(pl.col("categories") != "9")
     .then("categories")
     .map_batches(literals.texts, pl.List(pl.String)),
@@ -124,14 +123,14 @@ def read_kaggle(files: Mapping[str, Path]) -> Raw:
   raw = _raw(rows.select("user", "item", "rating"), books, users)
   raw.noted["interactions"].update(loaded.noted)
   if filled:
-    raw.noted["user_attributes"]["age is the mean of others'"] = filled
+    raw.noted["user_attributes"]["age is the mean of all users"] = filled
   return dataclasses.replace(raw, bad={"interactions": loaded.bad})
 
 
 def _raw(
   ratings: pl.DataFrame, books: pl.DataFrame, users: pl.DataFrame
 ) -> Raw:
-  """Puts right what can be, and says how much of it there was."""
+  """Corrects ids and values where possible, and counts the corrections."""
   ids, changed = _isbn(ratings["item"])
   item_ids, changed_items = _isbn(books["item_id"])
   implicit = pl.col("rating") == 0
@@ -168,15 +167,15 @@ def _raw(
 def _rows(
   path: Path, columns: Sequence[str]
 ) -> tuple[pl.DataFrame, list[Bad], int]:
-  r"""Splits lines at `";"`, which titles with semicolons do not hold.
+  r"""Splits lines at `";"`, which even titles with semicolons do not contain.
 
-  A quote in a field has a backslash before it. Where a title ends in one, the
-  dump has escaped the quote that closes it, and the author is in the field.
-  Copies without any quotes, which exist, are split at every semicolon.
+  A quote in a field has a backslash before it. If a title ends in a backslash,
+  the dump's closing quote looks escaped and the field contains the author too.
+  Some copies have no quotes; they are split at every semicolon.
 
   Returns:
-    The rows as text with LINE; the lines with another number of fields; and in
-    how many a title was split from its author.
+    The rows as text with LINE; the lines with a wrong number of fields; and the
+    number of lines in which a title was separated from its author.
   """
   text = decode(path.read_bytes()).removeprefix("\ufeff")
   lines = pl.DataFrame({"raw": [text]}).select(
@@ -194,7 +193,7 @@ def _rows(
   between, nothing = (
     ('";"', ';""$1') if header.startswith('"') else (";", ";$1")
   )
-  # What is not known stands there without quotes.
+  # An unknown value is NULL without quotes.
   known = pl.col("raw").str.replace_all(r";NULL(;|$)", nothing)
   if header.startswith('"'):
     known = known.str.strip_prefix('"').str.strip_suffix('"')
@@ -228,10 +227,10 @@ def _rows(
 
 
 def _isbn(given: pl.Series) -> tuple[pl.Series, int]:
-  """Returns ids as books carry them, and how many were written otherwise.
+  """Returns ISBNs as printed on books, and how many were corrected.
 
-  Some have a small x or blanks. Where a copy took ISBNs for numbers, leading
-  zeros are gone; they are put back where the check digit then is right.
+  Some have a small x or blanks. Copies that read ISBNs as numbers have lost the
+  leading zeros; they are added again if the check digit is then right.
   """
   name = given.name
   ids = pl.DataFrame({"id": given.unique()}).with_columns(
@@ -242,7 +241,7 @@ def _isbn(given: pl.Series) -> tuple[pl.Series, int]:
     padded.str.slice(i, 1).replace("X", "10").cast(pl.Int32, strict=False)
     for i in range(10)
   ]
-  # ISO 2108, first edition: the digits, weighted 10 to 1, add up to elevens.
+  # ISO 2108, first edition: the digits, weighted 10 to 1, sum to 0 modulo 11.
   total = pl.sum_horizontal((10 - i) * value for i, value in enumerate(digit))
   lost = pl.col("clean").str.contains("^[1-9][0-9]{5,7}[0-9X]$") & (
     total % 11 == 0
@@ -252,7 +251,7 @@ def _isbn(given: pl.Series) -> tuple[pl.Series, int]:
     .then(padded)
     .when(pl.col("clean") != "")
     .then("clean")
-    # Nothing but signs: kept as it is, and found nowhere.
+    # Only punctuation: unchanged, and equal to no book's id.
     .otherwise("id")
     .alias(name)
   )
@@ -263,7 +262,7 @@ def _isbn(given: pl.Series) -> tuple[pl.Series, int]:
 
 
 def _location() -> pl.Expr:
-  """Returns "city, state, country" without the parts that say nothing."""
+  """Returns "city, state, country" without empty and "n/a" parts."""
   parts = (
     pl.col("location").str.split(",").list.eval(pl.element().str.strip_chars())
   )

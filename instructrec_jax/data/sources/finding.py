@@ -1,4 +1,4 @@
-"""Finding a source's files, by name or glob, in a folder or an archive."""
+"""Finds a source's files, by name or glob, in a folder or an archive."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,13 +19,13 @@ def locate(
 
   Args:
     name: a key of SOURCES.
-    raw_dir: the folder of the files as they were distributed, packed or not,
-      or one archive.
-    options: `<role>_file` for files of other names, and the reader's own.
+    raw_dir: one archive, or the folder of the files as distributed, packed or
+      not.
+    options: `<role>_file` for files with other names, and the reader's options.
 
   Returns:
     The files by role, and a function that reads them. It takes `scratch`, an
-    empty folder, which it needs where files lie in archives or the source
+    empty folder, which it needs if a file is in an archive or the source
     spools.
 
   Raises:
@@ -48,7 +48,7 @@ def locate(
     if len(matches) > 1:
       raise InputError(
         f"{raw_dir}: {len(matches)} files could be the {role} "
-        f"({' or '.join(patterns)}): {', '.join(map(_short, matches))}. Name "
+        f"({' or '.join(patterns)}): {', '.join(map(_short, matches))}. Choose "
         f"one with {role}_file"
       )
     if matches:
@@ -76,7 +76,7 @@ def _missing(
   role: str,
   patterns: Sequence[str],
 ) -> InputError:
-  # It may well be in there.
+  # The file may be in the damaged archive.
   if folder.damaged:
     return folder.damaged[0]
   packed = [
@@ -103,5 +103,6 @@ def _missing(
     f"{' or '.join(source.archives) or 'an archive'}. Found: "
     f"{shown or 'nothing'}."
     + (f" Did you mean {below[0]}?" if below else "")
-    + f" (from {source.homepage}; another name: {role}_file)"
+    + f" Get the files from {source.homepage}. For a file with another name, "
+    f"give {role}_file"
   )

@@ -1,8 +1,8 @@
 """Last.FM 1K and 360K (Celma 2010): which artists people played, and how often.
 
-The item is the artist, known by its name: many have no other id. All plays of
-one artist by one user are one interaction, which is as old as the first of
-them.
+The item is the artist. Its name is its id, because many artists have no other.
+All plays of an artist by a user are one interaction, with the time of the
+first play.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ _TIME = pl.col("timestamp").str.strptime(
 _FIELDS_1K = {
   "user": Field("userid", required=True),
   "item": _ARTIST,
-  # Until 2106, in half the memory of what a table has.
+  # UInt32 lasts until 2106 and takes half the memory of a table's Int64.
   "timestamp": Field(
     "timestamp", pl.UInt32, required=True, value=_TIME.dt.epoch("s")
   ),
@@ -49,7 +49,7 @@ _FIELDS_1K = {
 _COUNT = pl.col("plays").cast(pl.UInt32, strict=False)
 _SHA1 = pl.col("usersha1")
 _FIELDS_360K = {
-  # Some lines have something else there, such as a date.
+  # Some lines have another value here, such as a date.
   "user": Field(
     "usersha1",
     required=True,
@@ -71,7 +71,7 @@ _PAIR = ("user", "item")
 def read_1k(files: Mapping[str, Path]) -> Raw:
   """Reads userid-timestamp-artid-artname-traid-traname.tsv and the profiles.
 
-  An artist comes when the user first played it.
+  A user's artists are in the order of the first play.
   """
   path = files["interactions"]
   plays, bad, lines = _plays(
@@ -79,7 +79,7 @@ def read_1k(files: Mapping[str, Path]) -> Raw:
     _COLUMNS_1K,
     _FIELDS_1K,
     [pl.len().alias("plays").cast(pl.UInt32), pl.col("timestamp").min()],
-    # The newest play of a user stands first, so the oldest of an artist last.
+    # A user's newest play comes first, so the last line is the oldest play.
     pl.col(LINE).max(),
   )
   plays = plays.sort(
@@ -94,7 +94,7 @@ def read_1k(files: Mapping[str, Path]) -> Raw:
 def read_360k(files: Mapping[str, Path]) -> Raw:
   """Reads usersha1-artmbid-artname-plays.tsv and the profiles.
 
-  There are no times: the order is that of the file, most played first.
+  There are no times. The order is that of the file, most played first.
   """
   path = files["interactions"]
   plays, bad, lines = _plays(
@@ -111,20 +111,20 @@ def _plays(
   together: list[pl.Expr],
   line: pl.Expr,
 ) -> tuple[pl.DataFrame, list[Bad], int]:
-  """Returns one row a user and artist, what was left out, and usable lines.
+  """Returns a row per user and artist, the bad lines, and the number of others.
 
   Args:
     path: the file of plays.
     columns: its columns.
-    fields: what becomes of them.
-    together: what is known of a pair of user and artist, from its lines.
-    line: which of these stands for the pair.
+    fields: the columns to make of them.
+    together: aggregates over the lines of a user and artist.
+    line: the aggregate that chooses one of these lines.
   """
   schema = {LINE: pl.get_index_type(), **dict.fromkeys(columns, pl.String())}
   values, fault, reasons = checks(fields, schema)
   parts, faults, usable = [], Faults(path), 0
   for piece, wrong in unquoted_pieces(path, "\t", columns):
-    # Lazy, for what a value and its fault have in common is computed once.
+    # Lazy, so that a value and its fault share their computation.
     rows = piece.lazy().select(LINE, *values, fault.alias(FAULT))
     rows = rows.collect(engine="streaming")
     faults.add(f"not {len(columns)} fields", wrong)
@@ -134,7 +134,7 @@ def _plays(
     parts.append(pairs.with_columns(pl.col(_PAIR).cast(pl.Categorical)))
   if not usable:
     raise no_usable_row(path, faults.bad)
-  # A piece ends anywhere, and a pair's lines may be far from each other.
+  # The lines of a pair may be in several pieces.
   again = [pl.col("plays").sum(), *together[1:], line]
   return pl.concat(parts).group_by(_PAIR).agg(*again), faults.bad, usable
 
@@ -151,7 +151,7 @@ def _raw(
   items = pl.DataFrame({"item_id": names, "title": names.cast(pl.String)})
   noted = {}
   if lines > plays.height:
-    what = "lines put together with others of their user and artist"
+    what = "lines merged with others of the same user and artist"
     noted["interactions"] = {what: lines - plays.height}
   users, bad_users = None, []
   if "users" in files:
@@ -169,12 +169,12 @@ def _raw(
 def _users(
   path: Path, columns: tuple[str, ...] | None, user_id: str
 ) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:
-  """Returns the profiles, what was left out, and what was odd."""
+  """Returns the profiles, the rows left out, and counts of odd values."""
   rows, short = read_unquoted(path, "\t", columns)
   fields = {name: Field(name) for name in ("gender", "age", "country")}
   fields = {"user_id": Field(user_id, required=True)} | fields
   users, bad = parse(rows, path, fields)
-  # What is no number is no age that anybody can have, either.
+  # An age that is not a number counts as out of range.
   age = pl.col("age").cast(pl.Int32, strict=False)
   age = pl.when(pl.col("age").is_not_null()).then(age.fill_null(-1))
   users, noted = people.in_range(

@@ -1,4 +1,4 @@
-"""What `instructrec sources` prints: the sources, and what a folder has."""
+"""The output of `instructrec sources`: the sources, and a folder's files."""
 
 import inspect
 import textwrap
@@ -15,15 +15,15 @@ def lines(name: str | None = None, raw: str | None = None) -> Iterator[str]:
   """Yields the lines of a listing.
 
   Args:
-    name: a source, to be told of in detail; all of them in short where None.
-    raw: folder or archive, to tell what of each source lies there.
+    name: a source to describe in detail; None lists all of them in short.
+    raw: a folder or archive, to list which files of each source it has.
 
   Raises:
-    InputError: there is no such source or folder.
+    InputError: the source is unknown or the folder does not exist.
   """
   folder = None if raw is None else Folder(Path(raw))
   if name is not None:
-    # A family is told of as such; one of its members as itself.
+    # The name may be that of a family or of one of its members.
     family = sources.SOURCES.get(f"{name}/{sources.CATEGORY}")
     yield from _detail(name, family or sources.find(name))
     if folder is not None:
@@ -38,34 +38,34 @@ def lines(name: str | None = None, raw: str | None = None) -> Iterator[str]:
       yield from _found(each, folder)
     none = [each for each in sources.SOURCES if not _is_of(each, there)]
     if none:
-      yield from _wrapped("nothing of", ", ".join(none), indent=0)
+      yield from _wrapped("no files of", ", ".join(none), indent=0)
   if folder is not None:
     yield from (f"warning: {error}" for error in folder.damaged)
 
 
 def _short(name: str, source: sources.Source) -> Iterator[str]:
-  yield f"{name}  (dataset {source.dataset or 'as you name it'})"
+  yield f"{name}  (dataset {source.dataset or 'named by you'})"
   yield from _wrapped("homepage", source.homepage)
   yield from _wrapped("licence", source.licence)
   yield from _wrapped("files", ", ".join(source.files.values()))
 
 
 def _detail(name: str, source: sources.Source) -> Iterator[str]:
-  yield f"{name}  (dataset {source.dataset or 'as you name it'})"
+  yield f"{name}  (dataset {source.dataset or 'named by you'})"
   said = inspect.getdoc(source.reader).partition("\n\n")[0]
   yield from _wrapped("reader", " ".join(said.split()))
   yield from _wrapped("homepage", source.homepage)
   yield from _wrapped("licence", source.licence)
   for role, file in source.files.items():
-    optional = " (need not be there)" if role.endswith("?") else ""
+    optional = " (optional)" if role.endswith("?") else ""
     yield from _wrapped(role.removesuffix("?"), file + optional)
   packed = (
     f", such as {' or '.join(source.archives)}" if source.archives else ""
   )
   yield from _wrapped(
-    "packed", f"each as .gz, or in any .zip, .tar or .tar.gz{packed}"
+    "packed", f"each file as .gz, or in any .zip, .tar or .tar.gz{packed}"
   )
-  yield from _wrapped("k-core", f"{source.k_core}, unless --k_core says else")
+  yield from _wrapped("k-core", f"{source.k_core}, or as --k_core says")
   if source.categories:
     yield from _wrapped("any of", ", ".join(sorted(source.categories)))
   for option, meaning in source.options.items():
@@ -73,7 +73,7 @@ def _detail(name: str, source: sources.Source) -> Iterator[str]:
 
 
 def _found(name: str, folder: Folder) -> Iterator[str]:
-  """Yields what the folder has for each role, and what is missing."""
+  """Yields the folder's files for each role, and the missing files."""
   source = sources.find(name)
   matches = _matches(name, folder)
   missing = []
@@ -81,11 +81,11 @@ def _found(name: str, folder: Folder) -> Iterator[str]:
     files = matches.get(role, [])
     text = ", ".join(str(file) for file in files)
     if len(files) > 1:
-      text = f"several: {text}. Name one with --{role.removesuffix('?')}_file"
+      text = f"several: {text}. Choose one with --{role.removesuffix('?')}_file"
     if not files:
       text = f"missing: {source.files[role]}"
       if role.endswith("?"):
-        text = f"not there, nor needed: {source.files[role]}"
+        text = f"absent, but optional: {source.files[role]}"
       else:
         missing.append(role)
     yield from _wrapped(role.removesuffix("?"), text)
@@ -95,7 +95,7 @@ def _found(name: str, folder: Folder) -> Iterator[str]:
 
 
 def _matches(name: str, folder: Folder) -> dict[str, list]:
-  """Returns the files by role, of the roles that any matches."""
+  """Returns the matching files by role, without roles that have none."""
   source = sources.find(name)
   found = {
     role: folder.find(source.patterns(role), source.archives)

@@ -1,4 +1,4 @@
-"""MicroLens (Westlake): which short videos people commented on."""
+"""MicroLens (Westlake): short videos on which people commented."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +43,7 @@ def _pairs(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
 
 
 def _sequences(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
-  """Reads a user and their items a line, oldest first, without times."""
+  """Reads lines of a user and their items, oldest first, without times."""
   rows, short = read_unquoted(path, "\t", ("user", "items"))
   rows = rows.with_columns(pl.col("items").str.strip_chars().str.split(" "))
   rows = rows.explode("items").rename({"items": "item"})
@@ -59,8 +59,8 @@ def _sequences(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
 
 
 def _titles(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
-  """Splits lines at their first comma: titles have more, quoted or not."""
-  # A tab would be part of a title; no line has U+0000.
+  """Splits lines at the first comma; titles contain others, quoted or not."""
+  # A title may contain a tab, but no line contains U+0000.
   lines, _ = read_unquoted(path, "\0", ("line",))
   head = pl.col("line").str.extract_groups(r"^\s*(\d+)\s*,(.*)$")
   rows = lines.filter(pl.col("line").str.to_lowercase() != "item,title")
@@ -79,7 +79,7 @@ def _titles(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
     raise no_usable_row(path, bad)
   title = pl.col("title")
   quoted_title = title.str.extract(r'^"(.*)"$').str.replace_all('""', '"')
-  # Hashtags come as "# comic #": the words say something, the signs do not.
+  # Hashtags look like "# comic #". Keep the words without the signs.
   words = (
     pl.coalesce(quoted_title, title)
     .str.replace_all(r"(^|\s)#+", "$1")

@@ -1,10 +1,10 @@
-"""MIND: what readers of Microsoft News were shown, and what they clicked.
+"""MIND: the news that Microsoft News showed to users, and their clicks.
 
-What a user read is the history, oldest first, that comes with an impression;
-then the clicked ones of the impressions by their time. A history has no times,
-and of several clicks in one impression nobody knows which came first; so the
-interactions have no timestamp, and the order of their rows is that of events.
-A history hardly ever changes between impressions, and is taken when it does.
+A user's items are the history given with an impression, oldest first, and then
+the clicked items of the impressions in the order of time. A history has no
+times, and the order of several clicks in one impression is unknown. The
+interactions therefore have no timestamp; the order of rows is that of events. A
+history rarely changes between impressions, and is added again if it does.
 """
 
 import collections
@@ -26,7 +26,7 @@ from instructrec_jax.data.formats.text import (
 )
 from instructrec_jax.errors import InputError
 
-# What the two are called, and their columns as the authors call them.
+# The names of the two files, with the authors' names of their columns.
 _FILES = {
   "behaviors.tsv": ("ImpressionID", "UserID", "Time", "History", "Impressions"),
   "news.tsv": (
@@ -55,8 +55,8 @@ def read(files: Mapping[str, Path]) -> Raw:
   """Reads behaviors.tsv and news.tsv of the training and validation sets.
 
   Args:
-    files: "interactions" and "items", of training; perhaps "dev_interactions"
-      and "dev_items".
+    files: "interactions" and "items" of the training set, and optionally
+      "dev_interactions" and "dev_items" of the validation set.
   """
   behaviors, bad, noted = [], [], collections.Counter()
   for path in _given(files, "interactions"):
@@ -70,7 +70,7 @@ def read(files: Mapping[str, Path]) -> Raw:
     news.append(rows)
     bad_news += wrong
   interactions, repeated = _in_order(pl.concat(behaviors))
-  noted["history told again"] = repeated
+  noted["history repeated"] = repeated
   return Raw(
     interactions,
     pl.concat(news),
@@ -84,10 +84,10 @@ def _given(files: Mapping[str, Path], role: str) -> list[Path]:
 
 
 def _behaviors(path: Path) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:
-  """Returns impressions in file order, what was left out, and what to note.
+  """Returns impressions in file order, the rows left out, and notes.
 
-  Impressions have user, time, history (items), told (which tells one history
-  from others) and clicked (items).
+  Impressions have user, time, history (items), told (a hash of the history)
+  and clicked (items).
   """
   kept, faults, noted = [], Faults(path), collections.Counter()
   given = pl.col("History").str.contains(r"\S")
@@ -104,9 +104,9 @@ def _behaviors(path: Path) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:
     clicks = rows["clicked"].list.len().sum()
     noted["impressions without a history"] += rows["told"].null_count()
     noted["shown and not clicked"] += rows["not"].sum()
-    # Those of a test set.
+    # A test set does not say which items were clicked.
     unknown = rows["shown"].sum() - rows["not"].sum() - clicks
-    noted["shown, and whether clicked is not told"] += unknown
+    noted["shown, but clicks are not given"] += unknown
     kept.append(
       rows.drop(LINE, "not", "shown").with_columns(pl.col("user").cast(_ID))
     )
@@ -133,10 +133,10 @@ def _pieces(
   others: Mapping[str, pl.Expr],
   faults: Faults,
 ) -> Iterator[pl.DataFrame]:
-  """Yields usable rows: LINE, `fields` and `others`, made of raw columns.
+  """Yields usable rows: LINE, `fields` and `others`, from the raw columns.
 
   Raises:
-    InputError: the file is another of the two.
+    InputError: the file is the other of the two.
   """
   needed = next(iter(fields.values())).column
   columns = next(c for c in _FILES.values() if needed in c)
@@ -144,7 +144,7 @@ def _pieces(
   for name, other in _FILES.items():
     if len(other) == start != len(columns):
       raise InputError(
-        f"{path}:1 has {start} fields split at tabs, as {name} has: expected "
+        f"{path}:1 has {start} fields split at tabs, like {name}. Expected "
         f"{len(columns)}: {', '.join(columns)}"
       )
   schema = {LINE: pl.get_index_type()} | dict.fromkeys(columns, pl.String())
@@ -170,12 +170,12 @@ def _whole(
 
 
 def _in_order(impressions: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-  """Returns one row an event, and how often a history was told again.
+  """Returns one row per event, and how often a history was repeated.
 
   Args:
     impressions: see `_behaviors`.
   """
-  # Of one time, as in the file; users as they are first met.
+  # Ties in time keep file order; users are in the order of first appearance.
   ordered = impressions.sort(
     pl.col("user").to_physical(), "time", maintain_order=True
   )

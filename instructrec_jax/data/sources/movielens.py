@@ -1,4 +1,4 @@
-"""MovieLens as GroupLens distributes it: 100K, 1M, and the CSV editions."""
+"""GroupLens's MovieLens: 100K, 1M, and the editions in CSV."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,26 +15,26 @@ from instructrec_jax.data.formats.text import (
 )
 from instructrec_jax.data.sources import people
 
-# Articles that the titles carry at their end, in the catalogue's languages.
+# Articles that titles have at the end, in the languages of the catalogue.
 _ARTICLES = (
   "The|A|An|La|Le|Les|L'|El|Los|Las|Il|Lo|Gli|Der|Die|Das|Un|Une|Una|Det|Den"
 )
-# What stands where a film has no genre, in the editions' own words.
+# The editions' words for a film without genre.
 _NO_GENRE = ["unknown", "(no genres listed)"]
 
 
 def _title() -> pl.Expr:
-  """Turns articles round: "Usual Suspects, The (1995)" starts with "The".
+  """Moves articles to the front: "Usual Suspects, The (1995)".
 
-  A language model knows films by the names people write. The same is done
-  inside parentheses, which hold original titles.
+  A language model knows films by the names people write. Original titles in
+  parentheses are changed in the same way.
   """
   return (
     pl.col("title")
     .str.replace(rf"^([^()]+), ({_ARTICLES})( \(|$)", "$2 $1$3")
     .str.replace_all(rf"\(([^()]+), ({_ARTICLES})\)", "($2 $1)")
     .str.replace_all("L' ", "L'", literal=True)
-    # 100K lists one film that nobody could name.
+    # 100K lists one film without a name.
     .replace("unknown", None)
   )
 
@@ -47,7 +47,7 @@ _FILM_FIELDS = {
 
 
 def _films(items: pl.DataFrame) -> pl.DataFrame:
-  """Returns items out of what `_FILM_FIELDS` gives."""
+  """Returns items from the columns of `_FILM_FIELDS`."""
   genres = pl.col("genres").fill_null("").str.split("|")
   return items.select(
     "item_id",
@@ -63,7 +63,7 @@ def _films(items: pl.DataFrame) -> pl.DataFrame:
 
 
 _GENDERS = {"F": "female", "M": "male"}
-# The codes of 1M, as its README explains them.
+# The codes of 1M, as in its README.
 _AGE_GROUPS = {
   "1": "under 18",
   "18": "18-24",
@@ -109,7 +109,7 @@ _RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
 def read_100k(files: Mapping[str, Path]) -> Raw:
   """Reads u.data, u.item, u.user and u.genre.
 
-  Beside their ages, users have the age groups of 1M.
+  Users get the age groups of 1M in addition to their ages.
   """
   ratings, short = read_unquoted(files["interactions"], "\t", _RATING_COLUMNS)
   interactions, bad = parse(ratings, files["interactions"], _RATINGS)
@@ -151,7 +151,7 @@ def read_100k(files: Mapping[str, Path]) -> Raw:
 def read_1m(files: Mapping[str, Path]) -> Raw:
   """Reads ratings.dat, movies.dat and users.dat, split at `::`.
 
-  Ages are groups there, and they and occupations codes; here they are words.
+  The file has codes for age groups and occupations; here they become words.
   """
   ratings, short = read_unquoted(files["interactions"], "::", _RATING_COLUMNS)
   interactions, bad = parse(ratings, files["interactions"], _RATINGS)
@@ -186,7 +186,7 @@ def read_csv(files: Mapping[str, Path]) -> Raw:
   """Reads ratings.csv and movies.csv of latest-small and 32M."""
   path = files["interactions"]
   interactions, bad = parse(scan_quoted(path, ","), path, _RATINGS, ",")
-  # Titles have quotes, ratings none: they are many, and need not be looked at.
+  # Titles have quotes. The many ratings have none, so nothing checks for them.
   films = quoted.load(files["items"], _FILM_FIELDS)
   return Raw(
     interactions,
@@ -202,13 +202,13 @@ def _users(
   columns: Sequence[str],
   words: Mapping[str, Mapping[str, str]],
 ) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:
-  """Returns who the users are, what was left out, and what was odd.
+  """Returns the users, the rows left out, and counts of odd values.
 
   Args:
     path: the file.
-    separator: of its fields.
-    columns: their names.
-    words: of columns whose values are codes, what each stands for.
+    separator: the separator of its fields.
+    columns: the names of its columns.
+    words: the meaning of each code, for columns whose values are codes.
   """
   rows, short = read_unquoted(path, separator, columns)
   fields = {name: Field(name) for name in columns}
@@ -224,5 +224,5 @@ def _users(
   for name in words:
     lost = told[name].null_count() - users[name].null_count()
     if lost:
-      noted[f"{name} is no code that the edition has"] = lost
+      noted[f"{name} is not a code of this edition"] = lost
   return told, short + bad, noted

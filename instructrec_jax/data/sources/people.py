@@ -1,4 +1,4 @@
-"""What sources say of people, in the same words whichever source it is."""
+"""Attributes of people, in the same words for all sources."""
 
 import polars as pl
 
@@ -7,19 +7,19 @@ _GENDERS = {"m": "male", "f": "female"}
 
 
 def gender(column: str) -> pl.Expr:
-  """Returns a gender in lower-case words, null where none is given."""
+  """Returns a gender in lower-case words; null if none is given."""
   word = pl.col(column).str.strip_chars().str.to_lowercase()
   return word.replace({**_GENDERS, "": None})
 
 
 def in_range(users: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
-  """Returns users without ages and birth years that nobody can have.
+  """Replaces impossible ages and birth years by null.
 
   Args:
-    users: perhaps with `age` and `birth_year`, as integers.
+    users: may have `age` and `birth_year`, as integers.
 
   Returns:
-    The users, null in place of such a value, and how many there were of each.
+    The users, and the number of impossible values by reason.
   """
   noted = {}
   for name, (low, high) in _RANGES.items():

@@ -1,6 +1,6 @@
-"""PixelRec (Westlake): which videos' covers people followed, with their texts.
+"""PixelRec (Westlake): videos whose covers people clicked, with their texts.
 
-Titles are Chinese, as distributed.
+The titles are in Chinese.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _TAG = pl.col("tag").str.strip_chars()
 
 
 def read(files: Mapping[str, Path], scratch: Path) -> Raw:
-  """Reads a table of interactions and one of items, of the same size or larger.
+  """Reads a table of interactions and a table of at least their items.
 
   Args:
     files: "interactions" and "items".
@@ -29,7 +29,7 @@ def read(files: Mapping[str, Path], scratch: Path) -> Raw:
     {
       "user": Field("user_id", required=True),
       "item": Field("item_id", required=True),
-      # Until 2106, in half the memory of what a table has.
+      # Lasts until 2106 and takes half the memory of a table's Int64.
       "timestamp": Field("timestamp", pl.UInt32, required=True, value=_TIME),
     },
   )

@@ -10,7 +10,7 @@ from instructrec_jax.data.formats.raw import Bad, Raw
 from instructrec_jax.data.formats.text import LINE, Field, parse, read_unquoted
 from instructrec_jax.errors import InputError
 
-# What RecBole's datasets call the columns of our tables.
+# The names of our tables' columns in RecBole's datasets.
 _ITEM_NAMES = {
   "title": ("title", "movie_title", "item_name", "name", "product_name"),
   "categories": ("categories", "category", "genre", "genres", "class"),
@@ -25,9 +25,9 @@ _ITEM_DTYPES = {"price": pl.Float32, "year": pl.Int32}
 def read(files: Mapping[str, Path]) -> Raw:
   """Reads one .inter file with its .item and, if there is one, .user file.
 
-  A row of the .inter file is one interaction, or with a column item_id_list
-  a history, oldest first, and the item after it. Of several histories of one
-  user the longest is taken: files for training hold every prefix.
+  A row of the .inter file is one interaction or, if there is a column
+  item_id_list, a history (oldest first) and the item after it. The longest of a
+  user's histories is used, because files for training contain every prefix.
   """
   rows, short = _rows(files["interactions"])
   if "item_id_list" in rows.columns:
@@ -59,7 +59,7 @@ def read(files: Mapping[str, Path]) -> Raw:
 
 
 def _rows(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
-  """Returns the rows with the types taken off the column names."""
+  """Returns the rows, with column names without their types."""
   rows, bad = read_unquoted(path, "\t")
   untyped = [c for c in rows.columns if c != LINE and ":" not in c]
   if untyped:
@@ -85,7 +85,7 @@ def _single(rows: pl.DataFrame, path: Path) -> tuple[pl.DataFrame, list[Bad]]:
   if "rating" in rows.columns:
     fields["rating"] = Field("rating", pl.Float32)
   if "timestamp" in rows.columns:
-    # Written as floats, now and then as 8.7e8.
+    # Times are written as floats, some of them like 8.7e8.
     fields["timestamp"] = Field("timestamp", pl.Float64, required=True)
   table, bad = parse(rows, path, fields)
   return table.cast({"timestamp": pl.Int64}, strict=False) if (
@@ -121,7 +121,7 @@ def _sequences(
   )
   if longest.height < histories.height:
     other = histories.join(longest, on="row", how="anti", maintain_order="left")
-    # Line 1 is the header; unusable rows before this one are not counted in.
+    # Line 1 is the header. Unusable rows before this one are not counted.
     place = f"{path.name}:{other['row'][0] + 2}"
     reason = "a shorter history of the same user"
     bad = [*bad, Bad(reason, other.height, place)]
@@ -138,8 +138,8 @@ def _items(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
       fields[name] = Field(column, _ITEM_DTYPES.get(name, pl.String))
   if "title" not in fields:
     raise InputError(
-      f"{path} has no column of titles, expected one of "
-      f"{', '.join(_ITEM_NAMES['title'])}; it has "
+      f"{path} has no column of titles. Expected one of "
+      f"{', '.join(_ITEM_NAMES['title'])}; found "
       f"{', '.join(c for c in rows.columns if c != LINE)}"
     )
   items, bad = parse(rows, path, fields)
@@ -149,9 +149,9 @@ def _items(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
 
 
 def _labels(text: pl.Expr) -> pl.Expr:
-  """Splits a token_seq: at commas where it has any, else at blanks.
+  """Splits a token_seq at commas if it has any, otherwise at blanks.
 
-  The Amazon conversions write `'Video Games', 'PC'`, MovieLens `Comedy Drama`.
+  Amazon's files have `'Video Games', 'PC'`, MovieLens's have `Comedy Drama`.
   """
   text = text.fill_null("").str.strip_chars("[]")
   listed = text.str.contains("^['\"]|,")

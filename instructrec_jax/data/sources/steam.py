@@ -1,10 +1,9 @@
-"""Steam, as UCSD distributes it: reviews and games as Python dicts, one a line.
+"""Steam (UCSD): reviews and games as Python dicts, one per line.
 
-Of a review the user, the game, the day, the hours played and the text are
-taken; there is no rating. Most reviews know their user by the public name
-alone. It is not kept: a hash of it is the user's id, which without the name
-says nothing. Of a game its title, genres, tags, developer, price and year of
-release are taken.
+A review gives the user, game, day, hours played and text; there is no rating.
+Most reviews identify the user only by the public name. The name is not kept:
+the user's id is a hash of it, which does not reveal the name. A game gives the
+title, genres, tags, developer, price and year of release.
 """
 
 import hashlib
@@ -36,7 +35,7 @@ _TITLE, _NAME = (
   pl.when(pl.col(key).str.strip_chars() != "").then(key)
   for key in ("title", "app_name")
 )
-# General before special: genres are few, and players made the tags.
+# From general to special: genres are few, and tags come from players.
 _LABELS = pl.concat_list(pl.col("genres", "tags").fill_null([]))
 _RELEASED = pl.col("release_date")
 _PRICE = pl.col("price")
@@ -60,7 +59,7 @@ _KINDS = {
       "hours": Field("hours", pl.Float32),
       "timestamp": Field(
         "date",
-        # Until 2106, in half the memory of what a table has.
+        # Lasts until 2106 and takes half the memory of a table's Int64.
         pl.UInt32,
         required=True,
         value=_DAY.cast(pl.Datetime("us")).dt.epoch("s"),
@@ -69,7 +68,7 @@ _KINDS = {
     long={"review": pl.col("text").map_batches(markup.plain, _TEXT)},
     noted={
       "without hours": pl.col("hours").is_null(),
-      "HTML in text taken out": pl.col("text").str.contains(markup.HAS_MARKUP),
+      "HTML in text removed": pl.col("text").str.contains(markup.HAS_MARKUP),
     },
   ),
   ("steam", "items"): Table(
@@ -92,8 +91,8 @@ _KINDS = {
       "year": _RELEASED.str.extract(r"^(\d{4})-\d\d-\d\d$").cast(pl.Int32),
     },
     noted={
-      "title missing, app_name taken": _TITLE.is_null() & _NAME.is_not_null(),
-      "price says that it is free, 0 taken": _FREE,
+      "title is missing, app_name used": _TITLE.is_null() & _NAME.is_not_null(),
+      "price says free, 0 used": _FREE,
       "price is not a number": _AMOUNT.is_null() & ~_FREE,
       "release_date is not a date": ~_RELEASED.str.contains(
         r"^\d{4}-\d\d-\d\d$"

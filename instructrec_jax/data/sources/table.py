@@ -1,4 +1,4 @@
-"""People's own logs: tables of interactions and items in CSV or Parquet."""
+"""A user's own logs: tables of interactions and items in CSV or Parquet."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _DELIMITERS = (",", "\t", ";", "|")
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
 _ISO = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 
-# What a table may tell besides: the option that names its column, and its type.
+# Optional columns: the option that names each, and its type.
 _ABOUT_INTERACTIONS = {
   "rating": ("rating", pl.Float32),
   "review": ("review", pl.String),
@@ -36,25 +36,25 @@ _ABOUT_ITEMS = {
 }
 
 OPTIONS = {
-  "delimiter": "what splits a row; by default , in .csv and a tab in .tsv",
-  "user_column": "who (default user_id)",
-  "item_column": "what (default item_id)",
+  "delimiter": "separator of columns (default: , in .csv and a tab in .tsv)",
+  "user_column": "the user (default user_id)",
+  "item_column": "the item (default item_id)",
   "time_column": (
-    "when: a number or an ISO date (default timestamp; `none` takes the order "
-    "of the rows)"
+    "the time, a number or an ISO date (default timestamp; `none` uses the "
+    "order of the rows)"
   ),
-  "time_unit": "of a time that is a number: s, ms or us (default s)",
-  "rating_column": "how much it was liked",
-  "review_column": "what the user wrote about it",
-  "summary_column": "the headline of that",
-  "item_id_column": "of the items file (default item_column)",
-  "title_column": "of the items file (default title)",
-  "category_column": "of the items file: its labels",
-  "category_separator": "what splits the labels (default |)",
-  "brand_column": "of the items file",
-  "description_column": "of the items file",
-  "price_column": "of the items file",
-  "year_column": "of the items file",
+  "time_unit": "unit of times that are numbers: s, ms or us (default s)",
+  "rating_column": "the user's rating of the item",
+  "review_column": "the user's review of the item",
+  "summary_column": "the headline of the review",
+  "item_id_column": "in the items file: its id (default item_column)",
+  "title_column": "in the items file: its title (default title)",
+  "category_column": "in the items file: its labels",
+  "category_separator": "separator of the labels (default |)",
+  "brand_column": "in the items file: its brand",
+  "description_column": "in the items file: its description",
+  "price_column": "in the items file: its price",
+  "year_column": "in the items file: its year",
 }
 
 
@@ -74,16 +74,16 @@ def read(
   """Reads a table of interactions, one of items and, if given, one of users.
 
   Args:
-    files: "interactions", "items" and perhaps "users"; .csv, .tsv, .txt
+    files: "interactions", "items" and optionally "users"; .csv, .tsv, .txt
       (plain or gzipped) or .parquet.
-    delimiter: see OPTIONS, as for all that follow.
+    delimiter: see OPTIONS for this and the following.
     user_column: in the interactions and users files.
     item_column: in the interactions file.
     time_column: in the interactions file.
-    time_unit: of numeric times.
+    time_unit: the unit of numeric times.
     item_id_column: in the items file.
     title_column: in the items file.
-    category_separator: between labels.
+    category_separator: the separator of labels.
     **columns: the other *_column options.
   """
   told = {k.removesuffix("_column"): v for k, v in columns.items() if v}
@@ -124,7 +124,7 @@ def read(
 def _fields(
   known: Mapping[str, tuple[str, type[pl.DataType]]], told: Mapping[str, str]
 ) -> dict[str, Field]:
-  """Returns those of the known columns that options name."""
+  """Returns the known columns that the options name."""
   return {
     name: Field(told[option], dtype)
     for name, (option, dtype) in known.items()
@@ -141,7 +141,7 @@ def _labels(separator: str) -> pl.Expr:
 def _users(
   path: Path, delimiter: str | None, user_column: str
 ) -> tuple[pl.DataFrame, list[Bad]]:
-  """Reads users with all that the file says of them."""
+  """Reads the users with all columns of the file."""
   rows = _open(path, delimiter)
   attributes = {name: Field(name) for name in rows.names if name != user_column}
   wanted = {"user_id": Field(user_column, required=True)} | attributes
@@ -150,7 +150,7 @@ def _users(
 
 @dataclasses.dataclass(frozen=True)
 class _Rows:
-  """Rows of one file, how they were split, and those with wrong fields."""
+  """The rows of a file, its delimiter, and counts of malformed rows."""
 
   frame: pl.LazyFrame
   delimiter: str | None
@@ -169,11 +169,11 @@ def _open(path: Path, delimiter: str | None) -> _Rows:
   delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
   if delimiter is None and suffix not in _BY_SUFFIX:
     raise InputError(
-      f"{path}: cannot tell what splits its rows by the ending {suffix!r}: "
-      "give delimiter, or use .csv, .tsv or .parquet"
+      f"{path}: the ending {suffix!r} does not tell the delimiter. Give "
+      "delimiter, or use .csv, .tsv or .parquet"
     )
   split = delimiter or _BY_SUFFIX[suffix]
-  # By convention tabs come without quotes, and titles do contain them.
+  # By convention, quotes have no meaning in .tsv files; titles contain them.
   if split == "\t":
     frame, bad = read_unquoted(path, split)
     rows = _Rows(frame.lazy(), split, bad)
@@ -185,7 +185,7 @@ def _open(path: Path, delimiter: str | None) -> _Rows:
     if other:
       raise InputError(
         f"{path} has one column when split at {split!r}: {header!r:.100}. "
-        f"It looks split at {other[0]!r}: give delimiter={other[0]!r}"
+        f"The delimiter may be {other[0]!r}: give delimiter={other[0]!r}"
       )
   return rows
 
@@ -200,14 +200,14 @@ def _parse(
 def _time(rows: _Rows, path: Path, column: str, unit: str) -> Field:
   if unit not in _PER_SECOND:
     raise InputError(
-      f"time_unit {unit!r} is unknown: one of {', '.join(_PER_SECOND)}"
+      f"time_unit {unit!r} is unknown: expected one of {', '.join(_PER_SECOND)}"
     )
   schema = rows.frame.collect_schema()
   if column not in schema:
     raise InputError(
       f"{path} has no column {column!r} to order by; it has "
       f"{', '.join(rows.names)}. Name one with time_column, or give "
-      "time_column=none to take the order of the rows"
+      "time_column=none to use the order of the rows"
     )
   given = pl.col(column)
   if schema[column].is_temporal():
@@ -231,6 +231,6 @@ def _check_unit(times: pl.Series, path: Path, column: str, unit: str) -> None:
   median = times.median()
   if median > 1e11:
     raise InputError(
-      f"{path}: {column} is about {median:.3g} {unit}, long after the year "
-      "5000: give time_unit=ms or time_unit=us"
+      f"{path}: {column} is about {median:.3g} {unit}, which is after the year "
+      "5000. Give time_unit=ms or time_unit=us"
     )

@@ -1,9 +1,9 @@
 """Yelp's open dataset: reviews of businesses as JSON lines.
 
-Of a review the user, the business, stars, time and text are taken; of a
-business its name, categories, city and state. A name is no key: a chain has
-one name, and its places are told apart by `place` alone. The file of users,
-which holds their names and friends, is not read.
+A review gives the user, business, stars, time and text. A business gives the
+name, categories, city and state. Names are not unique: only `place` tells the
+businesses of a chain apart. The file of users, with their names and friends, is
+not read.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from instructrec_jax.data.formats.spooled_lines import Table
 from instructrec_jax.data.formats.text import Field
 
 _TEXT, _TEXTS = pl.String(), pl.List(pl.String())
-# Labels with commas of their own, in a list with commas between.
+# Labels that contain commas, in a list that is separated by commas.
 _WITH_COMMAS = (
   "Beer, Wine & Spirits",
   "Books, Mags, Music & Video",
@@ -49,7 +49,7 @@ def _place() -> pl.Expr:
 
 _TIME = pl.coalesce(
   pl.col("date").str.strptime(pl.Datetime("us"), form, strict=False)
-  # Older editions give the day alone.
+  # Older editions give only the day.
   for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
 )
 
@@ -65,7 +65,7 @@ _KINDS = {
       "rating": Field("stars", pl.Float32, required=True),
       "timestamp": Field(
         "date",
-        # Until 2106, in half the memory of what a table has.
+        # Lasts until 2106 and takes half the memory of a table's Int64.
         pl.UInt32,
         required=True,
         value=_TIME.dt.epoch("s"),
@@ -73,7 +73,7 @@ _KINDS = {
     },
     long={"review": pl.col("text").map_batches(markup.plain, _TEXT)},
     noted={
-      "HTML in text taken out": pl.col("text").str.contains(markup.HAS_MARKUP)
+      "HTML in text removed": pl.col("text").str.contains(markup.HAS_MARKUP)
     },
   ),
   ("yelp", "items"): Table(
@@ -102,5 +102,5 @@ def read(files: Mapping[str, Path], scratch: Path) -> Raw:
   names = raw.items["title"]
   shared = names.count() - names.drop_nulls().n_unique()
   if shared:
-    raw.noted["items"]["name that an earlier one has too"] = shared
+    raw.noted["items"]["name shared with an earlier item"] = shared
   return raw

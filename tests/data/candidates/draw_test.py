@@ -172,7 +172,7 @@ def test_a_retriever_that_ranked_too_few():
     _hardest([[0, 2], [1]], [[0, 3, 2, 5], [1, 4]], 9, 2, among=2)
   said = str(error.value)
   assert "ranked.jsonl, line 2: expected at least 2 items" in said
-  assert "got 1 of 2, and too few for 1 of 2 requests" in said
+  assert "got 1 of 2; there are too few for 1 of 2 requests" in said
 
 
 def test_the_seed_decides():
@@ -210,7 +210,7 @@ def test_too_few_items():
   said = str(error.value)
   assert "9 negatives cannot be drawn for 1 of 2 lists" in said
   assert "user 1 has met 4 of 12 items, which leaves 8" in said
-  assert "num_negatives of at most 8" in said
+  assert "num_negatives to at most 8" in said
 
 
 def test_too_few_popular_items():

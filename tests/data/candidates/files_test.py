@@ -192,12 +192,12 @@ def _change(number, **values):
   [
     (_drop_target, r"line 2: target 'i\d+' of user_id 'u1', test, is not"),
     (_change(3, items=[]), "line 4: items: expected some items, got none"),
-    (_change(3, items=["i1", "zz"]), "line 4: items: item 'zz' is none of the"),
-    (_change(3, items=["i1", "i1"]), "line 4: items: item 'i1' comes twice"),
+    (_change(3, items=["i1", "zz"]), "line 4: items: item 'zz' is not in the"),
+    (_change(3, items=["i1", "i1"]), "line 4: items: item 'i1' is listed twice"),
     (_change(3, items=["i1", None]), "line 4: items: .*none"),
-    (_change(3, user_id="nobody"), "line 4: user_id 'nobody' is none of the"),
+    (_change(3, user_id="nobody"), "line 4: user_id 'nobody' is not in the"),
     (_change(3, user_id=None), "line 4: user_id is missing"),
-    (_change(3, user_id="u2"), "line 4: another line for user_id 'u2', test"),
+    (_change(3, user_id="u2"), "line 4: a second line for user_id 'u2', test"),
     (_change(3, split="dev"), "line 4: split: expected one of .* got 'dev'"),
     (lambda rows: rows.pop(5), "a line for each of 40 users of split 'test', "
      "found none for user_id 'u5' and 0 more"),
@@ -253,7 +253,7 @@ def test_a_line_that_is_no_json(data_dir, tmp_path):
     (lambda s: s[:, 0], r"got float32 of shape \[40\]"),
     (lambda s: s.astype(str), "expected real numbers"),
     (lambda s: np.where(np.arange(60) == 7, np.nan, s),
-     "row 0: the score of item 7 is no number"),
+     "row 0: the score of item 7 is not a number"),
   ],
 )  # fmt: skip
 def test_scores_that_cannot_be_used(data_dir, world, tmp_path, make, message):

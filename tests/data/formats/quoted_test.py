@@ -164,7 +164,9 @@ def test_files_of_another_kind_are_said(tmp_path):
   with pytest.raises(InputError, match="is empty"):
     quoted.load(path, _FIELDS)
   path.write_text("id,title\nx,a\n")
-  with pytest.raises(InputError, match=r"1 with id is not a number \(x.csv:2"):
+  with pytest.raises(
+    InputError, match=r"1 left out: id is not a number \(first at x.csv:2"
+  ):
     quoted.load(path, _FIELDS)
   whole = gzip.compress(_written([(str(i), "a", "1") for i in range(99_999)]))
   path.write_bytes(whole[: len(whole) // 2])

@@ -324,7 +324,9 @@ def test_extras_join_the_stage(data_dir):
   assert manifest["counts"]["extras"] == {"pieces": 60, "texts": 0}
   assert (records_dir(data_dir, "games") / "vocab.txt").exists()
   assert run(10)["reused"]
-  with pytest.raises(InputError, match=r"options.vocabulary: 10 there, 20 now"):
+  with pytest.raises(
+    InputError, match=r"options.vocabulary: was 10, is now 20"
+  ):
     run(20)
 
 

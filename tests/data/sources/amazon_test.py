@@ -80,7 +80,7 @@ def test_2018(tmp_path):
     "noted": {
       "without review": 1,
       "without summary": 1,
-      "HTML in reviewText taken out": 1,
+      "HTML in reviewText removed": 1,
     },
   }
   assert counts["items"] == {
@@ -97,8 +97,8 @@ def test_2018(tmp_path):
       "without brand": 1,
       "without description": 1,
       "without price": 2,
-      "HTML in description taken out": 1,
-      "price is a range, its lower end taken": 1,
+      "HTML in description removed": 1,
+      "price is a range, its lower end used": 1,
       "price is not a number": 1,
     },
   }
@@ -162,14 +162,14 @@ def test_2023(tmp_path):
       "repeated (user, item)": 1,
     },
     "kept": 4,
-    "noted": {"without review": 1, "HTML in text taken out": 1},
+    "noted": {"without review": 1, "HTML in text removed": 1},
   }
   assert counts["items"]["noted"] == {
     "without categories": 1,
     "without brand": 1,
     "without description": 1,
     "without price": 2,
-    "HTML in description taken out": 2,
+    "HTML in description removed": 2,
   }
 
 
@@ -312,11 +312,11 @@ def _swap(folder):
       lambda f: write_lines(
         f / "meta_Gift_Cards.json", ["{'asin': 'A1', 'title': 'x'}"]
       ),
-      r"meta_Gift_Cards.json: expected one JSON object a line, found b\"{'asin",
+      r"_Cards.json: expected one JSON object per line, found b\"{'asin",
     ),
     (
       lambda f: write_lines(f / "Gift_Cards_5.json", []),
-      "Gift_Cards_5.json: expected one JSON object a line, it is empty",
+      "Cards_5.json: expected one JSON object per line, found an empty file",
     ),
     (
       lambda f: write_lines(f / "Gift_Cards_5.json", ['{"user": "a"}']),
@@ -327,7 +327,7 @@ def _swap(folder):
         f / "Gift_Cards_5.json",
         [review_2018("ann", "A1", 1, unixReviewTime="soon")] * 2,
       ),
-      r"no usable row: 2 with unixReviewTime is not a time \(Gift_Cards",
+      r"no usable row. 2 left out: unixReviewTime is not a time \(first at G",
     ),
     (
       lambda f: (f / "meta_Gift_Cards.json").unlink(),

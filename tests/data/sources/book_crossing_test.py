@@ -101,8 +101,8 @@ def test_book_crossing(dump, tmp_path):
     },
     "kept": 25,
     "noted": {
-      "ISBN put right: capitals, blanks, leading zeros": 15,
-      "rating 0, which is none": 5,
+      "ISBN corrected: capitals, blanks, leading zeros": 15,
+      "rating 0, which means no rating": 5,
     },
   }
   assert counts["items"]["read"] == 7
@@ -112,7 +112,7 @@ def test_book_crossing(dump, tmp_path):
   }
   assert counts["items"]["noted"] == {
     "year is not from 1400 to 2005": 1,
-    "author taken out of the title": 1,
+    "author separated from the title": 1,
   }
   assert counts["user_attributes"]["dropped"] == {"not 3 fields": 2}
   assert counts["user_attributes"]["noted"] == {"age is not from 5 to 110": 2}
@@ -180,7 +180,7 @@ def test_kaggle_s_joined_table(tmp_path):
     (2, 18, "stockton, california, usa"),
     (8, None, "timmins, ontario, canada"),
   ]
-  assert raw.noted["user_attributes"] == {"age is the mean of others'": 1}
+  assert raw.noted["user_attributes"] == {"age is the mean of all users": 1}
   assert [(b.reason, b.first) for b in raw.bad["interactions"]] == [
     ("isbn is missing", "Preprocessed_data.csv:5")
   ]

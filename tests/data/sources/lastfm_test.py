@@ -99,7 +99,7 @@ def test_1k(tmp_path):
     ("timestamp is not a time", 1, f"{_PLAYS_1K}:1"),
   ]
   assert raw.noted["interactions"] == {
-    "lines put together with others of their user and artist": 1
+    "lines merged with others of the same user and artist": 1
   }
   assert raw.users.rows() == [
     ("user_000001", "male", None, "Japan"),
@@ -227,11 +227,11 @@ def test_360k(tmp_path, packed):
 def test_a_file_without_plays(tmp_path):
   folder = _write_1k(tmp_path, _LINES_1K[:1])
   with pytest.raises(
-    InputError, match=r"no usable row: 1 with timestamp is no"
+    InputError, match=r"no usable row. 1 left out: timestamp is no"
   ):
     _read("lastfm/1k", folder)
   _write_1k(folder, [])
-  with pytest.raises(InputError, match="no usable row: none"):
+  with pytest.raises(InputError, match=r"no usable row\. It has no rows"):
     _read("lastfm/1k", folder)
 
 

@@ -70,9 +70,9 @@ def test_what_a_folder_has_and_what_is_missing(ml_csv, tmp_path, capsys):
   assert "items missing: meta_Gift_Cards.json*" in found
   found = " ".join(by_name["recbole"].split())
   assert "several:" in found
-  assert "Name one with --interactions_file" in found
-  assert "users not there, nor needed: *.user" in found
-  assert "nothing of movielens/100k" in text
+  assert "Choose one with --interactions_file" in found
+  assert "users absent, but optional: *.user" in found
+  assert "no files of movielens/100k" in text
   assert "warning: " in text
   assert "broken.zip is cut off or damaged" in text
 

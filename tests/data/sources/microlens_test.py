@@ -78,6 +78,6 @@ def test_a_file_of_something_else_is_refused(tmp_path):
   (tmp_path / "MicroLens-50k_pairs.csv").write_text(_PAIRS)
   (tmp_path / "MicroLens-50k_titles.csv").write_text("name;title\na;b\n")
   with pytest.raises(
-    InputError, match=r"titles\.csv has no usable row: 2 with"
+    InputError, match=r"titles\.csv has no usable row. 2 left out:"
   ):
     finding.locate("microlens/50k", tmp_path, {})[1]()

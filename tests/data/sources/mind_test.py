@@ -97,7 +97,7 @@ def test_what_was_read_comes_in_order(tmp_path):
     },
     "kept": 8,
     "noted": {
-      "history told again": 1,
+      "history repeated": 1,
       "impressions without a history": 2,
       "shown and not clicked": 4,
     },
@@ -123,7 +123,7 @@ def test_validation_follows_training(tmp_path):
     "without usable interaction": 1,
   }
   noted = counts["interactions"]["noted"]
-  assert noted["shown, and whether clicked is not told"] == 3
+  assert noted["shown, but clicks are not given"] == 3
 
 
 def _one_folder(raw):
@@ -179,14 +179,17 @@ def _cut(raw):
   [
     (
       _swap,
-      r"behaviors.tsv:1 has 8 fields split at tabs, as news.tsv has: expected "
+      r"behaviors.tsv:1 has 8 fields split at tabs, like news.tsv. Expected "
       "5: ImpressionID, UserID",
     ),
     (
       lambda f: _write(f, _TRAIN, _TRAIN),
-      "news.tsv:1 has 5 fields split at tabs, as behaviors.tsv has: expected 8",
+      "news.tsv:1 has 5 fields split at tabs, like behaviors.tsv. Expected 8",
     ),
-    (_broken, r"no usable row: 3 with not 5 fields \(behaviors.tsv:1\)"),
+    (
+      _broken,
+      r"no usable row. 3 left out: not 5 fields \(first at behaviors.tsv:1\)",
+    ),
     (_cut, r"behaviors.tsv.gz is cut off .*after line .*Fetch it again"),
     (
       lambda f: (f / "MINDsmall_train/news.tsv").unlink(),

@@ -113,7 +113,7 @@ def test_attributes_that_nobody_can_have_are_counted(ml_100k, ml_1m):
   ]
   assert raw.noted["user_attributes"] == {
     "age is not from 5 to 110": 1,
-    "gender is no code that the edition has": 1,
+    "gender is not a code of this edition": 1,
   }
   assert [(b.reason, b.first) for b in raw.bad["user_attributes"]] == [
     ("age is not a number", "u.user:12")

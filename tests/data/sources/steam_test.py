@@ -80,8 +80,8 @@ def test_steam(tmp_path):
       "without brand": 1,
       "without price": 2,
       "without year": 1,
-      "title missing, app_name taken": 1,
-      "price says that it is free, 0 taken": 1,
+      "title is missing, app_name used": 1,
+      "price says free, 0 used": 1,
       "price is not a number": 1,
       "release_date is not a date": 1,
     },
@@ -168,11 +168,11 @@ def test_one_broken_line_of_many_is_named(tmp_path):
     ),
     (
       lambda f: write(f, ["username,product_id", "a,b"]),
-      "steam_reviews.json.gz: expected one Python dict a line, found b'usern",
+      "steam_reviews.json.gz: expected one Python dict per line, found b'usern",
     ),
     (
       lambda f: write(f, [review("a", "10", 1, date="today")] * 3),
-      r"no usable row: 3 with date is not a time \(steam_reviews.json.gz:1\)",
+      r"no usable row. 3 left out: date is not a time \(first at steam_reviews",
     ),
     (
       lambda f: (f / "steam_games.json.gz").unlink(),
@@ -204,8 +204,8 @@ def test_real_games_agree_with_literal_eval(real_data, tmp_path):
   assert dropped == {"id is missing": 2, "repeated id": 1, "title missing": 1}
   noted = counts["items"]["noted"]
   # 2,050 without title, of which 2 have no app_name either.
-  assert noted["title missing, app_name taken"] == 2_048
-  assert noted["price says that it is free, 0 taken"] == 1_900
+  assert noted["title is missing, app_name used"] == 2_048
+  assert noted["price says free, 0 used"] == 1_900
   items = tables["items"].rows(named=True)
   assert [item["item_id"] for item in items] == list(games)
   for item, row in zip(items, games.values(), strict=True):

@@ -124,7 +124,7 @@ def test_yelp(tmp_path):
   assert counts["items"]["dropped"] == {"title missing": 1}
   assert counts["items"]["noted"] == {
     "without categories": 1,
-    "name that an earlier one has too": 1,
+    "name shared with an earlier item": 1,
   }
   assert counts["first_bad"] == {
     "interactions: not a JSON object": f"{_NAMES['interactions']}:10",
@@ -181,7 +181,7 @@ def _cut(folder):
     ),
     (
       lambda f: _write(f, ["user_id,business_id"]),
-      "review.json: expected one JSON object a line, found b'user_id,",
+      "review.json: expected one JSON object per line, found b'user_id,",
     ),
     (_cut, r"review.json.gz is cut off .*after line .*Fetch it again"),
     (
@@ -217,7 +217,7 @@ def test_real_files_agree_with_the_json_module(real_data, tmp_path):
   assert counts["interactions"]["read"] == len(reviews) == 999
   assert counts["items"]["read"] == len(businesses) == 1_000
   # 960 names, as they are written.
-  assert counts["items"]["noted"]["name that an earlier one has too"] == 40
+  assert counts["items"]["noted"]["name shared with an earlier item"] == 40
   places = {b["business_id"]: b for b in businesses}
   items = tables["items"].rows(named=True)
   for item in items:

@@ -70,7 +70,7 @@ def train_rates(name: str) -> dict[str, float]:
   }
   rates = {task: rate for task, rate in rates.items() if rate > 0}
   if not rates:
-    raise InputError(f"{name}: no task that is there has a rate")
+    raise InputError(f"{name}: no available task has a rate above 0")
   return rates
 
 

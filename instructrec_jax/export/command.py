@@ -45,7 +45,7 @@ def export(
   """
   if paths.anywhere(out).exists() and not overwrite:
     raise InputError(
-      f"{out} exists. Replace it with --overwrite, or name another file"
+      f"{out} exists. Give --overwrite to replace it, or name another file"
     )
   bound = [] if vocabulary is None else [f"vocabulary.location={vocabulary!r}"]
   files = ["runs/native_mixing.gin", *gin_file]

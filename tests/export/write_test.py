@@ -201,7 +201,7 @@ def test_as_many_as_are_asked_for_by_the_mixture_s_rates(
   assert max(map(len, wordings.values())) > 1
 
   assert cli.main(argv) == 1
-  assert "give --overwrite" in capsys.readouterr().err
+  assert "Give --overwrite" in capsys.readouterr().err
   assert len(_lines(out)) == count
 
 

@@ -1,19 +1,18 @@
 """SeqIO tasks and mixtures, registered when this module is imported.
 
-For each dataset of the SOURCES table there are the tasks
-`instructrec_<dataset>_<family>` and the mixture `instructrec_<dataset>`; those
-that lie in a folder of records, such as a category of Amazon Reviews, come with
-`register_found`.
-ITDR's 33 tasks are registered by `itdr.register`.
-Registering reads nothing: the records (`instructrec build`) and the vocabulary
+Each dataset of the SOURCES table has the tasks `instructrec_<dataset>_<family>`
+and the mixture `instructrec_<dataset>`. `register_found` registers the other
+datasets in a folder of records, such as a category of Amazon Reviews.
+`itdr.register` registers ITDR's 33 tasks.
+Registering reads nothing. The records (`instructrec build`) and the vocabulary
 are looked up when a task is first used.
 
-Another project has the same families over its own records with one call:
+Another project registers the same families over its own records with one call:
 
   from instructrec_jax import tasks
   tasks.register("my_shop")
 
-and then trains on the mixture `instructrec_my_shop`.
+It then trains on the mixture `instructrec_my_shop`.
 """
 
 from instructrec_jax.data.sources import SOURCES

@@ -1,8 +1,8 @@
-"""Editions: over which records, and in which words, families are told.
+"""Editions: the records and wordings that families are rendered with.
 
-An edition's tasks are called `instructrec_<dataset>_<edition>_<family>`, those
-of the plain one `instructrec_<dataset>_<family>`, so that every row of
-InstructRec's tables, and every question of its studies, has a task of its own.
+An edition's tasks are named `instructrec_<dataset>_<edition>_<family>`; the
+plain edition's tasks are named `instructrec_<dataset>_<family>`. Every row of
+InstructRec's tables and every question of its studies thus has its own task.
 """
 
 import dataclasses
@@ -15,13 +15,13 @@ from instructrec_jax.instructions.questions import FORMS
 
 @dataclasses.dataclass(frozen=True)
 class Edition:
-  """One way of telling families.
+  """A choice of families, records and wordings.
 
   Attributes:
-    has: whether a family is in it.
-    variant: of the records, a key of `variants.VARIANTS`.
-    held_out: whether the wordings are those that no training shows.
-    instead: which text of a record stands for another.
+    has: whether the edition has a family.
+    variant: the variant of the records, a key of `variants.VARIANTS`.
+    held_out: whether the held-out wordings are used.
+    instead: the record field that replaces another, by the replaced field.
   """
 
   has: Callable[[Family], bool]
@@ -30,7 +30,7 @@ class Edition:
   instead: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
   def fields(self, family: Family) -> Mapping[str, str]:
-    """Returns the record's field of each text that a family needs."""
+    """Returns the record field of each text that a family needs."""
     return {name: self.instead.get(name, name) for name in family.fields}
 
 
@@ -39,7 +39,7 @@ def _ranks(family: Family) -> bool:
 
 
 def _searches(family: Family) -> bool:
-  """Returns whether a query and an item are all that a family speaks of."""
+  """Returns whether a family uses only intentions and items."""
   return {*family.inputs, *family.outputs} <= {"i1", "i2", "item"}
 
 
@@ -49,9 +49,9 @@ def _has_vague_intention(family: Family) -> bool:
 
 EDITIONS: Mapping[str, Edition] = {
   "": Edition(lambda family: True),
-  # Wordings unseen in training.
+  # Uses wordings that training never shows.
   "held_out": Edition(_ranks, held_out=True),
-  # Vague intentions in other words, the paper's "vague intention*".
+  # Rewords the vague intentions; it is the paper's "vague intention*".
   "reworded": Edition(
     _has_vague_intention, instead={"vague_intention": "vague_intention_2"}
   ),
@@ -59,9 +59,9 @@ EDITIONS: Mapping[str, Edition] = {
   "hard": Edition(_ranks, variant="hard"),
   "of_100": Edition(_ranks, variant="of_100"),
 }
-# Edition and family of each row of InstructRec's tables 3 to 5 that one model
-# can be asked for: sequential recommendation, personalised search by stated
-# taste, by vague and by specific intention, and product search.
+# The edition and family of each row of InstructRec's tables 3 to 5 that one
+# model can answer: sequential recommendation, personalised search by stated
+# preference, by vague and by specific intention, and product search.
 EVALUATION = (
   ("", "p1_i0_t3"),
   ("", "p1p2_i0_t3"),

@@ -1,4 +1,4 @@
-"""A dataset's records, as one family takes them."""
+"""The records of a dataset that one family uses."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -17,35 +17,35 @@ _BUFFER_BYTES = 256 << 10
 
 
 class _Loader(seqio.utils.LazyTfdsLoader):
-  """Reads with small buffers: a mixture has hundreds of files open."""
+  """Reads with small buffers, because a mixture has hundreds of files open."""
 
   @property
   def read_config(self) -> tfds.ReadConfig:
-    """TFDS's settings; its own buffer is 8 MiB a file, of 16 a task."""
+    """TFDS's settings; its default buffer is 8 MiB for each of 16 files."""
     return dataclasses.replace(
       super().read_config, override_buffer_size=_BUFFER_BYTES
     )
 
 
 class FamilyRecords(Records):
-  """The records that have a family's texts, and no more a user than it may.
+  """The records that have a family's texts, up to the family's limit per user.
 
-  They are unusable where the texts were never written.
+  The records are unusable if the texts were never written.
 
   Attributes:
-    family: what the records are told as.
-    fields: of a record, by the text of the family that each one has.
+    family: the family that uses the records.
+    fields: the record field of each text that the family needs.
   """
 
   def __init__(
     self, catalogue: Catalogue, family: Family, fields: Mapping[str, str]
   ):
-    """Remembers what to read; nothing is read yet.
+    """Remembers what to read without reading it.
 
     Args:
-      catalogue: of the records.
-      family: see above.
-      fields: of a record, by the text of the family that each one has.
+      catalogue: the catalogue of the records.
+      family: the family that uses the records.
+      fields: the record field of each text that the family needs.
     """
     super().__init__(catalogue.records, catalogue.data_dir, splits=SPLITS)
     self._tfds_dataset = _Loader(
@@ -67,7 +67,7 @@ class FamilyRecords(Records):
 
   @property
   def unusable(self) -> str | None:
-    """Why the task cannot be used, where texts are absent.
+    """Why the task cannot be used, or None if all texts are there.
 
     Raises:
       InputError: if there are no records.
@@ -78,11 +78,11 @@ class FamilyRecords(Records):
     return f"the records have no {texts} (`instructrec annotate` writes it)"
 
   def get_dataset(self, *args: Any, **kwargs: Any) -> tf.data.Dataset:
-    """Returns a split's records, as TfdsDataSource does, less the others."""
+    """Returns a split's records that the family can use."""
     records = super().get_dataset(*args, **kwargs)
     if self.fields:
       records = records.filter(self._has_texts)
-    # Each stage takes time of its own.
+    # Each stage costs time, so an unneeded one is skipped.
     if any(name != field for name, field in self.fields.items()):
       records = records.map(self._named)
     limit = mixing.instances_per_user().get(self.family.name)

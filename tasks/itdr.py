@@ -1,9 +1,9 @@
-"""ITDR's 33 tasks, and the mixtures of them.
+"""ITDR's 33 tasks and their mixtures.
 
-A pair's task is `itdr_<subtask>_<dataset>`; mixtures are `itdr`, one for each
-root task and each subtask, and `instructrec_all`, with InstructRec's families
-of every dataset beside them. A task whose records were never built has no
-splits, and is left out of mixtures.
+A pair's task is `itdr_<subtask>_<dataset>`. The mixtures are `itdr`, one for
+each root task and each subtask, and `instructrec_all`, which adds InstructRec's
+families of every dataset. A task whose records were never built has no splits
+and is left out of mixtures.
 """
 
 from collections.abc import Sequence
@@ -22,29 +22,29 @@ from instructrec_jax.tasks import parts
 from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
 
 MIXTURE = "itdr"
-# With InstructRec's families beside them.
+# The mixture of ITDR and InstructRec's families.
 EVERYTHING = "instructrec_all"
 
 
 class PairRecords(parts.Records):
-  """The records of a pair, as `instructrec itdr` has written them.
+  """The records that `instructrec itdr` wrote for a pair.
 
   Attributes:
-    pair: whose they are.
+    pair: the pair of the records.
   """
 
   def __init__(self, pair: Pair):
-    """Remembers what to read; nothing is read yet."""
+    """Remembers what to read without reading it."""
     super().__init__(f"{pair.task}:{RECORDS_VERSION}", splits=parts.SPLITS)
     self.pair = pair
 
   @property
   def unusable(self) -> str | None:
-    """Why the task cannot be used, where there are no records."""
+    """Why the task cannot be used, or None if there are records."""
     try:
       _ = self.tfds_dataset.builder
     except tfds.core.DatasetNotFoundError:
-      return "there are no records (`instructrec itdr` builds them of tables)"
+      return "there are no records (`instructrec itdr` builds them from tables)"
     return None
 
 
@@ -60,16 +60,16 @@ def register() -> None:
 
 
 def _rate(task: seqio.Task) -> int:
-  """Returns how many training records there are: all instances count alike."""
+  """Returns the number of training records, to sample instances uniformly."""
   return task.num_input_examples("train") if "train" in task.splits else 0
 
 
 def register_everything(folder: epath.Path, mixtures: Sequence[str]) -> None:
-  """Registers EVERYTHING anew: mixtures of what is there, with equal shares.
+  """Registers EVERYTHING again: equal shares of the mixtures that have records.
 
   Args:
-    folder: of the records; ITDR is there if any of its pairs is.
-    mixtures: of the datasets whose records were found.
+    folder: the folder of the records; ITDR is added if any pair has records.
+    mixtures: the mixtures of the datasets whose records were found.
   """
   if EVERYTHING in seqio.MixtureRegistry.names():
     seqio.MixtureRegistry.remove(EVERYTHING)
@@ -80,7 +80,7 @@ def register_everything(folder: epath.Path, mixtures: Sequence[str]) -> None:
 
 
 class _Metrics(NamedTuple):
-  """How the answers to a task are held against the truth."""
+  """How the answers to a task are compared with the truth."""
 
   postprocess_fn: Any
   metric_fns: list[Any]
@@ -128,7 +128,7 @@ _METRICS = {
 
 
 def add(pair: Pair) -> None:
-  """Registers the task of a pair, one of PAIRS or a project's own."""
+  """Registers the task of a pair of PAIRS or of your own."""
   metrics = _METRICS[pair.subtask](pair)
   seqio.TaskRegistry.add(
     pair.task,

@@ -1,4 +1,4 @@
-"""Tasks and mixtures by name, and which of their tasks can be used."""
+"""Looks up tasks and mixtures by name, and the tasks that can be used."""
 
 import collections
 import sys
@@ -10,10 +10,10 @@ from instructrec_jax.instructions.questions import FORMS
 
 
 def task_or_mixture(name: str) -> seqio.Task | seqio.Mixture:
-  """Returns what is registered as `name`.
+  """Returns the task or mixture that is registered as `name`.
 
   Raises:
-    InputError: if nothing is; near names are given.
+    InputError: if there is none; the message suggests similar names.
   """
   known = {*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()}
   if name not in known:
@@ -22,13 +22,13 @@ def task_or_mixture(name: str) -> seqio.Task | seqio.Mixture:
 
 
 def tasks_with(name: str, split: str) -> list[seqio.Task]:
-  """Returns the tasks of a mixture, less those whose data was never written.
+  """Returns the tasks of a mixture whose data was written.
 
-  Those are told of on standard error.
+  The others are listed on standard error.
 
   Args:
-    name: of a mixture or task.
-    split: that all must have.
+    name: a mixture or task.
+    split: a split that all tasks must have.
 
   Raises:
     InputError: if there is no such mixture or split, or no task is left.
@@ -43,7 +43,7 @@ def tasks_with(name: str, split: str) -> list[seqio.Task]:
     else:
       raise unknown(f"split of {task.name}:", split, task.splits)
   reasons = [
-    f"{reason}: {', '.join(names)} left out"
+    f"{reason}; left out: {', '.join(names)}"
     for reason, names in without.items()
   ]
   if not found:
@@ -57,8 +57,8 @@ def train_rates(name: str) -> dict[str, float]:
   """Returns the rate of each task that a mixture trains on; 1 for a task.
 
   Raises:
-    InputError: if there is no such mixture or task, or none of its tasks that
-      are there has a rate.
+    InputError: if there is no such mixture or task, or no task with data has a
+      rate above 0.
   """
   provider = task_or_mixture(name)
   if isinstance(provider, seqio.Task):
@@ -70,7 +70,7 @@ def train_rates(name: str) -> dict[str, float]:
   }
   rates = {task: rate for task, rate in rates.items() if rate > 0}
   if not rates:
-    raise InputError(f"{name}: no task that is there has a rate")
+    raise InputError(f"{name}: no available task has a rate above 0")
   return rates
 
 
@@ -78,15 +78,15 @@ def measured_tasks(name: str, split: str) -> list[str]:
   """Returns the tasks of a mixture that are measured on a split.
 
   Args:
-    name: of a mixture or task.
-    split: that all must have.
+    name: a mixture or task.
+    split: a split that all tasks must have.
 
   Returns:
-    Names of tasks with metrics. Of InstructRec's families those that rank, or
-    where there is none those that write.
+    The names of tasks with metrics: InstructRec's families that rank, or if
+    there are none, the families that write text.
 
   Raises:
-    InputError: if there are none, or a split has fewer records than it says.
+    InputError: if there are none, or a task has too few records for the split.
   """
   tasks = tasks_with(name, split)
   if split == "train":
@@ -94,20 +94,20 @@ def measured_tasks(name: str, split: str) -> list[str]:
     raise unknown(f"evaluation split of {tasks[0].name}:", split, splits)
   tasks = [task for task in tasks if task.metric_objs]
   if not tasks:
-    raise InputError(f"{name} has no task that is measured")
+    raise InputError(f"{name} has no task with metrics")
   tasks = [task for task in tasks if _ranks(task)] or tasks
   for task in tasks:
     try:
       task.num_input_examples(split)
     except ValueError as error:
       raise InputError(
-        f"{task.name} has fewer records than split {split!r} takes: use "
+        f"{task.name} has fewer records than split {split!r} needs. Use split "
         f"{split.partition('_')[0]!r}"
       ) from error
   return [task.name for task in tasks]
 
 
 def _ranks(task: seqio.Task) -> bool:
-  """Returns whether a task ranks; one that is not ours says so by a metric."""
+  """Returns whether a task ranks; a foreign task ranks if it has the metric."""
   family = getattr(task.source, "family", None)
   return family is None or FORMS[family.form].ranks

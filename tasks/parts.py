@@ -1,4 +1,4 @@
-"""What the tasks of InstructRec and of ITDR share."""
+"""The parts that InstructRec's and ITDR's tasks share."""
 
 import abc
 import functools
@@ -12,7 +12,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.eval.target import Target
 from instructrec_jax.instructions.render import fits
 
-# Records lie in random order, so a split's first ones are a sample of it.
+# Records are stored in random order, so a split's first ones are a sample.
 SPLITS = {
   "train": "train",
   "validation": "validation",
@@ -20,33 +20,33 @@ SPLITS = {
   "validation_2k": "validation[:2000]",
   "test_2k": "test[:2000]",
 }
-# Small, as records lie in random order; its content is saved with the place in
-# the data at each checkpoint.
+# The buffer can be small because records are stored in random order. Each
+# checkpoint saves its content with the position in the data.
 SHUFFLE_BUFFER_SIZE = 1000
 
 
 class Records(seqio.TfdsDataSource):
-  """Records that may not be there, or lack what a task needs.
+  """Records that may be missing, or lack a field that a task needs.
 
-  Such a task has no split that anybody can ask for, so that mixtures leave it
-  out: one mixture serves datasets with reviews and without.
+  Such a task has only a split that nobody asks for, so mixtures leave it out.
+  One mixture thus serves datasets with and without reviews.
   """
 
   @property
   @abc.abstractmethod
   def unusable(self) -> str | None:
-    """Why the task cannot be used; None where it can.
+    """Why the task cannot be used, or None if it can.
 
     Raises:
-      InputError: if there are no records to look at.
+      InputError: if there are no records.
     """
 
   @property
   def splits(self) -> tuple[str, ...]:
-    """The splits; one that nobody can ask for where the task is unusable."""
+    """The splits; an unusable task has one split that nobody asks for."""
     try:
       reason = self.unusable
-    except InputError:  # It is said when they are read.
+    except InputError:  # Reading the records raises it again.
       reason = None
     return (f"none: {reason}",) if reason else tuple(super().splits)
 
@@ -55,7 +55,7 @@ def features(vocabulary: seqio.Vocabulary) -> dict[str, seqio.Feature]:
   """Returns the output features of every task.
 
   Args:
-    vocabulary: of inputs, targets and candidates.
+    vocabulary: the vocabulary of inputs, targets and candidates.
   """
   feature = functools.partial(seqio.Feature, vocabulary, add_eos=True)
   return {
@@ -66,11 +66,11 @@ def features(vocabulary: seqio.Vocabulary) -> dict[str, seqio.Feature]:
 
 
 def rendering(render: Callable[..., Any], **given: Any) -> Callable:
-  """Returns a preprocessor that renders records, a seed each.
+  """Returns a preprocessor that renders each record with a seed of its own.
 
   Args:
     render: takes a record, a seed, sequence_length and output_features.
-    **given: what else it takes.
+    **given: further arguments of `render`.
   """
 
   def preprocessor(
@@ -92,8 +92,8 @@ def rendering(render: Callable[..., Any], **given: Any) -> Callable:
 def drop_unfit(
   examples: tf.data.Dataset, sequence_length: Mapping[str, int] | None = None
 ) -> tf.data.Dataset:
-  """Leaves out what would have to be cut; a preprocessor."""
-  if not sequence_length:  # Each stage takes time of its own.
+  """Drops examples that do not fit the lengths; a preprocessor."""
+  if not sequence_length:  # Each stage costs time.
     return examples
   return examples.filter(
     functools.partial(fits, sequence_length=sequence_length)
@@ -106,10 +106,10 @@ def ranking_target(
   """Returns what a ranking metric needs of an example; a postprocessor.
 
   Args:
-    output: of the model; a score needs no postprocessing.
-    example: rendered.
-    is_target: whether what was asked is wanted, or the output.
-    form: the task form, where a request has several inputs.
+    output: the model's output; a score is returned unchanged.
+    example: the rendered example.
+    is_target: whether to return the example's target or the output.
+    form: the task form, if a request has several inputs.
 
   Returns:
     A `Target`, or the output.

@@ -1,4 +1,4 @@
-"""One function that declares a dataset's tasks and its mixture."""
+"""Registers a dataset's tasks and mixtures."""
 
 import functools
 import itertools
@@ -34,7 +34,7 @@ from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
 
 
 def _is_pairwise(family: str) -> bool:
-  """Returns whether the paper has no template of a family."""
+  """Returns whether a family is pairwise, a form without a paper's template."""
   return FAMILIES[family].form == "t1"
 
 
@@ -42,11 +42,11 @@ def _plain(families: Iterable[str]) -> list[tuple[str, str]]:
   return [("", name) for name in dict.fromkeys(families)]
 
 
-# The name of a mixture, less the dataset's, and its tasks: edition and family.
+# The tasks (edition, family) of each mixture, by name without the dataset's.
 MIXTURES: Mapping[str, Sequence[tuple[str, str]]] = {
   "": _plain(itertools.filterfalse(_is_pairwise, FAMILIES)),
   "all_forms": _plain(FAMILIES),
-  # What takes no texts but titles.
+  # These families need no text except titles.
   "history": _plain(
     name
     for name, family in FAMILIES.items()
@@ -75,28 +75,27 @@ def register(
   num_negatives: int = 9,
   vocabulary: seqio.Vocabulary = RUN_VOCABULARY,
 ) -> str:
-  """Registers a task per instruction family, and mixtures of them.
+  """Registers a task for each instruction family, and mixtures of them.
 
   Args:
     dataset: short name, e.g. "games".
-    records: their name in TFDS, less that of a variant; by default that of
-      those `instructrec build` makes for `dataset`. Records of your own need
-      the features of schema.RECORD, and catalogue.parquet and
+    records: the records' name in TFDS without a variant's suffix; by default
+      the name that `instructrec build` gives the records of `dataset`. Your own
+      records need the features of schema.RECORD, and catalogue.parquet and
       train_items.parquet beside them.
-    tfds_data_dir: where the records are; by default what the run's
-      --tfds_data_dir says.
+    tfds_data_dir: where the records are; by default the run's --tfds_data_dir.
     families: which families, see instructions/families.py.
-    templates: of these families: the table's, or with some of your own.
-    num_negatives: negatives drawn per training instance, afresh each epoch,
-      where the task form does not say how many.
-    vocabulary: by default the run's, see vocabulary.py.
+    templates: the table's templates, your own, or both.
+    num_negatives: negatives drawn per training instance, anew each epoch,
+      unless the task form sets their number.
+    vocabulary: by default the run's, see vocabulary/run_vocabulary.py.
 
   Returns:
-    The name of the mixture of those families that are the paper's,
-    `instructrec_<dataset>`; the others are in `MIXTURES`.
+    The name of the mixture of the paper's families, `instructrec_<dataset>`.
+    `MIXTURES` has the other mixtures.
 
   Raises:
-    InputError: for an unknown family, or a name that tasks cannot carry.
+    InputError: for an unknown family, or an invalid dataset name.
     ValueError: if the name is registered already.
   """
   mixture = records_name(dataset)
@@ -113,7 +112,7 @@ def register(
   for edition_name, edition in EDITIONS.items():
     for family in filter(edition.has, there):
       worded = templates_of(family.name, templates, edition.held_out)
-      if worded:  # Templates of one's own need not have held-out wordings.
+      if worded:  # Your own templates need not have held-out wordings.
         _add_task(
           task_name(mixture, edition_name, family.name),
           family,
@@ -145,7 +144,7 @@ def _add_task(
   num_negatives: int,
   vocabulary: seqio.Vocabulary,
 ) -> None:
-  """Registers the task of one family in an edition."""
+  """Registers an edition's task of one family."""
   texts = answer_metrics.Texts()
   ranks = FORMS[family.form].ranks
   seqio.TaskRegistry.add(
@@ -174,10 +173,10 @@ def _add_task(
 def register_found(data_dir: str | PathLike[str]) -> list[str]:
   """Registers every dataset built under `data_dir` that has no tasks yet.
 
-  `itdr.EVERYTHING` then has the mixtures of all that were found.
+  `itdr.EVERYTHING` is registered again with the mixtures of all datasets found.
 
   Returns:
-    The names of the mixtures added.
+    The names of the added mixtures.
   """
   records = epath.Path(data_dir)
   folders = records.glob(f"{PREFIX}*")
@@ -193,7 +192,7 @@ def register_found(data_dir: str | PathLike[str]) -> list[str]:
 
 
 def use_records(tfds_data_dir: str | PathLike[str]) -> None:
-  """Makes the tasks of records known, once gin was read.
+  """Registers the tasks of a folder's records, after gin is parsed.
 
   Args:
     tfds_data_dir: the folder of the records.
@@ -204,7 +203,7 @@ def use_records(tfds_data_dir: str | PathLike[str]) -> None:
 
 
 def _one_by_one(records: tf.data.Dataset) -> tf.data.Dataset:
-  """Makes an example of each input of a record."""
+  """Splits each record's inputs into one example each."""
   return records.flat_map(tf.data.Dataset.from_tensor_slices).map(
     render.without_padding, num_parallel_calls=tf.data.AUTOTUNE
   )

@@ -1,1 +1,1 @@
-"""What a dataset's instructions are, in numbers: gathered, then shown."""
+"""Statistics of a dataset's instructions: counted, then shown as tables."""

@@ -1,4 +1,4 @@
-"""`instructrec describe`: gather, then print and write."""
+"""`instructrec describe`: counts a dataset's instructions and shows them."""
 
 import dataclasses
 import json
@@ -33,24 +33,24 @@ def describe(
   vocabulary: str = "t5",
   seed: int = 0,
 ) -> str:
-  """Describes the instructions that a dataset's records make.
+  """Describes the instructions that are rendered from a dataset's records.
 
   Args:
     dataset: short name of built records.
     data_dir: the folder of all datasets.
     out: files to write: .md, .json, or .html (a page without outside
       resources).
-    sample: training records of each family that are rendered; 0 for none.
-    inputs_length: tokens that inputs may have.
-    targets_length: tokens that targets may have.
-    vocabulary: what tokens are counted in, see vocabulary.py.
-    seed: of wordings and negatives of what is rendered.
+    sample: how many training records of each family are rendered; may be 0.
+    inputs_length: the most tokens of inputs.
+    targets_length: the most tokens of targets.
+    vocabulary: counts the tokens, see vocabulary/run_vocabulary.py.
+    seed: draws the wordings and the negatives of rendered records.
 
   Returns:
     The tables as Markdown.
 
   Raises:
-    InputError: there are no records, or an option cannot be used.
+    InputError: there are no records, or an option is invalid.
   """
   lengths = {"inputs": inputs_length, "targets": targets_length}
   for name, number, least in (
@@ -75,17 +75,16 @@ def describe(
 
 
 def _tasks(dataset: str, data_dir: str) -> dict[str, seqio.Task]:
-  """Returns the tasks of all families, by their names less the dataset's.
+  """Returns the tasks of all families, by name without the dataset's prefix.
 
-  Those of product search, which have records of their own, are among them where
-  these were built.
+  Product search has records of its own; its tasks are included if they exist.
   """
   mixture, found = records_name(dataset), {}
   for kind, variant in (("all_forms", variants.PLAIN), (_SEARCH, _SEARCH)):
     if not (records_dir(data_dir, dataset, variant) / MANIFEST).exists():
       continue
     every = task_or_mixture(f"{mixture}_{kind}")
-    # In the order in which they were registered, not of the alphabet.
+    # The order of registration, not the alphabet's.
     order = list(every.rate_per_task_name)
     for task in sorted(every.tasks, key=lambda task: order.index(task.name)):
       found[task.name.removeprefix(f"{mixture}_")] = task
@@ -97,7 +96,7 @@ def _json(numbers: Numbers) -> str:
 
 
 def _page(numbers: Numbers) -> str:
-  # Only the page needs drawing and templates.
+  # Only the page needs the drawing library and the templates.
   from instructrec_jax.describe import page
 
   return page.render(numbers)

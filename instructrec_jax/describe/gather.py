@@ -1,4 +1,4 @@
-"""From records, annotations and templates to the figures of a dataset."""
+"""Computes a dataset's statistics from records, annotations and templates."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ from instructrec_jax.instructions.templates import templates_of
 from instructrec_jax.vocabulary import file as vocabulary_file
 from instructrec_jax.vocabulary import run_vocabulary
 
-# Where instructions are rendered: in words and with negatives that are drawn.
+# The split that is rendered: its wordings and negatives are drawn at random.
 _RENDERED = "train"
 
 
@@ -41,18 +41,18 @@ def gather(
   sample: int,
   seed: int,
 ) -> Numbers:
-  """Counts everything, and measures a sample of rendered instructions.
+  """Counts all records and measures a sample of rendered instructions.
 
   Args:
     dataset: short name of built records.
-    tasks: of its families, by the name to show.
+    tasks: the families' tasks, by the name to show.
     data_dir: the folder of all datasets.
-    lengths: tokens of inputs and targets.
-    sample: records that are rendered in each family; 0 for none.
-    seed: of their wordings and negatives.
+    lengths: the most tokens of inputs and targets.
+    sample: how many records of each family are rendered; may be 0.
+    seed: draws their wordings and negatives.
 
   Raises:
-    InputError: there are no records, or no vocabulary where some are rendered.
+    InputError: there are no records, or the vocabulary cannot be read.
   """
   catalogue = read.load_catalogue(data_dir, dataset)
   trained = read.load_train_items(data_dir, dataset)
@@ -62,11 +62,11 @@ def gather(
     vocabulary = run_vocabulary.describe()
     vocabulary["setting"] = vocabulary_file.setting()
   reader = contents.Reader()
-  # The first is of the plain records, and tells what all of them hold.
+  # The first task reads the plain records, which the totals describe.
   first = next(iter(tasks.values())).source
   whole = {split: reader.read(first, split) for split in splits.SPLITS}
   held_out = sum(len(whole[split]) for split in ("validation", "test"))
-  # No bar where nobody watches.
+  # disable=None shows no progress bar unless stderr is a terminal.
   bar = tqdm.tqdm(tasks.items(), desc="families", disable=None)
   return Numbers(
     dataset=dataset,
@@ -99,24 +99,24 @@ def _records(part: contents.Contents) -> Records:
 def _annotated(
   dataset: str, data_dir: str | Path
 ) -> tuple[Mapping[str, Any], list[str]]:
-  """Returns the counts of the annotations that the records have, and notes."""
+  """Returns the counts of the annotations in the records, and notes on them."""
   built = artifacts.read_manifest(records_dir(data_dir, dataset), "build")
   folder = annotations_dir(data_dir, dataset)
   if "annotations" not in built["inputs"]:
     return {}, [
-      "The records have no texts of a teacher: `instructrec annotate` writes "
-      "them, and `instructrec build` puts them in."
+      "The records contain no teacher texts. `instructrec annotate` writes "
+      "them and `instructrec build` adds them to the records."
     ]
   if not (folder / artifacts.MANIFEST).exists():
-    return {}, [f"{folder} is not there: why texts are absent is not known."]
+    return {}, [f"{folder} does not exist, so absent texts have no reasons."]
   made = artifacts.read_manifest(folder, "annotate")
   if made["fingerprint"] != built["inputs"]["annotations"]:
     return {}, [
-      f"{folder} is not what the records were built with: why texts are absent "
-      "is not known. `instructrec build --overwrite` puts the new ones in."
+      f"{folder} has changed since the records were built, so absent texts "
+      "have no reasons. `instructrec build --overwrite` adds the new texts."
     ]
   return made["counts"], [
-    f"Texts are of the teacher {made['options']['teacher']!r}."
+    f"The teacher {made['options']['teacher']!r} wrote the texts."
   ]
 
 
@@ -180,10 +180,10 @@ def _family(
 
 
 def _looks_at_target(part: str) -> bool:
-  """Returns whether what a family tells is made from the target."""
+  """Returns whether a part of a family's input is made from the target."""
   if part in FIELDS:
     return schema.ANNOTATIONS[FIELDS[part]].looks_at_target
-  # What is asked about is the target itself, where nothing is ranked.
+  # In a family that does not rank, the item asked about is the target.
   return part == "item"
 
 

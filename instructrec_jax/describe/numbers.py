@@ -1,4 +1,4 @@
-"""The figures that describe a dataset's instructions."""
+"""The statistics that describe a dataset's instructions."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class Spread:
 
   @classmethod
   def of(cls, values: np.ndarray) -> "Spread | None":
-    """Returns those of values [n], None where there are none."""
+    """Returns the statistics of values [n], or None if n is 0."""
     if not values.size:
       return None
     return cls(
@@ -30,10 +30,10 @@ class Records:
   """The records of one split.
 
   Attributes:
-    count: how many.
-    history: items before the target.
-    cut: share of records that hold only the newest of them.
-    per_user: records of a user who has any.
+    count: number of records.
+    history: number of items before the target.
+    cut: share of records that hold only the newest items of their history.
+    per_user: records per user, over the users who have any.
   """
 
   count: int
@@ -44,15 +44,15 @@ class Records:
 
 @dataclasses.dataclass(frozen=True)
 class Text:
-  """A text that a teacher, or the catalogue, wrote of targets.
+  """A kind of text that describes targets, from a teacher or the catalogue.
 
   Attributes:
-    field: its name in records.
-    records: those that have it, by split.
-    words: mean over those; None where none has.
-    looks_at_target: whether it is made from the target.
-    rejected: texts that validators turned down, by reason.
-    absent: targets without one, by reason, among those annotated.
+    field: the text's name in records.
+    records: number of records that have the text, by split.
+    words: mean words of the text; None if no record has it.
+    looks_at_target: whether the text is made from the target.
+    rejected: number of texts that failed validation, by reason.
+    absent: number of annotated targets without the text, by reason.
   """
 
   field: str
@@ -64,21 +64,21 @@ class Text:
 
   @property
   def count(self) -> int:
-    """How many there are in all."""
+    """The number of records of all splits that have the text."""
     return sum(self.records.values())
 
 
 @dataclasses.dataclass(frozen=True)
 class Rendered:
-  """A family's instructions as a model reads them, of a sample of records.
+  """A family's instructions, rendered from a sample of records.
 
   Attributes:
-    count: instructions rendered.
-    words: mean of an instruction, of any length.
-    inputs: tokens of what is told, of any length, EOS included.
-    targets: tokens of what is to be written, likewise.
-    shortened: share whose history gives way to fit the lengths.
-    left_out: share that does not fit them even so.
+    count: number of rendered instructions.
+    words: mean words of an instruction without a length limit.
+    inputs: tokens of the inputs without a length limit, EOS included.
+    targets: tokens of the targets without a length limit, EOS included.
+    shortened: share whose history is shortened to fit the lengths.
+    left_out: share that does not fit even with the shortest history.
   """
 
   count: int
@@ -91,19 +91,19 @@ class Rendered:
 
 @dataclasses.dataclass(frozen=True)
 class FamilyNumbers:
-  """A family.
+  """A family's statistics.
 
   Attributes:
-    name: of its task, less the dataset's.
-    tells: what an instruction tells, see `families.Family`.
-    asks: the task form, or what is to be written.
-    from_target: those of `tells` that are made from the target.
-    lacks: texts that the records have none of.
-    instances: records that it can be made of, by split.
-    templates: rows of the tables of wordings that serve it.
-    wordings: to train on.
-    held_out: wordings that no training shows.
-    rendered: None where nothing was rendered.
+    name: the task's name without the dataset's prefix.
+    tells: the parts of the input, see `families.Family`.
+    asks: the task form, or the parts of the output.
+    from_target: the parts in `tells` that are made from the target.
+    lacks: the texts that the family needs and no record has.
+    instances: number of records that have the family's texts, by split.
+    templates: number of rows of the wording tables that serve the family.
+    wordings: number of wordings to train on.
+    held_out: number of wordings that training never shows.
+    rendered: None if nothing was rendered.
   """
 
   name: str
@@ -123,10 +123,10 @@ class Templates:
   """The table of wordings.
 
   Attributes:
-    groups: templates by the paper's group.
-    words: mean of a wording; a slot is one word.
-    wordings: of these templates, to train on.
-    own: templates that the paper has none of.
+    groups: number of templates in each of the paper's groups.
+    words: mean words of a wording; a slot counts as one word.
+    wordings: number of these templates' wordings to train on.
+    own: number of templates that are not in the paper.
   """
 
   groups: Mapping[str, int]
@@ -137,18 +137,18 @@ class Templates:
 
 @dataclasses.dataclass(frozen=True)
 class Numbers:
-  """All figures.
+  """All statistics of a dataset.
 
   Attributes:
     dataset: short name.
-    users, items, interactions: how many there are.
-    records: by split.
-    texts: of the targets.
+    users, items, interactions: how many the dataset has.
+    records: the records of each split.
+    texts: the texts that describe targets.
     families: in the order of `families.FAMILIES`.
-    templates: what they are worded by.
-    lengths: tokens of inputs and targets that shares refer to.
-    vocabulary: what tokens are counted in; None where nothing was rendered.
-    notes: what has to be known of the figures.
+    templates: the table of wordings.
+    lengths: the most tokens of inputs and targets, for the shares.
+    vocabulary: counts the tokens; None if nothing was rendered.
+    notes: remarks on the statistics.
   """
 
   dataset: str

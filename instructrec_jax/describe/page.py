@@ -1,4 +1,4 @@
-"""The figures of a dataset as one HTML file, templates/describe.html.j2."""
+"""A dataset's statistics as one HTML file, from templates/describe.html.j2."""
 
 import jinja2
 import markupsafe
@@ -11,7 +11,7 @@ from instructrec_jax.report import figures
 def render(numbers: Numbers) -> str:
   """Returns the page."""
   environment = jinja2.Environment(
-    # The style is the report's, so that both look alike.
+    # The page shares the report's style.
     loader=jinja2.ChoiceLoader(
       [
         jinja2.PackageLoader("instructrec_jax.describe"),
@@ -47,7 +47,7 @@ def _instances(numbers: Numbers) -> markupsafe.Markup:
 
 
 def _tokens(numbers: Numbers) -> list[tuple[str, markupsafe.Markup]]:
-  """Returns a figure of inputs and one of targets, where some are rendered."""
+  """Returns charts of inputs and targets, or none if nothing is rendered."""
   shown = [family for family in numbers.families if family.rendered]
   if not shown:
     return []

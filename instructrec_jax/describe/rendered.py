@@ -1,4 +1,4 @@
-"""Instructions of a sample of records, measured as a model reads them."""
+"""Measures the rendered instructions of a sample of records."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from instructrec_jax.describe.numbers import Rendered, Spread
 
-# Instructions that come out of TensorFlow at a time.
+# Number of instructions in a batch read from TensorFlow.
 _CHUNK = 256
 
 
@@ -19,20 +19,20 @@ def measure(
   sample: int,
   seed: int,
 ) -> Rendered | None:
-  """Renders a family's first records, which are a sample, and measures them.
+  """Renders and measures a family's first records, which are a random sample.
 
-  They are rendered at any length, and, if that is more than `lengths`, again
-  with these, in the same words: what is smaller then was shortened.
+  The records are rendered without a length limit. If one exceeds `lengths`,
+  they are rendered again within them, in the same words, to see which shrank.
 
   Args:
-    task: of the family.
-    split: of its records.
-    lengths: tokens of inputs and targets.
-    sample: records at most.
-    seed: of wordings and negatives.
+    task: the family's task.
+    split: which records to read.
+    lengths: the most tokens of inputs and targets.
+    sample: the most records to render.
+    seed: draws wordings and negatives.
 
   Returns:
-    The figures; None where no record has the family's texts.
+    The measurements, or None if no record has the family's texts.
   """
   records = task.source.get_dataset(split, shuffle=False).take(sample)
   whole = _sizes(task, records, None, seed)
@@ -42,7 +42,7 @@ def measure(
   shortened = left_out = 0
   if any((whole[name] > length).any() for name, length in lengths.items()):
     fit = _sizes(task, records, lengths, seed)
-    # No instance comes twice in a split that has an input a record.
+    # The split makes one input of each record, so instances are unique.
     stays = np.isin(whole["instance"], fit["instance"])
     smaller = np.zeros(fit["instance"].size, bool)
     for name in lengths:
@@ -64,7 +64,7 @@ def _sizes(
   lengths: Mapping[str, int] | None,
   seed: int,
 ) -> dict[str, np.ndarray]:
-  """Returns instance, words, and tokens of inputs and targets: int [n] each."""
+  """Returns instance, words, inputs and targets (both tokens): int [n] each."""
   examples = task.preprocess_postcache(records, lengths, seed=seed)
 
   def size(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:

@@ -1,4 +1,4 @@
-"""The figures of a dataset as tables."""
+"""A dataset's statistics as tables."""
 
 import dataclasses
 import itertools
@@ -30,7 +30,7 @@ _INTENTIONS = (FIELDS["i1"], FIELDS["i2"])
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-  """A table with its heading, and what has to be known of it."""
+  """A table with its heading and notes."""
 
   heading: str
   table: Table
@@ -49,8 +49,8 @@ def sections(numbers: Numbers) -> list[Section]:
 
 
 def title(numbers: Numbers) -> str:
-  """Returns what stands above all."""
-  return f"{numbers.dataset}: its instructions"
+  """Returns the title of the page."""
+  return f"Instructions of {numbers.dataset}"
 
 
 def markdown(numbers: Numbers) -> str:
@@ -96,7 +96,7 @@ def _reasons(of: Mapping[str, int]) -> str:
 
 def _beside_paper(numbers: Numbers) -> Section:
   return Section(
-    "Beside the paper",
+    "Compared with the paper",
     _table(
       ["", "InstructRec (Video Games)", numbers.dataset],
       (
@@ -105,17 +105,17 @@ def _beside_paper(numbers: Numbers) -> Section:
       ),
     ),
     (
-      "Texts are those of all splits. The paper has two intentions a user and "
-      "does not say which two.",
-      "Of a template, the words are those of its wordings to train on, where a "
-      "slot, such as the whole history, is one word.",
+      "Texts of all splits are counted. The paper has two intentions per user "
+      "and does not say which two.",
+      "The words of a template are those of its training wordings. A slot, "
+      "such as the whole history, counts as one word.",
       *numbers.notes,
     ),
   )
 
 
 def _beside_rows(numbers: Numbers) -> Iterator[tuple[str, str | None, str]]:
-  """Yields what is counted, its key in _PAPER (None for none), our figure."""
+  """Yields each row's name, its key in _PAPER or None, and our figure."""
   by_field = {text.field: text for text in numbers.texts}
   preferences = by_field[_PREFERENCE]
   intentions = [by_field[field] for field in _INTENTIONS]
@@ -166,8 +166,8 @@ def _records(numbers: Numbers) -> Section:
       ),
     ),
     (
-      "A record is a target with what the user had before. Its history is cut "
-      "where the record holds only the newest items of it.",
+      "A record is a target with the items that the user had before. Its "
+      "history is cut if the record holds only the newest of them.",
     ),
   )
 
@@ -224,15 +224,15 @@ def _families(numbers: Numbers) -> Section:
       ["all", *[""] * 3, *totals, *[""] * 3],
     ),
     (
-      "p1 is the history, p2 the preference, i1 the vague and i2 the specific "
-      "intention; t0 asks yes or no, t1 which of two, t2 for any title, t3 for "
-      "one of those shown.",
-      "A family is made of each record that has the texts it takes. A template "
-      "serves several families.",
+      "p1 is the history, p2 the preference, i1 the vague intention and i2 the "
+      "specific intention. t0 asks yes or no, t1 which of two items, t2 for "
+      "any title, t3 for one of the titles shown.",
+      "A family has an instance for each record with the texts that it needs. "
+      "A template can serve several families.",
       *(
-        f"Absent, as the records have no "
-        f"{' and no '.join(map(_plain, fields))} (`instructrec annotate` "
-        f"writes it): {', '.join(names)}."
+        f"Absent because the records have no "
+        f"{' and no '.join(map(_plain, fields))}: {', '.join(names)}. "
+        "`instructrec annotate` writes it."
         for fields, names in lacking.items()
       ),
     ),
@@ -281,10 +281,10 @@ def _tokens(numbers: Numbers) -> Section:
       ),
     ),
     (
-      "Of the first n training records, which lie in random order; tokens of "
-      f"the vocabulary {numbers.vocabulary['setting']!r}, at any length.",
-      f"At {numbers.lengths['inputs']} tokens of inputs and "
-      f"{numbers.lengths['targets']} of targets, the share whose oldest items "
-      "give way until it fits, and the share that does not fit even so.",
+      "The n records are a random sample of the training records. Tokens are "
+      f"counted in the vocabulary {numbers.vocabulary['setting']!r}, uncut.",
+      f"The limits are {numbers.lengths['inputs']} tokens of inputs and "
+      f"{numbers.lengths['targets']} of targets. Shortened instructions drop "
+      "their oldest items to fit; those left out do not fit even then.",
     ),
   )

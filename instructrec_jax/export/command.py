@@ -1,4 +1,4 @@
-"""`instructrec export`: what flags and gin files say, as a file."""
+"""`instructrec export`: writes instructions to a file."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,31 +21,31 @@ def export(
   overwrite: bool = False,
   **options: Any,
 ) -> dict[str, Any]:
-  """Exports from records in a folder, as flags and gin files say.
+  """Exports a mixture's instructions with the settings of flags and gin files.
 
   Args:
     mixture_or_task_name: what to export.
-    out: the file.
+    out: the file to write.
     gin_file: gin files, such as one that sets rates.
-    gin_bindings: single bindings, which win over the files.
-    gin_search_paths: where else to look for gin files.
+    gin_bindings: single bindings, which override the files.
+    gin_search_paths: further folders in which gin files are looked for.
     tfds_data_dir: the folder of the records.
-    vocabulary: what lengths are counted in, see vocabulary.py; None for what
-      gin says.
-    inputs_length: tokens; None for any.
-    targets_length: tokens; None for any.
-    overwrite: whether to replace a file that is there.
-    **options: of `write`.
+    vocabulary: counts the lengths, see vocabulary/run_vocabulary.py; None
+      uses the gin setting.
+    inputs_length: the most tokens of inputs; None for no limit.
+    targets_length: the most tokens of targets; None for no limit.
+    overwrite: whether to replace an existing file.
+    **options: passed to `write`.
 
   Returns:
-    What `write` counts.
+    The counts that `write` returns.
 
   Raises:
-    InputError: if something of this cannot be used.
+    InputError: if an argument is invalid.
   """
   if paths.anywhere(out).exists() and not overwrite:
     raise InputError(
-      f"{out} exists: give --overwrite to replace it, or another file"
+      f"{out} exists. Give --overwrite to replace it, or name another file"
     )
   bound = [] if vocabulary is None else [f"vocabulary.location={vocabulary!r}"]
   files = ["runs/native_mixing.gin", *gin_file]

@@ -1,7 +1,6 @@
-"""Tasks whose examples are wanted as text alone.
+"""Tasks whose examples are used as text only.
 
-Nothing is tokenized, which takes long, and takes a vocabulary that need not be
-at hand.
+They skip tokenization, which is slow and needs a vocabulary.
 """
 
 import dataclasses
@@ -14,7 +13,7 @@ from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
 
 
 def untokenized(task: seqio.Task) -> seqio.Task:
-  """Returns a task in which each text of the run's vocabulary has no tokens."""
+  """Returns the task with its vocabulary replaced by one without tokens."""
 
   def untold(feature: seqio.Feature) -> seqio.Feature:
     if feature.vocabulary is not RUN_VOCABULARY:
@@ -29,7 +28,7 @@ def untokenized(task: seqio.Task) -> seqio.Task:
 
 
 class _Untold(seqio.Vocabulary):
-  """A vocabulary in which each text has no tokens."""
+  """A vocabulary that encodes every text as no tokens."""
 
   eos_id = 1
   unk_id = 2

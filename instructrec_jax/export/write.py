@@ -1,9 +1,9 @@
 """Instructions as JSON, for trainers without SeqIO.
 
-One object a line, or in a file named .json one list of them, with the fields of
-its form (a row of FORMS), and beside them `task`, `template`, `instance` and
-`user`; and `candidates` but for InstructRec's training: titles, in the order of
-this evaluation.
+Each line is one object; a file named .json holds one list of objects. An object
+has the fields of its form (a row of FORMS) and `task`, `template`, `instance`
+and `user`. Except in InstructRec's training split it also has `candidates`: the
+titles in the order in which the evaluation shows them.
 """
 
 import collections
@@ -27,7 +27,7 @@ from instructrec_jax.tasks import lookup
 from instructrec_jax.tasks.family_records import FamilyRecords
 from instructrec_jax.vocabulary import run_vocabulary
 
-# Instructions that come out of TensorFlow, and into the file, at a time.
+# Number of instructions that are read and written at a time.
 _CHUNK = 1024
 _TEXTS = {
   "whole": "inputs_pretokenized",
@@ -43,7 +43,7 @@ _KEPT = (*_TEXTS.values(), *_NUMBERS, _CANDIDATES)
 _WHOLE, _DESCRIPTION, _QUESTION, _ANSWER = map(
   pl.col, ("whole", "description", "question", "answer")
 )
-# ITDR says first what the task is; elsewhere all is said in one.
+# ITDR describes the task before the question; other inputs are one text.
 _IS_DESCRIBED = _DESCRIPTION != ""
 
 
@@ -51,13 +51,13 @@ def _said(role: str, text: pl.Expr) -> pl.Expr:
   return pl.struct(role=pl.lit(role), content=text)
 
 
-# Form: the fields of its lines. LLaMA-Factory calls the first and the last
-# "alpaca", and chat, with the tags "role" and "content", "sharegpt"; TRL's
-# SFTTrainer reads chat and completion. The last is that of ITDR's own files.
+# The fields of each form. LLaMA-Factory calls the first and the last "alpaca",
+# and chat, with the tags "role" and "content", "sharegpt". TRL's SFTTrainer
+# reads chat and completion. ITDR's own files have the last form.
 FORMS: Mapping[str, Mapping[str, pl.Expr]] = {
   "instruction": {
     "instruction": _WHOLE,
-    "input": pl.lit(""),  # All is said in the instruction.
+    "input": pl.lit(""),  # The instruction holds the whole text.
     "output": _ANSWER,
   },
   "chat": {
@@ -89,34 +89,34 @@ def write(
   task_feature_lengths: Mapping[str, int] | None = None,
   seed: int = 0,
 ) -> dict[str, Any]:
-  """Writes instructions of a mixture's tasks to a file, whole or not at all.
+  """Writes the instructions of a mixture's tasks to a file, atomically.
 
   Args:
-    mixture_or_task_name: registered with SeqIO.
-    out: the file.
-    split: of the records.
+    mixture_or_task_name: a name registered with SeqIO.
+    out: the file to write.
+    split: which records to read.
     form: a key of FORMS.
-    num_instructions: so many, drawn by the mixture's rates and mixed, and as
-      often as that takes: a record comes again in other words. None for every
-      instruction of each task, task by task, whatever the rates.
-    num_epochs: with None, how often, with wordings and negatives drawn anew;
-      an evaluation split is the same each time.
-    task_feature_lengths: tokens of "inputs" and "targets", to which histories
-      are shortened, and above which records are left out; None for any, which
-      needs no vocabulary.
-    seed: of wordings, negatives, and the draw.
+    num_instructions: how many instructions to draw by the mixture's rates. A
+      record may be drawn again with another wording. None writes every
+      instruction of each task, task by task, and ignores the rates.
+    num_epochs: if num_instructions is None, how often each record is written.
+      Training redraws wordings and negatives; an evaluation split repeats.
+    task_feature_lengths: the most tokens of "inputs" and "targets". Histories
+      are shortened to fit; records that still do not fit are left out. None
+      sets no limit and needs no vocabulary.
+    seed: draws wordings, negatives, and the mixture.
 
   Returns:
-    "instructions" written, "by task", and, where all are written, "left out",
-    the records that made none, by task and reason.
+    The numbers of "instructions" and instructions "by task". If all are
+    written, also "left out": records without one, by task and reason.
 
   Raises:
     InputError: for an unknown name, form or split, a number below 1, or a task
-      without an instruction that fits.
+      none of whose instructions fits.
   """
   _check(form, num_instructions, num_epochs, task_feature_lengths)
   if task_feature_lengths:
-    # Where it cannot be read, that must be said before a graph is made.
+    # An unreadable vocabulary must raise before the graph is built.
     run_vocabulary.describe()
   rendering = _Rendering(split, task_feature_lengths, seed)
   tasks = lookup.tasks_with(mixture_or_task_name, split)
@@ -148,7 +148,7 @@ def _check(
   num_epochs: int,
   lengths: Mapping[str, int] | None,
 ) -> None:
-  """Raises InputError for what `write` cannot use."""
+  """Raises InputError if `write` cannot use an argument."""
   if form not in FORMS:
     raise unknown("form of exported instructions", form, FORMS)
   numbers = {"num_instructions": num_instructions, "num_epochs": num_epochs}
@@ -156,12 +156,12 @@ def _check(
     if number is not None and number < 1:
       raise InputError(f"{name} is {number}: expected 1 or more")
   if num_instructions is not None and num_epochs != 1:
-    raise InputError("num_instructions says how many: num_epochs has no use")
+    raise InputError("num_epochs cannot be combined with num_instructions")
 
 
 @dataclasses.dataclass(frozen=True)
 class _Rendering:
-  """What of the records becomes text, and how."""
+  """Which records are rendered, and how."""
 
   split: str
   lengths: Mapping[str, int] | None
@@ -175,7 +175,7 @@ class _Rendering:
     return task.get_dataset(
       self.lengths,
       self.split,
-      # Records lie in random order, and a buffer takes long to fill.
+      # Records are stored in random order, and a buffer is slow to fill.
       shuffle=False,
       seed=self.seed,
       num_epochs=num_epochs,
@@ -184,7 +184,7 @@ class _Rendering:
     )
 
   def yields(self, task: seqio.Task) -> bool:
-    """Returns whether any instruction comes of a task."""
+    """Returns whether a task has any instruction."""
     if self.lengths or not isinstance(task.source, FamilyRecords):
       return any(True for _ in self.of(_as_text(task, self), 1).take(1))
     _, told = self.reader.read(task.source, self.split).told(task.source)
@@ -207,7 +207,7 @@ def _drawn(
   rendering: _Rendering,
   count: int,
 ) -> tuple[str, int, tf.data.Dataset]:
-  """Returns a mixture's name, `count`, and so many instructions."""
+  """Returns a mixture's name, `count`, and `count` instructions."""
   rates = {
     task.name: provider.get_rate(task)
     if isinstance(provider, seqio.Mixture)
@@ -216,13 +216,13 @@ def _drawn(
   }
   rated = [task for task in tasks if rates[task.name] > 0]
   if not rated:
-    raise InputError(f"{provider.name}: no task that is there has a rate")
+    raise InputError(f"{provider.name}: no available task has a rate above 0")
   for task in rated:
-    # What nothing comes of would be read again and again, without an end.
+    # A task without instructions would be read again and again, forever.
     if not rendering.yields(task):
       raise InputError(
         f"{task.name}: no record of split {rendering.split!r} can "
-        f"{_fits(rendering.lengths)}. Leave it out of family_rates.rates"
+        f"{_fits(rendering.lengths)}. Omit its family in family_rates.rates"
       )
   mixture = seqio.Mixture(
     provider.name,
@@ -234,14 +234,14 @@ def _drawn(
 
 def _fits(lengths: Mapping[str, int] | None) -> str:
   if not lengths:
-    return "tell what it must"
+    return "fill the templates"
   return f"fit {' and '.join(f'{n} tokens of {k}' for k, n in lengths.items())}"
 
 
 def _as_text(task: seqio.Task, rendering: _Rendering) -> seqio.Task:
-  """Returns a task whose instructions say what task they are of.
+  """Returns the task with its name added to each instruction.
 
-  Where no length is asked for nothing is tokenized.
+  Nothing is tokenized if there is no length limit.
   """
 
   def with_all_texts(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -267,14 +267,14 @@ def _write(
   """Writes objects; returns the instances written, by task, in that order.
 
   Args:
-    file: to write to.
-    several: names, numbers of records, and instructions.
-    fields: of an object.
-    separator: stands between the objects of one list; empty for lines.
+    file: the file to write to.
+    several: each task's name, number of records, and instructions.
+    fields: the fields of an object.
+    separator: separates the objects of one list; empty for lines.
   """
   written = collections.defaultdict(list)
   for name, total, instructions in several:
-    # No bar where nobody watches.
+    # disable=None shows no progress bar unless stderr is a terminal.
     with tqdm.tqdm(total=total, desc=name, disable=None) as bar:
       for rows in _chunks(instructions):
         lines = rows.select(fields).write_ndjson().encode()
@@ -291,7 +291,7 @@ def _write(
 
 
 def _chunks(instructions: tf.data.Dataset) -> Iterator[pl.DataFrame]:
-  """Yields instructions as tables, with the columns of `_TEXTS` and more."""
+  """Yields tables of instructions with `_TEXTS`, `_NUMBERS` and candidates."""
 
   def keep(row: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return {name: row[name] for name in _KEPT}
@@ -299,7 +299,7 @@ def _chunks(instructions: tf.data.Dataset) -> Iterator[pl.DataFrame]:
   batches = instructions.map(keep, num_parallel_calls=tf.data.AUTOTUNE)
   for batch in batches.ragged_batch(_CHUNK).prefetch(2):
     titles = batch[_CANDIDATES]
-    if not isinstance(titles, tf.RaggedTensor):  # Always as many of them.
+    if not isinstance(titles, tf.RaggedTensor):  # All lists are equally long.
       titles = tf.RaggedTensor.from_tensor(titles)
     lists = pa.LargeListArray.from_arrays(
       titles.row_splits.numpy(), pa.array(titles.values.numpy(), pa.binary())
@@ -317,7 +317,7 @@ def _chunks(instructions: tf.data.Dataset) -> Iterator[pl.DataFrame]:
 
 
 def _beside(tasks: Sequence[seqio.Task], split: str) -> list[str]:
-  """Returns what stands beside every form, in each line of a file alike.
+  """Returns the fields that every form has, the same in each line of a file.
 
   InstructRec's families show no candidates in training.
   """
@@ -332,7 +332,7 @@ def _left_out(
   rendering: _Rendering,
   written: Mapping[str, np.ndarray],
 ) -> dict[str, dict[str, int]]:
-  """Returns how many records made no instruction, by task and reason."""
+  """Returns how many records have no instruction, by task and reason."""
   found = {}
   for task in tasks:
     fit = np.unique(written.get(task.name, [])).size

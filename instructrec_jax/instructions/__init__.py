@@ -1,1 +1,1 @@
-"""Recommendation as instructions: templates, and how they become text."""
+"""Recommendation as instructions: the templates and their rendering."""

@@ -1,6 +1,6 @@
-"""Group C: templates of a history and what is looked for, in our own words.
+"""Group C: templates with a history and a need, in our own words.
 
-See wordings.py for what brackets and slots mean.
+wordings.py explains the brackets and slots.
 """
 
 from instructrec_jax.instructions.rows import Row

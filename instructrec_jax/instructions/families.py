@@ -1,15 +1,15 @@
-"""Instruction families: what a family is told, what it asks, what it answers.
+"""Instruction families: the inputs, the task form and the output of each.
 
-A family that ranks is named `<preference>_<intention>_<task form>`: P0 no
-preference, P1 the history, P2 a stated taste, P1P2 both; I0 no intention, I1 a
-vague one, I2 a specific one; T0 pointwise, T1 pairwise, T2 matching, T3
-reranking (InstructRec, section 3.1). T1 is ours: the paper has no template of
-it. The other families are named by what is read and what is written, such as
-`p1_to_p2`: they turn the task around, ask for what belongs together, or have
-the taste written before the item (section 3.2.3).
+A family that ranks is named `<preference>_<intention>_<task form>`: P0 is no
+preference, P1 the history, P2 a stated preference, P1P2 both; I0 is no
+intention, I1 a vague one, I2 a specific one; T0 is pointwise, T1 pairwise, T2
+matching, T3 reranking (InstructRec, section 3.1). T1 is ours, because the paper
+has no template for it. The other families are named by their inputs and
+outputs, such as `p1_to_p2`. They reverse the task, ask for related parts, or
+write the preference before the item (section 3.2.3).
 
-What looks at the target by design, I1 and I2, is read by families whose names
-say so.
+Intentions (I1, I2) are made from the target, and only families with I1 or I2 in
+their names read them.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 from instructrec_jax.errors import unknown
 
-# The record's field of each text that a teacher or the catalogue wrote.
+# The record field of each text that a teacher or the catalogue provides.
 FIELDS: Mapping[str, str] = {
   "p2": "preference",
   "i1": "vague_intention",
@@ -27,14 +27,14 @@ FIELDS: Mapping[str, str] = {
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-  """What an instruction is made of.
+  """The parts that an instruction consists of.
 
   Attributes:
     name: see above.
-    inputs: what the instruction tells, out of "p1", "p2", "i1", "i2", "item".
-    form: the task form that it ranks by, a key of `questions.FORMS`; "text"
-      where it does not rank.
-    outputs: what is to be written, where it does not rank; in this order.
+    inputs: the parts of the input, of "p1", "p2", "i1", "i2" and "item".
+    form: the task form, a key of `questions.FORMS`; "text" if the family does
+      not rank.
+    outputs: the parts of the output in order, if the family does not rank.
   """
 
   name: str
@@ -44,13 +44,13 @@ class Family:
 
   @property
   def fields(self) -> tuple[str, ...]:
-    """The fields that a record must have, in the order of `FIELDS`."""
+    """The record fields that the family needs, in the order of `FIELDS`."""
     parts = {*self.inputs, *self.outputs}
     return tuple(field for part, field in FIELDS.items() if part in parts)
 
   @property
   def need(self) -> str | None:
-    """The field of what {need} says: the intention, else the taste."""
+    """The record field of {need}: the intention, or else the preference."""
     parts = {*self.inputs, *self.outputs}
     for part in ("i1", "i2", "p2"):
       if part in parts:
@@ -125,10 +125,10 @@ FAMILIES: Mapping[str, Family] = {
 
 
 def family_of(name: str) -> Family:
-  """Returns the family called `name`, or that a task is named after.
+  """Returns the family called `name`.
 
   Raises:
-    InputError: if there is no such family; the message lists those there are.
+    InputError: if there is no such family; the message lists the families.
   """
   if name not in FAMILIES:
     raise unknown("instruction family", name, FAMILIES)

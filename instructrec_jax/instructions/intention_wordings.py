@@ -1,6 +1,6 @@
-"""Group B: templates of an intention without a history, in our own words.
+"""Group B: templates with an intention and no history, in our own words.
 
-See wordings.py for what brackets and slots mean.
+wordings.py explains the brackets and slots.
 """
 
 from instructrec_jax.instructions.rows import Row

@@ -1,4 +1,4 @@
-"""How often each family comes up, in a mixture and of one user."""
+"""How often each family is sampled, in a mixture and for each user."""
 
 import collections
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from instructrec_jax.instructions.families import FAMILIES
 
 
 def paper_rates() -> dict[str, float]:
-  """Returns each family's rate where all of the paper's templates are alike.
+  """Returns the rates that sample each of the paper's templates equally often.
 
-  A template that serves several families is shared out among them. Pairwise,
-  of which the paper has no template, counts as one.
+  A template that serves several families is split evenly among them. Our
+  pairwise template, which is not in the paper, counts as one more.
   """
   rates: dict[str, float] = collections.Counter()
   for row in wordings.ROWS:
@@ -26,10 +26,10 @@ def paper_rates() -> dict[str, float]:
 
 @gin.configurable(module="instructrec_jax")
 def family_rates(rates: Mapping[str, float] | None = None) -> dict[str, float]:
-  """Returns the rate of each family; a mixture draws in proportion to them.
+  """Returns the rate of each family; a mixture samples in proportion to it.
 
   Args:
-    rates: of some families, which others go without; None for `paper_rates`.
+    rates: rate by family; other families get 0. None for `paper_rates`.
 
   Raises:
     InputError: for an unknown family.
@@ -46,16 +46,16 @@ def family_rates(rates: Mapping[str, float] | None = None) -> dict[str, float]:
 def instances_per_user(
   limits: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
-  """Returns how many training instances of a family a user yields at the most.
+  """Returns the most training instances that each user yields, by family.
 
-  They are of the user's newest training targets, and those of them that have
-  the texts which the family needs.
+  The instances use the user's newest training targets that have the texts
+  which the family needs.
 
   Args:
-    limits: of some families; others yield all, as all do with None.
+    limits: limit by family; other families have no limit.
 
   Raises:
-    InputError: for an unknown family, or less than one.
+    InputError: for an unknown family or a limit below 1.
   """
   limits = dict(limits or {})
   for name, limit in limits.items():
@@ -63,13 +63,13 @@ def instances_per_user(
       raise unknown("family in instances_per_user.limits:", name, FAMILIES)
     if limit < 1:
       raise InputError(
-        f"instances_per_user.limits: {name} is {limit}: expected at least 1; "
-        "family_rates leaves families out"
+        f"instances_per_user.limits: {name} is {limit}: expected at least 1. "
+        "Omit families with family_rates"
       )
   return limits
 
 
 def rate(task: Any, family: str) -> float:
-  """Returns a family's rate, for SeqIO, when a mixture is first used."""
+  """Returns a family's rate; SeqIO calls this when a mixture is first used."""
   del task
   return family_rates()[family]

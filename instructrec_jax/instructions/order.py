@@ -1,13 +1,13 @@
-"""In which order an evaluation shows the candidates of a request."""
+"""The order in which an evaluation shows the candidates of a request."""
 
 import gin
 
 
 @gin.configurable(module="instructrec_jax")
 def order_seed(seed: int = 0) -> int:
-  """Returns what decides, with user and target, on the candidates' order.
+  """Returns the seed that, with user and target, orders the candidates.
 
   Args:
-    seed: another one shows the candidates of an evaluation in other orders.
+    seed: a different seed shows each request's candidates in another order.
   """
   return seed

@@ -1,6 +1,6 @@
-"""Group A: templates of a preference alone, in our own words.
+"""Group A: templates with a preference only, in our own words.
 
-See wordings.py for what brackets and slots mean.
+wordings.py explains the brackets and slots.
 """
 
 from instructrec_jax.instructions.rows import Row

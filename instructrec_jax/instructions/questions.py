@@ -1,6 +1,6 @@
-"""What the inputs of one request ask about: all its candidates, one, or two.
+"""Which candidates each input of a request asks about: all, one, or two.
 
-Dimension letters: C candidates of a request, Q inputs that are made of it, W
+Dimension letters: C candidates of a request, Q inputs of the request, W
 candidates that an input asks about.
 """
 
@@ -18,17 +18,17 @@ def whole(count: tf.Tensor) -> tf.Tensor:
 
 
 def each(count: tf.Tensor) -> tf.Tensor:
-  """Returns an input about each candidate: int64 [C, 1]."""
+  """Returns one input for each candidate: int64 [C, 1]."""
   return tf.range(count)[:, None]
 
 
 def pairs(count: tf.Tensor) -> tf.Tensor:
-  """Returns an input about each two candidates: int64 [C (C - 1) / 2, 2].
+  """Returns one input for each pair of candidates: int64 [C (C - 1) / 2, 2].
 
-  Each pair is asked about once. Of two, that one is named first from which the
-  other is reached by fewer steps around the circle of all candidates: so each
-  is named first in half of its pairs, give or take half a pair, and a liking
-  for the first or the second place cancels out of what is added up.
+  Candidates stand in a circle. A pair names first the candidate from which the
+  other is reached in fewer steps. Each candidate is thus named first in half of
+  its pairs, give or take half a pair, so that a model's preference for the
+  first or the second place cancels out in the sum.
   """
   one, other = tf.meshgrid(tf.range(count), tf.range(count), indexing="ij")
   twice_ahead = 2 * ((other - one) % count)
@@ -39,16 +39,16 @@ def pairs(count: tf.Tensor) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-  """A task form: what its inputs ask, and what the decoder may answer.
+  """A task form: what its inputs ask and what the decoder may answer.
 
   Attributes:
-    questions: from the number of candidates, int64, to the columns that each
+    questions: maps the number of candidates, int64, to the columns that each
       input of an evaluation asks about, int64 [Q, W].
-    answers: the same for any candidates; none where they are the titles that
-      the input asks about.
+    answers: the allowed answers; empty if they are the titles that the input
+      asks about.
     width: W of a training input; None for the target and all its negatives.
-    num_negatives: drawn for a training input; None for as many as the task has.
-    ranks: whether candidates are ranked; else the target alone is told of.
+    num_negatives: drawn for a training input; None for the task's number.
+    ranks: whether candidates are ranked; if not, only the target is used.
   """
 
   questions: Callable[[tf.Tensor], tf.Tensor]
@@ -58,8 +58,8 @@ class Form:
   ranks: bool = True
 
 
-# With one negative, of which the first of both in random order is asked about,
-# half of all right answers are yes.
+# T0 draws one negative and asks about the target or the negative, at random, so
+# half of the right answers are yes.
 FORMS = {
   "t0": Form(each, answers=YES_NO, width=1, num_negatives=1),
   "t1": Form(pairs, width=2, num_negatives=1),
@@ -70,5 +70,5 @@ FORMS = {
 
 
 def form_name(task: str) -> str:
-  """Returns the key of `FORMS` of a task that ranks, by its name's end."""
+  """Returns the key of `FORMS` that a ranking task's name ends with."""
   return task.rpartition("_")[2]

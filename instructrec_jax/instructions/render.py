@@ -1,10 +1,10 @@
-"""Records to instructions: text and tokens, inside the tf.data graph.
+"""Renders records as instructions: text and tokens, in the tf.data graph.
 
-What is too long gives way in one place only: the oldest items of the history
-are left out, whole, until the input fits. Instruction, candidates and target
-are never cut; a record that still does not fit is dropped by `fits`, and
-whoever drives the pipeline counts it (see pipeline.py). One record can make
-several inputs: it is dropped as a whole if one of them does not fit.
+If an input is too long, its oldest history items are dropped, one whole item at
+a time, until it fits. The instruction, the candidates and the target are never
+cut. A record that still does not fit is dropped (see `fits`) and counted (see
+batches/from_records.py). If a record has several inputs and one of them does
+not fit, the whole record is dropped.
 
 Dimension letters: n history items, C candidates, Q inputs of one record, W
 candidates that an input asks about.
@@ -24,10 +24,10 @@ from instructrec_jax.instructions.order import order_seed
 from instructrec_jax.instructions.questions import FORMS, YES_NO, Form
 from instructrec_jax.instructions.templates import Template
 
-# Words and the slot after them.
+# Splits a text into pieces: words and the slot after them.
 _FORMAT = string.Formatter().parse
-# Draws per example: enough that `count` distinct ones are among them with a
-# chance of failure below 1e-11 for any catalogue with twice `count` items left.
+# Draws per example. If at least twice `count` items are left, the chance that
+# they include fewer than `count` distinct items is below 1e-11.
 _DRAWS = 256
 
 
@@ -39,7 +39,7 @@ def draw_negatives(
   Args:
     exclude: int64 [n], item codes that must not be drawn; repeats are allowed.
     num_items: items are 0 … num_items - 1.
-    count: how many.
+    count: number of items to draw.
     seed: int32 or int64 [2].
 
   Returns:
@@ -61,8 +61,8 @@ def draw_negatives(
   ):
     draws = tf.random.stateless_uniform([_DRAWS], seed, 0, left, tf.int64)
   draws = tf.unique(draws).y[:count]
-  # The k-th item that is not excluded: k, moved up by each excluded item that
-  # stands at or below it.
+  # The k-th item that is not excluded is k plus the number of excluded items at
+  # or below it.
   gaps = exclude - tf.range(tf.size(exclude, tf.int64))
   above = tf.searchsorted(gaps, draws, side="right", out_type=tf.int64)
   return tf.ensure_shape(draws + above, [count])
@@ -73,28 +73,28 @@ def listed(titles: tf.Tensor, stop: tf.Tensor | str = "") -> tf.Tensor:
 
   Args:
     titles: string [..., n].
-    stop: what follows the last one.
+    stop: follows the last title.
 
   Returns:
-    string [..., n]; joined with blanks it is the text of a {history} or
-    {candidates} slot, and each part is tokenized as it would be in the whole.
+    string [..., n]. Joined with spaces they are the text of a {history} or
+    {candidates} slot, and each part has the same tokens as in the whole text.
   """
   count = tf.shape(titles)[-1]
   return titles + tf.where(tf.range(count) == count - 1, stop, ";")
 
 
 class Frames:
-  """Templates of one family as a table, of which a graph takes a row.
+  """The templates of one family as a table from which the graph takes a row.
 
-  A row is the pieces of the four texts around the histories: before and after
-  it in the instruction, and in the output. A piece is words, then the value of
-  a slot; so rendering takes the same few operations for any templates.
+  A row holds the pieces of four texts: those before and after the history, in
+  the instruction and in the output. A piece is words followed by a slot's
+  value, so rendering takes the same few operations for all templates.
   """
 
-  _NONE = ""  # The slot of a piece that has none.
+  _NONE = ""  # The slot name of a piece without a slot.
 
   def __init__(self, templates: Sequence[Template]):
-    """Takes templates of one family apart."""
+    """Splits the templates of one family into pieces."""
     texts, stops = [], []
     for template in templates:
       for text in (template.inputs, template.output):
@@ -119,16 +119,16 @@ class Frames:
   def fill(
     self, choice: tf.Tensor, values: Mapping[str, tf.Tensor]
   ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Renders template number `choice`, all but its history.
+    """Renders template number `choice` except for its history.
 
     Args:
       choice: integer scalar.
       values: strings [Q] by slot.
 
     Returns:
-      Strings [4, Q], what stands before and after the history in the
-      instruction, and in the output (without a history all is before it); and
-      strings [2], what follows the last title of each.
+      Strings [4, Q], the texts before and after the history, in the instruction
+      and in the output (a text without a history counts as before it); and
+      strings [2], which follow the last title of each history.
     """
     blank_Q = tf.zeros_like(next(iter(values.values())))
     values_SxQ = tf.stack([values.get(slot, blank_Q) for slot in self._slots])
@@ -148,21 +148,21 @@ def shorten(
 ) -> tuple[tf.Tensor, tf.RaggedTensor]:
   """Drops the oldest history items until each text fits, and tokenizes it.
 
-  SentencePiece's pieces do not cross blanks, so the parts can be tokenized one
-  by one, the history once for all inputs: the result equals the tokens of the
-  whole text.
+  SentencePiece's pieces do not cross spaces, so the parts can be tokenized one
+  by one, and the history only once for all inputs. The result equals the tokens
+  of the whole text.
 
   Args:
-    before_Q: strings, what stands before the history in each text.
-    history_n: strings, each title with its separator, oldest first; none for
-      texts without it.
-    after_Q: strings, what stands after the history.
-    budget: tokens that a text may have, EOS not counted; None for any.
-    vocabulary: what to tokenize with.
+    before_Q: strings, the text before the history.
+    history_n: strings, each title with its separator, oldest first; empty for
+      texts without a history.
+    after_Q: strings, the text after the history.
+    budget: the most tokens of a text, EOS not counted; None for no limit.
+    vocabulary: tokenizes the texts.
 
   Returns:
     The texts as strings [Q] and as int32 [Q, (tokens)] without EOS. The newest
-    item always stays, so the tokens may exceed the budget.
+    item is always kept, so the tokens may exceed the budget.
   """
   count, length = tf.size(before_Q), tf.size(history_n)
   parts = tf.concat([before_Q, history_n, after_Q], 0)
@@ -181,7 +181,7 @@ def shorten(
   input_Qx1 = tf.range(count)[:, None]
   history_Qxn = tf.tile(tf.range(count, count + length)[None], [count, 1])
   part_QxP = tf.concat([input_Qx1, history_Qxn, count + length + input_Qx1], 1)
-  # Flat, by input: operations on ragged tensors are dozens of plain ones each.
+  # The parts are flat because a ragged operation takes dozens of plain ones.
   kept_Kx2 = tf.where(keep_QxP)
   input_K, part_K = kept_Kx2[:, 0], tf.gather_nd(part_QxP, kept_Kx2)
   count = tf.cast(count, tf.int64)
@@ -190,14 +190,14 @@ def shorten(
     tf.math.unsorted_segment_sum(tf.gather(lengths, part_K), input_K, count),
     validate=False,
   )
-  # Empty parts go to a text of their own, for a blank would stand for them.
+  # Empty parts go to a text of their own: joined, they would add a space.
   words_K = tf.gather(parts, part_K)
   text_K = tf.where(tf.strings.length(words_K) > 0, input_K, count)
   texts = tf.strings.unsorted_segment_join(words_K, text_K, count + 1, " ")
   return texts[:-1], inputs_QxL
 
 
-# There is no Python to turn into graph, and to look for it takes long.
+# There is no Python control flow here, and autograph is slow to look for it.
 @tf.autograph.experimental.do_not_convert
 def render(
   record: Mapping[str, tf.Tensor],
@@ -210,37 +210,35 @@ def render(
   catalogue: Catalogue,
   num_negatives: int,
 ) -> dict[str, tf.Tensor]:
-  """Makes the inputs of one record: one in training, perhaps more else.
+  """Renders the inputs of one record: one in training, maybe more otherwise.
 
-  A record with candidates of its own (validation, test) is rendered the same
-  way each time: wording and order of the candidates are functions of user,
-  target and `order_seed`; the order in the record is never seen. Without them
-  (train), `seed` decides on the wording and draws negatives, so that every
-  epoch differs.
+  A record that has candidates (validation, test) is rendered the same way each
+  time. Its wording is a function of user and target, and so is the order of its
+  candidates with `order_seed`; the order in the record is never shown. For a
+  record without candidates (train), `seed` draws the wording and the negatives,
+  so every epoch differs.
 
   Args:
-    record: one record, see schema.RECORD, with the family's fields; with
-      "asked", int64 [Q, W], where something else than the form's questions is
-      to be asked.
+    record: one record, see schema.RECORD, with the family's fields; also
+      "asked", int64 [Q, W], to replace the form's questions.
     seed: int [2].
-    sequence_length: tokens at most in "inputs" and "targets", EOS included;
-      None for any.
-    output_features: the task's.
-    templates: of the family.
-    family: what is told and asked.
-    catalogue: of the record's dataset.
-    num_negatives: drawn for training, where the form does not say.
+    sequence_length: the most tokens of "inputs" and "targets", EOS included;
+      None for no limit.
+    output_features: the task's features.
+    templates: the family's templates.
+    family: the family to render.
+    catalogue: the catalogue of the record's dataset.
+    num_negatives: drawn for training, unless the form sets a number.
 
   Returns:
-    Of Q inputs, inputs and targets: int32 [Q, tokens]; candidates: int32 [Q, A,
-    tokens], what the decoder may answer (none in train); all of them with EOS
-    and padded with 0; inputs_pretokenized, targets_pretokenized:
-    the same as text; asked: int64 [Q, W], the columns of candidate_items that
-    an input asks about; and, repeated for each input, template, its name;
-    candidate_items, the record's in the order of this evaluation, and
-    candidates_pretokenized, their titles; instance, user, target_item,
-    history_items, and relevant_items, which are the target where the record
-    does not say.
+    For Q inputs: inputs and targets, int32 [Q, tokens], and candidates, int32
+    [Q, A, tokens], the allowed answers (none in train), all with EOS and padded
+    with 0; inputs_pretokenized and targets_pretokenized, the same as text;
+    asked, int64 [Q, W], the columns of candidate_items that an input asks
+    about. Repeated for each input: template, its name; candidate_items in the
+    order shown, and candidates_pretokenized, their titles; instance, user,
+    target_item, history_items, and relevant_items (the target, unless the
+    record has the field).
   """
   form = FORMS[family.form]
   count = num_negatives if form.num_negatives is None else form.num_negatives
@@ -279,10 +277,10 @@ def render(
 
 
 class _Drawn(NamedTuple):
-  """What chance decides for a record, and what its inputs ask about.
+  """A record's random choices and the candidates that its inputs ask about.
 
   Attributes:
-    stored: bool scalar, whether the record has candidates of its own.
+    stored: bool scalar, whether the record has candidates.
     template: int32 scalar, the number of the wording.
     candidates: int64 [C], in the order in which they are shown.
     asked: int64 [Q, W], the columns that each input asks about.
@@ -305,7 +303,7 @@ def _draw(
   catalogue: Catalogue,
   num_negatives: int,
 ) -> _Drawn:
-  """Draws the wording and the order of the candidates, or the candidates."""
+  """Draws the wording, the negatives in training, and the candidates' order."""
   stored = tf.size(record["candidates"]) > 0
   identity = tf.stack([record["user"], record["target"]])
   seeds = tf.random.experimental.stateless_split(
@@ -348,7 +346,7 @@ def _asked(
   """Returns the columns that each input asks about, int64 [Q, W]."""
   if "asked" in record:
     return record["asked"]
-  if not form.ranks:  # The target is what everything is about.
+  if not form.ranks:  # The only question is about the target.
     return tf.where(candidates_C == record["target"])[:1]
   count = tf.size(candidates_C, tf.int64)
   return tf.cond(
@@ -364,7 +362,7 @@ def _values(
   catalogue: Catalogue,
   shown_QxW: tf.Tensor,
 ) -> dict[str, tf.Tensor]:
-  """Returns what the slots of a template stand for, strings [Q] by slot."""
+  """Returns the values of a template's slots, strings [Q] by slot."""
   titles_QxW = tf.gather(catalogue.titles, shown_QxW)
   right_Q = shown_QxW[:, 0] == record["target"]
   shape = tf.shape(right_Q)
@@ -382,7 +380,7 @@ def _values(
 
 
 def _answers(form: Form, titles_QxW: tf.Tensor) -> tf.Tensor:
-  """Returns what the decoder may answer to each input, strings [Q, A]."""
+  """Returns the allowed answers to each input, strings [Q, A]."""
   if not form.ranks:
     return titles_QxW[:, :0]
   if not form.answers:
@@ -393,7 +391,7 @@ def _answers(form: Form, titles_QxW: tf.Tensor) -> tf.Tensor:
 def _padded(
   tokens: Mapping[str, tf.RaggedTensor], eos: int
 ) -> dict[str, tf.Tensor]:
-  """Returns each feature's tokens with EOS at the ends, padded with 0."""
+  """Returns each feature's tokens with EOS, padded with 0."""
   return {
     feature: with_eos(of_feature, eos).to_tensor()
     for feature, of_feature in tokens.items()
@@ -406,7 +404,7 @@ def _repeated(
   templates: Sequence[Template],
   catalogue: Catalogue,
 ) -> dict[str, tf.Tensor]:
-  """Returns what is the same for all inputs of a record, once for each."""
+  """Returns the values that all inputs of a record share, once per input."""
   items_C = drawn.candidates[: tf.size(record["candidates"])]
   names = [template.name for template in templates]
   values = {
@@ -427,7 +425,7 @@ def _repeated(
 
 
 def with_eos(tokens: tf.RaggedTensor, eos: int) -> tf.RaggedTensor:
-  """Ends each innermost row of tokens; int32 of the same shape but for that."""
+  """Returns int32 tokens with EOS appended to each innermost row."""
   outer = tf.cast(tokens.bounding_shape()[:-1], tf.int32)
   ends = tf.fill(tf.concat([outer, [1]], 0), tf.constant(eos, tf.int32))
   return tf.concat([tf.cast(tokens, tf.int32), ends], -1)
@@ -437,10 +435,10 @@ def fits(
   inputs: Mapping[str, tf.Tensor],
   sequence_length: Mapping[str, int] | None,
 ) -> tf.Tensor:
-  """Returns whether nothing of a rendered record would have to be cut.
+  """Returns whether a rendered record fits the lengths without being cut.
 
-  Candidates are held against the length of the targets: both are titles that
-  the decoder reads.
+  Candidates are compared with the length of targets, because the decoder reads
+  both.
   """
   lengths = sequence_length or {}
   result = tf.constant(True)
@@ -455,7 +453,7 @@ def fits(
 
 
 def without_padding(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-  """Cuts the zeros that follow the tokens of one input of several."""
+  """Removes the padding of an input that was rendered beside others."""
   return {
     **example,
     **{

@@ -1,4 +1,4 @@
-"""A template's row in the tables of wordings."""
+"""A row of the wording tables."""
 
 from typing import NamedTuple
 
@@ -8,10 +8,10 @@ class Row(NamedTuple):
 
   Attributes:
     id: group and number, as in the paper's appendix.
-    families: those that it serves.
-    output: what is to be written.
-    wordings: of the instruction, to train on.
-    held_out: the one that no training shows.
+    families: the families that it serves.
+    output: the text of the output.
+    wordings: the instruction's wordings to train on.
+    held_out: the wording that training never shows.
   """
 
   id: str

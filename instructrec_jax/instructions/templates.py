@@ -1,4 +1,4 @@
-"""Templates that can be filled: each wording of the tables for each family."""
+"""Templates with slots: each wording of the tables for each of its families."""
 
 import dataclasses
 import re
@@ -14,8 +14,7 @@ _TEXTS = tuple(FIELDS.values())
 INPUT_SLOTS = ("history", "candidates", "item", "other", *_TEXTS)
 OUTPUT_SLOTS = ("target", "answer", "history", *_TEXTS)
 _CLAUSE = re.compile(r"\[([^\]]*)\]")
-# What is no sentence by itself, where another sentence begins after it, and
-# where the text is over.
+# Slots whose text is no sentence: before a new sentence, and at the text's end.
 _TITLES = r"(\{(?:history|candidates|item|other|specific_intention)\})"
 _LAST = re.compile(_TITLES + r'(?="? [^a-z])')
 _OVER = re.compile(_TITLES + r'(?="?$)')
@@ -26,13 +25,12 @@ class Template:
   """One wording of an instruction of one family.
 
   Attributes:
-    name: unique, `<family>/<row>.<number>`, or `.held_out` for a number.
+    name: unique, `<family>/<row>.<number>` or `<family>/<row>.held_out`.
     family: a key of `families.FAMILIES`.
-    inputs: text with input slots. {history}, or {history}. with its stop, is a
-      word by itself, so that its items can be dropped without changing how the
-      rest is tokenized.
-    output: text with output slots, {history} likewise.
-    held_out: whether it is kept from training.
+    inputs: text with input slots. {history} or {history}. is a word by itself,
+      so that dropping its items does not change the other tokens.
+    output: text with output slots; {history} is a word by itself here too.
+    held_out: whether training never shows it.
 
   Raises:
     InputError: if a slot is unknown, missing, or badly placed.
@@ -58,18 +56,18 @@ class Template:
       ):
         raise InputError(
           f"template {self.name!r}: expected {{history}} or {{history}}. once, "
-          f"with a blank or the text's end on either side, got {text!r}"
+          f"between spaces or at an end of the text, got {text!r}"
         )
     if not slots(self.output):
       raise InputError(
-        f"template {self.name!r}: expected one of {OUTPUT_SLOTS} in the "
+        f"template {self.name!r}: expected a slot of {OUTPUT_SLOTS} in the "
         f"output, got {self.output!r}"
       )
     expected = _slots_of(family_of(self.family))
     given = set(slots(self.inputs))
     if expected != given:
       raise InputError(
-        f"template {self.name!r}: family {self.family} tells of "
+        f"template {self.name!r}: family {self.family} expects slots "
         f"{sorted(expected)}, but the text has {sorted(given)}: "
         f"{self.inputs!r}"
       )
@@ -81,7 +79,7 @@ def slots(text: str) -> list[str]:
 
 
 def _slots_of(family: Family) -> set[str]:
-  """Returns the slots that each instruction of a family has."""
+  """Returns the slots that every instruction of a family has."""
   shown = {"t0": {"item"}, "t1": {"item", "other"}, "t3": {"candidates"}}
   named = {"p1": "history", "item": "item", **FIELDS}
   told = {named[part] for part in family.inputs}
@@ -89,10 +87,10 @@ def _slots_of(family: Family) -> set[str]:
 
 
 def expand(row: Row) -> Iterable[Template]:
-  """Yields a row's wordings for each of its families.
+  """Yields a template for each wording and each family of a row.
 
   Raises:
-    InputError: if a wording has not what a family tells of.
+    InputError: if a wording does not have the slots of a family.
   """
   texts = {str(number): text for number, text in enumerate(row.wordings)}
   for name in row.families:
@@ -108,10 +106,10 @@ def expand(row: Row) -> Iterable[Template]:
 
 
 def _worded(text: str, family: Family) -> str:
-  """Returns the text as it is for one family.
+  """Returns a wording's text for one family.
 
-  It has no brackets and no {need}, and a stop after titles and labels that end
-  a sentence.
+  Brackets and {need} are resolved, and titles and labels that end a sentence
+  get a full stop.
   """
   said = "{" + str(family.need) + "}"
   plain = _CLAUSE.sub("", text).replace("{need}", said)
@@ -122,7 +120,7 @@ def _worded(text: str, family: Family) -> str:
     return match[1] if new and new <= wanted else ""
 
   words = _CLAUSE.sub(clause, text).replace("{need}", said).split()
-  # A clause that is left out may have been the sentence's beginning.
+  # The dropped clause may have begun the sentence.
   first = words[0][0].upper() + words[0][1:]
   return _LAST.sub(r"\1.", " ".join([first, *words[1:]]))
 
@@ -141,11 +139,11 @@ def templates_of(
 
   Args:
     family: a key of `families.FAMILIES`.
-    templates: out of which.
-    held_out: those that are kept from training, instead of the others.
+    templates: the templates to choose from.
+    held_out: whether to return held-out templates instead of training ones.
 
   Raises:
-    InputError: if there is no such family; the message lists those there are.
+    InputError: if there is no such family; the message lists the families.
   """
   family_of(family)
   return tuple(

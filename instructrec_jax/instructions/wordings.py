@@ -1,20 +1,20 @@
-"""InstructRec's 39 templates, in our own words, and one of ours: a table.
+"""A table of InstructRec's 39 templates, in our own words, and one of ours.
 
-A row is a template of the paper's appendix A: group A tells of preferences, B
-of intentions, C of both; group X is ours. It serves one family or several, and
-has wordings to train on and one that is held out, to test whether a model has
-learnt the task or the sentence. What stands in [brackets] is said only of a
-family that its slots belong to: the optional taste of the paper's templates.
-Titles and labels get a stop where the sentence does not go on after them.
+A row is a template of the paper's appendix A. Group A has preferences, group B
+intentions, group C both; group X is ours. A row serves one or several families.
+It has wordings to train on and a held-out wording, which tests whether a model
+has learnt the task or the sentence. A clause in [brackets] is kept only for
+families that have its slots; it is the optional preference of the paper's
+templates. Titles and labels that end a sentence get a full stop.
 
 Slots:
-  {history}     titles of what the user has had so far, oldest first
+  {history}     titles of the user's items so far, oldest first
   {candidates}  titles to choose from
-                (both as a list: "Title one; Title two; Title three")
-  {preference}  the user's taste, in a sentence
-  {need}        what is looked for: the family's intention, or else the taste
-  {item}        the title in question: the target where nothing is ranked
-  {other}       the title that it is compared with
+                (both are lists: "Title one; Title two; Title three")
+  {preference}  the user's preference, in a sentence
+  {need}        the family's intention, or else the preference
+  {item}        the title in question; the target if the family does not rank
+  {other}       the title that {item} is compared with
   {target}      the title that was in fact next (outputs only)
   {answer}      yes or no: was {item} next? (outputs only)
 """
@@ -29,7 +29,7 @@ from instructrec_jax.instructions import (
 )
 from instructrec_jax.instructions.rows import Row
 
-# Pairwise, which the paper defines and has no template of.
+# The paper defines the pairwise form but has no template for it.
 PAIRWISE = (
   Row(
     "X1",

@@ -1,4 +1,4 @@
-"""Instances of target_users: whom an item suits."""
+"""Instances of target_users: which groups of users an item suits."""
 
 import numpy as np
 import polars as pl
@@ -7,7 +7,7 @@ from instructrec_jax.itdr import entries
 from instructrec_jax.itdr.pairs import Pair
 from instructrec_jax.itdr.tables import Tables, in_order
 
-# Reviews that say less than that in words are not shown.
+# Reviews with fewer words are not shown.
 _LEAST_WORDS = 5
 
 
@@ -16,7 +16,7 @@ def _says_something() -> pl.Expr:
 
 
 def eligible(tables: Tables, pair: Pair) -> np.ndarray:
-  """Returns the items of whom something is said, or known."""
+  """Returns the items with a review to show, or all if none are shown."""
   if "review" in pair.fields and "review" in tables.columns:
     said = tables.per("item", _says_something().sum().alias("reviews"))
     return said.filter(pl.col("reviews") > 0)["item"].to_numpy()
@@ -26,19 +26,18 @@ def eligible(tables: Tables, pair: Pair) -> np.ndarray:
 def instances(
   tables: Tables, items: np.ndarray, pair: Pair, rng: np.random.Generator
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-  """Makes an instance of each item, less its answer.
+  """Makes an instance without an answer for each item.
 
   Args:
-    tables: of the dataset.
-    items: codes, of items that `eligible` returns.
-    pair: what is asked.
-    rng: draws nothing.
+    tables: the dataset's tables.
+    items: codes of items that `eligible` returns.
+    pair: the pair.
+    rng: unused.
 
   Returns:
-    In the order of `items`: user (the item's code, as who is asked about), item
-    (all that is known of it) and, where a pair shows them, beside: its newest
-    reviews, the newest last; and what a teacher is told, see
-    `teacher.protocol.AUDIENCE`.
+    The instances in the order of `items`: user (the item's code), item (all its
+    facts) and, if the pair shows them, beside (its newest reviews, newest
+    last); and the teacher's input, see `teacher.protocol.AUDIENCE`.
   """
   del rng
   of_items = tables.items[items]

@@ -1,8 +1,8 @@
-"""The stage `itdr`: tables to the records of a pair's task.
+"""The stage `itdr`: makes the records of a pair's task from tables.
 
-A record has its texts in pieces: lists of entries, of which the oldest can be
-left out, and the slots of wordings. How they are asked about is decided when
-they are read (see render.py).
+A record holds its texts in pieces: the slots of wordings, and lists of entries
+whose oldest can be dropped. The wording is chosen when a record is read (see
+render.py).
 """
 
 import functools
@@ -46,21 +46,21 @@ def build(
   """Writes the records of a pair to data_dir/records/itdr_<pair>.
 
   Args:
-    pair: of a subtask and a dataset.
-    data_dir: the folder of all datasets; tables must be there.
-    size: instances of train, validation and test together, 8 : 1 : 1; None for
-      as many as the paper has. Where there are fewer, all are taken.
-    instead: dataset whose tables stand for those of another.
-    choice: of who writes the answers of interests and target_users; None for
-      the extractive teacher.
-    seed: of who is asked about, candidates, and all orders.
+    pair: a subtask and a dataset.
+    data_dir: the folder of all datasets, with the pair's tables.
+    size: the most instances, split 8 : 1 : 1 into train, validation and test;
+      None for the paper's number. If there are fewer, all are taken.
+    instead: the dataset whose tables replace those of another, by that name.
+    choice: the teacher that writes the answers of interests and target_users;
+      None for the extractive teacher.
+    seed: draws the users or items, the candidates, and all orders.
     overwrite: replace records that were made with other options.
 
   Returns:
     The manifest.
 
   Raises:
-    InputError: there are no tables, or nobody in them can be asked about.
+    InputError: there are no tables, or no user or item in them is eligible.
   """
   size = pair.size if size is None else size
   if size < len(choose.SHARES):
@@ -78,8 +78,8 @@ def build(
     for split, rows in made.splits.items():
       if rows.is_empty():
         raise InputError(
-          f"{pair.name}: nobody is left for {split}; 8 : 1 : 1 of train, "
-          f"validation and test can be asked about: {made.counts['of']}"
+          f"{pair.name}: no user or item is left for {split} after the split "
+          f"8 : 1 : 1 of train, validation and test: {made.counts['of']}"
         )
       order = generator(seed, pair.task, split, "order").permutation(len(rows))
       shards[split] = files.write_shards(
@@ -119,9 +119,9 @@ def requests(
   instead: Mapping[str, str] | None = None,
   seed: int = 0,
 ) -> Iterator[tuple[Kind, Iterator[pl.DataFrame]]]:
-  """Yields what a teacher would be asked first of all; see `build`.
+  """Yields the first requests that `build` would send to a teacher.
 
-  Who has no good text is replaced by somebody else, which is asked later.
+  A user or item without a valid text is replaced by another one later.
   """
   if pair.subtask not in parts.TAUGHT:
     return
@@ -135,18 +135,18 @@ def requests(
 def tables_of(
   pair: Pair, data_dir: str | Path, instead: Mapping[str, str]
 ) -> dict[str, Tables]:
-  """Returns the tables that are there of those a pair is made of.
+  """Returns the existing tables of a pair.
 
   Args:
-    pair: of a subtask and a dataset.
+    pair: a subtask and a dataset.
     data_dir: the folder of all datasets.
-    instead: dataset whose tables stand for those of another.
+    instead: the dataset whose tables replace those of another, by that name.
 
   Returns:
-    By the name in the pair.
+    The tables, by the name in the pair.
 
   Raises:
-    InputError: there are none, or none with what the pair asks about.
+    InputError: there are none, or none has the columns that the pair needs.
   """
   found, missing = {}, []
   for name in pair.tables:
@@ -165,7 +165,7 @@ def tables_of(
 def _records(
   rows: pl.DataFrame, features: Mapping[str, schema.Feature], some: slice
 ) -> Iterator[bytes]:
-  """Returns serialized records of some rows."""
+  """Yields the serialized records of some rows."""
   binary = {
     name: pl.List(pl.Binary) if feature.is_list else pl.Binary
     for name, feature in features.items()

@@ -1,7 +1,7 @@
-"""Who is asked about: users, or items, of each split.
+"""Chooses the users or items of each split.
 
-A user is in the same split in all tasks and domains: what a model was trained
-on in one task gives nothing away of whom it is tested on in another.
+A user is in the same split in all tasks and domains, so training on one task
+reveals nothing about the test users of another.
 """
 
 import hashlib
@@ -12,16 +12,16 @@ import polars as pl
 
 from instructrec_jax.data.names import generator
 
-# Tenths of the instances, and of everybody.
+# The share of each split in tenths, of instances and of all users or items.
 SHARES = {"train": 8, "validation": 1, "test": 1}
 _SPLITS = tuple(name for name, tenths in SHARES.items() for _ in range(tenths))
-# Of so many times as many as are needed, splits are looked up: enough of each
-# are among them, with some to spare.
+# Splits are computed for this many times the number needed, which is more than
+# enough for each split.
 _AMONG = 20
 
 
 def quotas(size: int) -> dict[str, int]:
-  """Returns how many instances each split has, `size` in all."""
+  """Returns the number of instances of each split, `size` in all."""
   tenth = size // sum(SHARES.values())
   parts = {name: tenth * share for name, share in SHARES.items()}
   return parts | {"train": parts["train"] + size - sum(parts.values())}
@@ -30,11 +30,11 @@ def quotas(size: int) -> dict[str, int]:
 def filled_up(
   quotas: Mapping[str, int], pools: Mapping[str, np.ndarray]
 ) -> dict[str, int]:
-  """Returns quotas in which train takes what other splits have nobody for.
+  """Returns quotas that move to train what the other splits cannot fill.
 
   Args:
-    quotas: instances that each split is to have.
-    pools: who may be taken for it.
+    quotas: the wanted number of instances of each split.
+    pools: the users or items that may be taken for each split.
   """
   short = sum(
     max(0, count - pools[split].size)
@@ -45,7 +45,7 @@ def filled_up(
 
 
 def split_of(identity: str, seed: int) -> str:
-  """Returns the split of a user or item of this id."""
+  """Returns the split of the user or item with this id."""
   text = f"{seed}/{identity}".encode()
   digest = hashlib.blake2b(text, digest_size=8).digest()
   return _SPLITS[int.from_bytes(digest, "big") % len(_SPLITS)]
@@ -54,14 +54,14 @@ def split_of(identity: str, seed: int) -> str:
 def in_order(
   eligible: np.ndarray, ids: pl.Series, size: int, seed: int, name: str
 ) -> dict[str, np.ndarray]:
-  """Returns who may be taken for each split, in the order of being taken.
+  """Returns the users or items of each split in the order they are taken.
 
   Args:
-    eligible: codes.
-    ids: text, by code.
+    eligible: codes of eligible users or items.
+    ids: ids as text, by code.
     size: instances of all splits together.
-    seed: of the order and the splits.
-    name: of what they are taken for.
+    seed: draws the order and the splits.
+    name: the purpose, which changes the order.
   """
   order = generator(seed, name, "chosen").permutation(eligible)
   order = order[: _AMONG * max(size, 100)]

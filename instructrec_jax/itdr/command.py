@@ -1,4 +1,4 @@
-"""`instructrec itdr`: the records of all pairs whose tables are there."""
+"""`instructrec itdr`: builds the records of all pairs that have tables."""
 
 import collections
 import dataclasses
@@ -23,12 +23,12 @@ VOCABULARY = f"{PREFIX}vocabulary"
 
 @dataclasses.dataclass(frozen=True)
 class Done:
-  """What came of a command.
+  """The result of a command.
 
   Attributes:
-    manifests: of each pair that was built, or was there.
-    absent: why another was not, by pair.
-    vocabulary: the file that was trained; None if none was asked for.
+    manifests: the manifest of each pair that was built or already there.
+    absent: why each other pair was not built, by pair.
+    vocabulary: the trained file; None if none was requested.
   """
 
   manifests: Mapping[str, artifacts.Manifest]
@@ -50,24 +50,24 @@ def itdr(
   """Builds pairs of ITDR.
 
   Args:
-    pairs: names of pairs, subtasks or root tasks; all where none is given, and
-      then those whose tables are not there are passed over.
+    pairs: names of pairs, subtasks or root tasks. If none is given, all pairs
+      are built except those without tables.
     data_dir: the folder of all datasets.
     size: see `build.build`.
-    tables: "dataset=other": take the tables of another dataset instead, e.g.
+    tables: "dataset=other" uses another dataset's tables, e.g.
       "ml_32m=ml_latest_small".
-    vocabulary_size: pieces of a vocabulary to train on all texts that were
-      built; None for none.
-    teacher: who writes the answers of interests and target_users.
+    vocabulary_size: pieces of a vocabulary to train on all built texts; None
+      trains none.
+    teacher: writes the answers of interests and target_users.
     seed: of all draws.
-    overwrite: replace what other options have made.
-    **given: options of the teacher; None stands for their defaults.
+    overwrite: replace what was made with other options.
+    **given: options of the teacher; None uses the default.
 
   Returns:
-    What was done; or what `estimate`, `write_requests` or `read_answers` did.
+    What was built; or what `estimate`, `write_requests` or `read_answers` did.
 
   Raises:
-    InputError: a name or an option cannot be used, or nothing is built.
+    InputError: a name or an option is invalid, or nothing is built.
   """
   chosen = _chosen(pairs)
   choice = Choice(teacher, data_dir, given)
@@ -83,7 +83,7 @@ def itdr(
         raise
       absent[name] = str(error)
   if not there:
-    raise InputError(f"no tables of any pair: {next(iter(absent.values()))}")
+    raise InputError(f"no pair has tables: {next(iter(absent.values()))}")
   asked = (
     request
     for name in there
@@ -93,7 +93,7 @@ def itdr(
   if told is not None:
     return told
   manifests = {}
-  # No bar where nobody watches.
+  # disable=None shows no progress bar unless stderr is a terminal.
   with tqdm.tqdm(there, desc="pairs", disable=None) as bar:
     for name in bar:
       bar.set_postfix_str(name)
@@ -109,7 +109,7 @@ def itdr(
 
 
 def summary(done: Done) -> Iterator[str]:
-  """Yields lines that tell what came of a command: a table, and reasons."""
+  """Yields the lines that report a command: a table, and reasons."""
   splits = list(choose.SHARES)
   width = max(map(len, done.manifests))
   yield " ".join(
@@ -119,7 +119,7 @@ def summary(done: Done) -> Iterator[str]:
   for name, manifest in done.manifests.items():
     counts = manifest["counts"]
     numbers = [counts["records"][split] for split in splits]
-    note = " (was there)" if manifest["reused"] else ""
+    note = " (already built)" if manifest["reused"] else ""
     yield (
       " ".join([f"{name:{width}}", *(f"{n:10,}" for n in numbers)])
       + f" {counts['wanted']:8,}{note}"
@@ -138,7 +138,7 @@ def summary(done: Done) -> Iterator[str]:
 
 
 def _left_out(counts: Mapping[str, Any], width: int) -> Iterator[str]:
-  """Yields why some have no text, and which tables are not there."""
+  """Yields the reasons for missing texts, and the missing tables."""
   for what in ("absent", "rejected"):
     whys = collections.Counter()
     for part in counts["of"].values():
@@ -146,11 +146,11 @@ def _left_out(counts: Mapping[str, Any], width: int) -> Iterator[str]:
     for why, number in whys.most_common():
       yield f"{'':{width}} {number:10,} {what}: {why}"
   if counts["tables_absent"]:
-    yield f"{'':{width}} without {', '.join(counts['tables_absent'])}"
+    yield f"{'':{width}} no tables of {', '.join(counts['tables_absent'])}"
 
 
 def _chosen(names: Sequence[str]) -> list[str]:
-  """Returns the pairs that names stand for, in the order of the table."""
+  """Returns the pairs that the names select, in the order of the table."""
   known = {name: [name] for name in PAIRS} | dict(groups())
   wanted = set()
   for name in names or [""]:
@@ -207,7 +207,7 @@ def _train_vocabulary(
 
 
 def _texts(folder: Path, name: str) -> Iterator[str]:
-  """Yields the texts of a pair: those of its records, and its wordings."""
+  """Yields the texts of a pair's records and of its wordings."""
   import tensorflow_datasets as tfds
 
   pair = PAIRS[name]
@@ -217,6 +217,6 @@ def _texts(folder: Path, name: str) -> Iterator[str]:
     for feature in texts:
       for text in np.atleast_1d(record[feature]):
         yield text.decode()
-    # As often as they come up, or they would be spelt in letters.
+    # Repeated as often as in training, or they would be split into letters.
     yield wordings.description(pair)
     yield wordings.asked(pair)[record["instance"] % len(wordings.asked(pair))]

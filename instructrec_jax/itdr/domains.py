@@ -1,4 +1,4 @@
-"""What each of ITDR's datasets is about, in the words of its domain."""
+"""The domain of each of ITDR's datasets, and the words for it."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-  """Ratings that a dataset has.
+  """A dataset's rating scale.
 
   Attributes:
-    low: the least.
-    high: the greatest.
-    step: between one and the next.
+    low: the lowest rating.
+    high: the highest rating.
+    step: the difference between neighbouring ratings.
   """
 
   low: float
@@ -22,12 +22,12 @@ class Scale:
 
   @property
   def ratings(self) -> tuple[float, ...]:
-    """All ratings, the least first."""
+    """All ratings, the lowest first."""
     count = round((self.high - self.low) / self.step) + 1
     return tuple(np.linspace(self.low, self.high, count).tolist())
 
   def text(self, rating: float) -> str:
-    """Returns a rating as it is written: with a decimal where steps have."""
+    """Returns a rating as text, with a decimal if the step has one."""
     return f"{rating:.1f}" if self.step % 1 else f"{rating:.0f}"
 
 
@@ -36,21 +36,21 @@ class Domain:
   """A dataset of ITDR.
 
   Attributes:
-    tables: the datasets of `normalize` that it is made of.
-    kind: what a teacher is told that items are, a key of
-      `teacher.things.THINGS`.
-    thing: what an item is.
-    things: several of them.
-    person: what a user is.
+    tables: the datasets of `normalize` that it consists of.
+    kind: the teacher's kind of item, a key of
+      `teacher.rules.lexicon.things.THINGS`.
+    thing: the word for an item.
+    things: the plural of `thing`.
+    person: the word for a user.
     had: what users did with items, as a participle.
     have: the same, as an infinitive.
-    facts: what is told of an item beside its title, in this order: column of
-      the items table, and what it is called.
-    scale: of its ratings; None where there are none.
-    amount: a column of the interactions that says how much a user cares for
-      an item, where there are no ratings, and what its unit is called.
-    ordered: whether interactions are in the order of time, and not just in
-      that of a file.
+    facts: the facts shown beside an item's title, in order: the column of the
+      items table, and its label.
+    scale: the rating scale; None if there are no ratings.
+    amount: for data without ratings, the column of the interactions that says
+      how much a user likes an item, and the name of its unit.
+    ordered: whether interactions are in the order of time, not only in the
+      order of a file.
   """
 
   tables: tuple[str, ...]
@@ -66,7 +66,7 @@ class Domain:
   ordered: bool = True
 
   def words(self) -> dict[str, str]:
-    """Returns what wordings say of the domain, by name."""
+    """Returns the words that wordings use for the domain, by name."""
     scale = self.scale
     return {
       "thing": self.thing,

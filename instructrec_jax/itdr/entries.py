@@ -1,4 +1,4 @@
-"""Items as they stand in lists and by themselves, in words."""
+"""The texts of items, in lists and alone."""
 
 from collections.abc import Callable, Mapping
 
@@ -7,16 +7,16 @@ import polars as pl
 from instructrec_jax.itdr.domains import Domain
 from instructrec_jax.teacher.checks import personal
 
-# Words of a review, and of a description, that are shown.
+# The most words of a review or a description that are shown.
 REVIEW_WORDS = 40
 ABOUT_WORDS = 60
-# Words of a review that a teacher reads.
+# The most words of a review that a teacher reads.
 TOLD_WORDS = 150
 _LABELS = 3
 
 
 def cut(text: pl.Expr, words: int) -> pl.Expr:
-  """Returns text on one line, its first words if there are more."""
+  """Returns text on one line, cut to its first words."""
   there = text.str.replace_all(r"\s+", " ").str.strip_chars()
   parts = there.str.split(" ")
   short = parts.list.head(words).list.join(" ")
@@ -25,9 +25,9 @@ def cut(text: pl.Expr, words: int) -> pl.Expr:
 
 
 def quoted(text: pl.Expr) -> pl.Expr:
-  """Returns what a user wrote: short, without personal data, in quotes.
+  """Returns a user's text in quotes, shortened and without personal data.
 
-  Null where nothing was written.
+  The result is null if there is no text.
   """
   said = cut(personal.mask(text), REVIEW_WORDS)
   said = said.str.replace_all('"', "'", literal=True)
@@ -35,7 +35,7 @@ def quoted(text: pl.Expr) -> pl.Expr:
 
 
 def liked(items: pl.DataFrame) -> pl.Series:
-  """Returns titles with what kind each is, or who made it, where known."""
+  """Returns titles with each item's kind or maker, if known."""
   title = pl.col("title")
   if "categories" in items.columns:
     labels = pl.col("categories").list.head(_LABELS).list.join(", ")
@@ -50,7 +50,7 @@ def liked(items: pl.DataFrame) -> pl.Series:
 
 
 def facts(items: pl.DataFrame, domain: Domain) -> pl.Series:
-  """Returns all that is told of items, e.g. "Tar (2022). Genres: Drama."."""
+  """Returns the items' facts, e.g. "Tar (2022). Genres: Drama."."""
   there = [name for name in domain.facts if name in items.columns]
   said = [_said(name, domain.facts[name]) for name in there]
   title = pl.col("title").str.strip_chars_end(".") + "."
@@ -59,14 +59,14 @@ def facts(items: pl.DataFrame, domain: Domain) -> pl.Series:
 
 
 def _said(column: str, called: str) -> pl.Expr:
-  """Returns a sentence on one fact; null where it is not known."""
+  """Returns a sentence with one fact; null if it is unknown."""
   text = _TEXTS.get(column, lambda value: value.cast(pl.String))(pl.col(column))
   ended = pl.when(text.str.contains(r"[.!?…]$")).then(text)
   sentence = ended.otherwise(text + ".")
   return pl.when(text != "").then(pl.format(f"{called}: {{}}", sentence))
 
 
-# How columns that are more than a word are told.
+# How columns with more than a word are written.
 _TEXTS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
   "categories": lambda labels: labels.list.head(2 * _LABELS).list.join(", "),
   "description": lambda text: cut(text, ABOUT_WORDS),

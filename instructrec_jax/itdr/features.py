@@ -1,4 +1,4 @@
-"""What the records of ITDR's tasks have."""
+"""The features of the records of ITDR's tasks."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,7 @@ FEATURES: Mapping[str, schema.Feature] = {
   "market": schema.Feature("domain of history and candidates", **_TEXT),
   "answer": schema.Feature("what is to be written", **_TEXT),
 }
-# What comes with candidates.
+# The features that only records with candidates have.
 _OF_CANDIDATES = ("candidate_items", "relevant_items")
 
 

@@ -1,8 +1,8 @@
-"""ITDR's 33 pairs of a subtask and a dataset, as one table.
+"""A table of ITDR's 33 pairs of a subtask and a dataset.
 
-Each is a task of its own, `itdr_<subtask>_<dataset>`. What one pair does
-otherwise than its subtask stands in its row; words of the domain are those of
-the dataset (`domains.DOMAINS`).
+Each pair is a task of its own, `itdr_<subtask>_<dataset>`. Its row says how it
+differs from other pairs of the subtask. The dataset provides the domain's words
+(`domains.DOMAINS`).
 """
 
 import dataclasses
@@ -15,15 +15,14 @@ PREFIX = "itdr_"
 
 @dataclasses.dataclass(frozen=True)
 class Subtask:
-  """What is asked of a user or an item.
+  """What is asked about a user or an item.
 
   Attributes:
     root: the root task, "interaction" or "understanding".
-    history: entries of a history, at most: the newest, or those most cared
-      for.
-    least: interactions that a user, or reviews that an item, needs.
-    candidates: titles to choose from.
-    relevant: how many of them were held out of what the user has had, at most.
+    history: the most entries of a history: the newest, or those liked most.
+    least: the fewest interactions of a user or reviews of an item.
+    candidates: number of titles to choose from.
+    relevant: the most candidates that are held-out items of the user.
   """
 
   root: str
@@ -33,7 +32,7 @@ class Subtask:
   relevant: int = 0
 
 
-# Section 3 of the paper. It does not say how long histories are.
+# From section 3 of the paper, which does not say how long histories are.
 SUBTASKS: Mapping[str, Subtask] = {
   "rating_prediction": Subtask("interaction", history=20, least=6),
   "top_k": Subtask(
@@ -58,9 +57,9 @@ class Pair:
   Attributes:
     subtask: a key of SUBTASKS.
     dataset: a key of `domains.DOMAINS`.
-    size: instances of the paper, of train, validation and test together.
-    fields: attributes of users to tell, columns of the users table; or columns
-      of the interactions that are shown beside items.
+    size: the paper's instances of train, validation and test together.
+    fields: attributes of users to predict, columns of the users table; or
+      columns of the interactions that are shown beside items.
     across: pairs of tables, from one domain to another.
   """
 
@@ -72,7 +71,7 @@ class Pair:
 
   @property
   def name(self) -> str:
-    """The task's name, less the prefix."""
+    """The task's name without the prefix."""
     return f"{self.subtask}_{self.dataset}"
 
   @property
@@ -82,17 +81,17 @@ class Pair:
 
   @property
   def domain(self) -> Domain:
-    """The words of the dataset."""
+    """The domain of the dataset."""
     return DOMAINS[self.dataset]
 
   @property
   def kind(self) -> Subtask:
-    """What is asked."""
+    """The subtask's row of SUBTASKS."""
     return SUBTASKS[self.subtask]
 
   @property
   def tables(self) -> tuple[str, ...]:
-    """The datasets of `normalize` that instances can be made of."""
+    """The datasets of `normalize` that instances can be made from."""
     if self.across:
       return tuple(dict.fromkeys(name for two in self.across for name in two))
     return self.domain.tables
@@ -153,17 +152,17 @@ _ROWS = (
 )
 PAIRS: Mapping[str, Pair] = {pair.name: pair for pair in _ROWS}
 
-# Attributes that are numbers; others are held against the truth as text.
+# Attributes that are numbers; others are compared with the truth as text.
 NUMBERS = ("age", "birth_year")
 
 
 def label(attribute: str) -> str:
-  """Returns what an attribute is called in text."""
+  """Returns the name of an attribute in text."""
   return attribute.replace("_", " ")
 
 
 def groups() -> Mapping[str, Sequence[str]]:
-  """Returns the pairs of each mixture, by what follows `itdr` in its name."""
+  """Returns each mixture's pairs, by the mixture's name after `itdr`."""
   found: dict[str, list[str]] = {"": list(PAIRS)}
   for name, pair in PAIRS.items():
     found.setdefault(pair.kind.root, []).append(name)

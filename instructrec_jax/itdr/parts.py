@@ -1,4 +1,4 @@
-"""Instances of a pair, out of one table or several in equal shares."""
+"""Instances of a pair, from one table or from several in equal shares."""
 
 import dataclasses
 import functools
@@ -21,17 +21,17 @@ from instructrec_jax.itdr import (
 from instructrec_jax.itdr.pairs import Pair
 from instructrec_jax.itdr.tables import Tables
 
-# Codes of one of several tables, so that no two are alike.
+# The range of codes of one table, so that codes of several tables differ.
 _CODES = 1 << 32
 
-# Who can be asked about, and what of, where a teacher writes no answers.
+# By subtask: the functions that choose eligible users and make instances.
 _SIMPLE: Mapping[str, tuple[Callable, Callable]] = {
   "rating_prediction": (rating.eligible, rating.instances),
   "top_k": (ranking.eligible, ranking.instances),
   "next_item": (ranking.eligible, ranking.instances),
   "user_attributes": (people.eligible_by_attributes, people.attributes),
 }
-# The same where one does.
+# The same for subtasks whose answers a teacher writes.
 TAUGHT: Mapping[str, tuple[Callable, Callable]] = {
   "interests": (people.eligible_by_interests, people.interests),
   "target_users": (audience.eligible, audience.instances),
@@ -43,8 +43,8 @@ class Made:
   """Instances of a pair.
 
   Attributes:
-    splits: rows by split, columns as features.features_of says.
-    counts: what the manifest says of them.
+    splits: rows by split, with the columns of features.features_of.
+    counts: the counts for the manifest.
   """
 
   splits: Mapping[str, pl.DataFrame]
@@ -53,14 +53,14 @@ class Made:
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-  """A share of the instances, out of some tables.
+  """A share of the instances, from some of the tables.
 
   Attributes:
-    name: of the tables.
-    number: of the part, from 0.
-    eligible: codes of users or items that can be asked about.
-    ids: of all users or items, by code.
-    instances: from codes to what is asked about them.
+    name: the name of the tables.
+    number: the number of the part, from 0.
+    eligible: codes of eligible users or items.
+    ids: ids of all users or items, by code.
+    instances: makes the instances of some codes.
   """
 
   name: str
@@ -70,7 +70,7 @@ class _Part:
   instances: Callable[[np.ndarray], Any]
 
   def pools(self, pair: Pair, size: int, seed: int) -> dict[str, np.ndarray]:
-    """Returns who may be taken for each split, in order."""
+    """Returns the codes that may be taken for each split, in order."""
     name = f"{pair.name}/{self.name}"
     return choose.in_order(self.eligible, self.ids, size, seed, name)
 
@@ -85,14 +85,14 @@ def make(
   """Makes all instances of a pair.
 
   Args:
-    pair: of a subtask and a dataset.
-    tables: those that are there, by name.
-    size: instances of all splits together, where there are so many.
-    writer: of the answers, of a subtask that is TAUGHT.
+    pair: a subtask and a dataset.
+    tables: the existing tables, by name.
+    size: the most instances of all splits together.
+    writer: writes the answers of a TAUGHT subtask; None for other subtasks.
     seed: of all draws.
 
   Raises:
-    InputError: nobody can be asked about.
+    InputError: no user or item is eligible.
   """
   frames, counts = [], {}
   for part, quotas in _parts(pair, tables, size, seed):
@@ -116,8 +116,8 @@ def make(
     )
   if not frames:
     raise InputError(
-      f"{pair.name}: nobody in {', '.join(counts)} can be asked about: "
-      f"{pair.kind.least} interactions are needed at least"
+      f"{pair.name}: no user or item of {', '.join(counts)} is eligible; each "
+      f"needs at least {pair.kind.least} interactions"
     )
   fixed = (pl.col("split") != "train").cast(pl.Int64)
   every = pl.concat(frames).with_row_index("instance").with_columns(fixed=fixed)
@@ -138,7 +138,7 @@ def make(
 def told(
   pair: Pair, tables: Mapping[str, Tables], size: int, seed: int
 ) -> Iterator[pl.DataFrame]:
-  """Yields what a teacher is told of those who are asked about first."""
+  """Yields a teacher's input for the users or items that are taken first."""
   for part, quotas in _parts(pair, tables, size, seed):
     pools = part.pools(pair, size, seed)
     quotas = choose.filled_up(quotas, pools)
@@ -149,7 +149,7 @@ def told(
 def _parts(
   pair: Pair, tables: Mapping[str, Tables], size: int, seed: int
 ) -> Iterator[tuple[_Part, dict[str, int]]]:
-  """Yields the parts of a pair, and how many of each split they are to have."""
+  """Yields the parts of a pair with the number of instances of each split."""
   if pair.across:
     sources = [two for two in pair.across if {*two} <= {*tables}]
     eligible, make_of = ranking.eligible_across, ranking.across
@@ -169,7 +169,7 @@ def _parts(
         make_of, *these, pair=pair, rng=generator(seed, pair.name, *names)
       ),
     )
-    # Of each split, shares that differ by one at the most.
+    # The parts' shares of a split differ by at most one.
     quotas = {
       split: count // len(sources) + (number < count % len(sources))
       for split, count in choose.quotas(size).items()
@@ -182,7 +182,7 @@ def _fill(
   pools: Mapping[str, np.ndarray],
   quotas: Mapping[str, int],
 ) -> pl.DataFrame:
-  """Takes as many of each split as it is to have, or all there are."""
+  """Returns each split's number of instances, or all if there are fewer."""
   chosen = {split: pools[split][:count] for split, count in quotas.items()}
   rows = instances(np.concatenate(list(chosen.values())))
   splits = np.repeat(list(chosen), [codes.size for codes in chosen.values()])

@@ -1,4 +1,4 @@
-"""Instances about who a user is: user_attributes, and interests."""
+"""Instances about a user's person: user_attributes and interests."""
 
 import numpy as np
 import polars as pl
@@ -7,12 +7,12 @@ from instructrec_jax.itdr import entries, rating
 from instructrec_jax.itdr.pairs import Pair, label
 from instructrec_jax.itdr.tables import Tables, in_order
 
-# What is shown of what is not liked, beside twice as much of what is.
+# One disliked item is shown for this many liked ones.
 _DISLIKED_SHARE = 2
 
 
 def eligible_by_attributes(tables: Tables, pair: Pair) -> np.ndarray:
-  """Returns the users of whom something is known, with enough interactions."""
+  """Returns the users with a known attribute and enough interactions."""
   there = attributes_of(tables, pair)
   known = tables.users.filter(
     pl.any_horizontal(pl.col(name).is_not_null() for name in there)
@@ -23,26 +23,26 @@ def eligible_by_attributes(tables: Tables, pair: Pair) -> np.ndarray:
 
 
 def attributes_of(tables: Tables, pair: Pair) -> list[str]:
-  """Returns those of a pair's attributes that the tables have."""
+  """Returns the pair's attributes that the tables have."""
   return [name for name in pair.fields if name in tables.users.columns]
 
 
 def attributes(
   tables: Tables, users: np.ndarray, pair: Pair, rng: np.random.Generator
 ) -> pl.DataFrame:
-  """Makes an instance of each user: what they like, and who they are.
+  """Makes an instance of each user: the items they like, and their attributes.
 
   Args:
-    tables: of the dataset.
-    users: codes, of users that `eligible_by_attributes` returns.
-    pair: what is asked.
-    rng: draws nothing.
+    tables: the dataset's tables.
+    users: codes of users that `eligible_by_attributes` returns.
+    pair: the pair.
+    rng: unused.
 
   Returns:
-    In the order of `users`: user, history (what is liked, with its kind: the
-    newest of what was rated at least as high as the user's mean; where there
-    are no ratings, what they care for most, last) and answer: the attributes
-    that are known, e.g. "age group: 25-34, gender: male".
+    In the order of `users`: user; history, the liked items with their kinds
+    (the newest of those rated at least the user's mean; without ratings, those
+    liked most, the most liked last); and answer, the known attributes, e.g.
+    "age group: 25-34, gender: male".
   """
   del rng
   rows = with_liking(tables, users, pair).filter("liked")
@@ -63,11 +63,11 @@ def attributes(
 
 
 def with_liking(tables: Tables, users: np.ndarray, pair: Pair) -> pl.DataFrame:
-  """Returns users' rows, and whether they `liked` each item.
+  """Returns the users' rows with `liked`, whether the user likes the item.
 
-  A rating is held against the user's own mean. Where there are none, what a
-  user has met they like, and rows go from what they care for least to what
-  they care for most, if anything says so; else as they were.
+  A liked item is rated at least the user's mean. Without ratings, all items of
+  a user are liked, and the rows are ordered from the least to the most liked if
+  the domain has an `amount`; otherwise their order is kept.
   """
   domain = pair.domain
   amount = domain.amount[0] if domain.amount else None
@@ -84,7 +84,7 @@ def with_liking(tables: Tables, users: np.ndarray, pair: Pair) -> pl.DataFrame:
 
 
 def eligible_by_interests(tables: Tables, pair: Pair) -> np.ndarray:
-  """Returns users with enough to like and, by their ratings, to dislike."""
+  """Returns users with enough liked and, with ratings, disliked items."""
   if pair.domain.scale is None:
     counts = tables.per("user", pl.len().alias("liked"))
   else:
@@ -100,18 +100,18 @@ def eligible_by_interests(tables: Tables, pair: Pair) -> np.ndarray:
 def interests(
   tables: Tables, users: np.ndarray, pair: Pair, rng: np.random.Generator
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-  """Makes an instance of each user, less its answer.
+  """Makes an instance without an answer for each user.
 
   Args:
-    tables: of the dataset.
-    users: codes, of users that `eligible_by_interests` returns.
-    pair: what is asked.
-    rng: draws nothing.
+    tables: the dataset's tables.
+    users: codes of users that `eligible_by_interests` returns.
+    pair: the pair.
+    rng: unused.
 
   Returns:
-    In the order of `users`: user, history and, where there is a scale, beside:
-    what is liked, and what is not, each with what the user says of it; and
-    what a teacher is told of them, see `teacher.protocol.INTEREST`.
+    The instances in the order of `users`: user, history (liked items) and, if
+    there are ratings, beside (disliked items), each with the user's opinion;
+    and the teacher's input, see `teacher.protocol.INTEREST`.
   """
   del rng
   rows = with_liking(tables, users, pair)
@@ -133,7 +133,7 @@ def interests(
 
 
 def _told(tables: Tables, rows: pl.DataFrame) -> pl.DataFrame:
-  """Returns what a teacher is told of the rows, lists by user."""
+  """Returns the teacher's input for the rows, with lists by user."""
   of_items = [
     name
     for name in ("title", "categories", "brand")
@@ -152,7 +152,7 @@ def _told(tables: Tables, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _said(rows: pl.DataFrame, pair: Pair) -> pl.Series:
-  """Returns titles with what users say of them, as a pair shows it."""
+  """Returns titles with the users' opinions in the form that a pair shows."""
   number = {
     "rating": lambda: rating.rating_text(pair.domain.scale),
     "hours": lambda: pl.format(

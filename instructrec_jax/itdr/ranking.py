@@ -1,8 +1,8 @@
 """Instances that rank candidates: top_k, cross_domain, next_item.
 
-The newest items of a user are held out; the others come before them. Beside
-those that are held out, candidates are drawn uniformly from what the user has
-never met.
+The newest items of a user are held out and the items before them are the
+history. The other candidates are drawn uniformly from the items that the user
+has never had.
 """
 
 import numpy as np
@@ -12,12 +12,12 @@ from instructrec_jax.data.candidates import draw
 from instructrec_jax.itdr.pairs import Pair
 from instructrec_jax.itdr.tables import Tables, in_order
 
-# Items of a history that are never held out.
+# The fewest items that remain in a history.
 _KEPT = 2
 
 
 def eligible(tables: Tables, pair: Pair) -> np.ndarray:
-  """Returns the users that have enough interactions."""
+  """Returns the users with enough interactions."""
   counts = tables.per("user", pl.len())
   return counts.filter(pl.col("len") >= pair.kind.least)["user"].to_numpy()
 
@@ -28,16 +28,16 @@ def instances(
   """Makes an instance of each user.
 
   Args:
-    tables: of the dataset.
-    users: codes, each with the interactions that the subtask needs.
-    pair: what is asked.
-    rng: draws the other candidates, and the order in which all are shown.
+    tables: the dataset's tables.
+    users: codes of users that `eligible` returns.
+    pair: the pair.
+    rng: draws the other candidates and the order in which all are shown.
 
   Returns:
     In the order of `users`: user, history (titles, oldest first), candidates
-    (titles), candidate_items, relevant_items (codes, best first: by rating
-    where the dataset has a scale, then by time), and answer: the titles in
-    order, or the one title.
+    (titles), candidate_items, relevant_items (codes, best first: by rating if
+    the dataset has a scale, then by time), and answer: the titles in order, or
+    the one title.
   """
   rows = _with_held_out(tables, users, pair)
   history = (
@@ -52,12 +52,12 @@ def instances(
 def _with_held_out(
   tables: Tables, users: np.ndarray, pair: Pair
 ) -> pl.DataFrame:
-  """Returns users' rows with `title`, and `held_out`: whether they are.
+  """Returns the users' rows with `title` and `held_out`.
 
-  `count` is how many of the user's are.
+  `count` is the number of held-out rows of the user.
   """
   rows = tables.of("user", users, ("rating",))
-  # Of few interactions fewer are held out, so that some are left to go by.
+  # A user with few interactions has fewer held out, to keep a history.
   count = (pl.len().over("user") - _KEPT).cast(pl.Int64)
   rows = rows.with_columns(
     tables.items["title"].gather(rows["item"]),
@@ -70,7 +70,7 @@ def _with_held_out(
 def _drawn(
   tables: Tables, rows: pl.DataFrame, pair: Pair, rng: np.random.Generator
 ) -> pl.DataFrame:
-  """Returns `user` and `item` of what fills the candidates up."""
+  """Returns `user` and `item` of the drawn candidates."""
   last = rows.group_by("user", maintain_order=True).agg(
     pl.col("item", "count").last()
   )
@@ -81,7 +81,7 @@ def _drawn(
   lists = draw.draw(
     rng, users, targets, met, tables.items.height, int(wanted.max())
   )
-  # Every subset of draws without replacement is as good as another.
+  # Any subset of draws without replacement is itself a uniform draw.
   others = lists[lists != targets[:, None]].reshape(users.size, -1)
   taken = np.arange(others.shape[1]) < wanted[:, None]
   return pl.DataFrame(
@@ -93,7 +93,7 @@ def _drawn(
 def _candidates(
   tables: Tables, rows: pl.DataFrame, pair: Pair, rng: np.random.Generator
 ) -> pl.DataFrame:
-  """Returns, by user, what is shown and what is right."""
+  """Returns each user's candidates and the relevant ones among them."""
   right = rows.filter("held_out")
   if pair.domain.scale is not None and "rating" in rows.columns:
     right = right.sort(
@@ -119,7 +119,7 @@ def _candidates(
     .group_by("user", maintain_order=True)
     .agg(candidates="title", candidate_items="item")
   )
-  # What is right keeps its order; the others are told as they are shown.
+  # Relevant items keep their order; the others follow in the order shown.
   place = pl.when("wrong").then("shown").otherwise(0.0)
   in_truth = every.sort("user", "wrong", place, maintain_order=True)
   several = pair.kind.relevant > 1
@@ -140,15 +140,15 @@ def across(
   """Makes an instance of each user who is active in two domains.
 
   Args:
-    source: of the domain that is known better.
-    market: of the one that candidates are of.
-    users: codes in `market`, of users that `eligible_across` returns.
-    pair: what is asked.
+    source: tables of the other domain.
+    market: tables of the domain of the candidates.
+    users: codes in `market` of users that `eligible_across` returns.
+    pair: the pair.
     rng: as in `instances`.
 
   Returns:
-    As `instances` does, with beside: titles of the other domain, and the names
-    of both domains: source, market.
+    The columns of `instances`, with beside (titles of the other domain) and
+    the names of both domains, source and market.
   """
   asked = instances(market, users, pair, rng)
   there = _same(source, market).filter(pl.col("market").is_in(asked["user"]))
@@ -179,7 +179,7 @@ def eligible_across(source: Tables, market: Tables, pair: Pair) -> np.ndarray:
 
 
 def _same(source: Tables, market: Tables) -> pl.DataFrame:
-  """Returns the codes of users that both have: `source`, `market`."""
+  """Returns the codes of users in both domains: `source`, `market`."""
   users = market.users.select("user_id", market="user")
   return users.join(
     source.users.select("user_id", source="user"),
@@ -189,7 +189,7 @@ def _same(source: Tables, market: Tables) -> pl.DataFrame:
 
 
 def domain_name(dataset: str) -> str:
-  """Returns what a category of a shop is called: "CDs and Vinyl"."""
+  """Returns the name of a dataset's shop category, e.g. "CDs and Vinyl"."""
   words = dataset.rpartition("_")[0].split("_")
   return " ".join(
     word if word == "and" else "CDs" if word == "cds" else word.capitalize()
@@ -198,7 +198,7 @@ def domain_name(dataset: str) -> str:
 
 
 def numbered(column: str) -> pl.Expr:
-  """Returns a group's texts as one list with numbers: "1. A; 2. B"."""
+  """Returns a group's texts as one numbered list: "1. A; 2. B"."""
   return pl.format(
     "{}. {}", pl.int_range(1, pl.len() + 1), pl.col(column)
   ).str.join("; ")

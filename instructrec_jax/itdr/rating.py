@@ -1,4 +1,4 @@
-"""Instances of rating_prediction: a user's newest rating is to be told."""
+"""Instances of rating_prediction: a user's newest rating is predicted."""
 
 import numpy as np
 import polars as pl
@@ -9,7 +9,7 @@ from instructrec_jax.itdr.tables import Tables, in_order
 
 
 def eligible(tables: Tables, pair: Pair) -> np.ndarray:
-  """Returns the users that have rated enough."""
+  """Returns the users with enough ratings."""
   rated = tables.per("user", pl.col("rating").count())
   return rated.filter(pl.col("rating") >= pair.kind.least)["user"].to_numpy()
 
@@ -20,10 +20,10 @@ def instances(
   """Makes an instance of each user.
 
   Args:
-    tables: of the dataset.
-    users: codes, each with as many ratings as the subtask needs.
-    pair: what is asked.
-    rng: draws nothing.
+    tables: the dataset's tables.
+    users: codes of users that `eligible` returns.
+    pair: the pair.
+    rng: unused.
 
   Returns:
     In the order of `users`: user, history (titles with ratings, oldest first),
@@ -43,7 +43,7 @@ def instances(
 
 
 def rating_text(scale: Scale) -> pl.Expr:
-  """Returns the ratings as text, as the scale writes them."""
+  """Returns the ratings as text in the form of the scale."""
   rating = pl.col("rating").cast(pl.Float64)
   return (
     rating.round(1).cast(pl.String)

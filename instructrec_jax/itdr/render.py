@@ -1,8 +1,8 @@
-"""Records of ITDR to text and tokens, inside the tf.data graph.
+"""Renders ITDR's records as text and tokens, in the tf.data graph.
 
-What is too long gives way in one place only: the oldest entries of the lists,
-whole, of both lists evenly, until the input fits; the newest of each stays. A
-record that still does not fit is dropped and counted, as InstructRec's are.
+If an input is too long, the oldest entries of its lists are dropped, evenly of
+both lists, until it fits. The newest entry of each list is kept. A record that
+still does not fit is dropped and counted, as InstructRec's are.
 
 Dimension letters: P parts of an input, C candidates.
 """
@@ -19,12 +19,12 @@ from instructrec_jax.instructions import render as instructions
 from instructrec_jax.itdr import wordings
 from instructrec_jax.itdr.pairs import Pair
 
-# A list, with the stop that follows it.
+# A list and the punctuation after it.
 _LIST = re.compile(r"\{(" + "|".join(wordings.LISTS) + r")\}([.,?]?)")
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
-# There is no Python to turn into graph, and to look for it takes long.
+# There is no Python control flow here, and autograph is slow to look for it.
 @tf.autograph.experimental.do_not_convert
 def render(
   record: Mapping[str, tf.Tensor],
@@ -34,27 +34,27 @@ def render(
   output_features: Mapping[str, seqio.Feature],
   pair: Pair,
 ) -> dict[str, tf.Tensor]:
-  """Makes the example of one record.
+  """Renders the example of one record.
 
-  A record of validation or test is worded the same way each time; in train
-  `seed` decides, so that every epoch differs.
+  A record of validation or test has the same wording each time; in train `seed`
+  draws it, so every epoch differs.
 
   Args:
     record: one record, see features.FEATURES.
     seed: int [2].
-    sequence_length: tokens at most in "inputs" and "targets", EOS included;
-      None for any.
-    output_features: the task's.
-    pair: whose record it is.
+    sequence_length: the most tokens of "inputs" and "targets", EOS included;
+      None for no limit.
+    output_features: the task's features.
+    pair: the pair of the record.
 
   Returns:
-    inputs and targets: int32 [tokens]; candidates: int32 [C, tokens], what the
-    decoder may answer: titles, or the ratings of the scale, or none; all of
-    them with EOS, and candidates padded with 0. The same as text:
-    inputs_pretokenized, which is description_pretokenized, where it is shown,
-    and question_pretokenized; targets_pretokenized; candidates_pretokenized.
-    instance, user, template (the wording's name); and, where candidates are
-    ranked, candidate_items, relevant_items, target_item (the best of them),
+    inputs and targets: int32 [tokens]; candidates: int32 [C, tokens], the
+    allowed answers (titles, the ratings of the scale, or none). All end with
+    EOS; candidates are padded with 0. The same as text: inputs_pretokenized,
+    which joins description_pretokenized (if shown) and question_pretokenized;
+    targets_pretokenized; candidates_pretokenized. Also instance, user and
+    template (the wording's name). If candidates are ranked, also
+    candidate_items, relevant_items, target_item (the best of them),
     history_items (none) and asked (all columns): int64.
   """
   description = (
@@ -122,18 +122,18 @@ def _parts(
   Args:
     record: one record.
     asked: its wordings, all with the same lists in the same order.
-    choice: which one.
-    before: what comes before it.
+    choice: the number of the wording.
+    before: the texts before the wording.
 
   Returns:
-    Strings [P], and int32 [P] how old each is: from 1, the newest, in lists; 0
-    for what always stays.
+    Strings [P], and their ages, int32 [P]: entries of lists count from 1, the
+    newest; parts that are always kept have 0.
   """
   split = [_LIST.split(text) for text in asked]
   lists, *others = {tuple(pieces[1::3]) for pieces in split}
   if others:
     raise InputError(
-      f"wordings differ in their lists: {lists} and {others}: {asked}"
+      f"wordings have different lists, {lists} and {others}: {asked}"
     )
   values = {
     name: record[name]
@@ -160,9 +160,9 @@ def _parts(
 
 
 def _listed(texts: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-  """Returns entries with what separates them; see `instructions.listed`.
+  """Returns entries with their separators; see `instructions.listed`.
 
-  A last one that ends in a stop, or in quotes after one, needs no other.
+  No stop is added after a last entry that ends with one, also in quotes.
   """
   entries = instructions.listed(texts, stop)
   shorter = tf.strings.regex_replace(entries, r'([.!?…]"?)\.$', r"\1")
@@ -177,7 +177,7 @@ def _filled(text: str, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
 
 
 def _numbered(titles: tf.Tensor) -> tf.Tensor:
-  """Returns titles as one list: "1. A; 2. B"."""
+  """Returns titles as one numbered list: "1. A; 2. B"."""
   numbers = tf.strings.as_string(tf.range(1, tf.size(titles) + 1))
   return tf.strings.reduce_join(numbers + ". " + titles, separator="; ")
 
@@ -188,17 +188,17 @@ def _shortened(
   budget: int | None,
   vocabulary: seqio.Vocabulary,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-  """Leaves the oldest parts out until the rest fits; tokenizes it.
+  """Drops the oldest parts until the rest fits, and tokenizes it.
 
   Args:
-    parts_P: strings; SentencePiece's pieces do not cross the blanks between.
+    parts_P: strings; SentencePiece's pieces do not cross the spaces between.
     ages_P: see `_parts`.
-    budget: tokens at most, EOS not counted; None for any.
-    vocabulary: what to tokenize with.
+    budget: the most tokens, EOS not counted; None for no limit.
+    vocabulary: tokenizes the parts.
 
   Returns:
-    Strings, those parts that stay, and int32 [tokens]; more than the budget
-    where what always stays is too long.
+    The kept parts as strings and as int32 [tokens]. The tokens exceed the
+    budget if the parts that are always kept are too long.
   """
   kept_P = tf.strings.length(parts_P) > 0
   tokens = vocabulary.encode_tf(parts_P)
@@ -208,13 +208,13 @@ def _shortened(
     total_P = tf.cumsum(tf.gather(lengths_P, order))
     fits_P = tf.gather(total_P <= budget, tf.argsort(order))
     kept_P &= fits_P | (ages_P <= 1)
-  # Flat: operations on ragged tensors are dozens of plain ones each.
+  # The tokens are flat because a ragged operation takes dozens of plain ones.
   tokens_L = tf.boolean_mask(tokens.values, tf.repeat(kept_P, lengths_P))
   return tf.boolean_mask(parts_P, kept_P), tf.cast(tokens_L, tf.int32)
 
 
 def _answers(record: Mapping[str, tf.Tensor], pair: Pair) -> tf.Tensor:
-  """Returns what the decoder may answer, strings [C]; none for free text."""
+  """Returns the allowed answers, strings [C]; none for free text."""
   if pair.kind.candidates:
     return record["candidates"]
   if pair.subtask == "rating_prediction":

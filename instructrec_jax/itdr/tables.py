@@ -1,7 +1,7 @@
-"""Normalized tables of a dataset, read for some users or items at a time.
+"""A dataset's normalized tables, read for some users or items at a time.
 
-There may be tens of millions of interactions with reviews: only columns that
-are asked for are read, and only rows of who was chosen are kept.
+There may be tens of millions of interactions with reviews, so only the
+requested columns and the rows of the chosen users or items are read.
 """
 
 import functools
@@ -19,11 +19,11 @@ from instructrec_jax.teacher.checks import cleaning
 
 
 def in_order(users: np.ndarray, *parts: pl.DataFrame) -> pl.DataFrame:
-  """Returns what parts say of users, one row each, in their order.
+  """Joins the columns of all parts: one row per user, in the order of `users`.
 
   Args:
-    users: codes of users, or of items that are asked about like them.
-    *parts: frames with `user`, each once at most, and more.
+    users: codes of users, or of items in the place of users.
+    *parts: frames with unique `user` and further columns.
   """
   asked = pl.DataFrame({"user": users}, schema={"user": pl.UInt32})
   for part in parts:
@@ -32,18 +32,18 @@ def in_order(users: np.ndarray, *parts: pl.DataFrame) -> pl.DataFrame:
 
 
 class Tables:
-  """The tables that `instructrec normalize` has written of a dataset.
+  """The tables that `instructrec normalize` wrote for a dataset.
 
   Attributes:
     dataset: its short name.
-    manifest: of the tables.
+    manifest: the manifest of the tables.
   """
 
   def __init__(self, data_dir: str | Path, dataset: str):
     """Looks for the tables.
 
     Raises:
-      InputError: they are not there.
+      InputError: they do not exist.
     """
     self.dataset = dataset
     self._folder = tables_dir(data_dir, dataset)
@@ -51,7 +51,7 @@ class Tables:
 
   @functools.cached_property
   def items(self) -> pl.DataFrame:
-    """The items, less labels that say nothing; row is code."""
+    """The items without meaningless labels; an item's code is its row."""
     items = pl.read_parquet(self._folder / "items.parquet")
     if "categories" not in items.columns:
       return items
@@ -59,7 +59,7 @@ class Tables:
 
   @functools.cached_property
   def users(self) -> pl.DataFrame:
-    """The users, with their attributes; row is code."""
+    """The users with their attributes; a user's code is the row."""
     return pl.read_parquet(self._folder / "users.parquet")
 
   @functools.cached_property
@@ -72,7 +72,7 @@ class Tables:
     return pl.scan_parquet(self._folder / "interactions.parquet")
 
   def check(self, pair: Pair) -> None:
-    """Looks whether all is there that a pair cannot do without.
+    """Checks that the tables have the columns that a pair needs.
 
     Raises:
       InputError: there are no ratings, or none of the attributes.
@@ -82,25 +82,25 @@ class Tables:
     )
     if rated and "rating" not in self.columns:
       raise InputError(
-        f"dataset {self.dataset!r} has no ratings: its "
-        f"interactions have {sorted(self.columns)}"
+        f"dataset {self.dataset!r} has no ratings; the columns of its "
+        f"interactions are {sorted(self.columns)}"
       )
     told = self.users.columns if pair.subtask == "user_attributes" else ()
     if told and not {*told} & {*pair.fields}:
       raise InputError(
         f"users of dataset {self.dataset!r} have none of "
-        f"{list(pair.fields)}: they have {told}"
+        f"{list(pair.fields)}; their columns are {told}"
       )
 
   def per(self, key: str, *figures: pl.Expr) -> pl.DataFrame:
-    """Returns figures of each user's or item's interactions.
+    """Returns aggregates of each user's or item's interactions.
 
     Args:
       key: "user" or "item".
       *figures: aggregations, each with a name.
 
     Returns:
-      `key`, ascending, and the figures.
+      `key`, ascending, and the aggregates.
     """
     grouped = self._interactions.group_by(key).agg(*figures)
     return grouped.collect(engine="streaming").sort(key)
@@ -112,11 +112,11 @@ class Tables:
 
     Args:
       key: "user" or "item".
-      codes: of users or items.
-      columns: further columns; those that are not there are left out.
+      codes: codes of users or items.
+      columns: further columns; missing ones are left out.
 
     Returns:
-      user, item, and the further columns. Of a user, rows are in the order of
+      user, item, and the further columns. A user's rows are in the order of
       events.
     """
     wanted = pl.LazyFrame({key: codes}, schema={key: pl.UInt32})

@@ -1,7 +1,7 @@
 """Instances whose answers a teacher writes.
 
-Who has no good text is left out, with the reason counted, and somebody else is
-asked about instead, as long as there is anybody.
+A user or item without a valid text is left out, its reason is counted, and
+another one takes its place while there are any.
 """
 
 import collections
@@ -17,21 +17,21 @@ from instructrec_jax.teacher.annotation.choosing import Choice
 from instructrec_jax.teacher.protocol import AUDIENCE, INSTANCE, INTEREST, Kind
 
 KINDS: Mapping[str, Kind] = {"interests": INTEREST, "target_users": AUDIENCE}
-# Times that somebody else is asked about; a server that answers nothing is not
-# to be asked for ever.
+# The most rounds of replacements, so that a server without answers is not asked
+# forever.
 _ROUNDS = 5
 
 
 class Writer:
-  """A teacher, to be asked about a pair's users or items."""
+  """Writes the texts of a pair's users or items with a teacher."""
 
   def __init__(self, choice: Choice, pair: Pair, seed: int):
-    """Remembers whom to ask."""
+    """Remembers the teacher to use."""
     self.kind = KINDS[pair.subtask]
     self._choice, self._pair, self._seed = choice, pair, seed
 
   def made_of(self) -> Mapping[str, Any]:
-    """Returns all that decides the texts, as JSON, for the manifest."""
+    """Returns all that determines the texts, as JSON, for the manifest."""
     return self._teacher(pl.DataFrame({INSTANCE: []})).made_of([self.kind])
 
   def write(self, told: pl.DataFrame) -> pl.DataFrame:
@@ -41,7 +41,7 @@ class Writer:
     return texts.write(teacher, self.kind, requests)
 
   def requests(self, told: pl.DataFrame) -> pl.DataFrame:
-    """Returns `told` with a number for each row, and what items are."""
+    """Returns `told` with a number for each row and the kind of item."""
     thing = pl.lit(self._pair.domain.kind)
     return told.with_row_index(INSTANCE).with_columns(thing=thing)
 
@@ -58,15 +58,15 @@ def fill(
   """Fills splits with instances that have a text.
 
   Args:
-    instances: from codes to their instances and what a teacher is told of
+    instances: makes the instances of some codes and the teacher's input for
       them, both in the same order.
-    writer: whom to ask.
-    pools: codes by split, in the order of being taken.
-    quotas: how many each split is to have.
+    writer: writes the texts.
+    pools: codes by split, in the order in which they are taken.
+    quotas: the wanted number of instances of each split.
 
   Returns:
-    The instances, with `answer` and `split`; and how many were asked about,
-    and why some have no text, or one that is not to be used.
+    The instances, with `answer` and `split`; and the number that was asked
+    about, with the reasons of absent and rejected texts.
   """
   taken, have = collections.Counter(), collections.Counter()
   frames, counts = [], collections.defaultdict(collections.Counter)

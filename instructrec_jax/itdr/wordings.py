@@ -1,17 +1,17 @@
-"""What ITDR's subtasks say, in our own words: descriptions and wordings.
+"""The descriptions and wordings of ITDR's subtasks, in our own words.
 
-A description says what the subtask is; a wording asks. Both are in the words of
-the pair's domain: {thing}, {things}, {person}, {had}, {have}, {low}, {high},
-{newest_last} (said where it is so), and {fields}, the attributes to tell. What
-stands in [brackets] is said only of pairs that have its slot. Slots of each
-record:
-  {history}     a list: what the user has had, or likes; newest last
-  {beside}      another: what they have had in the other domain, or do not
-                like; or what was written of the item
-  {candidates}  titles to choose from, with numbers
-  {item}        the title that is asked about, or all that is known of an item
-  {source}      the domain that {beside} is of
-  {market}      the domain that {history} and {candidates} are of
+A description explains the subtask; a wording asks the question. Both use the
+words of the pair's domain: {thing}, {things}, {person}, {had}, {have}, {low},
+{high}, {newest_last} (empty if the order is unknown), and {fields}, the
+attributes to predict. A clause in [brackets] is kept only for pairs that have
+its slot. Each record fills the slots:
+  {history}     a list of the user's items or liked items, newest last
+  {beside}      a second list: the items of the other domain, the disliked
+                items, or the reviews of the item
+  {candidates}  a numbered list of titles to choose from
+  {item}        the title in question, or all facts of an item
+  {source}      the domain of {beside}
+  {market}      the domain of {history} and {candidates}
 """
 
 import re
@@ -23,7 +23,7 @@ import gin
 from instructrec_jax.instructions.templates import slots
 from instructrec_jax.itdr.pairs import Pair, label
 
-# Their entries give way where an input is too long.
+# The lists whose oldest entries are dropped if an input is too long.
 LISTS = ("history", "beside")
 _ALWAYS: Mapping[str, tuple[str, ...]] = {
   "rating_prediction": ("history", "item"),
@@ -38,11 +38,11 @@ _CLAUSE = re.compile(r"\[([^\]]*)\]")
 
 
 class Wordings(NamedTuple):
-  """What a subtask says.
+  """The texts of a subtask.
 
   Attributes:
-    description: what the subtask is.
-    asked: ways to ask.
+    description: explains the subtask.
+    asked: the wordings of its question.
   """
 
   description: str
@@ -146,7 +146,7 @@ SUBTASKS: Mapping[str, Wordings] = {
 
 @gin.configurable(module="instructrec_jax")
 def task_description(shown: bool = True) -> bool:
-  """Returns whether inputs begin with what the task is.
+  """Returns whether inputs begin with the task's description.
 
   Args:
     shown: False leaves descriptions out, as in the paper's ablation.
@@ -165,12 +165,12 @@ def slots_of(pair: Pair) -> tuple[str, ...]:
 
 
 def description(pair: Pair) -> str:
-  """Returns what the pair's subtask is, in the words of its domain."""
+  """Returns the description of the pair's subtask in its domain's words."""
   return _in_words(SUBTASKS[pair.subtask].description, pair)
 
 
 def asked(pair: Pair) -> tuple[str, ...]:
-  """Returns the ways in which a pair's subtask is asked, with its slots."""
+  """Returns the wordings of the pair's subtask in its domain's words."""
   return tuple(_in_words(text, pair) for text in SUBTASKS[pair.subtask].asked)
 
 

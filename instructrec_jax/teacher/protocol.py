@@ -1,4 +1,4 @@
-"""What a teacher is asked, and how it answers."""
+"""The requests to a teacher, and the form of its answers."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,11 +6,11 @@ from typing import Any, Protocol
 
 import polars as pl
 
-# Names the instance in requests and answers.
+# The column that identifies the instance in requests and answers.
 INSTANCE = "instance"
-# Why a request has no text, in answers; null where it has.
+# The column of answers with the reason for a missing text, else null.
 FAULT = "fault"
-# How a FAULT begins that another run may not have: nothing came back.
+# A FAULT that begins with this got no response, so another run may get one.
 NO_ANSWER = "no answer"
 
 
@@ -19,10 +19,10 @@ class Kind:
   """A kind of request.
 
   Attributes:
-    inputs: columns of requests, beside INSTANCE. One that the dataset lacks is
-      absent.
+    inputs: columns of requests, beside INSTANCE. A column that the dataset
+      lacks is absent.
     outputs: columns of answers, beside INSTANCE and FAULT.
-    looks_at_target: whether inputs say something of the target.
+    looks_at_target: whether the inputs contain information on the target.
   """
 
   name: str
@@ -33,7 +33,7 @@ class Kind:
 
 _STRINGS = pl.List(pl.String)
 
-# Lists of a history are as long as each other, oldest item first.
+# All lists of a history have the same length, with the oldest item first.
 PREFERENCE = Kind(
   "preference",
   {
@@ -52,8 +52,8 @@ INTENTION = Kind(
   ("vague_intention", "vague_intention_2"),
   looks_at_target=True,
 )
-# ITDR's two texts. `thing` says what an item is, by a key of `things.THINGS`;
-# lists of a history are as long as each other, oldest item first.
+# ITDR's two texts. `thing` is the kind of item, a key of `things.THINGS`. All
+# lists of a history have the same length, with the oldest item first.
 INTEREST = Kind(
   "interest",
   {
@@ -85,8 +85,8 @@ AUDIENCE = Kind(
   ("target_users",),
   looks_at_target=True,
 )
-# The questions that InstructRec's authors asked of a sample, answered with yes
-# or no. `text` is what is judged, `information` what its writer knew.
+# The yes/no questions that InstructRec's authors asked about a sample. `text`
+# is the text to judge, `information` what its writer was given.
 JUDGEMENT = Kind(
   "judgement",
   {"text": pl.String, "information": pl.String, "target": pl.String},
@@ -101,34 +101,33 @@ JUDGEMENT = Kind(
 
 
 class Teacher(Protocol):
-  """Writes texts. API, local and extractive ones are alike to who asks."""
+  """Writes texts. API, local and extractive teachers have this interface."""
 
   def made_of(self, kinds: Iterable[Kind]) -> Mapping[str, Any]:
-    """Returns all that decides its answers, as JSON, for the manifest.
+    """Returns all that determines its answers, as JSON, for the manifest.
 
     Args:
-      kinds: that it is asked for.
+      kinds: the kinds of requests.
     """
     ...
 
   def answer(
     self, kind: Kind, batches: Iterable[pl.DataFrame]
   ) -> Iterator[pl.DataFrame]:
-    """Yields answers as they come, in any order, each request's once.
+    """Yields each request's answer once, in any order.
 
     Args:
-      kind: what is asked for.
-      batches: requests: INSTANCE, unique over all, and `kind.inputs`. They are
-        taken as they are needed.
+      kind: the kind of the requests.
+      batches: requests with INSTANCE, unique over all batches, and
+        `kind.inputs`. Batches are read as they are needed.
 
     Raises:
-      InputError: the teacher cannot be used; answers that were paid for are
-        kept.
+      InputError: the teacher cannot be used. Answers received so far are kept.
     """
     ...
 
   def counts(self) -> Mapping[str, Any]:
-    """Returns what it has taken so far (tokens, requests), for the manifest."""
+    """Returns the tokens and requests used so far, for the manifest."""
     ...
 
 
@@ -138,7 +137,7 @@ def answers(
   texts: Iterable[Mapping[str, str] | None],
   faults: Iterable[str | None],
 ) -> pl.DataFrame:
-  """Returns answers as a frame, one row each of what is given."""
+  """Returns answers as a frame with one row per instance."""
   rows = [
     (instance, *((text or {}).get(name) for name in kind.outputs), fault)
     for instance, text, fault in zip(instances, texts, faults, strict=True)

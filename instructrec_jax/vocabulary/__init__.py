@@ -1,1 +1,1 @@
-"""The vocabulary of a run, and the titles of a catalogue in its tokens."""
+"""The vocabulary of a run, and a catalogue's titles tokenized with it."""

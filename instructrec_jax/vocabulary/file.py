@@ -1,7 +1,7 @@
-"""Which SentencePiece file is the run's vocabulary: one gin setting.
+"""The gin setting that names the run's SentencePiece vocabulary file.
 
-It is apart from vocabulary.py, so that a run on cached tokens, which needs no
-vocabulary but has this setting too, does without SeqIO and TensorFlow.
+A run on cached tokens reads this setting but no vocabulary. The module is apart
+from run_vocabulary.py so that such a run needs no SeqIO and no TensorFlow.
 """
 
 import gin
@@ -15,7 +15,7 @@ FILE_NAME = "vocabulary.model"
 
 @gin.configurable("vocabulary", module="instructrec_jax")
 def setting(location: str = "t5") -> str:
-  """Returns what the run's setting `vocabulary.location` is.
+  """Returns the run's setting `vocabulary.location`.
 
   Args:
     location: "t5", the name of a built dataset, or the path of a model file.
@@ -32,8 +32,7 @@ def path() -> str:
   """Returns the SentencePiece model file that the run's setting names.
 
   Raises:
-    InputError: if there is no such file; the message says where it was looked
-      for.
+    InputError: if the file does not exist; the message names it.
   """
   location = setting()
   if location == "t5":

@@ -1,15 +1,14 @@
-"""The one vocabulary of a run: T5's SentencePiece, or one of your own.
+"""The vocabulary of a run: T5's SentencePiece vocabulary or one of your own.
 
-Which of them a run uses is one gin setting, `vocabulary.location` (see
-vocabulary_file.py):
+The gin setting `vocabulary.location` (see file.py) chooses it:
 
-  "t5"            T5's and Flan-T5's vocabulary, read from the public bucket;
-  a dataset       the small one that `instructrec build --vocabulary_size` has
-                  trained on that dataset's texts and left beside its records;
-  a path          any SentencePiece model file.
+  "t5"            the vocabulary of T5 and Flan-T5, read from the public bucket
+  a dataset       the small vocabulary that `instructrec build
+                  --vocabulary_size` trained and wrote beside its records
+  a path          a SentencePiece model file
 
 Tasks are registered before gin is read, so they hold `RUN_VOCABULARY`, which
-looks the setting up when it is first used.
+reads the setting when it is first used.
 """
 
 import hashlib
@@ -21,11 +20,11 @@ from instructrec_jax.vocabulary.file import path
 
 
 class RunVocabulary(seqio.SentencePieceVocabulary):
-  """SentencePiece vocabulary whose file is the run's `vocabulary.location`."""
+  """The SentencePiece vocabulary of the setting `vocabulary.location`."""
 
   def __init__(self):
-    # The fast tokenizer holds no resource, so that the input pipeline's place
-    # can be saved in a checkpoint; it gives the same pieces.
+    # The slow tokenizer would hold a resource, and the input pipeline's state
+    # could not be saved in a checkpoint. Both tokenizers give the same pieces.
     super().__init__("", use_fast_tokenizer=False)
 
   @property
@@ -41,14 +40,14 @@ class RunVocabulary(seqio.SentencePieceVocabulary):
       except Exception as error:
         raise InputError(
           f"cannot read the vocabulary {self._sentencepiece_model_file}: "
-          f"{error}. Without access to the public bucket, bind "
-          "vocabulary.location to a local copy, or to a dataset built with "
+          f"{error}. If the public bucket cannot be reached, bind "
+          "vocabulary.location to a local copy or to a dataset built with "
           "--vocabulary_size."
         ) from error
     return self._model
 
   def forget(self) -> None:
-    """Looks the setting up anew at the next use (gin was changed)."""
+    """Makes the next use read the setting again, after gin has changed."""
     self._model = None
 
 
@@ -56,7 +55,7 @@ RUN_VOCABULARY = RunVocabulary()
 
 
 def describe() -> dict[str, str | int]:
-  """Returns file, digest and number of pieces of the run's vocabulary."""
+  """Returns the file, the digest and the size of the run's vocabulary."""
   model = RUN_VOCABULARY.sp_model
   return {
     "file": path(),

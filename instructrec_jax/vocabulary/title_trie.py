@@ -1,4 +1,4 @@
-"""The titles of a dataset, in the run's vocabulary, to be generated out of."""
+"""The trie of a dataset's titles, which constrains generation."""
 
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,10 @@ def title_trie(
   same_title: str = "error",
   max_length: int | None = None,
 ) -> trie.Trie:
-  """Returns the trie of all titles that a dataset's tasks may ask for.
+  """Returns the trie of all titles of a dataset, in the run's vocabulary.
 
-  Bound as `RankingModel.catalogue = @title_trie()`, it is what the model
-  generates out of.
+  With `RankingModel.catalogue = @title_trie()` the model generates only titles
+  of the trie.
 
   Args:
     dataset: short name, e.g. "games", or its catalogue.
@@ -27,9 +27,9 @@ def title_trie(
     max_length: see `trie.build`.
 
   Raises:
-    InputError: if the dataset is not built, or as `trie.build`.
+    InputError: if the dataset is not built, or for the reasons of `trie.build`.
   """
-  # Gin files name this function where no records, nor SeqIO, are needed.
+  # Gin files name this function even if a run needs no records and no SeqIO.
   from instructrec_jax.data.records.catalogue import Catalogue
   from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
 

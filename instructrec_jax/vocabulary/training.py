@@ -13,15 +13,15 @@ from instructrec_jax.instructions.questions import YES_NO
 from instructrec_jax.instructions.templates import TEMPLATES
 from instructrec_jax.vocabulary.file import FILE_NAME
 
-# About as many as an instruction has in its history and candidates.
+# About as many titles as the history and candidates of an instruction have.
 _TITLES_A_TEMPLATE = 20
 
 
 def build_extras(size: int) -> dict[str, Any]:
-  """Returns what lets `records.build` train a vocabulary beside its records.
+  """Returns arguments that make `records.build` also train a vocabulary.
 
   Args:
-    size: pieces at most.
+    size: the most pieces.
   """
 
   def extras(
@@ -42,16 +42,16 @@ def train(texts: Iterable[str], size: int, out: Path) -> int:
   """Trains a SentencePiece vocabulary with T5's special ids.
 
   Args:
-    texts: what to learn from: titles, templates, and so on.
-    size: number of pieces at most, with padding (0), end (1) and unknown (2);
-      texts of few words give fewer.
+    texts: training texts, such as titles and templates.
+    size: the most pieces, including padding (0), end (1) and unknown (2); texts
+      of few words give fewer.
     out: the model file to write.
 
   Returns:
     The number of pieces.
 
   Raises:
-    InputError: if the texts cannot fill `size` pieces.
+    InputError: if no vocabulary can be trained on the texts.
   """
   model = io.BytesIO()
   try:
@@ -59,7 +59,7 @@ def train(texts: Iterable[str], size: int, out: Path) -> int:
       sentence_iterator=iter(texts),
       model_writer=model,
       vocab_size=size,
-      model_type="bpe",  # Whole words even out of very few texts.
+      model_type="bpe",  # It learns whole words even from very few texts.
       hard_vocab_limit=False,
       pad_id=0,
       eos_id=1,
@@ -71,7 +71,7 @@ def train(texts: Iterable[str], size: int, out: Path) -> int:
     )
   except (RuntimeError, OSError) as error:
     raise InputError(
-      f"no vocabulary of {size} pieces can be trained on these texts: {error}"
+      f"cannot train a vocabulary of {size} pieces on these texts: {error}"
     ) from error
   out.write_bytes(model.getvalue())
   return seqio.SentencePieceVocabulary(str(out)).vocab_size

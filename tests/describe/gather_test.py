@@ -225,7 +225,7 @@ def test_what_records_lack_is_said(small, tmp_path, capsys):
     shown
   )
   assert "no preference and no specific intention" in shown
-  assert "The records have no texts of a teacher" in shown
+  assert "The records contain no teacher texts" in shown
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def test_as_many_as_are_asked_for_by_the_mixture_s_rates(
   assert max(map(len, wordings.values())) > 1
 
   assert cli.main(argv) == 1
-  assert "give --overwrite" in capsys.readouterr().err
+  assert "Give --overwrite" in capsys.readouterr().err
   assert len(_lines(out)) == count
 
 
@@ -259,7 +259,7 @@ def test_nothing_half_written_is_left(small, tmp_path):
     (["--split=tset"], "Did you mean 'test'"),
     (["--num_instructions=0"], "num_instructions is 0: expected 1 or more"),
     (["--inputs_length=-5"], "inputs is -5: expected 1 or more"),
-    (["--num_instructions=9", "--num_epochs=2"], "num_epochs has no use"),
+    (["--num_instructions=9", "--num_epochs=2"], "num_epochs cannot be comb"),
     (["--gin.family_rates.rate=1"], "family_rates"),
   ],
 )

@@ -60,7 +60,7 @@ def test_a_row_of_words_and_one_of_the_table_are_enough(
     ({"teacher": "nobody"}, "unknown teacher"),
     (
       {"pairs": ["rating_prediction_yelp"], "tables": ["yelp=mind_small"]},
-      "dataset 'mind_small' has no ratings: its interactions have",
+      "dataset 'mind_small' has no ratings; the columns of its interactions",
     ),
     (
       {"pairs": ["user_attributes_ml_1m"], "tables": ["ml_1m=mind_small"]},
@@ -74,13 +74,13 @@ def test_what_cannot_be_asked_for_is_named(itdr_data, options, message):
 
 
 def test_without_tables_nothing_is_built(tmp_path):
-  with pytest.raises(InputError, match="no tables of any pair"):
+  with pytest.raises(InputError, match="no pair has tables"):
     command.itdr(data_dir=tmp_path)
 
 
 def test_who_cannot_be_asked_about_is_told_of(tmp_path):
   made_up_itdr.write_one(tmp_path, "mind_small", users=3, items=40)
-  with pytest.raises(InputError, match="nobody is left for validation"):
+  with pytest.raises(InputError, match="no user or item is left for val"):
     command.itdr(["top_k_mind"], data_dir=tmp_path, size=30)
 
 

@@ -35,7 +35,7 @@ def test_everything_is_made_once(tmp_path, capsys):
   for stage in ("normalize", "annotate", "build", "build --variant search"):
     assert f"── {stage}\n" in said.err
   assert said.out.count("shop: done") == 4
-  assert "# shop: its instructions" in said.out
+  assert "# Instructions of shop" in said.out
   data = tmp_path / "data"
   for variant in ("", "search"):
     assert (records_dir(data, "shop", variant) / "manifest.json").exists()

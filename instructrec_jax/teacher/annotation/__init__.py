@@ -1,1 +1,1 @@
-"""The stage `annotate`: which instances, by which teacher, into which texts."""
+"""The stage `annotate`: its instances, its teacher, and the texts."""

@@ -1,4 +1,4 @@
-"""The stage `annotate`: tables to preferences and intentions."""
+"""The stage `annotate`: makes preferences and intentions from tables."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,10 +20,10 @@ from instructrec_jax.teacher.protocol import (
 )
 
 STAGE = "annotate"
-# What its teacher is asked for.
+# The kinds of requests to the teacher.
 KINDS = (PREFERENCE, INTENTION)
 REJECTED = "rejected.parquet"
-# Texts of a field that the quality questions are asked of.
+# The number of texts of each field that the quality rules check.
 _SAMPLE = 1000
 
 
@@ -40,21 +40,21 @@ def annotate(
 ) -> artifacts.Manifest:
   """Writes a dataset's teacher texts to data_dir/annotations/<dataset>.
 
-  queries.ANNOTATIONS has a row an instance, see schema.ANNOTATIONS, REJECTED
-  what the validators turned down, and queries.LABELS the specific intention of
-  every item, for product search. Each field's counts: written + rejected +
-  absent, the latter two by reason, are the instances.
+  queries.ANNOTATIONS has a row for each instance, see schema.ANNOTATIONS;
+  REJECTED has the texts that failed validation; queries.LABELS has the specific
+  intention of every item, for product search. In each field's counts, written +
+  rejected + absent equals the number of instances.
 
   Args:
     dataset: its short name.
-    chosen: what to annotate.
-    teacher: who writes.
+    chosen: the instances to annotate.
+    teacher: writes the texts.
     data_dir: the folder of all datasets.
-    options: which instances those are, for the manifest.
+    options: the options that chose the instances, for the manifest.
     seed: of wordings and samples.
-    judged: texts of a field that the teacher is asked to judge.
-    overwrite: replace what other options have made; of the same options, ask
-      again for what got no answer.
+    judged: how many texts of each field the teacher is asked to judge.
+    overwrite: replace texts made with other options; with the same options,
+      repeat the requests that got no answer.
 
   Returns:
     The manifest.
@@ -115,7 +115,7 @@ def _ask(
 
 
 def _labels(chosen: instances.Chosen) -> pl.DataFrame:
-  """Returns specific intentions: no teacher has to be asked."""
+  """Returns specific intentions, which need no teacher."""
   never = instances.never(chosen, "specific_intention")
   frame = chosen.frame.select(INSTANCE)
   if never is not None:
@@ -135,7 +135,7 @@ def _labels(chosen: instances.Chosen) -> pl.DataFrame:
 def _checked(
   chosen: instances.Chosen, field: str, written: Mapping[str, pl.DataFrame]
 ) -> pl.DataFrame:
-  """Returns INSTANCE, `text`, `absent`, and `reason` where it is rejected."""
+  """Returns INSTANCE, `text`, `absent`, and `reason`, why it is rejected."""
   frame = written[field]
   if field == "vague_intention_2":
     first = written["vague_intention"]["text"]
@@ -144,7 +144,7 @@ def _checked(
 
 
 def _checked_labels(chosen: instances.Chosen) -> pl.DataFrame:
-  """Returns for each item `text`, null where there is none, and `reason`."""
+  """Returns `text` (null if there is none) and `reason` for each item."""
   items = chosen.items.select("item", "title")
   if "categories" not in chosen.items.columns:
     return items.select(
@@ -247,9 +247,9 @@ def _by_reason(reasons: pl.Series) -> dict[str, int]:
 
 
 def _by_chance(chosen: instances.Chosen, written: pl.DataFrame) -> int:
-  """Counts texts that name a target they do not know of.
+  """Counts texts that name the target although their writer did not know it.
 
-  They are left as they are: see `validate`.
+  They are kept; `validate` explains why.
   """
   titles = chosen.target_items.select(titles=pl.concat_list("title"))
   named = validate.named(

@@ -1,4 +1,4 @@
-"""Which teacher options name, and what else they ask for than its texts."""
+"""Makes the teacher that options name, or does what they ask for instead."""
 
 import functools
 import json
@@ -17,14 +17,14 @@ from instructrec_jax.teacher.asked.limits import Limits
 from instructrec_jax.teacher.protocol import Kind, Teacher
 from instructrec_jax.teacher.rules.extractive import Extractive
 
-# Of a server and how it is used.
+# Options of a server and its use.
 _SERVER = ("base_url", "key_variable", "concurrency", "max_tries", "timeout_s")
 _RATES = ("requests_per_minute", "tokens_per_minute")
 _ASKING = ("model", "sampling", "response_format")
 _PRICES = ("price_input", "price_output")
-# What is done instead of writing texts.
+# Options that replace the writing of texts.
 _INSTEAD = ("estimate", "write_requests", "read_answers")
-# Teacher: the options that it takes.
+# The options that each teacher takes.
 TEACHERS: Mapping[str, tuple[str, ...]] = {
   "extractive": (),
   "api": (
@@ -34,7 +34,7 @@ TEACHERS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 _OPENAI = "https://api.openai.com/v1"
 
-# Requests by kind, as `Choice.instead` takes them.
+# The requests of each kind, for `Choice.instead`.
 Asked = Iterable[tuple[Kind, Iterable[pl.DataFrame]]]
 
 
@@ -42,8 +42,8 @@ class Instead(NamedTuple):
   """What was done instead of writing texts.
 
   Attributes:
-    did: what, in words.
-    counts: by name.
+    did: a sentence that says what was done.
+    counts: the counts to report, by name.
   """
 
   did: str
@@ -51,24 +51,24 @@ class Instead(NamedTuple):
 
 
 class Choice:
-  """A teacher as the options of a command name it.
+  """The teacher that a command's options choose.
 
   Attributes:
-    judged: texts of a field that it is asked to judge.
+    judged: how many texts of each field the teacher is asked to judge.
   """
 
   def __init__(
     self, teacher: str, data_dir: str | Path, given: Mapping[str, Any]
   ):
-    """Checks the options; nothing is opened or loaded yet.
+    """Checks the options without opening or loading anything.
 
     Args:
       teacher: a key of TEACHERS.
       data_dir: the folder of all datasets, where answers are kept.
-      given: options of the teacher; None and False stand for their defaults.
+      given: options of the teacher; None and False use the defaults.
 
     Raises:
-      InputError: an option is unknown, wrong, or another teacher's.
+      InputError: an option is unknown, invalid, or for another teacher.
     """
     given = {k: v for k, v in given.items() if v is not None and v is not False}
     _check(teacher, given)
@@ -87,9 +87,9 @@ class Choice:
     """Returns the teacher of a dataset's instances.
 
     Args:
-      dataset: its name, which wordings follow from.
+      dataset: its name, which determines wordings.
       seed: of wordings.
-      keys: INSTANCE, and the whole numbers that name it: see `Extractive`.
+      keys: INSTANCE and the integers that identify it, see `Extractive`.
 
     Raises:
       InputError: it cannot be used.
@@ -99,13 +99,13 @@ class Choice:
     return self._local if self._teacher == "local" else self._client()
 
   def instead(self, asked: Asked) -> Instead | None:
-    """Does what the options ask for instead of texts, if they do.
+    """Does what an option of _INSTEAD asks for, if one is given.
 
     Args:
-      asked: all requests, of every kind.
+      asked: all requests of every kind.
 
     Returns:
-      What was done; None where texts are to be written.
+      What was done, or None if texts are to be written.
     """
     for name, do in _DO.items():
       if name in self._given:
@@ -126,7 +126,7 @@ class Choice:
     return Local(self._given["model"], self._kept, **options)
 
   def _client(self) -> Teacher:
-    # Its libraries are not needed by whoever does not ask a server.
+    # Only this teacher needs the client's libraries.
     from instructrec_jax.teacher.asked.client import Client
 
     given = self._given
@@ -152,17 +152,17 @@ def _check(teacher: str, given: Mapping[str, Any]) -> None:
         f"--{name} is for --teacher={' or '.join(takers)}, not {teacher}"
       )
   if "model" in TEACHERS[teacher] and "model" not in given:
-    raise InputError(f"--teacher={teacher} takes --model")
+    raise InputError(f"--teacher={teacher} needs --model")
   several = [name for name in _INSTEAD if name in given]
   if len(several) > 1:
-    raise InputError(f"one at a time: --{' or --'.join(several)}")
+    raise InputError(f"give only one of --{' and --'.join(several)}")
 
 
 def _sampling(text: str | None) -> dict[str, Any]:
-  """Returns further fields of a request: the usual ones and those of `text`.
+  """Returns the sampling fields of a request: the defaults updated by `text`.
 
-  A field that is null there is left out, as some servers know it by another
-  name.
+  A field that `text` sets to null is left out, because some servers use another
+  name for it.
   """
   try:
     given = json.loads(text or "{}")
@@ -179,7 +179,7 @@ def _sampling(text: str | None) -> dict[str, Any]:
 
 def _estimate(_, questions, kept, asked, prices) -> Instead:
   return Instead(
-    "estimate; nothing was asked",
+    "this is an estimate; no request was sent",
     cost.estimate(questions, kept, asked, prices),
   )
 
@@ -187,7 +187,7 @@ def _estimate(_, questions, kept, asked, prices) -> Instead:
 def _write_requests(folder, questions, kept, asked, _) -> Instead:
   written = batch.write(folder, _left(questions, kept, asked))
   return Instead(
-    "requests are written; --read_answers reads what comes back",
+    "the requests are written; read the answers with --read_answers",
     {
       "files": [str(path) for path in written],
       "requests": sum(path.read_bytes().count(b"\n") for path in written),
@@ -199,8 +199,8 @@ def _read_answers(files, questions, kept, asked, _) -> Instead:
   counts = {str(path): batch.read(path, kept) for path in files}
   left = sum(1 for _ in _left(questions, kept, asked))
   return Instead(
-    "answers are kept; the same command without --read_answers uses them, and "
-    "asks for those that are left",
+    "the answers are kept; the same command without --read_answers uses them "
+    "and sends the remaining requests",
     counts | {"left_to_ask": left},
   )
 

@@ -1,4 +1,4 @@
-"""`instructrec annotate`: which instances, by which teacher."""
+"""`instructrec annotate`: chooses instances and has a teacher annotate them."""
 
 from pathlib import Path
 from typing import Any
@@ -21,24 +21,24 @@ def annotate(
   overwrite: bool = False,
   **given: Any,
 ) -> artifacts.Manifest | choosing.Instead:
-  """Writes preferences and intentions, or does what one of `given` asks for.
+  """Writes preferences and intentions, or does what an option asks instead.
 
   Args:
     dataset: short name of normalized tables.
     teacher: a key of choosing.TEACHERS.
     data_dir: the folder of all datasets.
-    per_user: training targets of a user, beside validation and test.
-    num_users: so many users, drawn by seed; None for all.
+    per_user: training targets of each user, beside validation and test.
+    num_users: how many users to draw; None for all.
     seed: of draws and wordings.
-    overwrite: replace what other options have made; of the same options, ask
-      again for what got no answer.
-    **given: options of the teacher; None stands for their defaults.
+    overwrite: replace texts made with other options; with the same options,
+      repeat the requests that got no answer.
+    **given: options of the teacher; None uses the default.
 
   Returns:
     The manifest; or what `estimate`, `write_requests` or `read_answers` did.
 
   Raises:
-    InputError: an option is unknown or wrong, the tables are missing, or the
+    InputError: an option is unknown or invalid, the tables are missing, or the
       teacher cannot be used.
   """
   choice = choosing.Choice(teacher, data_dir, given)

@@ -1,4 +1,4 @@
-"""Which targets are annotated, and what a teacher is told of each."""
+"""Chooses the targets to annotate and makes a teacher's requests for them."""
 
 import dataclasses
 import functools
@@ -14,24 +14,24 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.teacher.checks import cleaning, personal
 from instructrec_jax.teacher.protocol import INSTANCE, PREFERENCE, Kind
 
-# What InstructRec shows of a history.
+# The number of history items that InstructRec shows.
 HISTORY = 20
-# Instances that are in memory with their histories at a time.
+# The number of instances in memory with their histories at a time.
 _BATCH = 20_000
-# In the order in which they are told.
+# A review's texts in the order in which they are joined.
 _TEXTS = ("summary", "review")
 
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
-  """Instances to annotate, and the tables they are rows of.
+  """Instances to annotate, and the tables of which they are rows.
 
   Attributes:
     frame: INSTANCE, user, position, split, `row` (of the target) and `first`
       (the user's first row) of the interactions; by user, then position.
     interactions: see schema.INTERACTIONS; without texts.
-    written: their texts, of the targets alone, one row an instance.
-    items: see schema.ITEMS, with labels cleaned: see `cleaning.labels`.
+    written: the texts of the targets, one row for each instance.
+    items: see schema.ITEMS, with labels cleaned by `cleaning.labels`.
   """
 
   frame: pl.DataFrame
@@ -44,11 +44,11 @@ class Chosen:
 
   @property
   def keys(self) -> pl.DataFrame:
-    """What names an instance, whichever others there are: see `Extractive`."""
+    """The columns that identify an instance in any choice, see `Extractive`."""
     return self.frame.select(INSTANCE, "user", "position")
 
   def preference_requests(self) -> Iterator[pl.DataFrame]:
-    """Yields requests of the kind PREFERENCE: histories, and nothing else."""
+    """Yields requests of the kind PREFERENCE, which contain only histories."""
     for batch in self.frame.iter_slices(_BATCH):
       yield self.histories(batch)
 
@@ -59,7 +59,7 @@ class Chosen:
       batch: rows of `frame`.
 
     Returns:
-      INSTANCE, and lists of what is known of the items.
+      INSTANCE, and lists of the items' known fields.
     """
     row, first = batch["row"].to_numpy(), batch["first"].to_numpy()
     length = np.minimum(row - first, HISTORY)
@@ -75,9 +75,9 @@ class Chosen:
     )
 
   def intention_requests(self) -> Iterator[pl.DataFrame]:
-    """Yields requests of the kind INTENTION, where the target has a review.
+    """Yields requests of the kind INTENTION for targets with a review.
 
-    Personal data is taken out.
+    Personal data is removed.
     """
     labels = "categories" in self.items.columns
     for batch in self.frame.iter_slices(_BATCH):
@@ -95,12 +95,12 @@ class Chosen:
     return self.intention_requests()
 
   def told(self, instance: pl.Series) -> pl.Series:
-    """Returns targets' reviews as a teacher sees them."""
+    """Returns the targets' reviews as a teacher sees them."""
     review = self.reviews.gather(instance).to_frame()
     return review.select(personal.mask(pl.col("review")))["review"]
 
   def beside(self, field: str, texts: pl.DataFrame) -> pl.DataFrame:
-    """Returns texts with what validators hold against them.
+    """Returns texts with the columns that validators compare them with.
 
     Args:
       field: a column of schema.ANNOTATIONS.
@@ -116,10 +116,10 @@ class Chosen:
     return texts
 
   def informed(self, field: str, texts: pl.DataFrame) -> pl.DataFrame:
-    """Returns texts with `information` (its writer's) and `target`, in words.
+    """Returns texts with `information` (the writer's input) and `target`.
 
     Args:
-      field: one that a teacher writes.
+      field: a field that a teacher writes.
       texts: INSTANCE and more.
     """
     words = [c for c in ("title", "categories", "brand") if c in
@@ -153,13 +153,13 @@ class Chosen:
 
   @functools.cached_property
   def reviews(self) -> pl.Series | None:
-    """Headline and text on each target, as one; None without reviews.
+    """Each target's headline and review, joined; None without reviews.
 
-    Null where there is neither. Personal data is in it.
+    The value is null if there is neither. Personal data is not removed.
     """
     if "review" not in self.written.columns:
       return None
-    # A headline ends like a sentence, or the text would go on in it.
+    # The headline gets a full stop, or the text would continue its sentence.
     parts = [
       pl.col(c)
       .str.strip_chars()
@@ -175,7 +175,7 @@ class Chosen:
 
   @functools.cached_property
   def target_items(self) -> pl.DataFrame:
-    """The items table's row of each instance's target, in their order."""
+    """The row of the items table for each instance's target, in order."""
     return self.items[self.interactions["item"].gather(self.frame["row"])]
 
   @property
@@ -193,13 +193,13 @@ def choose(
   """Returns each user's test and validation target, and some training ones.
 
   Args:
-    interactions: see schema.INTERACTIONS; of a table on disk only the texts of
-      targets are held.
+    interactions: see schema.INTERACTIONS. If the table is on disk, only the
+      texts of targets are loaded.
     items: see schema.ITEMS.
-    per_user: training targets of a user at most, those with the longest
-      histories.
-    num_users: users, drawn uniformly; None for all.
-    rng: draws them.
+    per_user: the most training targets of a user; those with the longest
+      histories are taken.
+    num_users: how many users are drawn, uniformly; None for all.
+    rng: draws the users.
 
   Raises:
     InputError: an option is out of range, or there is nothing to annotate.
@@ -214,14 +214,14 @@ def choose(
     users = np.unique(interactions["user"].to_numpy())
     if not 1 <= num_users <= users.size:
       raise InputError(
-        f"num_users is {num_users}: expected 1 to {users.size}, the users there"
+        f"num_users is {num_users}: expected 1 to {users.size}, the users found"
       )
     drawn = rng.choice(users, num_users, replace=False)
     frame = frame.filter(pl.col("user").is_in(drawn.tolist()))
   if frame.is_empty():
     raise InputError(
       f"no user has the {splits.MIN_INTERACTIONS} interactions that an "
-      "instance takes"
+      "instance needs"
     )
   if "categories" in items.columns:
     items = items.with_columns(cleaning.labels(items["categories"]))
@@ -230,11 +230,11 @@ def choose(
 
 
 def _targets(user: np.ndarray, per_user: int) -> pl.DataFrame:
-  """Returns what may be annotated: `Chosen.frame`, of all users.
+  """Returns `Chosen.frame` of all users' targets.
 
   Args:
-    user: of each interaction.
-    per_user: training targets of a user at most.
+    user: the user of each interaction.
+    per_user: the most training targets of a user.
   """
   names, parts = [], []
   for name, part in splits.leave_one_out(user).items():
@@ -258,7 +258,7 @@ def _targets(user: np.ndarray, per_user: int) -> pl.DataFrame:
 
 
 def _rows_of(table: pl.LazyFrame, rows: pl.Series) -> pl.DataFrame:
-  """Returns some rows of a table on disk, which are in ascending order."""
+  """Returns some rows, in ascending order, of a table on disk."""
   wanted = rows.to_frame().lazy().cast(pl.get_index_type())
   return (
     table.with_row_index("row")
@@ -270,11 +270,11 @@ def _rows_of(table: pl.LazyFrame, rows: pl.Series) -> pl.DataFrame:
 
 
 def drawing(seed: int, dataset: str) -> np.random.Generator:
-  """Returns the stream that users are drawn from."""
+  """Returns the random generator that draws users."""
   return generator(seed, dataset, "annotate", "users")
 
 
-# Field: the column that it takes, and what to say where the dataset has none.
+# The table and column that each field needs, and the reason if it is missing.
 _NEEDS = {
   "preference": ("items", "title", "no titles in the dataset"),
   "vague_intention": ("written", "review", "no reviews in the dataset"),
@@ -284,6 +284,6 @@ _NEEDS = {
 
 
 def never(chosen: Chosen, field: str) -> str | None:
-  """Returns why no instance of a dataset can have a field; None if some can."""
+  """Returns why no instance can have a field, or None if some can."""
   table, column, reason = _NEEDS[field]
   return None if column in getattr(chosen, table).columns else reason

@@ -1,4 +1,4 @@
-"""Asking a teacher for the texts of instances, and checking what it writes."""
+"""Asks a teacher for the texts of instances, and checks them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,25 +18,25 @@ from instructrec_jax.teacher.protocol import (
   schema,
 )
 
-# Requests, and texts that are checked, at a time.
+# The number of requests or texts handled at a time.
 BATCH = 20_000
-# What a dataset says in its own words: it is cleaned before anybody reads it.
+# Columns of free text, which is cleaned before a teacher reads it.
 _SAID = ("review", "reviews", "description")
 
 
 def write(teacher: Teacher, kind: Kind, requests: pl.DataFrame) -> pl.DataFrame:
-  """Returns the text of each request, or why there is none.
+  """Returns the text of each request, or the reason why there is none.
 
   Args:
-    teacher: who writes.
-    kind: with one output, such as INTEREST and AUDIENCE.
-    requests: INSTANCE and `kind.inputs`, as a dataset has them: reviews and
-      descriptions are cleaned, and personal data is taken out, before the
-      teacher sees them.
+    teacher: writes the texts.
+    kind: a kind with one output, such as INTEREST and AUDIENCE.
+    requests: INSTANCE and `kind.inputs`, as in the dataset. Reviews and
+      descriptions are cleaned, and personal data is removed, before the teacher
+      sees them.
 
   Returns:
-    INSTANCE, in the order of requests; `text`; `absent`, why none was written;
-    `reason`, why the text is not to be used. A good text has neither.
+    INSTANCE, in the order of requests; `text`; `absent`, why there is no text;
+    `reason`, why the text is rejected. A valid text has neither.
   """
   [field] = kind.outputs
   texts = ask(teacher, kind, batches(kind, requests), requests[INSTANCE])
@@ -44,7 +44,7 @@ def write(teacher: Teacher, kind: Kind, requests: pl.DataFrame) -> pl.DataFrame:
 
 
 def batches(kind: Kind, requests: pl.DataFrame) -> Iterator[pl.DataFrame]:
-  """Yields the same requests as a teacher sees them, some at a time."""
+  """Yields the requests in batches, as a teacher sees them."""
   told = [name for name in kind.inputs if name in requests.columns]
   rows = requests.select(pl.col(INSTANCE).cast(pl.UInt32), *told)
   for part in rows.iter_slices(BATCH):
@@ -60,17 +60,17 @@ def ask(
   every: pl.Series,
   otherwise: str = NO_ANSWER,
 ) -> dict[str, pl.DataFrame]:
-  """Returns for each output INSTANCE, `text` and `absent`.
+  """Returns INSTANCE, `text` and `absent` for each output.
 
   Args:
-    teacher: who writes.
-    kind: of the requests.
+    teacher: writes the texts.
+    kind: the kind of the requests.
     requests: see `protocol.Teacher.answer`.
     every: all instances, with or without a request.
-    otherwise: why there is no text where nothing was asked.
+    otherwise: the reason of an instance without a request.
   """
   answered = []
-  # No bar where nobody watches.
+  # disable=None shows no progress bar unless stderr is a terminal.
   with tqdm.tqdm(total=len(every), desc=kind.name, disable=None) as bar:
     for answers in teacher.answer(kind, requests):
       answered.append(answers)
@@ -98,12 +98,12 @@ def check(
   field: str,
   beside: Callable[[pl.DataFrame], pl.DataFrame],
 ) -> pl.DataFrame:
-  """Returns texts with `reason` where the validators turn one down.
+  """Returns texts with `reason`, which is set if a validator rejects the text.
 
   Args:
-    texts: INSTANCE, `text`, `absent`, and more that `beside` takes.
+    texts: INSTANCE, `text`, `absent`, and the columns that `beside` needs.
     field: see `validate.check`.
-    beside: adds to some texts what validators hold against them.
+    beside: adds the columns that validators compare the texts with.
 
   Returns:
     INSTANCE, `text`, `absent`, `reason`.
@@ -130,17 +130,17 @@ def times_asked_again(
   fields: Iterable[str],
   overwrite: bool,
 ) -> int:
-  """Returns how often, this time included, unanswered requests were repeated.
+  """Returns how often unanswered requests were repeated, this run included.
 
-  It is among the options of the texts, or what was built of fewer of them
-  would be taken for current.
+  The texts' options contain this number. Without it, records built from fewer
+  texts would seem up to date.
 
   Args:
-    stage: that writes texts into the folder.
-    folder: of texts, whose manifest counts `absent` ones of each field.
-    options: of the stage, without these times, which it has as `asked_again`.
-    fields: that a teacher writes.
-    overwrite: whether it is to repeat them.
+    stage: the stage that writes texts into the folder.
+    folder: the folder of texts; its manifest counts each field's absent ones.
+    options: the stage's options without `asked_again`, which is this number.
+    fields: the fields that a teacher writes.
+    overwrite: whether this run repeats the requests.
   """
   if not (folder / artifacts.MANIFEST).exists():
     return 0
@@ -173,7 +173,7 @@ def _beside(
     titles = pl.concat_list(titles)
   columns = [titles.alias("titles")]
   if reviews in requests.columns:
-    # A break, or the last words of one would go on in the next.
+    # The separator keeps the words of two reviews apart.
     said = _cleaned(reviews, kind.inputs[reviews]).list.join(
       " | ", ignore_nulls=True
     )

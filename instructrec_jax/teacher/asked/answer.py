@@ -1,4 +1,4 @@
-"""What a model wrote, into texts or the reason why it is none."""
+"""Parses a model's answer into texts, or the reason why it has none."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from instructrec_jax.teacher.protocol import JUDGEMENT, Kind
 
-# An answer that cannot be used is asked for again, so many times in all.
+# The number of times that a request is sent until its answer can be parsed.
 TRIES = 3
 MALFORMED = "malformed answer"
 REFUSED = "refusal"
@@ -22,7 +22,7 @@ _REFUSING = re.compile(
 def parse(kind: Kind, content: str) -> tuple[dict[str, str] | None, str | None]:
   """Returns the texts of an answer, or None and what is wrong with it.
 
-  Models put JSON into fences or a sentence around it, whatever they are told.
+  Models put JSON into fences or sentences even if they are told not to.
   """
   value = _object(content)
   if value is None:
@@ -33,7 +33,7 @@ def parse(kind: Kind, content: str) -> tuple[dict[str, str] | None, str | None]:
 def of_plain(
   kind: Kind, outputs: Mapping[str, object]
 ) -> tuple[dict[str, str] | None, str | None]:
-  """Returns the texts of one answer an output; see `parse`."""
+  """Returns the texts if each output has an answer of its own; see `parse`."""
   texts = {}
   for name in kind.outputs:
     text = outputs.get(name)

@@ -1,8 +1,8 @@
-"""Files for providers' batch endpoints: requests out, answers in.
+"""Writes requests for providers' batch endpoints, and reads the answers.
 
-The format is OpenAI's, which others take too: JSON lines of `custom_id`,
-`method`, `url` and `body`, and back of `custom_id` and `response` or `error`.
-Answers go to where all answers are kept, so that the next run finds them.
+The format is OpenAI's, which others accept too. Requests are JSON lines of
+`custom_id`, `method`, `url` and `body`; answers are JSON lines of `custom_id`
+and `response` or `error`. Answers are stored in the cache for the next run.
 """
 
 import json
@@ -14,7 +14,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.teacher.asked import answer, cache, chat
 from instructrec_jax.teacher.protocol import Kind
 
-# What OpenAI takes in one file, less some room.
+# OpenAI's limits for one file, with a margin.
 _LINES = 50_000
 _BYTES = 190_000_000
 
@@ -22,7 +22,7 @@ _BYTES = 190_000_000
 def unanswered(
   questions: chat.Chat, kept: cache.Cache, kind: Kind, batches: Iterable
 ) -> Iterator[tuple[str, int, dict]]:
-  """Yields key, try and body of each different request that is to be asked."""
+  """Yields key, try and body of each distinct request without an answer."""
   seen = set()
   for request in chat.rows(batches):
     body = questions.body(kind, request)
@@ -45,8 +45,8 @@ def write(
   """Writes requests to requests-00000.jsonl and on; returns the files.
 
   Args:
-    folder: made if need be; no such files may be there.
-    requests: of `unanswered`.
+    folder: created if missing; it must not contain request files.
+    requests: the requests of `unanswered`.
 
   Raises:
     InputError: there are request files already.
@@ -54,8 +54,8 @@ def write(
   folder = Path(folder)
   if old := sorted(folder.glob("requests-*.jsonl")):
     raise InputError(
-      f"{old[0]} is there already: take another folder, or remove what was "
-      "sent and read back"
+      f"{old[0]} exists. Name another folder, or remove the files if their "
+      "answers were read"
     )
   paths, lines, size = [], [], 0
 
@@ -88,21 +88,21 @@ def write(
 
 
 def read(path: str | Path, kept: cache.Cache) -> dict[str, int]:
-  """Keeps the answers of a file that a provider has written.
+  """Stores the answers of a provider's file in the cache.
 
   Returns:
-    Lines by what they were: `new`, `known`, `failed` (no answer).
+    The number of lines that are `new`, `known` and `failed` (no answer).
 
   Raises:
-    InputError: the file cannot be read, or is another thing; nothing of it is
-      kept then.
+    InputError: the file cannot be read or has another format. None of its
+      answers is stored then.
   """
   path = Path(path)
   counts = {"new": 0, "known": 0, "failed": 0}
   try:
     text = path.read_text(encoding="utf-8")
   except (OSError, UnicodeDecodeError) as error:
-    raise InputError(f"{path} cannot be read: {error}") from None
+    raise InputError(f"cannot read {path}: {error}") from None
   found = []
   for number, line in enumerate(text.split("\n"), 1):
     if not line.strip():
@@ -120,12 +120,12 @@ def read(path: str | Path, kept: cache.Cache) -> dict[str, int]:
 def _row(
   path: Path, number: int, line: str
 ) -> tuple[str, int, cache.Answer] | None:
-  """Returns key, try and answer of a line; None where it has failed."""
+  """Returns key, try and answer of a line, or None if the request failed."""
   try:
     row = json.loads(line)
     name, _, attempt = row["custom_id"].rpartition("-")
     if len(name) != cache.KEY_DIGITS:
-      raise ValueError(f"custom_id {row['custom_id']!r} is none of ours")
+      raise ValueError(f"custom_id {row['custom_id']!r} is not one of ours")
     attempt = int(attempt)
     response = row.get("response")
   except (ValueError, KeyError, TypeError, AttributeError) as error:

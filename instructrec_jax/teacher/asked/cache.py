@@ -1,10 +1,9 @@
-"""Answers on disk, by content: what was paid for once is never asked again.
+"""A cache of answers on disk, so that no answer is paid for twice.
 
-A key is the hash of all that decides an answer: the model, the prompts'
-version, the messages, how it is sampled. Answers that could not be used are
-kept as well, each by the number of its try, so that a run that goes on finds
-out what the run before it had found out. Neither prompts nor API keys are in
-the file.
+A key is the hash of everything that determines an answer: the model, the
+prompt's version, the messages and the sampling options. Unusable answers are
+kept too, by the number of their try, so that a resumed run makes the same
+decisions. The file contains neither prompts nor API keys.
 """
 
 import contextlib
@@ -18,7 +17,7 @@ from typing import Any
 
 from instructrec_jax.errors import InputError
 
-# Short enough for every provider's `custom_id`, too long to collide.
+# Short enough for every provider's `custom_id`, and long enough not to collide.
 KEY_DIGITS = 40
 _TABLE = """
 create table if not exists answers (
@@ -34,12 +33,12 @@ create table if not exists answers (
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-  """What came back for one try of a request.
+  """The answer to one try of a request.
 
   Attributes:
-    content: as the model wrote it.
-    input_tokens: that it read, by the server's count; 0 where it did not say.
-    output_tokens: that it wrote.
+    content: the model's text, unchanged.
+    input_tokens: tokens read, by the server's count; 0 if it sent none.
+    output_tokens: tokens written, counted likewise.
   """
 
   content: str
@@ -48,7 +47,7 @@ class Answer:
 
 
 def key(**parts: Any) -> str:
-  """Returns the name of a request: a hash of what its answer depends on."""
+  """Returns a request's name: a hash of all that its answer depends on."""
   text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
   return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
 
@@ -56,21 +55,21 @@ def key(**parts: Any) -> str:
 class Cache:
   """Answers of all teachers and datasets, in one SQLite file.
 
-  Each answer is committed as it comes. What a killed process had committed
-  stays; what it was writing is rolled back when the file is next opened.
+  Each answer is committed when it arrives. If the process is killed, committed
+  answers are kept, and an unfinished write is rolled back at the next opening.
   """
 
   def __init__(self, path: str | Path):
-    """Opens the file, or makes it.
+    """Opens the file, or creates it.
 
     Raises:
-      InputError: it is damaged or cannot be written. It is left as it is.
+      InputError: it is damaged or cannot be written. It is not changed.
     """
     self._path = Path(path)
     self._path.parent.mkdir(parents=True, exist_ok=True)
     self._check()
     try:
-      # A client asks from a thread of its own, one at a time.
+      # A client uses the file from its own thread, one thread at a time.
       self._db = sqlite3.connect(
         self._path, timeout=60, check_same_thread=False, isolation_level=None
       )
@@ -86,10 +85,10 @@ class Cache:
       raise self._unusable(str(error)) from None
 
   def _check(self) -> None:
-    """Raises unless the file is whole, or not there yet.
+    """Raises InputError if the file exists and is damaged.
 
-    It is only read: what a killed process has left beside a damaged file would
-    be written into it, and be lost with it.
+    The file is opened read-only. Otherwise SQLite would write a killed
+    process's log into the damaged file, and the log would be lost with it.
     """
     log = self._path.with_name(f"{self._path.name}-wal")
     if not self._path.exists() or not self._path.stat().st_size:
@@ -117,14 +116,14 @@ class Cache:
     return None if row is None else Answer(*row)
 
   def put(self, name: str, attempt: int, answer: Answer) -> None:
-    """Keeps an answer; one that is there already stays."""
+    """Stores an answer unless the cache has one."""
     self._run(
       f"insert or ignore into answers ({_COLUMNS}) values (?, ?, ?, ?, ?)",
       (name, attempt, *dataclasses.astuple(answer)),
     )
 
   def put_all(self, rows: Iterable[tuple[str, int, Answer]]) -> int:
-    """Keeps answers, all or none of them; returns how many were new."""
+    """Stores all answers or none; returns how many were new."""
     before = self._db.total_changes
     self._run("begin")
     try:
@@ -137,7 +136,7 @@ class Cache:
     return self._db.total_changes - before
 
   def close(self) -> None:
-    """Lets go of the file."""
+    """Closes the file."""
     self._db.close()
 
   def _run(self, statement: str, values: tuple = ()) -> sqlite3.Cursor:
@@ -148,9 +147,9 @@ class Cache:
 
   def _unusable(self, why: str) -> InputError:
     return InputError(
-      f"{self._path}: the kept answers cannot be used ({why}). Nothing in the "
-      "file was changed. Give it room and rights, or move it away (its answers "
-      "will then be asked for again), or take another with --cache"
+      f"{self._path}: cannot use this cache of answers ({why}). The file was "
+      "not changed. Check disk space and permissions, name another file with "
+      "--cache, or move this one away; its answers are then requested again"
     )
 
 

@@ -1,4 +1,4 @@
-"""A request as an OpenAI-compatible server takes it, and its answer."""
+"""Requests and answers in the format of OpenAI-compatible servers."""
 
 import dataclasses
 import json
@@ -11,20 +11,20 @@ from instructrec_jax.teacher.asked import cache, prompts
 from instructrec_jax.teacher.protocol import Kind
 
 PATH = "chat/completions"
-# How a server is told to answer in JSON; not every one knows the first.
+# Ways to ask a server for JSON; not every server supports the first.
 FORMATS = ("json_schema", "json_object", "text")
-# A temperature, so that asking again after a malformed answer has a point.
+# The temperature is above 0 so that a repeated request can succeed.
 SAMPLING = {"temperature": 0.7, "max_tokens": 400}
-# In English, on average.
+# The average of English text.
 _CHARACTERS_PER_TOKEN = 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Chat:
-  """All that decides what a model is asked.
+  """All that determines the requests to a model.
 
   Attributes:
-    model: by the server's name.
+    model: the server's name of the model.
     sampling: further fields of a request.
     response_format: one of FORMATS.
   """
@@ -39,12 +39,12 @@ class Chat:
     taken = {"model", "messages", "response_format", "stream", "n"}
     if wrong := taken & set(self.sampling):
       raise InputError(
-        f"sampling may not set {', '.join(sorted(wrong))}: it holds such "
-        "fields of a request as temperature and max_tokens"
+        f"sampling may not set {', '.join(sorted(wrong))}; expected fields "
+        "such as temperature and max_tokens"
       )
 
   def made_of(self, kinds: Iterable[Kind]) -> dict[str, Any]:
-    """Returns all of it that decides answers, for the manifest."""
+    """Returns all that determines answers, for the manifest."""
     return {
       "model": self.model,
       "prompts": prompts.versions(kinds),
@@ -53,7 +53,7 @@ class Chat:
     }
 
   def body(self, kind: Kind, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what is posted."""
+    """Returns the body of the POST request."""
     body = {
       "model": self.model,
       "messages": prompts.messages(kind, request),
@@ -69,21 +69,21 @@ class Chat:
     return body
 
   def key(self, kind: Kind, body: Mapping[str, Any]) -> str:
-    """Returns the name under which answers to a body are kept."""
+    """Returns the cache key of the answers to a body."""
     return cache.key(prompts=prompts.PROMPTS[kind.name].version, **body)
 
 
 def rows(batches) -> Iterator[dict[str, Any]]:
-  """Yields the requests of all batches, as they are asked for."""
+  """Yields the requests of all batches one by one."""
   for batch in batches:
     yield from batch.iter_rows(named=True)
 
 
 def read(completion: Any) -> cache.Answer:
-  """Returns what a server has answered.
+  """Returns a server's answer.
 
   Raises:
-    ValueError: it is no chat completion.
+    ValueError: it is not a chat completion.
   """
   try:
     message = completion["choices"][0]["message"]
@@ -96,11 +96,11 @@ def read(completion: Any) -> cache.Answer:
       int(usage.get("completion_tokens") or 0),
     )
   except (KeyError, IndexError, TypeError, AttributeError) as error:
-    raise ValueError(f"no chat completion: {error!r}") from None
+    raise ValueError(f"not a chat completion: {error!r}") from None
 
 
 def about_tokens(body: Mapping[str, Any]) -> int:
-  """Returns about how many tokens a request has, four characters each."""
+  """Returns the approximate tokens of a request, at four characters each."""
   length = sum(len(m["content"]) for m in body["messages"])
   length += len(json.dumps(body.get("response_format", "")))
   return length // _CHARACTERS_PER_TOKEN

@@ -31,26 +31,26 @@ from instructrec_jax.teacher.protocol import (
 
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
-# Where nothing has been answered yet, it is more likely the address.
+# Fewer tries before the first answer, since the address may be wrong.
 _FIRST_TRIES = 3
-# Requests in a row that get no answer at all, before all is given up.
+# The run stops after this many requests in a row without an answer.
 _GIVE_UP = 20
 _TRY_AGAIN = {408, 409, 425, 429}
-# What a server says of one request that it does not like.
+# The statuses with which a server may refuse a single request.
 _REFUSED = {400, 413, 422}
 _SHOWN = 300
-# What ends the run, and what the user can do about it.
+# The statuses that end the run, and what the user can do about each.
 _FATAL = {
-  401: "it refuses the key {key}",
-  402: "it wants to be paid",
-  403: "it refuses the key {key}",
-  404: "is {model!r} a model of this server, and does --base_url end where "
-  "/chat/completions follows, such as https://api.openai.com/v1?",
-  429: "no quota is left",
+  401: "the server refuses the key {key}",
+  402: "the server demands a payment",
+  403: "the server refuses the key {key}",
+  404: "check that {model!r} is a model of this server, and that --base_url is "
+  "the address before /chat/completions, such as https://api.openai.com/v1",
+  429: "the quota is used up",
 }
 _OTHERWISE = (
-  "it refuses what it is asked; perhaps it takes another --response_format, or "
-  "other --sampling"
+  "the server refuses the request; try another --response_format or other "
+  "--sampling"
 )
 
 
@@ -58,22 +58,22 @@ _Found = tuple[dict[str, str] | None, str | None]
 
 
 class _NoAnswerError(Exception):
-  """Every try of a request has failed; the text is the reason."""
+  """All tries of a request have failed; the text is the reason."""
 
 
 class _GarbageError(Exception):
-  """A server has answered, and not with a chat completion."""
+  """A server's answer is not a chat completion."""
 
 
 @dataclasses.dataclass
 class _Session:
-  """What requests of one kind share while they are asked.
+  """The state that requests of one kind share.
 
   Attributes:
-    http: connections.
-    kind: of the requests.
-    flying: what is sent and not yet kept.
-    asked: by key, so that equal requests are sent once.
+    http: the connections.
+    kind: the kind of the requests.
+    flying: the tasks that are sent and not yet stored.
+    asked: the answers to come by key, so that equal requests are sent once.
   """
 
   http: httpx2.AsyncClient
@@ -83,12 +83,12 @@ class _Session:
 
 
 class Client:
-  """Asks many requests at a time, keeps what comes; see `protocol.Teacher`.
+  """Sends many requests at a time and stores the answers, as a Teacher.
 
-  Waits double with each try, with jitter, or are what the server demands. A
-  request that fails for good is counted by its reason, and asked again in a
-  later run; when many fail in a row, the run stops. Whatever ends it, what was
-  sent is waited for and kept.
+  The wait doubles with each try, with jitter, unless the server sets it. A
+  request that keeps failing is counted by reason and repeated in a later run.
+  If many fail in a row, the run stops. Whenever a run ends, the answers to
+  requests already sent are awaited and stored.
   """
 
   def __init__(
@@ -104,22 +104,22 @@ class Client:
     timeout_s: float = 60,
     prices: Prices | None = None,
   ):
-    """Makes a client; nothing is sent yet.
+    """Makes a client without sending anything.
 
     Args:
-      questions: how to ask.
-      kept: answers of this run and of earlier ones.
-      base_url: what `/chat/completions` is put behind.
-      key_variable: the variable of the environment that holds the key; None
-        for a server that needs none.
-      concurrency: requests at a time.
-      limits: of requests and tokens a minute.
-      max_tries: of a request that a server or the network fails.
-      timeout_s: without anything from the server.
-      prices: of tokens, for `counts`.
+      questions: makes the requests.
+      kept: the cache of answers.
+      base_url: the address before `/chat/completions`.
+      key_variable: the environment variable that holds the key; None for a
+        server that needs no key.
+      concurrency: number of requests at a time.
+      limits: limits requests and tokens per minute.
+      max_tries: the most tries if the server or the network fails.
+      timeout_s: seconds without data from the server before a try fails.
+      prices: prices of tokens, for `counts`.
 
     Raises:
-      InputError: the address cannot be used.
+      InputError: the address or a number is invalid.
     """
     self._questions, self._kept = questions, kept
     self._url = _checked(base_url).rstrip("/") + f"/{chat.PATH}"
@@ -134,7 +134,7 @@ class Client:
     self._counts: collections.Counter = collections.Counter()
     self._again: collections.Counter = collections.Counter()
     self._failed_in_a_row = 0
-    # Waits need not be the same in the next run.
+    # Waiting times need not be reproducible.
     self._random = random.Random()
 
   def made_of(self, kinds: Iterable[Kind]) -> Mapping[str, Any]:
@@ -176,14 +176,14 @@ class Client:
       try:
         yield functools.partial(self._ask, session)
       finally:
-        # It will be paid for, so it must be kept.
+        # Requests already sent will be billed, so their answers are stored.
         if session.flying:
           ended, _ = await asyncio.wait(session.flying)
           for task in ended:
             task.exception()
 
   async def _ask(self, session: _Session, request: Mapping[str, Any]) -> _Found:
-    """Returns the texts of one request, or None and why there are none."""
+    """Returns the texts of one request, or None and the reason."""
     body = self._questions.body(session.kind, request)
     name = self._questions.key(session.kind, body)
     if name in session.asked:
@@ -228,11 +228,11 @@ class Client:
   async def _send(
     self, session: _Session, name: str, attempt: int, body: Mapping[str, Any]
   ) -> Answer:
-    """Returns the server's answer, however often it has to be asked.
+    """Returns the server's answer after as many tries as it takes.
 
     Raises:
-      _NoAnswerError: all tries have failed, or it refuses this request.
-      InputError: it would fail any request.
+      _NoAnswerError: all tries failed, or the server refuses this request.
+      InputError: the server would refuse any request.
     """
     tokens = chat.about_tokens(body) + int(body.get("max_tokens", 0))
     for tries in itertools.count(1):
@@ -265,7 +265,7 @@ class Client:
     attempt: int,
     body: Mapping[str, Any],
   ) -> tuple[httpx2.Response, Answer | None]:
-    """Sends a request once, and keeps the answer if there is one."""
+    """Sends a request once and stores the answer, if there is one."""
     response = await http.post(
       self._url, json=body, headers=self._authorization()
     )
@@ -279,8 +279,8 @@ class Client:
     self._failed_in_a_row += 1
     if unreachable or self._failed_in_a_row >= _GIVE_UP:
       raise InputError(
-        f"{self._url} does not answer ({reason}). What was answered is kept: "
-        "the same command goes on from there"
+        f"{self._url} does not answer ({reason}). The answers so far are kept; "
+        "run the same command again to continue"
       )
     raise _NoAnswerError(reason)
 
@@ -291,17 +291,17 @@ class Client:
       asked = _retry_after_s(response)
       if asked:
         wait_s = asked + wait_s * 0.1
-        # It is said to all that share the key.
+        # The wait applies to all requests that share the key.
         self._limits.hold(asked)
     return wait_s
 
   def _read(self, response: httpx2.Response) -> Answer | None:
-    """Returns the answer, or None if it is worth asking again.
+    """Returns the answer, or None if the request may be repeated.
 
     Raises:
       _NoAnswerError: the server refuses this request.
-      InputError: it would refuse any request.
-      _GarbageError: it is no chat completion.
+      InputError: the server would refuse any request.
+      _GarbageError: the answer is not a chat completion.
     """
     status = response.status_code
     if status == 200:
@@ -323,7 +323,7 @@ class Client:
     raise InputError(f"{self._url} (HTTP {status}{said}): {hint}")
 
   def _said(self, response: httpx2.Response) -> str:
-    """Returns what a server said of a fault, without the key."""
+    """Returns the server's message on a fault, without the key."""
     try:
       text = str(response.json()["error"]["message"])
     except (ValueError, KeyError, TypeError):
@@ -340,20 +340,20 @@ class Client:
     key = os.environ.get(self._key_variable, "").strip()
     if not key:
       raise InputError(
-        f"the environment has no {self._key_variable}: put the key of "
-        f"{self._url} there, name another variable with --key_variable, or "
-        "give --key_variable=none for a server that needs none"
+        f"the environment has no {self._key_variable}. Set it to the key of "
+        f"{self._url}, name another variable with --key_variable, or give "
+        "--key_variable=none for a server that needs no key"
       )
     if not (key.isascii() and key.isprintable()):
       raise InputError(
-        f"{self._key_variable} does not hold a key: it has characters that no "
-        "header can carry"
+        f"{self._key_variable} does not hold a key; its characters are not "
+        "allowed in an HTTP header"
       )
     return {"Authorization": f"Bearer {key}"}
 
 
 def _checked(base_url: str) -> str:
-  """Returns the address, if it is one that may stand in a manifest."""
+  """Returns the address if it contains nothing that must stay secret."""
   try:
     url = urllib.parse.urlsplit(base_url)
   except ValueError:
@@ -364,16 +364,16 @@ def _checked(base_url: str) -> str:
       "https://api.openai.com/v1 or http://localhost:8000/v1"
     )
   if url.username or url.password or url.query or url.fragment:
-    # Not shown: there may be a key in it.
+    # The address is not shown because it may contain a key.
     raise InputError(
-      f"base_url of {url.hostname} holds more than an address: no name, "
-      "password, ? or #. A key goes into the environment, see --key_variable"
+      f"base_url of {url.hostname}: expected no user name, password, ? or #. "
+      "Put the key in an environment variable, see --key_variable"
     )
   return base_url
 
 
 def _of_one(response: httpx2.Response) -> bool:
-  """Returns whether it is this request's content that is refused."""
+  """Returns whether the server refuses the content of this request only."""
   return any(
     code in response.text
     for code in ("content_filter", "content_policy", "context_length")
@@ -381,7 +381,7 @@ def _of_one(response: httpx2.Response) -> bool:
 
 
 def _retry_after_s(response: httpx2.Response) -> float:
-  """Returns the seconds that a server asks to wait; 0 where it asks nothing.
+  """Returns the seconds that a server asks to wait, or 0 without a request.
 
   Both forms of RFC 9110, section 10.2.3, are read.
   """

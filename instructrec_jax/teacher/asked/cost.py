@@ -1,4 +1,4 @@
-"""What asking a language model will take, and what it has taken."""
+"""Estimates and reports the cost of asking a language model."""
 
 import collections
 import dataclasses
@@ -17,7 +17,7 @@ from instructrec_jax.teacher.protocol import (
   Kind,
 )
 
-# Tokens of an answer in JSON, as the prompts ask for it.
+# The expected tokens of a JSON answer to each kind of prompt.
 _ANSWER_TOKENS = {
   PREFERENCE.name: 60,
   INTENTION.name: 80,
@@ -28,7 +28,7 @@ _ANSWER_TOKENS = {
 
 @dataclasses.dataclass(frozen=True)
 class Prices:
-  """Of a million tokens, in any currency; None where they were not given."""
+  """Prices of a million tokens in any currency; None if not given."""
 
   input: float | None = None
   output: float | None = None
@@ -36,12 +36,12 @@ class Prices:
   def __post_init__(self):
     if (self.input is None) != (self.output is None):
       raise InputError(
-        "a cost takes both --price_input and --price_output, of a million "
-        "tokens each"
+        "a cost needs both --price_input and --price_output, each the price of "
+        "a million tokens"
       )
 
   def cost(self, input_tokens: int, output_tokens: int) -> dict[str, float]:
-    """Returns the cost under that name, or nothing without prices."""
+    """Returns {"cost": ...}, or an empty mapping without prices."""
     if self.input is None:
       return {}
     total = input_tokens * self.input + output_tokens * self.output
@@ -54,10 +54,10 @@ def estimate(
   requests: Iterable[tuple[Kind, Iterable[pl.DataFrame]]],
   prices: Prices,
 ) -> dict[str, Any]:
-  """Returns what is left to ask, by kind, and what it will take about.
+  """Returns the remaining requests of each kind and their approximate cost.
 
-  Tokens are counted as four characters each, which is English on average; an
-  answer as what the prompts ask for.
+  Inputs count as a token for four characters, the average of English text.
+  Answers count as the length that the prompts ask for.
   """
   asked: collections.Counter[str] = collections.Counter()
   read: collections.Counter[str] = collections.Counter()
@@ -83,12 +83,12 @@ def estimate(
 
 
 def taken(counts: Mapping[str, int], prices: Prices) -> dict[str, Any]:
-  """Returns a client's counts with what this run, and all of it, has cost.
+  """Returns a client's counts with the cost of this run and of all runs.
 
   Args:
     counts: `input_tokens_<how>` and `output_tokens_<how>`, where `how` is
       "sent" by this run or "kept_before" it.
-    prices: of tokens.
+    prices: the prices of tokens.
   """
   sent, before = (
     (

@@ -1,4 +1,4 @@
-"""Many requests at a time, from code that is not asynchronous."""
+"""Sends many requests at a time from code that is not asynchronous."""
 
 import asyncio
 import contextlib
@@ -14,19 +14,19 @@ Session = Callable[[], contextlib.AbstractAsyncContextManager[Ask]]
 def each(
   session: Session, requests: Iterable[Any], concurrency: int
 ) -> Iterator[list[tuple[Any, Any]]]:
-  """Yields requests with their answers: all that came since, again and again.
+  """Yields lists of requests with the answers that arrived since the last list.
 
-  An event loop in a thread of its own asks, so that Ctrl-C reaches whoever
-  waits for the answers. Where that or an error ends it early, no more is asked,
-  what waits is cancelled, and the session is left as it wants to be left.
+  An event loop in its own thread sends the requests, so that Ctrl-C reaches the
+  caller. If Ctrl-C or an error ends the loop early, no more requests are sent,
+  waiting ones are cancelled, and the session is closed.
 
   Args:
-    session: opens what asks; leaving it waits for what must not be cut off.
-    requests: taken one by one, by that thread.
-    concurrency: requests at a time.
+    session: opens the sender; closing it waits for what must not be cut off.
+    requests: read one by one in the event loop's thread.
+    concurrency: number of requests at a time.
 
   Raises:
-    Exception: the first that asking, or taking requests, has raised.
+    Exception: the first exception of sending or of reading requests.
   """
   crowd = _Crowd(session, iter(requests), concurrency)
   crowd.start()
@@ -40,12 +40,12 @@ def each(
 
 
 class _Crowd(threading.Thread):
-  """The thread, and what it hands over."""
+  """The event loop's thread, and the answers that it hands over."""
 
   def __init__(
     self, session: Session, requests: Iterator[Any], concurrency: int
   ):
-    # A second Ctrl-C ends the program without waiting any longer.
+    # A daemon thread lets a second Ctrl-C end the program at once.
     super().__init__(daemon=True)
     self._answered: queue.SimpleQueue = queue.SimpleQueue()
     self.error: BaseException | None = None
@@ -69,7 +69,7 @@ class _Crowd(threading.Thread):
       self._answered.put(None)
 
   def next(self) -> list[tuple[Any, Any]]:
-    """Waits for answers; returns none when there will be no more."""
+    """Waits for answers; returns an empty list when there are no more."""
     some = [self._answered.get()]
     while some[-1] is not None and not self._answered.empty():
       some.append(self._answered.get())
@@ -78,8 +78,8 @@ class _Crowd(threading.Thread):
     return [pair for pair in some if pair is not None]
 
   def stop(self) -> None:
-    """Cancels what is still to be done, and returns when all has ended."""
-    # Where the loop is closed already there is nothing to stop.
+    """Cancels the remaining requests and waits for the thread to end."""
+    # There is nothing to stop if the loop is already closed.
     with contextlib.suppress(RuntimeError):
       self._loop.call_soon_threadsafe(
         lambda: self._all and not self._all.done() and self._all.cancel()

@@ -1,7 +1,7 @@
-"""The teacher on this machine: a Hugging Face model, by its folder.
+"""The local teacher: a Hugging Face model in a folder.
 
-A chat model is asked as a server would be; one without a chat template, such as
-T5, in plain text, one output at a time.
+A chat model gets the same messages as a server. A model without a chat
+template, such as T5, gets plain text and is asked for one output at a time.
 """
 
 import collections
@@ -24,8 +24,8 @@ _NEW_TOKENS = 400
 class Local:
   """Runs a seq2seq or causal model; see `protocol.Teacher`.
 
-  Decoding is greedy, so a text follows from the model and its input, and an
-  answer that cannot be used is not asked for again.
+  Decoding is greedy, so the model and its input determine a text, and repeating
+  a request with an unusable answer would not help.
   """
 
   def __init__(self, model: str, kept: cache.Cache, batch_size: int = 8):
@@ -33,12 +33,12 @@ class Local:
 
     Args:
       model: a folder in Hugging Face's format.
-      kept: answers of this run and of earlier ones.
-      batch_size: requests at a time.
+      kept: the cache of answers.
+      batch_size: number of requests at a time.
 
     Raises:
-      InputError: PyTorch and transformers are not installed, or there is no
-        such model.
+      InputError: PyTorch or transformers is not installed, or there is no such
+        model.
     """
     for needed in ("torch", "transformers"):
       if importlib.util.find_spec(needed) is None:
@@ -51,7 +51,7 @@ class Local:
     folder = Path(model)
     if not (folder / "config.json").is_file():
       raise InputError(
-        f"{folder} has no config.json: expected the folder of a Hugging Face "
+        f"{folder} has no config.json; expected the folder of a Hugging Face "
         "model"
       )
     self._identity = _identity(folder)
@@ -73,7 +73,7 @@ class Local:
         if self._seq2seq
         else transformers.AutoModelForCausalLM
       )
-      # What is generated is to the right of what is given.
+      # A causal model continues its input on the right, so padding is left.
       self._tokenizer = transformers.AutoTokenizer.from_pretrained(
         folder, local_files_only=True, padding_side="left"
       )
@@ -82,7 +82,7 @@ class Local:
       )
     except (OSError, ValueError, KeyError) as error:
       raise InputError(
-        f"{folder} is no model that transformers can load: {error}"
+        f"transformers cannot load the model in {folder}: {error}"
       ) from None
     if self._tokenizer.pad_token_id is None:
       self._tokenizer.pad_token = self._tokenizer.eos_token
@@ -150,7 +150,7 @@ class Local:
     ]
 
   def _generated(self, inputs: list[str], special_tokens: bool) -> list[str]:
-    """Returns what the model writes after each input, kept or new."""
+    """Returns the model's text for each input, from the cache or new."""
     names = [cache.key(model=self._identity, input=text) for text in inputs]
     found = {name: self._kept.get(name, 0) for name in names}
     new = {
@@ -190,10 +190,10 @@ class Local:
 
 
 def _identity(folder: Path) -> str:
-  """Returns a name that another model does not have, without its place.
+  """Returns a name that identifies the model wherever its folder is.
 
-  Gigabytes of weights are not read for it: their names and sizes, and the
-  whole of the small files, tell models apart that were not made to deceive.
+  It is a hash of the small files and of the large files' names and sizes, so
+  gigabytes of weights need not be read.
   """
   weights = sorted(
     (p.name, os.path.getsize(p))

@@ -1,8 +1,8 @@
-"""What language models are asked, as data, with examples and versions.
+"""The prompts for language models, as data, with examples and versions.
 
-All of it is made up. Answers are JSON objects with one string for each output
-of the kind; a model without chat is asked for one output at a time, in plain
-text.
+All examples are made up. Answers are JSON objects with one string for each
+output of the kind. A model without a chat template is asked in plain text, for
+one output at a time.
 """
 
 import dataclasses
@@ -23,15 +23,14 @@ from instructrec_jax.teacher.protocol import (
 
 @dataclasses.dataclass(frozen=True)
 class Prompt:
-  """How one kind of request is put.
+  """The prompt for one kind of request.
 
   Attributes:
-    version: raised with every change of a word, so that kept answers, and
-      texts made of them, are told apart; those of other kinds stay what they
-      are.
-    task: what the model is to do.
-    outputs: what each of the kind's outputs is, for it and for JSON schemas.
-    shots: facts and answers that show it.
+    version: increased with every change of a word, so that cached answers and
+      the texts made from them are told apart; other kinds are not affected.
+    task: the model's task.
+    outputs: describes each of the kind's outputs, also in JSON schemas.
+    shots: example facts with their answers.
   """
 
   version: int
@@ -327,7 +326,7 @@ PROMPTS: Mapping[str, Prompt] = {
 }
 
 
-# How a model is told which items are which: by `liked`.
+# The names of groups of items in a prompt, by `liked`.
 _HISTORIES: Mapping[str, Mapping[bool | None, str]] = {
   PREFERENCE.name: {None: "had"},
   INTEREST.name: {True: "liked", False: "disliked", None: "had"},
@@ -335,15 +334,15 @@ _HISTORIES: Mapping[str, Mapping[bool | None, str]] = {
 
 
 def versions(kinds: Iterable[Kind]) -> dict[str, int]:
-  """Returns the versions of kinds' prompts, for manifests."""
+  """Returns the versions of the kinds' prompts, for manifests."""
   return {kind.name: PROMPTS[kind.name].version for kind in kinds}
 
 
 def facts(kind: Kind, request: Mapping[str, Any]) -> dict[str, Any]:
-  """Returns what a model is told of a request, without what is not known.
+  """Returns the known facts of a request for a model.
 
   Args:
-    kind: of the request.
+    kind: the kind of the request.
     request: a row of a batch; see `protocol.Kind.inputs`.
   """
   told = {k: v for k, v in request.items() if k != INSTANCE}
@@ -367,7 +366,7 @@ def _known(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def messages(kind: Kind, request: Mapping[str, Any]) -> list[dict[str, str]]:
-  """Returns a request as a chat."""
+  """Returns a request as chat messages."""
   prompt = PROMPTS[kind.name]
   keys = "; ".join(f'"{k}": {v}' for k, v in prompt.outputs.items())
   system = f"{prompt.task}\nAnswer with one JSON object: {keys}."
@@ -380,7 +379,7 @@ def messages(kind: Kind, request: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def plain(kind: Kind, output: str, request: Mapping[str, Any]) -> str:
-  """Returns a request for one output, as text that a model continues."""
+  """Returns a request for one output as text that a model continues."""
   prompt = PROMPTS[kind.name]
   parts = [f"{prompt.task} Answer with {prompt.outputs[output]}."]
   for told, answer in prompt.shots:
@@ -390,7 +389,7 @@ def plain(kind: Kind, output: str, request: Mapping[str, Any]) -> str:
 
 
 def json_schema(kind: Kind) -> dict[str, Any]:
-  """Returns the schema of an answer, as OpenAI's `response_format` takes it."""
+  """Returns an answer's schema in the form of OpenAI's `response_format`."""
   outputs = PROMPTS[kind.name].outputs
   return {
     "name": kind.name,

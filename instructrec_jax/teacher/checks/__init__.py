@@ -1,1 +1,1 @@
-"""What a teacher's text must be before it is data."""
+"""Cleans datasets' texts, and checks a teacher's texts before they are data."""

@@ -1,19 +1,19 @@
-"""What datasets say of items, without what says nothing."""
+"""Cleans what datasets say about items."""
 
 import polars as pl
 
 from instructrec_jax.teacher.checks import personal
 
-# A first label of so large a share of items tells none of them from others.
+# A first label that this share of items or more has tells nothing apart.
 _ROOT_SHARE = 0.9
-# Scraped labels contain pieces of pages, and sentences of the seller.
+# A valid label. Scraped ones contain parts of pages and the seller's sentences.
 _LABEL = r"^[^<>{}|]{2,40}$"
 _NO_LABEL = r"(?i)^by \w+$"
 _LABEL_WORDS = 5
 _NOT_A_BRAND = r"(?i)^(unknown|various( artists)?|n/?a|none|generic|-|\s*)$"
 _COMPANY = r"(?i),?\s+(?:inc|llc|ltd|corp|corporation|gmbh|limited)\.?$"
 _SENTENCE_END = r"[.!?]+(?:\s+|$)|\s[-\u2013\u2014]+\s|;\s"
-# Labels that say nothing of what an item is like, or where others say more.
+# Labels that describe nothing about an item, or less than other labels do.
 NO_KIND = (
   r"(?i)^(?:indie|free to play|early access|award winning|restaurants|food|"
   r"local services|shopping|general|great soundtrack|singleplayer|"
@@ -26,7 +26,7 @@ NO_KIND = (
   r"health & medical|home services|beauty & spas|automotive|"
   r"arts & entertainment)$"
 )
-# How labels are written where no blank is allowed, and what they stand for.
+# Labels written without spaces, and their normal spelling.
 _WRITTEN = (
   ("&amp;", "&"),
   ("(?i)^film-noir$", "noir"),
@@ -55,11 +55,11 @@ _KEEPS_CAPITALS = (
 
 
 def labels(categories: pl.Series) -> pl.Series:
-  """Returns items' labels, without those that say nothing.
+  """Returns the items' labels without the meaningless ones.
 
-  Left out are repeats, pieces of pages, sentences, and a first label that
-  nearly all items have. That share is one of the catalogue, so it does not
-  depend on what anybody's target is.
+  Repeats, parts of pages, sentences, and a first label that nearly all items
+  have are removed. The share of items is that of the whole catalogue, so the
+  result does not depend on any user's target.
   """
   label = pl.element().str.strip_chars()
   fits = (
@@ -75,7 +75,7 @@ def labels(categories: pl.Series) -> pl.Series:
   ):
     root = common[first.name][0]
     frame = clean.to_frame()
-    # Where there is nothing else it is better than nothing.
+    # An item whose only label is the root keeps it.
     return frame.select(
       pl.when(pl.col(first.name).list.len() > 1)
       .then(
@@ -102,7 +102,7 @@ def plain(text: pl.Expr) -> pl.Expr:
 
 
 def sentences(texts: pl.DataFrame, column: str) -> pl.DataFrame:
-  """Returns a row with `sentence` for each sentence, in place of a text."""
+  """Replaces each text by one row per sentence, with a column `sentence`."""
   return (
     texts.with_columns(
       sentence=pl.col(column)
@@ -117,7 +117,7 @@ def sentences(texts: pl.DataFrame, column: str) -> pl.DataFrame:
 
 
 def brand(name: pl.Expr) -> pl.Expr:
-  """Returns makers without their form of company; null where it is none."""
+  """Returns makers' names without the company form; null if not a name."""
   name = (
     name.str.replace_all(r"\s+", " ")
     .str.strip_chars()
@@ -139,7 +139,7 @@ def joined(names: pl.Expr) -> pl.Expr:
 
 
 def lower(label: pl.Expr) -> pl.Expr:
-  """Returns labels as they stand within a sentence: "sci-fi", "RPG"."""
+  """Returns labels as written within a sentence: "sci-fi", "RPG"."""
   for pattern, instead in _WRITTEN:
     label = label.str.replace_all(pattern, instead)
   word = pl.element()

@@ -1,4 +1,4 @@
-"""Personal data in what users wrote: found, counted, and taken out."""
+"""Finds, counts and removes personal data in users' texts."""
 
 import re
 
@@ -9,8 +9,8 @@ _STREET = (
   "place|pl|way|terrace|circle"
 )
 
-# Kind: what is looked for, and what stands in its place afterwards. Earlier
-# rows go first, so that a page of a profile is not half an e-mail address.
+# The pattern of each kind of personal data, and its replacement. Patterns are
+# applied in order, so that a profile's address is not half an e-mail address.
 PATTERNS: dict[str, tuple[str, str]] = {
   "web_page": (
     r"(?i)\b(?:https?://|www\.)\S+",
@@ -20,7 +20,7 @@ PATTERNS: dict[str, tuple[str, str]] = {
     r"(?i)\b[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}\b",
     "[e-mail]",
   ),
-  # Separated groups only: a bare run of digits is more often a part number.
+  # Only separated groups match; a run of digits is more often a part number.
   "phone": (
     r"(?:\+\d{1,3}[ .-]?(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}"
     r"|\(\d{3}\) ?\d{3}[ .-]\d{4}|\b(?:1[ .-])?\d{3}[.-]\d{3}[.-]\d{4})\b",
@@ -40,19 +40,19 @@ PATTERNS: dict[str, tuple[str, str]] = {
   ),
 }
 
-# What stands in the place of personal data. A text about it says nothing.
+# Matches a replacement. A text that contains one is useless.
 PLACEHOLDER = "|".join(re.escape(mask) for _, mask in PATTERNS.values())
 
 
 def mask(text: pl.Expr) -> pl.Expr:
-  """Returns the text with each finding replaced by its kind in brackets."""
+  """Returns the text with personal data replaced by its kind in brackets."""
   for pattern, instead in PATTERNS.values():
     text = text.str.replace_all(pattern, instead)
   return text
 
 
 def count(texts: pl.Series) -> dict[str, int]:
-  """Returns how many findings of each kind are in the texts."""
+  """Returns the number of findings of each kind in the texts."""
   frame = texts.alias("text").to_frame()
   text, found = pl.col("text"), {}
   for kind, (pattern, instead) in PATTERNS.items():
@@ -63,7 +63,7 @@ def count(texts: pl.Series) -> dict[str, int]:
 
 
 def present(text: pl.Expr) -> pl.Expr:
-  """Returns whether there is personal data, or the place of some."""
+  """Returns whether the text has personal data or its replacement."""
   found = text.str.contains(PLACEHOLDER)
   for pattern, _ in PATTERNS.values():
     found = found | text.str.contains(pattern)

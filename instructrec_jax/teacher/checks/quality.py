@@ -1,9 +1,9 @@
 """The paper's four quality questions, answered by rules on a sample.
 
-InstructRec's authors had people read 100 preferences and 100 intentions. Rules
-that count words are no such reading: they say when something has gone wrong,
-and let one teacher be compared with another. A language model may be asked as
-well; see `judge`.
+In InstructRec, people read 100 preferences and 100 intentions. Rules that count
+words do not replace such a reading. They show when something has gone wrong,
+and they compare teachers with each other. A language model can be asked too,
+see `judge`.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from instructrec_jax.teacher.protocol import (
   Teacher,
 )
 
-# What people answered with yes in the paper, of 1 (arXiv 2305.07001).
+# The share of texts that people answered with yes (arXiv 2305.07001).
 PAPER = {
   "preference": (0.93, 0.87, 0.88, 0.48),
   "vague_intention": (0.90, 0.22, 0.69, 0.69),
@@ -29,7 +29,7 @@ _STOP = (
   "all|more|most|very|just|also|too|can|could|would|will|should|into|out|over|"
   "own|one|two|our|mine|she|him|her|his|am|been|being|did|does|about"
 )
-# Words of wanting and liking, which any text may use and no information gives.
+# Words of wanting and liking, which need not come from the information.
 _FRAME = (
   "looking|look|need|needs|want|wants|something|someone|somebody|like|likes|"
   "find|give|keep|coming|back|taste|runs|interest|interests|enjoy|first|name|"
@@ -41,18 +41,18 @@ _NEED = (
   r"give|could i|prefer|enjoy|taste|interest|love|like|follow|trust|return|"
   r"keep|fond|drawn|care|suggest|is there|just right)\b"
 )
-# Share of content words that the information has, so that a text comes of it.
+# A text comes from the information if it has this share of the content words.
 _SUPPORT = 0.5
 
 
 def proxies(sample: pl.DataFrame) -> dict[str, float]:
   """Returns the share of texts for which each question is answered with yes.
 
-  - comes_from_information: half of the content words or more are in it.
-  - adds_knowledge: a content word is not in it.
-  - reflects_need: it says that something is wanted or liked, and names two
-    content words or more.
-  - related_to_target: it shares a content word with the target.
+  - comes_from_information: it has half of the content words or more.
+  - adds_knowledge: a content word is not in the information.
+  - reflects_need: the text says that something is wanted or liked, and has a
+    content word.
+  - related_to_target: the text shares a content word with the target.
 
   Args:
     sample: `text`, `information`, `target`: String.
@@ -77,14 +77,14 @@ def proxies(sample: pl.DataFrame) -> dict[str, float]:
 
 
 def judge(teacher: Teacher, sample: pl.DataFrame) -> dict[str, Any]:
-  """Returns the same shares as a language model answers.
+  """Returns the same shares, answered by a language model.
 
   Args:
-    teacher: is asked JUDGEMENT of each text.
+    teacher: answers a JUDGEMENT request for each text.
     sample: as for `proxies`.
 
   Returns:
-    Shares of yes by question, and `judged` and `not_judged` counts.
+    The share of yes for each question, and counts `judged` and `not_judged`.
   """
   requests = sample.select("text", "information", "target").with_row_index(
     INSTANCE
@@ -102,12 +102,12 @@ def judge(teacher: Teacher, sample: pl.DataFrame) -> dict[str, Any]:
 
 
 def in_the_paper(field: str) -> dict[str, float]:
-  """Returns what people found of a field in InstructRec, if they read it."""
+  """Returns the paper's shares for a field, if people read its texts."""
   return dict(zip(JUDGEMENT.outputs, PAPER.get(field, ()), strict=False))
 
 
 def _content(text: pl.Expr) -> pl.Expr:
-  """Returns the different words that say something, without a plural's s."""
+  """Returns the distinct content words, without a plural's s."""
   return (
     text.fill_null("")
     .str.to_lowercase()

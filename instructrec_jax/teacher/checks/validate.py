@@ -1,9 +1,9 @@
-"""What a text must be before it is data: a table of validators.
+"""A table of validators that texts must pass before they are data.
 
-A text goes by the first validator that it fails, which names the reason. Those
-on titles take the target's for a field that looks at the target, and for a
-preference those of its own history: rejected because of the target, it would
-say by its absence what the target is.
+The first validator that a text fails gives the reason of its rejection. The
+validators on titles check the target's title for a field that looks at the
+target, and the titles of the history for a preference. If a preference were
+rejected because of the target, its absence would reveal the target.
 """
 
 import dataclasses
@@ -14,13 +14,13 @@ from rapidfuzz import fuzz, process
 
 from instructrec_jax.teacher.checks import personal
 
-# Of schema.ANNOTATIONS, all of them and those that a teacher writes.
+# The fields of schema.ANNOTATIONS: all, and those that a teacher writes.
 SENTENCES = ("preference", "vague_intention", "vague_intention_2")
 FIELDS = (*SENTENCES, "specific_intention")
-# ITDR's.
+# The fields of ITDR.
 TEXTS = ("interests", "target_users")
 
-# Words, least and most.
+# The fewest and the most words of a field.
 _LENGTHS = {
   "preference": (4, 80),
   "vague_intention": (3, 50),
@@ -29,7 +29,7 @@ _LENGTHS = {
   "interests": (8, 120),
   "target_users": (8, 120),
 }
-# Of the Latin alphabet among letters, and of letters among what is no blank.
+# Shares of Latin letters among letters, and of letters among non-spaces.
 _LATIN, _LETTERS = 0.9, 0.5
 _COMMON_WORDS = (
   "i|a|an|the|my|me|to|for|of|and|in|on|with|is|that|it|as|or|at|from|am|"
@@ -43,34 +43,34 @@ _REFUSAL = (
   r"information\b|^\W*(?:none|null|n/?a|unknown|no (?:clear |stated )?"
   r"(?:preference|intention)s?)\W*$"
 )
-# "I" alone may be a number.
+# "I" alone may be a Roman numeral.
 _FIRST_PERSON = (
   r"\bI(?:'m|'ve|'d| (?:am|have|like|love|enjoy|want|prefer|need|would|tend|"
   r"look|care|keep))\b|\b(?:[Mm]y|[Mm]yself|[Mm]ine)\b"
 )
-# A title of one word is taken for that word only with its capital letters.
+# A title of one word must match with its capital letters.
 _MANY_WORDS = r"\S \S"
 _SHORTEST_TITLE = 3
-# Of 100, by rapidfuzz's partial ratio, of titles of so many characters.
+# The least rapidfuzz partial ratio (of 100), for titles this long or longer.
 _NEAR = 88
 _NEAR_LENGTH = 10
-# Words in a row that are of the review, and no chance.
+# This many consecutive words of the review are not a coincidence.
 _COPIED_WORDS = 10
 _SUBTITLE = r"\s+[-\u2013\u2014|]\s.*$|\s*[(\[].*$"
 
 
 @dataclasses.dataclass(frozen=True)
 class Validator:
-  """Says which texts are not to be used.
+  """Decides which texts are rejected.
 
   Attributes:
-    reason: of a rejection, as it is counted and shown.
-    bad: takes the texts of one field, returns whether each fails. Columns are
-      INSTANCE and `text`, and where there are any `titles` (a list: those that
-      the text must not name), `review` (that it was made from) and `first`
-      (what it is a paraphrase of).
-    fields: that it is for; None for all.
-    needs: the column that it looks at, beside the text.
+    reason: the reason of a rejection, as it is counted and shown.
+    bad: takes the texts of one field and returns whether each fails. Columns
+      are INSTANCE and `text`, and if available `titles` (a list of titles that
+      the text must not name), `review` (from which it was made) and `first`
+      (the text that it paraphrases).
+    fields: the fields that it applies to; None for all.
+    needs: the column that it needs, beside the text.
   """
 
   reason: str
@@ -80,7 +80,7 @@ class Validator:
 
 
 def check(texts: pl.DataFrame, field: str) -> pl.DataFrame:
-  """Returns the texts with a column `reason`, null where all is well.
+  """Returns the texts with a column `reason`, null for valid texts.
 
   Args:
     texts: see `Validator.bad`; no null texts.
@@ -103,7 +103,7 @@ def check(texts: pl.DataFrame, field: str) -> pl.DataFrame:
 
 
 def plain(text: pl.Expr, keep_case: bool = False) -> pl.Expr:
-  """Returns words with a blank before and after each, and nothing else."""
+  """Returns only the words of a text, with a space before and after each."""
   if not keep_case:
     text = text.str.to_lowercase()
   words = text.str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
@@ -111,7 +111,7 @@ def plain(text: pl.Expr, keep_case: bool = False) -> pl.Expr:
 
 
 def without_subtitle(title: pl.Expr) -> pl.Expr:
-  """Returns titles without what follows a dash or stands in brackets."""
+  """Returns titles without the part after a dash or in brackets."""
   return title.str.replace(_SUBTITLE, "")
 
 
@@ -141,11 +141,11 @@ def _other_language(field: str) -> pl.Expr:
 
 
 def named(texts: pl.DataFrame, field: str = "") -> pl.Series:
-  """Returns whether a title, or it without what follows it, is in the text.
+  """Returns whether a title, with or without its subtitle, is in the text.
 
   Args:
     texts: `text` and `titles`.
-    field: makes no difference.
+    field: unused.
   """
   del field
   pairs = _pairs(texts)
@@ -171,7 +171,7 @@ def _nearly_named(texts: pl.DataFrame, field: str) -> pl.Series:
     plain(pl.col("title")).str.strip_chars(),
     plain(pl.col("text")).str.strip_chars(),
   )
-  # A text shorter than the title would be looked for in the title.
+  # If the text were shorter than the title, it would be searched in the title.
   pairs = pairs.filter(
     (pl.col("title").str.len_chars() >= _NEAR_LENGTH)
     & (pl.col("title").str.len_chars() <= pl.col("text").str.len_chars())
@@ -201,7 +201,7 @@ def _any(texts: pl.DataFrame, found: pl.DataFrame) -> pl.Series:
 
 
 def _copied(texts: pl.DataFrame, field: str) -> pl.Series:
-  """Returns whether _COPIED_WORDS words in a row are the review's."""
+  """Returns whether _COPIED_WORDS consecutive words are in the review."""
   del field
   words = plain(pl.col("text")).str.strip_chars().str.split(" ")
   starts = pl.int_ranges(
@@ -253,10 +253,10 @@ VALIDATORS = (
 
 
 def repeated(texts: pl.DataFrame) -> Mapping[str, int]:
-  """Returns how many texts another user has word for word.
+  """Returns how many texts are identical to a text of another user.
 
-  They are counted, and stay: that two people want the same is no fault, but
-  many of them say that a teacher is at its end.
+  These texts are kept, because two people may want the same. If there are many,
+  the teacher's output has too little variety.
 
   Args:
     texts: `user` and `text`.

@@ -252,7 +252,7 @@ def test_the_api_teacher_from_the_command_line(shop, quick, capfd):
     api.append(f"--base_url={server.url}")
     assert _run(shop, *api, *prices, "--estimate") == 0
     said = capfd.readouterr().out
-    assert "nothing was asked" in said
+    assert "no request was sent" in said
     assert "intention / requests" in said
     assert "in_all / cost" in said
     assert not server.requests
@@ -345,7 +345,7 @@ def test_batches_are_written_and_read_from_the_command_line(
   [
     (["--teacher=extractiv"], "Did you mean 'extractive'"),
     (["--model=x"], "--model is for --teacher=api or local, not extractive"),
-    (["--teacher=api"], "--teacher=api takes --model"),
+    (["--teacher=api"], "--teacher=api needs --model"),
     (["--per_user=-1"], "per_user is -1"),
     (["--num_users=0"], "num_users is 0: expected 1 to"),
     (["--teacher=local", "--model=/no"], "config.json"),
@@ -356,7 +356,7 @@ def test_batches_are_written_and_read_from_the_command_line(
     (["--teacher=api", "--model=m", "--price_input=1", "--estimate"],
      "both --price_input and --price_output"),
     (["--teacher=api", "--model=m", "--estimate", "--read_answers=x"],
-     "one at a time"),
+     "give only one of --estimate and --read_answers"),
   ],
 )  # fmt: skip
 def test_wrong_options_are_said(argv, said, shop, capsys, monkeypatch):

@@ -173,13 +173,13 @@ def test_what_never_comes_is_counted_and_is_no_data(
 @pytest.mark.parametrize(
   ("fault", "said"),
   [
-    ((404, "no such model", ()), r"HTTP 404, no such model.*is 'toy' a model"),
+    ((404, "no such model", ()), r"404, no such model.*that 'toy' is a model"),
     (
       (401, f"bad key {KEY}", ()),
       r"bad key \*\*\*.*refuses the key OPENAI_API_KEY",
     ),
     ((400, "unknown field", ()), r"unknown field.*--response_format"),
-    ((429, "insufficient_quota", ()), "no quota is left"),
+    ((429, "insufficient_quota", ()), "the quota is used up"),
   ],
 )
 def test_what_no_request_survives_ends_the_run(fault, said, tmp_path, quick):

@@ -30,7 +30,7 @@ def test_a_server_writes_texts_once(tmp_path, quick, capfd):
       "--teacher=api", "--model=toy", f"--base_url={server.url}",
     ]  # fmt: skip
     assert cli.main([*run, "--estimate"]) == 0
-    assert "nothing was asked" in capfd.readouterr().out
+    assert "no request was sent" in capfd.readouterr().out
     assert not server.requests
     assert cli.main(run) == 0
     said = capfd.readouterr()

@@ -156,5 +156,5 @@ def _distinct(values: Values) -> tuple[np.ndarray, np.ndarray]:
 def _count(values: Values) -> int:
   n = len(next(iter(values.values())))
   if not n:
-    raise InputError("expected requests to measure, got 0")
+    raise InputError("there is no request to measure")
   return n

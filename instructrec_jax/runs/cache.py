@@ -75,7 +75,7 @@ def cache_tokens(
   from instructrec_jax.vocabulary import run_vocabulary
 
   if not out:
-    raise InputError("no folder for the tokens: bind CACHED_TOKENS or give --out")
+    raise InputError("no folder for tokens: bind CACHED_TOKENS or give --out")
   if epochs < 1:
     raise InputError(f"epochs = {epochs}: expected 1 or more")
   made_of = training_data.made_of_records(mixture_or_task_name)

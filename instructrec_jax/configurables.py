@@ -1,8 +1,7 @@
-"""Everything that gin files may bind: the one module of ours that they import.
+"""Everything that gin files may bind.
 
-A gin file imports no other module of this project, so that a saved
-configuration survives when a module moves. In a file without dynamic
-registration:
+A gin file imports only this module of the project, so a saved configuration
+still works after a module has moved. In a file without dynamic registration:
 
   import instructrec_jax.configurables
   train_batches.batch_size = 16
@@ -12,8 +11,8 @@ In a file with it, as T5X's are:
   from instructrec_jax import configurables
   configurables.RankingModel.length_power = 1.0
 
-Nothing here imports TensorFlow. The names of `_WITH_TENSORFLOW`, which T5X's
-files use, are imported when they are asked for.
+This module does not import TensorFlow. It imports the names of
+`_WITH_TENSORFLOW`, which T5X's files use, when they are first used.
 """
 
 import importlib
@@ -43,7 +42,7 @@ from instructrec_jax.train.writers import default_writer
 from instructrec_jax.vocabulary.file import setting as vocabulary
 from instructrec_jax.vocabulary.title_trie import title_trie
 
-# Module, below instructrec_jax, by the name that it has.
+# The module of each name, below instructrec_jax.
 _WITH_TENSORFLOW = {
   "CatalogueEvaluator": "eval.recording.catalogue_ranking",
   "RankingFeatureConverter": "batches.feature_converter",
@@ -80,7 +79,7 @@ def __getattr__(name: str) -> Any:
   if name not in _WITH_TENSORFLOW:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
   module = importlib.import_module(f"instructrec_jax.{_WITH_TENSORFLOW[name]}")
-  # A module of several names is here under its own.
+  # Some names are modules themselves.
   return (
     module if module.__name__.endswith(f".{name}") else getattr(module, name)
   )

@@ -1,1 +1,1 @@
-"""What a tuned model must beat, over the same requests and candidates."""
+"""Baselines, evaluated on the same requests and candidates as models."""

@@ -1,7 +1,7 @@
-"""Baselines, measured over the same requests as any model.
+"""Baselines, evaluated on the same requests as any model.
 
 A baseline is a function of the catalogue, the requests and a seed, and a row of
-`BASELINES`; see `Baseline` for what it is given.
+`BASELINES`; see `Baseline` for its arguments.
 """
 
 import dataclasses
@@ -32,19 +32,19 @@ class Baseline(Protocol):
     seed: int,
     /,
   ) -> np.ndarray:
-    """Returns float64 [n, C], in the order of the candidates; more is better.
+    """Returns scores, float64 [n, C] in candidates' order; greater is better.
 
     Args:
-      catalogue: the items table with train_count; the row is the item's code.
-      requests: n of a split.
-      seed: of whatever it draws.
+      catalogue: The items table with train_count. A row is the item's code.
+      requests: n requests of a split.
+      seed: Seed of random numbers.
     """
 
 
 def random(
   catalogue: pl.DataFrame, requests: Requests, seed: int
 ) -> np.ndarray:
-  """Draws each score: chance, as one sample of it turns out."""
+  """Draws each score at random."""
   del catalogue
   return names.generator(seed, "baselines", "random").random(
     requests.candidates.shape
@@ -54,9 +54,9 @@ def random(
 def popularity(
   catalogue: pl.DataFrame, requests: Requests, seed: int
 ) -> np.ndarray:
-  """Counts how often each candidate was taken in the training part.
+  """Counts how often each candidate was chosen in the training part.
 
-  Equally popular candidates stay tied, which the metrics decide against us.
+  Equally popular candidates tie. Metrics count ties against the system.
   """
   del seed
   count_I = catalogue["train_count"].to_numpy().astype(np.float64)
@@ -67,9 +67,9 @@ def popularity(
 BASELINES: dict[str, Baseline] = {"popularity": popularity, "random": random}
 # The splits whose records have candidates.
 SPLITS = ("validation", "test")
-# Items of a catalogue that are recommended for a request.
+# The number of items recommended from a catalogue for a request.
 _KEPT = 10
-# Scores that are looked at together (128 MiB).
+# The number of scores held at a time (128 MiB).
 _BLOCK = 2**24
 
 
@@ -83,25 +83,25 @@ def evaluate_baseline(
   rank: str = "candidates",
   exclude_history: bool = True,
 ) -> results.Result:
-  """Scores a split with a baseline, and writes what an evaluation writes.
+  """Scores a split with a baseline, and writes the results.
 
   Args:
-    data_dir: the folder of all datasets.
-    dataset: its short name; its records must be there.
-    split: one of `SPLITS`.
-    baseline: a key of `BASELINES`.
-    out: folder for metrics.json and predictions.jsonl.
-    seed: of the bootstrap, and of a baseline that draws.
-    rank: the "candidates", or the whole "catalogue", of which the ten best are
-      written; what is not among them counts as the last.
-    exclude_history: of the catalogue, whether to leave out what a request's
-      user has had before.
+    data_dir: The folder of all datasets.
+    dataset: The dataset's short name. Its records must exist.
+    split: One of `SPLITS`.
+    baseline: A key of `BASELINES`.
+    out: The folder for metrics.json and predictions.jsonl.
+    seed: Seed of the bootstrap, and of a random baseline.
+    rank: "candidates", or "catalogue" to rank all items. The ten best are then
+      written, and all others rank last.
+    exclude_history: Whether a ranking of the catalogue excludes the items of
+      the user's history.
 
   Returns:
     The result, as written.
 
   Raises:
-    InputError: an unknown name, or there are no records.
+    InputError: A name is unknown, or there are no records.
   """
   if baseline not in BASELINES:
     raise errors.unknown("baseline", baseline, BASELINES)
@@ -142,16 +142,16 @@ def rank_catalogue(
   """Ranks all items for every request.
 
   Args:
-    score: as a baseline, with its catalogue bound; it is called with some of
-      the requests at a time, the whole catalogue as their candidates, and each
-      time another seed.
-    requests: of a split.
-    seen: items that are left out of each request.
-    num_items: size of the catalogue.
-    seed: of what it draws.
+    score: A baseline with its catalogue bound. It is called with blocks of
+      requests, with the whole catalogue as candidates, and with a new seed each
+      time.
+    requests: The requests of a split.
+    seen: The items that each request excludes.
+    num_items: The size of the catalogue.
+    seed: Seed of random numbers.
 
   Returns:
-    The best few of each request, and how many were ranked.
+    The best items of each request, and the number of items ranked.
   """
   n = seen.n
   codes, scores = np.full((n, _KEPT), -1), np.full((n, _KEPT), -np.inf)
@@ -166,7 +166,7 @@ def rank_catalogue(
     given = np.array(score(some, seed + start), np.float64)
     here = (seen.rows >= start) & (seen.rows < end)
     given[seen.rows[here] - start, seen.items[here]] = -np.inf
-    # A target that ties with what is cut off must not be in front of it.
+    # A target that ties with an item that is cut off must not rank above it.
     is_target = np.zeros(given.shape, bool)
     lengths = [len(codes) for codes in relevant[start:end]]
     is_target[
@@ -196,22 +196,22 @@ def write_scores(
   out: str | Path,
   seed: int = 0,
 ) -> results.Result:
-  """Measures scores of a whole split, wherever they come from, and writes it.
+  """Measures scores of a whole split from any source, and writes the result.
 
   Args:
-    requests: of a split.
+    requests: The requests of a split.
     scores: float [n, C], in the order of the candidates.
-    dataset: the records' dataset.
-    split: one of `SPLITS`.
-    system: the name that tables show.
-    out: folder for metrics.json and predictions.jsonl.
-    seed: of the bootstrap.
+    dataset: The records' dataset.
+    split: One of `SPLITS`.
+    system: The name that tables show.
+    out: The folder for metrics.json and predictions.jsonl.
+    seed: Seed of the bootstrap.
 
   Returns:
     The result, as written.
 
   Raises:
-    InputError: the scores do not fit the requests.
+    InputError: The scores do not match the requests.
   """
   here = requests.candidates != read.ABSENT
   predictions = Predictions.of(

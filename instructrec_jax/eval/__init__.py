@@ -1,1 +1,1 @@
-"""Measures how well a system ranks, and reports it."""
+"""Measures rankings, and what models write."""

@@ -1,8 +1,8 @@
-"""What guessing is expected to reach, by formula.
+"""Expected metrics of random guessing, by formula.
 
-A guess puts the items of a request in an order drawn uniformly; each of R
-relevant ones of C is at each place with probability 1 / C. An expectation
-depends on C, R and, for NDCG, the gains; never on where the relevant ones came.
+A guess ranks the items of a request in a uniformly random order, so each of the
+R relevant items among C is at each place with probability 1 / C. An expectation
+depends on C, R and, for NDCG, the gains. It does not depend on any ranking.
 
 Dimension letters: B requests, S distinct pairs of C and R, P places.
 """
@@ -19,14 +19,14 @@ from instructrec_jax.eval.metrics import Outcomes
 def expected(
   outcomes: Outcomes, names: Sequence[str] | None = None
 ) -> dict[str, float]:
-  """Returns the expected mean of each metric over requests like these.
+  """Returns the mean of each metric that random guessing is expected to reach.
 
   Args:
-    outcomes: of the requests; their ranks are not looked at.
-    names: metrics, as in `metrics.measure`.
+    outcomes: The requests. Their ranks are not used.
+    names: Metrics, as in `metrics.measure`.
 
   Raises:
-    InputError: a name is unknown.
+    InputError: A name is unknown.
   """
   pairs_Sx2, which_B = np.unique(
     np.stack([outcomes.sizes, outcomes.relevant], axis=1),
@@ -47,7 +47,7 @@ def expected(
 
 
 def _ndcg(outcomes: Outcomes, k: int) -> np.ndarray:
-  """Each place down to k expects the mean gain: float64 [B]."""
+  """Uses that the expected gain at each place is the mean gain: float64 [B]."""
   discounts = metrics.discounts_to(k)
   total_B = np.cumsum(discounts)[np.minimum(k, outcomes.sizes) - 1]
   shown_E = outcomes.places <= k
@@ -73,14 +73,14 @@ def _recall(c: int, r: int, k: int) -> float:
 
 
 def _reciprocal_rank(c: int, r: int, k: None) -> float:
-  # The first relevant one is at place p if none is before and one is there.
+  # Place p holds the first relevant item if none is before and one is there.
   places_P = np.arange(1, c + 1)
   here_P = _none_before(c, r)[:-1] - _none_before(c, r)[1:]
   return float((here_P / places_P).sum())
 
 
 def _average_precision(c: int, r: int, k: None) -> float:
-  # A relevant one at place p expects (p - 1) (R - 1) / (C - 1) others before.
+  # Of the other relevant ones, (p - 1) (R - 1) / (C - 1) are before place p.
   places_P = np.arange(1, c + 1)
   others_P = (places_P - 1) * (r - 1) / max(c - 1, 1)
   return float(((1 + others_P) / places_P).sum() / c)
@@ -91,9 +91,9 @@ def _auc(c: int, r: int, k: None) -> float:
 
 
 def _none_before(c: int, r: int) -> np.ndarray:
-  """Returns the chance that the first p places have no relevant one, [c + 1].
+  """Returns the chance that the first p places hold no relevant item, [c + 1].
 
-  The next place then has one with probability R / (C - p).
+  The next place then holds one with probability R / (C - p).
   """
   places_P = np.arange(c)
   left_P = np.maximum(c - r - places_P, 0) / (c - places_P)

@@ -1,10 +1,10 @@
 """Ranking metrics of requests with one or several relevant candidates.
 
-Every metric here is a function of where the relevant candidates came, out of
-how many: `Outcomes` holds that, however it was found. Ties are decided against
-us. A request's figures are worked out from its own outcome alone, in one fixed
-order of additions, so they do not depend, to the last bit, on the requests
-that it was measured together with; see `resampling` for how they are added up.
+Every metric is a function of the ranks of the relevant candidates and of the
+number of candidates; `Outcomes` holds both. Ties count against the system. A
+request's figures are computed from its own outcome in a fixed order of
+additions, so they are bit-identical whatever other requests are measured with
+it. `resampling` adds them up.
 
 Dimension letters: B requests, C candidates, E relevant candidates of all
 requests together.
@@ -19,9 +19,8 @@ import numpy as np
 
 from instructrec_jax.errors import InputError, unknown
 
-# What is measured where nothing else is asked for: requests with one relevant
-# candidate each, where precision and recall say what the hit rate says and
-# average precision what the reciprocal rank says; and any other requests.
+# The default metrics. With one relevant candidate a request, precision and
+# recall add nothing to the hit rate, nor MAP to the reciprocal rank.
 ONE_RELEVANT = (
   "hr@1", "hr@3", "hr@5", "hr@10", "ndcg@3", "ndcg@5", "ndcg@10", "mrr",
 )  # fmt: skip
@@ -33,13 +32,13 @@ SEVERAL_RELEVANT = (
 
 @dataclasses.dataclass(frozen=True)
 class Outcomes:
-  """Where each request's relevant candidates came.
+  """The ranks of each request's relevant candidates.
 
   Attributes:
-    sizes: int64 [B], how many items were ranked.
+    sizes: int64 [B], the number of items ranked.
     requests: int64 [E], the request of each relevant candidate, ascending.
     ranks: int64 [E], its rank from 1, ascending within a request.
-    gains: float64 [E], what it is worth, above 0.
+    gains: float64 [E], its gain, above 0.
   """
 
   sizes: np.ndarray
@@ -55,30 +54,27 @@ class Outcomes:
     mask_BxC: np.ndarray | None = None,
     sizes_B: np.ndarray | None = None,
   ) -> "Outcomes":
-    """Ranks candidates by their scores, every doubt decided against us.
+    """Ranks candidates by their scores. Every doubt counts against the system.
 
-    Whatever is as good as a relevant candidate, and worth less, goes above it.
-    So does what has no number for a score; a relevant one without goes last. A
-    scorer that gives every candidate the same score has the worst ranking.
+    Among equal scores, the candidate with the lower gain ranks higher. A score
+    of NaN ranks first for an irrelevant candidate and last for a relevant one.
+    A scorer that gives every candidate the same score gets the worst ranking.
 
     Args:
-      scores_BxC: scores, greater is better; any real dtype, infinities allowed.
-      gains_BxC: what each candidate is worth: 0 where it is not relevant.
-      mask_BxC: True where there is a candidate; None where every column is one.
-      sizes_B: how many items were ranked, where the candidates are only the
-        best of them: the others have the score -inf, and are not relevant.
-        None where the candidates are all.
-
-    Returns:
-      The outcomes.
+      scores_BxC: Scores, greater is better. Any real dtype; may be infinite.
+      gains_BxC: The gain of each candidate. 0 means that it is not relevant.
+      mask_BxC: True where there is a candidate. None means everywhere.
+      sizes_B: The number of items ranked, if the candidates are only the best
+        of them. All others then have the score -inf and are not relevant. None
+        means that the candidates are all items.
 
     Raises:
-      InputError: the shapes do not match, a gain is not a number from 0, a
+      InputError: The shapes do not match, a gain is negative or not finite, a
         request has no relevant candidate, or a size is too small.
     """
     scores_BxC, gains_BxC = _checked(scores_BxC, gains_BxC, mask_BxC)
     n, width = scores_BxC.shape
-    # Ascending from the best; what is not there comes last.
+    # Ascending from the best. Absent candidates come last.
     keys_BxC = -scores_BxC
     nan_BxC = np.isnan(keys_BxC)
     if nan_BxC.any():
@@ -101,8 +97,8 @@ class Outcomes:
     )
     _check_found(requests_E, n)
     own_E = keys_BxC[requests_E, columns_E]
-    # The last place that candidates of this score take. Those at -inf share it
-    # with all that is not among the candidates.
+    # The last place among equal scores. A score of -inf ties with every item
+    # that is not among the candidates.
     places_E = np.where(
       own_E == np.inf,
       sizes_B[requests_E],
@@ -111,7 +107,7 @@ class Outcomes:
     levels_V, level_E = np.unique(
       gains_BxC[requests_E, columns_E], return_inverse=True
     )
-    # Request, then place, then gain, as one number that is quickly sorted.
+    # Request, place and gain as one number, because that sorts fast.
     stride = int(sizes_B.max(initial=0)) + 1
     order_E = (requests_E * stride + places_E) * len(levels_V) + level_E
     order_E.sort()
@@ -136,12 +132,12 @@ class Outcomes:
 
   @functools.cached_property
   def firsts(self) -> np.ndarray:
-    """Where each request's best candidate stands among the E, int64 [B]."""
+    """The index in [E] of each request's best relevant candidate, int64 [B]."""
     return np.cumsum(self.relevant) - self.relevant
 
   @functools.cached_property
   def places(self) -> np.ndarray:
-    """Each one's place among its request's relevant ones, int64 [E] from 1."""
+    """Its place among the relevant ones of its request, int64 [E] from 1."""
     return np.arange(len(self.ranks)) - self.firsts[self.requests] + 1
 
   @functools.cached_property
@@ -167,7 +163,7 @@ def hit_rate(outcomes: Outcomes, k: int) -> np.ndarray:
 
 
 def precision(outcomes: Outcomes, k: int) -> np.ndarray:
-  """Returns the share of the first `k` places that relevant ones take."""
+  """Returns the share of the first `k` places with a relevant candidate."""
   return outcomes.sum_by_request(outcomes.ranks <= k) / k
 
 
@@ -177,12 +173,12 @@ def recall(outcomes: Outcomes, k: int) -> np.ndarray:
 
 
 def ndcg(outcomes: Outcomes, k: int) -> np.ndarray:
-  """Returns the discounted cumulative gain over the greatest possible.
+  """Returns the discounted cumulative gain, divided by the ideal one.
 
   A gain at rank r <= k counts gain / log2(1 + r) (Järvelin and Kekäläinen,
-  2002), as in trec_eval: gains of 1 are binary NDCG, any others graded; give
-  2^grade - 1 as gains for the form of Burges et al., 2005. The greatest
-  possible has the relevant candidates first, the greatest gains before others.
+  2002), as in trec_eval. Gains of 1 give binary NDCG, other gains graded NDCG;
+  gains of 2^grade - 1 give the form of Burges et al., 2005. The ideal ranking
+  has the relevant candidates first, in descending order of their gains.
   """
   discounts = discounts_to(k)
 
@@ -200,12 +196,12 @@ def ndcg(outcomes: Outcomes, k: int) -> np.ndarray:
 
 
 def reciprocal_rank(outcomes: Outcomes) -> np.ndarray:
-  """Returns 1 / rank of the first relevant candidate."""
+  """Returns 1 / rank of the best relevant candidate."""
   return 1.0 / outcomes.first_ranks
 
 
 def average_precision(outcomes: Outcomes) -> np.ndarray:
-  """Returns the mean, over the relevant ones, of the precision at their rank.
+  """Returns the mean precision at the ranks of the relevant candidates.
 
   Its mean over requests is MAP, as in trec_eval.
   """
@@ -216,10 +212,10 @@ def average_precision(outcomes: Outcomes) -> np.ndarray:
 
 
 def auc(outcomes: Outcomes) -> np.ndarray:
-  """Returns the share of pairs, relevant and not, that are in order.
+  """Returns the share of pairs whose relevant candidate ranks higher.
 
-  A pair of one score is not in order. Where all candidates are relevant there
-  is no pair, and it is 1, for any scorer.
+  A pair is a relevant candidate and another. Equal scores count as wrong. If
+  all candidates are relevant there is no pair, and AUC is 1.
   """
   others_B = outcomes.sizes - outcomes.relevant
   pairs_B = outcomes.relevant * others_B
@@ -232,7 +228,7 @@ def discounts_to(k: int) -> np.ndarray:
   return 1.0 / np.log2(np.arange(2, k + 2))
 
 
-# Metrics of the first K, named e.g. "hr@10", and of the whole ranking.
+# Metrics of the first K places, e.g. "hr@10", and of the whole ranking.
 AT_K: dict[str, Callable[[Outcomes, int], np.ndarray]] = {
   "hr": hit_rate,
   "precision": precision,
@@ -247,10 +243,10 @@ WHOLE: dict[str, Callable[[Outcomes], np.ndarray]] = {
 
 
 def parse(name: str) -> tuple[str, int | None]:
-  """Returns e.g. ("ndcg", 10) of "ndcg@10", and ("mrr", None) of "mrr".
+  """Parses a metric, e.g. "ndcg@10" as ("ndcg", 10), "mrr" as ("mrr", None).
 
   Raises:
-    InputError: there is no such metric.
+    InputError: There is no such metric.
   """
   family, _, k = name.partition("@")
   if name in WHOLE:
@@ -266,11 +262,11 @@ def measure(
   """Returns each metric for each request, float64 [B] by name.
 
   Args:
-    outcomes: of the requests.
-    names: metrics, e.g. "ndcg@10" for any K; None for `names_for`.
+    outcomes: The requests.
+    names: Metrics, e.g. "ndcg@10" for any K. `names_for` by default.
 
   Raises:
-    InputError: a name is unknown.
+    InputError: A name is unknown.
   """
   values = {}
   for name in names_for(outcomes) if names is None else names:
@@ -282,7 +278,7 @@ def measure(
 
 
 def names_for(outcomes: Outcomes) -> tuple[str, ...]:
-  """Returns the metrics that say something about such requests."""
+  """Returns the default metrics for these requests."""
   if (outcomes.relevant == 1).all():
     return ONE_RELEVANT
   return SEVERAL_RELEVANT
@@ -291,7 +287,7 @@ def names_for(outcomes: Outcomes) -> tuple[str, ...]:
 def _checked(
   scores: np.ndarray, gains: np.ndarray, mask: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns scores and gains as floating point of one shape, or raises."""
+  """Checks scores and gains, and returns them as floating point."""
   scores = np.asarray(scores)
   if scores.ndim != 2 or not np.can_cast(scores.dtype, np.float64, "same_kind"):
     raise InputError(
@@ -311,14 +307,14 @@ def _checked(
   if gains.size and not (gains.min() >= 0 and gains.max() < np.inf):
     row, column = np.argwhere(~(gains >= 0) | (gains == np.inf))[0]
     raise InputError(
-      f"gain of row {row}, column {column}: expected a number from 0, got "
-      f"{gains[row, column]}"
+      f"gain of row {row}, column {column}: expected a finite number, 0 or "
+      f"more, got {gains[row, column]}"
     )
   if mask is not None and gains[~mask].any():
     row, column = np.argwhere((gains > 0) & ~mask)[0]
     raise InputError(
-      f"gain of row {row}, column {column}: expected 0, as the mask says that "
-      f"there is no candidate, got {gains[row, column]}"
+      f"gain of row {row}, column {column}: expected 0, because the mask has "
+      f"no candidate there, got {gains[row, column]}"
     )
   return scores, gains
 
@@ -327,21 +323,21 @@ def _check_found(requests_E: np.ndarray, n: int) -> None:
   found_B = np.bincount(requests_E, minlength=n)
   if not found_B.all():
     raise InputError(
-      f"row {int(found_B.argmin())}: none of its candidates is relevant"
+      f"row {int(found_B.argmin())}: expected a relevant candidate, got none"
     )
 
 
 def _not_greater(
   sorted_BxC: np.ndarray, rows_E: np.ndarray, values_E: np.ndarray
 ) -> np.ndarray:
-  """Counts what is not greater than a value, in its row of ascending numbers.
+  """Counts the numbers of a sorted row that are not greater than a value.
 
-  NumPy's searchsorted takes one row; this halves all of them at once.
+  NumPy's searchsorted takes one row. This bisects all rows at once.
   """
   left = sorted_BxC.shape[1]
   flat = sorted_BxC.ravel()
   start_E = rows_E * left
-  # All that is before `low` counts; the answer is at most `left` past it.
+  # Everything before `low` counts. The answer is at most `left` past it.
   low_E = start_E.copy()
   while left:
     half = (left + 1) // 2
@@ -351,7 +347,7 @@ def _not_greater(
 
 
 def _followers(group_E: np.ndarray) -> np.ndarray:
-  """Counts how many of the same group come later; equal ones are adjacent."""
+  """Counts the later members of the same group. A group is contiguous."""
   if not len(group_E):
     return group_E
   last_E = np.append(group_E[1:] != group_E[:-1], True)

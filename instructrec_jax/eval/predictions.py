@@ -1,4 +1,4 @@
-"""What was asked, and the score that each candidate got.
+"""Requests with their candidates, and the score that each candidate got.
 
 Dimension letters: B requests, C candidates of the longest list, E targets of
 all requests together.
@@ -15,32 +15,32 @@ import numpy as np
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.metrics import Outcomes
 
-# What a request's items are ranked among.
+# The items among which a request ranks.
 RANKED = ("candidates", "catalogue")
-# Stands among the candidates where a request has fewer candidates than others;
-# item codes are never negative.
+# Pads a request that has fewer candidates than others. Item codes are never
+# negative.
 ABSENT = -1
-# What stands in each matrix where there is no candidate.
+# The padding of each matrix.
 _FILL = {"candidates": ABSENT, "gains": 0.0, "scores": -np.inf}
 
-# A row for each request: a number each, or a list each.
+# One number or one list for each request.
 Column = Sequence[Any] | np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
 class Predictions:
-  """The scores of every request, and what was asked.
+  """Requests and the scores of their candidates.
 
   Attributes:
-    instances: int64 [B], the record's running number, each once.
+    instances: int64 [B], running numbers of the records, each once.
     users: int64 [B], user codes.
     candidates: int64 [B, C] item codes, `ABSENT` after a request's last.
-    gains: float64 [B, C], what each is worth: 0 where it is not relevant.
+    gains: float64 [B, C], the gain of each. 0 means that it is not relevant.
     scores: float [B, C], greater is better, -inf where `ABSENT`.
-    sizes: int64 [B], how many items were ranked: more than the candidates where
-      these are only the best of a catalogue, and whatever was relevant there.
-    attributes: int64 or strings [B] by name, what requests can be told apart
-      by, such as the wording they had.
+    sizes: int64 [B], the number of items ranked. It exceeds the candidates if
+      these are only the best of a catalogue and its relevant items.
+    attributes: int64 or strings [B] by name, properties that requests can be
+      grouped by, such as the wording of their instruction.
   """
 
   instances: np.ndarray
@@ -63,29 +63,26 @@ class Predictions:
     sizes: Column | None = None,
     attributes: Mapping[str, Column] | None = None,
   ) -> "Predictions":
-    """Checks that questions and answers fit together.
+    """Makes predictions, and checks that requests and scores match.
 
     Args:
       instance: B running numbers.
       user: B user codes.
-      target: B item codes, or lists of them, of any lengths from 1.
-      candidates: B lists of item codes, of any lengths from 1.
-      scores: [B, C], in the order of the candidates; a shorter list's further
-        columns are -inf.
-      gains: what the targets are worth, as they stand in `target`, above 0;
-        None for 1 each.
-      sizes: how many items were ranked, where the candidates are only the best
-        of them: a target that is not among them then counts as the last of all.
-        None where the candidates are all.
+      target: B item codes, or lists of one or more.
+      candidates: B lists of one or more item codes.
+      scores: [B, C], in the order of the candidates. The columns past the end
+        of a shorter list are -inf.
+      gains: Gains of the targets, in the order of `target`, above 0. 1 by
+        default.
+      sizes: The number of items ranked, if the candidates are only the best of
+        them. A target that is not among the candidates then ranks last. None
+        means that the candidates are all items.
       attributes: B numbers or strings by name.
 
-    Returns:
-      The predictions.
-
     Raises:
-      InputError: the shapes do not match, an instance comes twice or has no
-        scores, no candidate or no target, a target is not exactly once among
-        its candidates, or there is a score where there is no candidate.
+      InputError: The shapes do not match; an instance comes twice or has no
+        scores, candidates or target; a target is not exactly once among its
+        candidates; or there is a score where there is no candidate.
     """
     instance_B = np.asarray(instance, dtype=np.int64)
     user_B = np.asarray(user, dtype=np.int64)
@@ -96,7 +93,8 @@ class Predictions:
     _check_unique(instance_B)
     if not present_B.all():
       raise InputError(
-        f"instance {instance_B[present_B.argmin()]}: it has no candidates"
+        f"instance {instance_B[present_B.argmin()]}: expected candidates, got "
+        "none"
       )
     candidates_BxC = np.full(mask_BxC.shape, ABSENT, dtype=np.int64)
     if len(present_B):
@@ -114,7 +112,7 @@ class Predictions:
     return _with_targets(asked, target, gains)
 
   def take(self, rows: np.ndarray) -> "Predictions":
-    """Returns some of the requests; `rows` indexes or masks them."""
+    """Returns some of the requests. `rows` are their indices, or a mask."""
     attributes = {name: c[rows] for name, c in self.attributes.items()}
     return Predictions(
       **{name: column[rows] for name, column in _columns(self)},
@@ -133,21 +131,21 @@ class Predictions:
 
   @property
   def of_catalogue(self) -> bool:
-    """Whether candidates are only the best of all that was ranked."""
+    """Whether the candidates are only the best of the items ranked."""
     return bool((self.sizes > self.mask.sum(axis=1)).any())
 
   @functools.cached_property
   def outcomes(self) -> Outcomes:
-    """Where the targets came, ties against us."""
+    """The ranks of the targets. Ties count against the system."""
     return Outcomes.of(self.scores, self.gains, self.mask, self.sizes)
 
   def fingerprint(self) -> str:
-    """Returns a digest of what was asked: instances, targets, items to rank.
+    """Returns a digest of the requests: instances, targets, items to rank.
 
-    Two systems are comparable where it is the same. The order of the requests
-    and of their candidates changes no rank, and does not change it either.
-    Where a whole catalogue was ranked, the candidates are the system's own
-    answer, and no part of the question.
+    Two systems with the same digest are comparable. The order of requests and
+    of candidates changes no rank, so it does not change the digest. If a whole
+    catalogue was ranked, the candidates are the system's answer and are not
+    part of the request.
     """
     asked = self.take(np.argsort(self.instances))
     order_BxC = np.argsort(asked.candidates, axis=1)
@@ -177,7 +175,7 @@ def _columns(predictions: Predictions) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _widened(predictions: Predictions, width: int) -> Predictions:
-  """Returns them with more columns, in which there is nothing."""
+  """Returns the predictions, padded to more columns."""
   more = ((0, 0), (0, width - predictions.candidates.shape[1]))
   return dataclasses.replace(
     predictions,
@@ -191,7 +189,7 @@ def _widened(predictions: Predictions, width: int) -> Predictions:
 def _with_targets(
   asked: Predictions, target: Column, gains: Column | None
 ) -> Predictions:
-  """Enters the targets' gains, and those targets that were not listed."""
+  """Adds the targets' gains, and targets that are not among the candidates."""
   rows_E, codes_E = _flat(target, asked, "target")
   gains_E = np.ones(len(codes_E))
   stride = int(codes_E.max(initial=0)) + 1
@@ -199,7 +197,8 @@ def _with_targets(
   if (counts > 1).any():
     row, code = divmod(int(keys[counts.argmax()]), stride)
     raise InputError(
-      f"instance {asked.instances[row]}: the target {code} comes twice"
+      f"instance {asked.instances[row]}: expected target {code} once, got it "
+      "twice"
     )
   if gains is not None:
     gain_rows_E, gains_E = _flat(gains, asked, "gain")
@@ -207,8 +206,8 @@ def _with_targets(
     if not np.array_equal(gain_rows_E, rows_E) or not (gains_E > 0).all():
       raise InputError(
         "gains: expected a number above 0 for each target of each request, "
-        f"got {gains_E.min()} at least, and {len(gains_E)} for {len(codes_E)} "
-        "targets"
+        f"got {len(gains_E)} gains for {len(codes_E)} targets, the smallest "
+        f"{gains_E.min()}"
       )
   here_ExC = asked.candidates[rows_E] == codes_E[:, None]
   found_E = here_ExC.sum(axis=1)
@@ -221,12 +220,12 @@ def _with_targets(
     listed = asked.candidates[row][asked.mask[row]].tolist()
     raise InputError(
       f"instance {asked.instances[row]}: expected the target {codes_E[at]} "
-      f"once among the candidates {listed}, found it {found_E[at]} times"
+      f"once among the candidates {listed}, got it {found_E[at]} times"
     )
   columns_E = here_ExC.argmax(axis=1)
   missing_E = found_E == 0
   if missing_E.any():
-    # The first missing one of a request goes after its last candidate.
+    # A request's missing targets follow its last candidate.
     rows = rows_E[missing_E]
     place = np.arange(len(rows)) - np.searchsorted(rows, rows)
     columns_E[missing_E] = present_B[rows] + place
@@ -239,7 +238,8 @@ def _with_targets(
     row = int((asked.sizes < present_B).argmax())
     raise InputError(
       f"instance {asked.instances[row]}: expected a size of at least "
-      f"{present_B[row]}, its candidates and targets, got {asked.sizes[row]}"
+      f"{present_B[row]}, the number of its candidates and targets, got "
+      f"{asked.sizes[row]}"
     )
   return asked
 
@@ -247,7 +247,7 @@ def _with_targets(
 def _flat(
   column: Column, asked: Predictions, what: str
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns numbers or lists of them as rows [E] and values [E]."""
+  """Flattens numbers, or lists of numbers, into rows [E] and values [E]."""
   counts_B = np.array([np.size(row) for row in column], dtype=np.int64)
   if len(counts_B) != asked.n or not counts_B.all():
     which = (
@@ -263,7 +263,7 @@ def _flat(
 def _fitting(
   scores: np.ndarray, present_B: np.ndarray, instance_B: np.ndarray
 ) -> np.ndarray:
-  """Returns the scores if they have a row a request, a column a candidate."""
+  """Checks the shape of scores, [requests, candidates]; returns floats."""
   n, widest = len(instance_B), int(present_B.max(initial=0))
   if scores.ndim != 2:
     raise InputError(
@@ -272,19 +272,18 @@ def _fitting(
     )
   if len(scores) < n:
     raise InputError(
-      f"instance {instance_B[len(scores)]}: no scores; there are {n} "
-      f"requests, but {len(scores)} rows of scores"
+      f"instance {instance_B[len(scores)]} has no scores: expected {n} rows, "
+      f"one for each request, got {len(scores)}"
     )
   if len(scores) > n:
     raise InputError(
-      f"scores: {len(scores)} rows, but only {n} requests; the last is "
-      f"{f'instance {instance_B[-1]}' if n else 'missing'}"
+      f"scores: expected {n} rows, one for each request, got {len(scores)}"
     )
   if scores.shape[1] < widest:
     row = int((present_B > scores.shape[1]).argmax())
     raise InputError(
-      f"instance {instance_B[row]}: it has {present_B[row]} candidates, but "
-      f"{scores.shape[1]} scores"
+      f"instance {instance_B[row]}: expected {present_B[row]} scores, one for "
+      f"each candidate, got {scores.shape[1]}"
     )
   return scores if scores.dtype.kind == "f" else scores.astype(np.float64)
 
@@ -299,15 +298,15 @@ def _check_cells(
   if bad_BxC.any():
     row, column = np.argwhere(bad_BxC)[0]
     raise InputError(
-      f"instance {instance_B[row]}: candidate {column}: expected an item "
-      f"code from 0, got {candidates_BxC[row, column]}"
+      f"instance {instance_B[row]}, candidate {column}: expected an item "
+      f"code, 0 or more, got {candidates_BxC[row, column]}"
     )
   extra_BxC = ~mask_BxC & (scores_BxC != -np.inf)
   if extra_BxC.any():
     row, column = np.argwhere(extra_BxC)[0]
     raise InputError(
-      f"instance {instance_B[row]}: it has {mask_BxC[row].sum()} candidates, "
-      f"so column {column} of its scores must be -inf, got "
+      f"instance {instance_B[row]}: expected -inf in column {column} of its "
+      f"scores, after its {mask_BxC[row].sum()} candidates, got "
       f"{scores_BxC[row, column]}"
     )
 
@@ -317,5 +316,5 @@ def _check_unique(instance_B: np.ndarray) -> None:
   if (counts > 1).any():
     first = int((counts > 1).argmax())
     raise InputError(
-      f"instance {values[first]}: it comes {counts[first]} times, expected once"
+      f"instance {values[first]}: expected once, got {counts[first]} times"
     )

@@ -1,11 +1,10 @@
-"""Means of requests' figures, how sure they are, and whether two differ.
+"""Means of requests' figures, confidence intervals, and paired tests.
 
-Whatever is measured is one row of figures a request. Sums are exact, rounded
-once, and draws are over the distinct rows in ascending order, of which there
-is a whole number each: so neither depends, to the last bit, on the order of
-the requests or on which host had which. Where every figure follows from the
-rank among ten candidates there are ten distinct rows, so that a thousand
-resamples of a million requests take milliseconds.
+Each request has one row of figures. Sums are exact and rounded once. Resamples
+draw counts of the distinct rows, which are sorted. So results are bit-identical
+whatever the order of the requests and whichever host had them. Ranks among ten
+candidates give at most ten distinct rows, so a thousand resamples of a million
+requests take milliseconds.
 
 Dimension letters: B requests, H distinct rows, M figures, R resamples.
 """
@@ -20,13 +19,13 @@ from instructrec_jax.errors import InputError
 
 # Resamples are drawn in blocks of at most this many counts (64 MiB).
 _BLOCK = 2**23
-# An interval holds the share between these of the resampled figures.
+# The quantiles of the resampled figures that bound an interval.
 _BOUNDS = 0.025, 0.975
-# Sums that differ by less than this part of their terms are taken for equal.
+# Sums that differ by less than this part of their terms count as equal.
 _ROUNDING = 1e-12
 
 Values = Mapping[str, np.ndarray]
-# From the means of the columns, scalars or arrays of one shape, to figures.
+# Maps the means of the columns (scalars, or arrays of one shape) to figures.
 Figures = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
 
@@ -46,7 +45,7 @@ def means(values: Values) -> dict[str, float]:
     values: float [B] by name.
 
   Raises:
-    InputError: there is no request.
+    InputError: There is no request.
   """
   n = _count(values)
   return {
@@ -63,20 +62,19 @@ def estimates(
 ) -> dict[str, Estimate]:
   """Returns figures with their 95% percentile bootstrap intervals.
 
-  Drawing n requests with replacement makes the counts of their distinct rows
-  multinomial with the observed shares, so the counts are drawn at once: the
-  same distribution as drawing requests one by one (Efron and Tibshirani, 1993,
-  section 13.3). All figures see the same resamples.
+  If n requests are drawn with replacement, the counts of their distinct rows
+  are multinomial with the observed shares (Efron and Tibshirani, 1993, section
+  13.3). So the counts are drawn directly. All figures share the resamples.
 
   Args:
     values: float [B] by name.
-    seed: of the resamples; the same values and seed give the same interval.
-    figures: what follows from the means of the columns, such as a root; by
-      default the means themselves.
-    resamples: how many.
+    seed: Seed of the resamples.
+    figures: Computes figures from the means of the columns, such as a root. By
+      default the figures are the means.
+    resamples: The number of resamples.
 
   Raises:
-    InputError: there is no request.
+    InputError: There is no request.
   """
   exact = figures({name: np.float64(m) for name, m in means(values).items()})
   n = _count(values)
@@ -101,38 +99,38 @@ def estimates(
 def paired_p_values(
   ours: Values, theirs: Values, seed: int, resamples: int = 10_000
 ) -> dict[str, float]:
-  """Tests whether two systems differ, by randomisation within requests.
+  """Tests whether two systems differ, with a paired randomisation test.
 
-  If they did not, each request's two figures might as well have been swapped
-  (Fisher, 1935; Smucker, Allan and Carterette, 2007, recommend it for
-  retrieval). The answer is the share of random swaps that bring the means at
-  least as far apart as they are, either way, the one observed counted in: so
-  it is never 0.
+  Under the null hypothesis the two figures of a request can be swapped (Fisher,
+  1935; Smucker, Allan and Carterette, 2007, recommend it for retrieval). The
+  p-value is the share of random swaps whose means differ at least as much as
+  the observed ones. The observed assignment is counted, so it is never 0.
 
   Args:
     ours: float [B] by name.
-    theirs: the same of the other system, requests in the same order.
-    seed: of the swaps.
-    resamples: how many are drawn.
+    theirs: Figures of the other system, with requests in the same order.
+    seed: Seed of the swaps.
+    resamples: The number of random assignments drawn.
 
   Returns:
     The two-sided p-value by name.
 
   Raises:
-    InputError: there is no request, or not the same number of both.
+    InputError: There is no request, or the numbers of requests differ.
   """
   n, other = _count(ours), _count(theirs)
   if n != other:
     raise InputError(
-      f"a paired test takes figures of the same requests, got {n} and {other}"
+      "a paired test: expected figures of the same requests for both systems, "
+      f"got {n} and {other} requests"
     )
   differences = {
     name: np.asarray(column_B, np.float64) - theirs[name]
     for name, column_B in ours.items()
   }
   rows_HxM, counts_H = _distinct(differences)
-  # Of a row that occurs c times, k ~ binomial(c, 1/2) are swapped, which
-  # changes the sum from c to c - 2 k times the row.
+  # If a row occurs c times, k ~ binomial(c, 1/2) of them are swapped. Its sum
+  # then is c - 2 k times the row.
   moving_H = rows_HxM.any(axis=1)
   rows_HxM, counts_H = rows_HxM[moving_H], counts_H[moving_H]
   observed_M = np.abs(counts_H @ rows_HxM)
@@ -158,5 +156,5 @@ def _distinct(values: Values) -> tuple[np.ndarray, np.ndarray]:
 def _count(values: Values) -> int:
   n = len(next(iter(values.values())))
   if not n:
-    raise InputError("there is no request to measure: 0 were scored")
+    raise InputError("there is no request to measure")
   return n

@@ -1,4 +1,4 @@
-"""What an input asks and what would be right, as SeqIO hands it to metrics."""
+"""The type of the targets that SeqIO passes to metrics."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
@@ -10,29 +10,29 @@ Items = Sequence[int] | np.ndarray
 
 
 class Target(TypedDict):
-  """What a task's postprocessor makes of an example.
+  """A target: what an example asks, and the right answer.
 
-  It is a dict, since SeqIO's loggers write targets as JSON. A task over records
-  of another project has a postprocessor that returns one; which keys it needs
-  depends on the task's metrics.
+  A task's postprocessor makes it. It is a dict, because SeqIO's loggers write
+  targets as JSON. The keys that it needs depend on the task's metrics, also if
+  the task is another project's.
 
   Attributes:
-    instance: the record's running number.
-    user: the user's code.
-    target: of a ranking, the relevant item, or several.
-    candidates: of a ranking, the items to rank.
-    gains: of a ranking, what each of several targets is worth; 1 each without.
-    size: of a ranking, how many items were ranked, where the candidates are
-      only the best of them.
-    attributes: what requests can be told apart by, e.g. the template's name.
-    form: of one of several inputs of a request, the task form, a key of
+    instance: The record's running number.
+    user: The user's code.
+    target: For a ranking, the relevant item, or several.
+    candidates: For a ranking, the items to rank.
+    gains: For a ranking, the gain of each target. Each is 1 by default.
+    size: For a ranking, the number of items ranked, if the candidates are only
+      the best of them.
+    attributes: Properties to group requests by, e.g. the template's name.
+    form: If a request has several inputs, their task form, a key of
       `questions.FORMS`.
-    asked: the columns of `candidates` that such an input asks about.
-    truth: of a text, what would be right: a rating, attributes by name, a text,
+    asked: The columns of `candidates` that such an input asks about.
+    truth: For a text, the right answer: a rating, attributes by name, a text,
       or item codes.
-    candidate: of a list, the items that it may hold; none for any.
-    history: of a list, the items that the user has had.
-    titles: of a list, the titles of the candidates.
+    candidate: For a list, the items that it may hold. Empty means any item.
+    history: For a list, the items in the user's history.
+    titles: For a list, the titles of the candidates.
   """
 
   instance: int

@@ -1,1 +1,1 @@
-"""Results side by side: tables, figures, pages."""
+"""Compares results in tables, figures and pages."""

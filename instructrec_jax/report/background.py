@@ -1,4 +1,4 @@
-"""What records say of the requests that were measured."""
+"""Data of the records for the requests that were measured."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ from instructrec_jax.eval.predictions import Predictions
 
 @dataclasses.dataclass(frozen=True)
 class Background:
-  """Titles and histories, and what requests are told apart by.
+  """Titles and histories, and attributes to group requests by.
 
   Attributes:
-    titles: of the catalogue, by item code.
-    train_count: int64 [items], how often each was taken in training.
-    rows: of each instance in the arrays below.
-    histories: item codes of each row, the newest, oldest first.
-    lengths: int64 [rows], of the whole histories.
+    titles: Titles of the catalogue, by item code.
+    train_count: int64 [items], how often each was chosen in training.
+    rows: The row of each instance in the arrays below.
+    histories: The newest item codes of each row's history, oldest first.
+    lengths: int64 [rows], the lengths of the whole histories.
   """
 
   titles: list[str]
@@ -32,10 +32,10 @@ class Background:
 
   @classmethod
   def load(cls, data_dir: str | Path, dataset: str, split: str) -> "Background":
-    """Reads a split's records, and their catalogue.
+    """Reads a split's records and their catalogue.
 
     Raises:
-      InputError: there are no records of the dataset.
+      InputError: There are no records of the dataset.
     """
     catalogue = read.load_catalogue(data_dir, dataset)
     requests = Requests.load(data_dir, dataset, split)
@@ -49,23 +49,23 @@ class Background:
     )
 
   def attributes(self, predictions: Predictions) -> dict[str, np.ndarray]:
-    """Returns what requests can be told apart by, [B] by name.
+    """Returns attributes to group requests by, [B] by name.
 
-    That is the number of items before the target, and how often the target was
-    taken in training: the mean, rounded, where there are several.
+    They are the number of items before the target, and how often the target was
+    chosen in training; for several targets, the rounded mean.
 
     Raises:
-      InputError: the records have no such request, or no such item.
+      InputError: The records lack a request or an item.
     """
     unknown = set(predictions.instances.tolist()) - self.rows.keys()
     items = len(self.train_count)
     if unknown or predictions.candidates.max(initial=0) >= items:
       raise InputError(
-        "the records are not those that were measured: they have no instance "
+        "the records are not those of the results: they have no instance "
         f"{min(unknown)}"
         if unknown
-        else "the records are not those that were measured: their catalogue "
-        f"has {items} items, but there is a candidate "
+        else "the records are not those of the results: expected item codes "
+        f"below {items}, the size of the catalogue, got candidate "
         f"{predictions.candidates.max()}"
       )
     rows = [self.rows[i] for i in predictions.instances.tolist()]

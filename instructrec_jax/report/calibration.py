@@ -1,4 +1,4 @@
-"""Whether a candidate given 30 % is the one in 30 % of cases.
+"""Calibration: whether candidates given 30 % are relevant in 30 % of cases.
 
 Dimension letters: B requests, C candidates, P bins of probability.
 """
@@ -14,13 +14,13 @@ BINS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Reliability:
-  """Candidates by the probability that they were given.
+  """Candidates in bins of their predicted probability.
 
   Attributes:
     given: float64 [P], the mean probability of a bin's candidates.
     found: float64 [P], the share of them that were relevant.
-    counts: int64 [P], their number, above 0: empty bins are left out.
-    error: the mean of |given - found|, weighted by the counts (expected
+    counts: int64 [P], their number. Empty bins are left out.
+    error: The mean of |given - found|, weighted by the counts (expected
       calibration error, Naeini et al., 2015), from 0 (best) to 1.
   """
 
@@ -31,15 +31,15 @@ class Reliability:
 
 
 def reliability(predictions: Predictions) -> Reliability | None:
-  """Measures the calibration of log-likelihoods, softmaxed over a request.
+  """Measures the calibration of the softmax of log-likelihoods over a request.
 
   Args:
-    predictions: of a system.
+    predictions: Predictions of a system.
 
   Returns:
-    The reliability in `BINS` bins of equal width; None where that has no
-    meaning: scores above 0 are no log-likelihoods, of several relevant
-    candidates no softmax can be right, and the best of a catalogue are not all.
+    The reliability in `BINS` bins of equal width. None if a score is above 0
+    and so not a log-likelihood, if a request has several relevant candidates,
+    or if the candidates are only the best of a catalogue.
   """
   mask_BxC = predictions.mask
   scores_BxC = predictions.scores.astype(np.float64)

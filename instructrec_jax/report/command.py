@@ -1,4 +1,4 @@
-"""The command `report`: results read, put side by side, and written."""
+"""The command `report`: reads results, compares them, and writes reports."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from instructrec_jax.report import comparable as groups_lib
 from instructrec_jax.report import tables, trec
 from instructrec_jax.report import unranked as further_lib
 
-# How a file of this name is written; a page is drawn elsewhere.
+# The writer for each suffix of a file. A page has a module of its own.
 _WRITERS = {
   ".md": tables.markdown,
   ".csv": tables.comma_separated,
@@ -37,25 +37,26 @@ def report(
   """Compares results.
 
   Args:
-    result_folders: folders with a metrics.json and predictions.jsonl each, or
-      folders of them.
-    out: files to write: .html (a page without outside resources), .md, .csv
+    result_folders: Folders with metrics.json and predictions.jsonl, or parents
+      of such folders.
+    out: Files to write: .html (a page without outside resources), .md, .csv
       or .tex.
-    data_dir: where the records lie, for slices, for what is recommended, and
-      for titles and histories in the page's examples; None to do without.
-    training_log: a metrics.jsonl with a step and a loss a line, for a curve
-      in the page; None for no curve.
-    metrics: what to measure, e.g. "ndcg@20"; None for what was.
-    baseline: the name of a system to test the others against.
-    trec_dir: folder for TREC's run and qrels files; None for none.
-    form: "systems", a table of all that answered the same requests; or "itdr",
-      a row for each of ITDR's pairs, which takes no more than `out`.
+    data_dir: The folder of the records. They give slices, exposure, and titles
+      and histories for the page's examples, which are left out without it.
+    training_log: A metrics.jsonl with a step and a loss on each line, for the
+      page's loss curve.
+    metrics: Metrics to measure, e.g. "ndcg@20". By default those of the
+      results.
+    baseline: The name of a system to test the others against.
+    trec_dir: The folder for TREC's run and qrels files, if any.
+    form: "systems" compares all systems that answered the same requests. "itdr"
+      has a row for each of ITDR's pairs, and takes only `out`.
 
   Returns:
-    The table, plain ASCII, as wide as its metrics need.
+    The table in plain ASCII.
 
   Raises:
-    InputError: a folder or file cannot be used; the message says which.
+    InputError: A folder or file cannot be used; the message names it.
   """
   out = [paths.anywhere(path) for path in out]
   for path in out:
@@ -70,7 +71,7 @@ def report(
     }  # fmt: skip
     for name, value in others.items():
       if value is not None:
-        raise InputError(f"{name} has no use in a report of the form 'itdr'")
+        raise InputError(f"{name} cannot be used with the form 'itdr'")
     return _itdr(result_folders, out)
   losses = None if training_log is None else read_losses(training_log)
   groups = groups_lib.load(result_folders, metrics, baseline, data_dir)
@@ -97,7 +98,7 @@ def report(
 def _itdr(
   result_folders: Sequence[str | os.PathLike], out: Sequence[epath.Path]
 ) -> str:
-  """Returns ITDR's table, and writes it to files."""
+  """Writes ITDR's table to files, and returns it."""
   from instructrec_jax.report import itdr_report
 
   made = itdr_report.load(groups_lib.result_folders(result_folders))
@@ -109,16 +110,16 @@ def _itdr(
 def read_losses(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
   """Reads the training losses of a metrics.jsonl.
 
-  A run that was resumed may have written a step twice: the later line holds.
+  A resumed run may have written a step twice. The later line counts.
 
   Args:
-    path: a file of JSON lines; those without a loss belong to other series.
+    path: A file of JSON lines. Lines without a loss are ignored.
 
   Returns:
-    steps int64 [S] ascending, and losses float64 [S].
+    Steps int64 [S] ascending, and losses float64 [S].
 
   Raises:
-    InputError: it is absent, a line is no JSON object, or none has a loss.
+    InputError: It is missing, a line is not a JSON object, or none has a loss.
   """
   path = paths.anywhere(path)
   losses = {}
@@ -126,7 +127,7 @@ def read_losses(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
     lines = path.read_text(encoding="utf-8").splitlines()
   except (FileNotFoundError, IsADirectoryError):
     raise InputError(
-      f"{path}: expected a file with a step and a loss a line"
+      f"{path}: expected a file with a step and a loss on each line"
     ) from None
   for number, line in enumerate(lines, start=1):
     try:
@@ -139,6 +140,6 @@ def read_losses(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
         f"{line!r:.80} ({error!r})"
       ) from error
   if not losses:
-    raise InputError(f"{path}: no line has a loss")
+    raise InputError(f"{path}: expected lines with a loss, got none")
   steps = np.array(sorted(losses), dtype=np.int64)
   return steps, np.array([losses[step] for step in steps.tolist()])

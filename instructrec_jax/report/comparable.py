@@ -1,4 +1,4 @@
-"""Systems side by side: which results may be compared, and on what."""
+"""Groups the results that can be compared, and compares their systems."""
 
 import dataclasses
 import functools
@@ -19,22 +19,22 @@ from instructrec_jax.report import exposure
 from instructrec_jax.report.background import Background
 from instructrec_jax.report.slices import Slice, slices
 
-# A result of this name is the best any scorer can do on simulated data: it is
-# what others are held against, and is not the best of them.
+# A system of this name has the best result possible on simulated data. Others
+# are compared with it, and it is never marked as the best.
 OPTIMUM = "optimum"
-# Recommendations that are looked at together, a request.
+# The numbers of first places whose exposure is measured.
 _EXPOSED = (1, 5, 10)
 
 
 @dataclasses.dataclass(frozen=True)
 class System:
-  """One result with its predictions, under the name that tables show.
+  """One result with its predictions.
 
   Attributes:
-    label: that name.
-    folder: where it was read from.
-    result: its figures.
-    predictions: in the order of their instances.
+    label: The name that tables show.
+    folder: The folder that it was read from.
+    result: Its figures.
+    predictions: Its predictions, in the order of instances.
   """
 
   label: str
@@ -44,13 +44,13 @@ class System:
 
   @functools.cached_property
   def values(self) -> dict[str, np.ndarray]:
-    """Each figure of each request, float64 [B] by metric."""
+    """The value of each request, float64 [B] by metric."""
     return metrics.measure(self.predictions.outcomes, list(self.result.metrics))
 
 
 @dataclasses.dataclass(frozen=True)
 class SliceMeans:
-  """What one system reaches on some of the requests."""
+  """The means of one system on some of the requests."""
 
   slice: Slice
   label: str
@@ -59,14 +59,14 @@ class SliceMeans:
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-  """Systems that answered the very same requests, best first.
+  """Systems that answered the same requests, best first.
 
   Attributes:
-    systems: the optimum, if there is one, then by the first metric.
-    metrics: the metrics to show.
-    constant: those left out, as every scorer reaches 1 on these requests.
-    baseline: the system that the others are tested against; None for no tests.
-    background: what records say of the requests; None where none were given.
+    systems: The optimum, if there is one, then the others by the first metric.
+    metrics: The metrics to show.
+    constant: Metrics left out because they are 1 for any system.
+    baseline: The system that the others are tested against, if any.
+    background: Data of the records, if any were given.
   """
 
   systems: list[System]
@@ -77,22 +77,22 @@ class Group:
 
   @property
   def first(self) -> results.Result:
-    """Any one result: dataset, n and chance are everyone's."""
+    """The first result. All have the same dataset, n and chance."""
     return self.systems[0].result
 
   @property
   def split(self) -> str:
-    """The split, whole, that all requests are from."""
+    """The split of all requests, without the name of a sample."""
     return _whole(self.first.split)
 
   @property
   def optimum(self) -> System | None:
-    """The system that the others are held against."""
+    """The optimum, if there is one."""
     found = [s for s in self.systems if s.result.system == OPTIMUM]
     return found[0] if found else None
 
   def best(self, metric: str) -> set[str]:
-    """Returns the labels of the best of several systems; a tie has more."""
+    """Returns the labels of the best systems: several in a tie."""
     values = {
       s.label: s.result.metrics[metric].value
       for s in self.systems
@@ -104,14 +104,14 @@ class Group:
     return {label for label, value in values.items() if value == top}
 
   def share(self, metric: str, value: float) -> float | None:
-    """Returns which part of the optimum `value` is; None without one."""
+    """Returns `value` as a share of the optimum; None without an optimum."""
     if self.optimum is None:
       return None
     return value / self.optimum.result.metrics[metric].value
 
   @functools.cached_property
   def p_values(self) -> dict[str, dict[str, float]]:
-    """Of each other system against the baseline, by label and metric."""
+    """The p-values of the other systems against the baseline, by metric."""
     if self.baseline is None:
       return {}
     return {
@@ -128,7 +128,7 @@ class Group:
   def slices(self) -> list[SliceMeans]:
     """Each system's means on slices of the requests, by attribute.
 
-    An attribute that has one value for all of every system is left out.
+    An attribute with only one value is left out.
     """
     found = [
       SliceMeans(
@@ -163,7 +163,7 @@ class Group:
   def exposure(self) -> dict[str, dict[str, float]]:
     """Coverage, popularity and Gini of the first K, by label and name@K.
 
-    A K that takes all candidates says nothing of a system, and is left out.
+    A K that includes all candidates is left out.
     """
     if self.background is None:
       return {}
@@ -182,13 +182,13 @@ class Group:
 
   @property
   def ranked(self) -> str:
-    """What a request ranks."""
+    """The word for what a request ranks."""
     of_catalogue = self.systems[0].predictions.of_catalogue
     return "items" if of_catalogue else "candidates"
 
   @property
   def heading(self) -> str:
-    """What was measured, in a line."""
+    """One line on the requests that were measured."""
     first = self.first
     outcomes = self.systems[0].predictions.outcomes
     relevant = _span(outcomes.relevant)
@@ -200,29 +200,29 @@ class Group:
 
   @property
   def notes(self) -> list[str]:
-    """What a reader must know to read the figures right."""
+    """Notes that a reader needs to understand the figures."""
     notes = []
     if self.constant:
       names = ", ".join(map(str.upper, self.constant))
-      notes.append(f"{names} not shown: 1 for any scorer on so few candidates.")
+      notes.append(f"{names} not shown: always 1 with so few candidates.")
     if self.systems[0].predictions.of_catalogue:
       notes.append(
-        "Ranked out of the whole catalogue, less what is left out by request; "
-        "a target that is not among the items found counts as the last."
+        "The whole catalogue was ranked, without the items that a request "
+        "excludes. A target that was not found ranks last."
       )
     if self.optimum is not None:
       notes.append(
-        f"{self.optimum.label}: the best to expect of any scorer that is told "
-        "nothing about the target; the data is simulated, so its law is known."
+        f"{self.optimum.label} is the best expected result of any system that "
+        "does not know the target. It is known because the data is simulated."
       )
     for s in self.systems:
       for reason, count in s.result.skipped.items():
-        notes.append(f"{s.label}: {count:,} requests left out: {reason}.")
-    # By the names of tasks: intentions 1 and 2 are made from the target.
+        notes.append(f"{s.label}: {count:,} requests left out ({reason}).")
+    # Task names tell: intentions I1 and I2 are written from the target.
     tasks = {s.result.task for s in self.systems if s.result.task}
     notes += [
-      f"{task}: its intention was written from the target, so it measures the "
-      "understanding of a query."
+      f"{task}: the intention was written from the target, so this measures "
+      "how well a query is understood."
       for task in sorted(tasks)
       if re.search(r"_i[12](_|$)", task)
     ]
@@ -235,22 +235,22 @@ def load(
   baseline: str | None = None,
   data_dir: str | os.PathLike | None = None,
 ) -> list[Group]:
-  """Reads result folders in which items are ranked, and groups them.
+  """Reads result folders of rankings, and groups comparable ones.
 
-  What may be compared is a group. Systems of one dataset and split that did not
-  answer the same requests (one may have left out what is too long for it) are
-  compared on those they share; the notes of the group say so.
+  If systems of one dataset and split answered different requests (one may have
+  left out long ones), they are compared on the requests that they share, and
+  the notes of the group say so.
 
   Args:
-    folders: folders with a metrics.json and predictions.jsonl each, or folders
-      of them.
-    names: metrics to measure; None for those that were.
-    baseline: the name of a system to test the others against.
-    data_dir: where the records lie; None to do without.
+    folders: Folders with metrics.json and predictions.jsonl, or parents of such
+      folders.
+    names: Metrics to measure. By default those of the results.
+    baseline: The name of a system to test the others against.
+    data_dir: The folder of the records, if any.
 
   Raises:
-    InputError: there is no folder, one cannot be read, its two files are not
-      of one evaluation, or a name is unknown.
+    InputError: There is no folder, one cannot be read, its two files are not of
+      one evaluation, or a name is unknown.
   """
   folders = [
     path
@@ -262,7 +262,7 @@ def load(
 
   def posed(system: System) -> tuple:
     result = system.result
-    # A catalogue's size may differ from request to request.
+    # The size of a catalogue may differ between requests.
     size = (
       np.inf
       if system.predictions.of_catalogue
@@ -286,18 +286,18 @@ def result_folders(folders: Sequence[str | os.PathLike]) -> list[epath.Path]:
   """Returns the result folders at or below some folders, each once.
 
   Raises:
-    InputError: no folder was given.
+    InputError: No folder was given.
   """
   found = list(
     dict.fromkeys(path for folder in folders for path in _results_in(folder))
   )
   if not found:
-    raise InputError("nothing to report: no result folder was given")
+    raise InputError("expected result folders to report, got none")
   return found
 
 
 def _results_in(folder: str | os.PathLike) -> list[epath.Path]:
-  """Returns the result folders at or below `folder`, or else itself."""
+  """Returns the result folders at or below `folder`, or `folder` if none."""
   top = paths.anywhere(folder)
   with paths.reading(top):
     found = [at for at, _, files in top.walk() if results.METRICS_FILE in files]
@@ -307,8 +307,8 @@ def _results_in(folder: str | os.PathLike) -> list[epath.Path]:
 def _comparable(systems: list[System]) -> list[list[System]]:
   """Splits systems into lists that answered the same requests.
 
-  Where some left out requests that others answered, all are measured again on
-  those they share. Where their candidates differ, nothing can be shared.
+  If some left out requests that others answered, all are measured again on the
+  shared ones. If their candidates differ, they cannot be compared.
   """
   if len({s.result.requests for s in systems}) == 1:
     return [systems]
@@ -341,7 +341,7 @@ def _measured(
   names: Sequence[str],
   left_out: Mapping[str, int] | None = None,
 ) -> System:
-  """Returns the system with other figures: of these metrics, anew."""
+  """Returns the system, measured again with these metrics."""
   result = system.result
   description = {
     name: getattr(result, name)
@@ -364,12 +364,12 @@ def _measured(
 
 
 def _whole(split: str) -> str:
-  """Returns the split that e.g. "test_2k" is a sample of."""
+  """Returns the split of a sample, e.g. "test" for "test_2k"."""
   return split.partition("_")[0]
 
 
 def _names(system: System) -> tuple[str, str]:
-  """Returns what a system may be called."""
+  """Returns the names that a user may give a system."""
   return system.label, system.result.system
 
 
@@ -392,8 +392,8 @@ def _read(folder: epath.Path, names: Sequence[str] | None) -> System:
   ):
     raise InputError(
       f"{folder}: {results.METRICS_FILE} does not follow from "
-      f"{results.PREDICTIONS_FILE}, so they are not of one evaluation: "
-      "evaluate again"
+      f"{results.PREDICTIONS_FILE}, so they are not of one evaluation. "
+      "Evaluate again"
     )
   predictions = predictions.take(np.argsort(predictions.instances))
   system = System(result.system, folder, result, predictions)
@@ -430,7 +430,7 @@ def _group(
 
 
 def _labelled(systems: list[System]) -> list[System]:
-  """Adds to names that are not unique what tells them apart."""
+  """Makes the systems' labels unique."""
   for addition in (
     lambda s: s.result.task,
     lambda s: s.result.procedure,

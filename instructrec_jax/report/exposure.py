@@ -1,4 +1,4 @@
-"""What a system recommends, taken together: how much, how popular, how even.
+"""Exposure: coverage, popularity and evenness of all recommendations.
 
 Dimension letters: B requests, C candidates, K recommended, I items.
 """
@@ -10,13 +10,11 @@ from instructrec_jax.eval.predictions import Predictions
 
 
 def top(predictions: Predictions, k: int) -> np.ndarray:
-  """Returns the item codes that are recommended.
+  """Returns the item codes of the first `k` places.
 
   Args:
-    predictions: of a system. Candidates that tie are taken as they rank,
-      against us, and then by their codes.
-    k: recommended to each request, at most; where there are fewer candidates,
-      all of them are.
+    predictions: Predictions of a system. Ties are in the order of `best_first`.
+    k: The most recommendations for a request.
 
   Returns:
     int64 [recommendations].
@@ -28,13 +26,12 @@ def top(predictions: Predictions, k: int) -> np.ndarray:
 
 
 def best_first(predictions: Predictions) -> np.ndarray:
-  """Returns the columns of each request's candidates as they rank.
+  """Returns the columns of each request's candidates, best first.
 
-  Those that tie are in the order that `Outcomes.of` takes them in: what is
-  worth less first, and then by item code.
+  Ties are in the order of `Outcomes.of`: lower gains first, then by item code.
 
   Returns:
-    int64 [B, C], columns without a candidate last.
+    int64 [B, C], with columns without a candidate last.
   """
   scores_BxC = predictions.scores.astype(np.float64)
   relevant_BxC = predictions.gains > 0
@@ -51,8 +48,8 @@ def measure(items: np.ndarray, train_count_I: np.ndarray) -> dict[str, float]:
   """Measures recommendations.
 
   Args:
-    items: item codes [recommendations], as often as they were recommended.
-    train_count_I: how often each item of the catalogue was taken in training.
+    items: Item codes [recommendations], as often as they were recommended.
+    train_count_I: How often each item of the catalogue was chosen in training.
 
   Returns:
     Three figures by name. The coverage is the share of the catalogue that was
@@ -61,14 +58,14 @@ def measure(items: np.ndarray, train_count_I: np.ndarray) -> dict[str, float]:
     equally often, and nearly 1 if only one was.
 
   Raises:
-    InputError: there is none, or an item is not of the catalogue.
+    InputError: There are no items, or one is not in the catalogue.
   """
   if not len(items):
-    raise InputError("nothing was recommended, so there is nothing to measure")
+    raise InputError("expected recommendations to measure, got none")
   if items.min() < 0 or items.max() >= len(train_count_I):
     raise InputError(
-      f"item {items[(items < 0) | (items >= len(train_count_I))][0]} is none "
-      f"of the catalogue's {len(train_count_I)}"
+      f"expected item codes from 0 to {len(train_count_I) - 1}, got "
+      f"{items[(items < 0) | (items >= len(train_count_I))][0]}"
     )
   times_I = np.bincount(items, minlength=len(train_count_I))
   return {
@@ -81,11 +78,11 @@ def measure(items: np.ndarray, train_count_I: np.ndarray) -> dict[str, float]:
 def gini(times_I: np.ndarray) -> float:
   """Returns the Gini coefficient of how often each item was recommended.
 
-  Half the mean difference of two items drawn with replacement, over the mean
-  (Gini, 1912), in the form for sorted values.
+  It is half the mean difference of two items drawn with replacement, over the
+  mean (Gini, 1912), in the form for sorted values.
 
   Args:
-    times_I: integers from 0, not all 0.
+    times_I: Integers of 0 or more, not all 0.
   """
   n = len(times_I)
   places_I = 2 * np.arange(1, n + 1) - n - 1

@@ -1,9 +1,8 @@
-"""Figures as SVG that stands inside a page and takes on its colours.
+"""Figures as SVG elements in the colours of the page.
 
-Each function returns one `<svg>` element without outside resources. Colours
-are CSS variables of the page (`--ink`, `--faint`, `--grid`, `--s0` ...), so
-that light and dark pages both read well; text stays text. Figures are drawn
-narrow, so that they can be read on a phone.
+Each function returns one `<svg>` element without outside resources. Colours are
+CSS variables of the page (`--ink`, `--faint`, `--grid`, `--s0` ...), for light
+and dark pages. Text stays text. Figures are narrow enough for a phone.
 """
 
 import hashlib
@@ -20,14 +19,14 @@ import numpy as np
 from instructrec_jax.eval.resampling import Estimate
 from instructrec_jax.report.calibration import Reliability
 
-# Colours. The last is grey, for the optimum and for systems past the others;
-# names always stand beside.
+# The number of colours. The last is grey, for the optimum and for systems past
+# the others. Names are always shown too.
 SERIES = 8
 MARKERS = "os^DvpX*"
-# A line has at most so many points; more ranks are added up in groups.
+# The most points of a line. More ranks are added up in groups.
 POINTS = 20
 
-# Matplotlib wants colours it can parse: these stand for CSS variables.
+# Matplotlib needs colours that it can parse. These stand for CSS variables.
 _INK, _FAINT, _GRID = "#010101", "#020202", "#030303"
 _SERIES = [f"#0400{i:02x}" for i in range(SERIES)]
 _VARIABLES = {
@@ -36,7 +35,7 @@ _VARIABLES = {
   _GRID: "var(--grid)",
   **{colour: f"var(--s{i})" for i, colour in enumerate(_SERIES)},
 }
-# What stands before an id where a figure refers to a part of itself.
+# The start of a reference from a figure to a part of itself.
 _REFERENCE = r"(?:url\(|href=\")#"
 _WIDTH = 3.5  # inches: 336 CSS pixels, in which 9 points are 12 pixels
 _LABEL = 36  # characters that fit above a bar, beside its value
@@ -72,11 +71,11 @@ def bars(
   """Draws one metric: a bar with its interval for each system.
 
   Args:
-    name: the metric's name, as shown.
-    labels: the systems' names, top to bottom.
-    series: each system's colour, from 0 to SERIES - 1.
-    estimates: each system's figure.
-    chance: what guessing reaches, a dashed line.
+    name: The metric's name, as shown.
+    labels: The systems' names, top to bottom.
+    series: Each system's colour, from 0 to SERIES - 1.
+    estimates: Each system's value.
+    chance: The value of random guessing, a dashed line.
 
   Returns:
     The SVG element.
@@ -88,7 +87,7 @@ def bars(
   ):
     ax.barh(y, estimate.value, height=0.42, color=_SERIES[colour], zorder=2)
     ax.plot([estimate.low, estimate.high], [y, y], color=_INK, lw=1.6, zorder=3)
-    # A name is data, not mathematics: a dollar sign must stay one.
+    # No mathtext, because a name may contain a dollar sign.
     short = label if len(label) <= _LABEL else f"{label[: _LABEL - 1]}…"
     ax.text(0, y - 0.32, short, va="bottom", parse_math=False)
     ax.text(
@@ -99,7 +98,7 @@ def bars(
       ha="right",
       weight="bold",
     )
-  # Beside the bars alone, so that it strikes through no name.
+  # Only beside the bars, so that the line does not cross a name.
   rows = np.arange(n)
   ax.vlines(
     np.full(n, chance), rows - 0.3, rows + 0.3, _INK, lw=1.2, ls=(0, (2, 1.5))
@@ -121,13 +120,13 @@ def rank_histogram(
   shares: Sequence[np.ndarray],
   chance: np.ndarray,
 ) -> str:
-  """Draws how often the positive came at each rank.
+  """Draws how often the positive had each rank.
 
   Args:
-    labels: the systems' names.
-    series: each system's colour and marker, from 0 to SERIES - 1.
-    shares: for each system [R], the share of requests at ranks 1..R.
-    chance: [R], the same for guessing.
+    labels: The systems' names.
+    series: Each system's colour and marker, from 0 to SERIES - 1.
+    shares: For each system [R], the share of positives at ranks 1 to R.
+    chance: [R], the expected shares of random guessing.
 
   Returns:
     The SVG element.
@@ -135,7 +134,7 @@ def rank_histogram(
   fig, ax = _axes(2.2)
   width = -(-len(chance) // POINTS)
   starts = np.arange(0, len(chance), width)
-  # Where a point stands for several ranks, it stands in their middle.
+  # A point for several ranks is in their middle.
   ranks = starts + (np.minimum(width, len(chance) - starts) + 1) / 2
   for colour, share in zip(series, shares, strict=True):
     ax.plot(
@@ -171,12 +170,12 @@ def reliability(
   series: Sequence[int],
   measured: Sequence[Reliability],
 ) -> str:
-  """Draws how often what was given a probability was the positive.
+  """Draws the share of positives by predicted probability.
 
   Args:
-    labels: the systems' names.
-    series: each system's colour and marker, from 0 to SERIES - 1.
-    measured: each system's calibration.
+    labels: The systems' names.
+    series: Each system's colour and marker, from 0 to SERIES - 1.
+    measured: Each system's calibration.
 
   Returns:
     The SVG element.
@@ -207,7 +206,7 @@ def reliability(
 
 @matplotlib.rc_context(_STYLE)
 def loss_curve(steps: np.ndarray, losses: np.ndarray) -> str:
-  """Draws the training loss, and its moving average where it is long.
+  """Draws the training loss, and its moving average if there are many steps.
 
   Args:
     steps: int [S], ascending.
@@ -223,7 +222,7 @@ def loss_curve(steps: np.ndarray, losses: np.ndarray) -> str:
   else:
     ax.plot(steps, losses, color=_FAINT, lw=0.7, alpha=0.45)
     mean = np.convolve(losses, np.full(window, 1 / window), mode="valid")
-    # A mean of the losses up to its step, never of later ones.
+    # The mean of the losses up to a step, without later ones.
     ax.plot(steps[window - 1 :], mean, color=_SERIES[0], lw=1.8)
     # One early spike must not flatten the rest.
     low, high = np.quantile(losses, [0.0, 0.99])
@@ -237,7 +236,7 @@ def loss_curve(steps: np.ndarray, losses: np.ndarray) -> str:
     fig,
     "Training loss",
     f"From {losses[0]:.3f} at step {steps[0]} to {losses[-1]:.3f} at step "
-    f"{steps[-1]}; the least is {losses.min():.3f}.",
+    f"{steps[-1]}; the lowest is {losses.min():.3f}.",
   )
 
 
@@ -248,13 +247,13 @@ def stacked(
   parts: Mapping[str, Sequence[int]],
   unit: str,
 ) -> str:
-  """Draws counts as bars, one above the other, each of several parts.
+  """Draws counts as stacked horizontal bars.
 
   Args:
-    title: what is counted.
-    labels: what each bar is of, top to bottom.
-    parts: counts of each bar, by part; a part's colour is its place.
-    unit: of the counts.
+    title: The title.
+    labels: The name of each bar, top to bottom.
+    parts: The counts of all bars, by part. Colours follow the order of parts.
+    unit: The unit of the counts.
 
   Returns:
     The SVG element.
@@ -284,15 +283,15 @@ def against_limit(
   limit: int,
   unit: str,
 ) -> str:
-  """Draws bars to the middle, a thin line on to the most, and a limit.
+  """Draws bars of means, thin lines to the maxima, and a limit.
 
   Args:
-    title: what is measured.
-    labels: what each bar is of, top to bottom.
-    middle: its mean.
-    most: its largest.
-    limit: a dashed line.
-    unit: of all.
+    title: The title.
+    labels: The name of each bar, top to bottom.
+    middle: The mean of each.
+    most: The maximum of each.
+    limit: The limit, a dashed line.
+    unit: The unit of all numbers.
 
   Returns:
     The SVG element.
@@ -313,7 +312,7 @@ def against_limit(
 
 
 def _rows(labels: Sequence[str]) -> tuple:
-  """Returns a figure whose rows are named at the left."""
+  """Returns a figure with the rows' names at the left."""
   fig, ax = _axes(0.6 + 0.19 * len(labels))
   ax.set_yticks(range(len(labels)), labels, size=8, parse_math=False)
   ax.set_ylim(len(labels) - 0.4, -0.6)
@@ -324,13 +323,13 @@ def _rows(labels: Sequence[str]) -> tuple:
 
 
 def _axes(height: float) -> tuple:
-  # A Figure of its own, not pyplot's: no global state, no display.
+  # Not pyplot's figure, which has global state and needs a display.
   fig = matplotlib.figure.Figure(figsize=(_WIDTH, height), layout="constrained")
   return fig, fig.add_subplot()
 
 
 def _svg(fig: matplotlib.figure.Figure, title: str, description: str) -> str:
-  """Returns the figure as an element that a page can hold."""
+  """Returns the figure as an `<svg>` element for a page."""
   buffer = io.StringIO()
   fig.savefig(
     buffer,
@@ -341,8 +340,8 @@ def _svg(fig: matplotlib.figure.Figure, title: str, description: str) -> str:
   svg = buffer.getvalue()
   svg = svg[svg.index("<svg") :]
   svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
-  # Ids are unique over a page, but Matplotlib gives every figure the same: so
-  # only those that are referred to stay, under the figure's own prefix.
+  # Matplotlib uses the same ids in every figure, but ids must be unique in a
+  # page. Only ids with references are kept, with a prefix of the figure.
   prefix = "f" + hashlib.sha256((title + svg).encode()).hexdigest()[:8]
   used = set(re.findall(rf"{_REFERENCE}([\w-]+)", svg))
   svg = re.sub(
@@ -354,7 +353,7 @@ def _svg(fig: matplotlib.figure.Figure, title: str, description: str) -> str:
   for colour, variable in _VARIABLES.items():
     svg = svg.replace(colour, variable)
   svg = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", svg)
-  # The viewBox keeps the shape; the page gives the size.
+  # The viewBox keeps the shape. The page sets the size.
   svg = re.sub(r' (width|height)="[^"]*pt"', "", svg, count=2)
   label = escape(f"{title}. {description}")
   return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)

@@ -1,8 +1,7 @@
 """ITDR's table: a row for each pair of a subtask and a dataset.
 
-A system's column holds what it wrote; what follows from its likelihoods stands
-in a column of its own. The paper's figures stand beside them for orientation:
-they were measured on its own data.
+A system has a column for its written answers and one for its likelihoods. The
+paper's figures are shown for orientation: it measured them on its own data.
 """
 
 import csv
@@ -21,22 +20,22 @@ from instructrec_jax.itdr.pairs import NUMBERS, PAIRS, PREFIX, Pair, label
 from instructrec_jax.report import tables
 
 PAPER = (
-  "The last two columns are of another measurement: GLM-4-9B before and after "
-  "tuning, as arXiv 2508.05667 reports them on its own data. They are for "
-  "orientation; nothing here was measured on the same requests."
+  "The last two columns are results of GLM-4-9B before and after tuning, which "
+  "arXiv 2508.05667 reports on its own data. They are for orientation only, "
+  "because the requests differ."
 )
 _ATTRIBUTES = (
-  "Attributes: the accuracy, or the root mean square error (RMSE) of those "
-  "that could be read."
+  "Attributes: the accuracy, or for numbers the root mean square error (RMSE) "
+  "of the values that could be parsed."
 )
 _INCOMPLETE = (
-  "Lists: what a list leaves out counts as ranked last, the relevant ones at "
-  "the very end. Of ten candidates with five relevant ones an empty list has "
-  "an NDCG@10 of .541; the results' `missing` says how much is left out."
+  "Lists: candidates that a list omits rank last, the relevant ones after the "
+  "others. So with ten candidates, five of them relevant, an empty list has an "
+  "NDCG@10 of .541. The share of omitted items is `missing` in the results."
 )
 _UNTUNED, _TUNED = "paper: untuned", "paper: tuned"
-# Untuned and tuned, by pair, in the order of the pair's figures; None where it
-# is not given.
+# Untuned and tuned, by pair, in the order of the pair's figures. None if the
+# paper does not give it.
 _PAPER: Mapping[str, tuple[Sequence[float | None], Sequence[float | None]]] = {
   "rating_prediction_ml_32m": ((1.1469,), (1.0339,)),
   "top_k_amazon_2023": ((0.6976, 0.4958, 0.4573), (0.9191, 0.8644, 0.7805)),
@@ -60,9 +59,9 @@ class _Figure(NamedTuple):
   """A figure of a pair.
 
   Attributes:
-    head: what it is called here.
-    written: its name among the results of what was written.
-    likelihood: its name among those by likelihood; None where there is none.
+    head: Its name in the table.
+    written: Its name in the results of written answers.
+    likelihood: Its name in the results of likelihoods, if it has any.
   """
 
   head: str
@@ -108,14 +107,14 @@ def _figures(pair: Pair) -> Sequence[_Figure]:
 
 @dataclasses.dataclass(frozen=True)
 class _Entry:
-  """One system on one pair, written or by likelihood.
+  """The figures of one system for one pair.
 
   Attributes:
-    column: where it stands.
-    pair: of ITDR.
-    folder: where it was read.
-    result: all of its figures.
-    values: those of the pair, in their order.
+    column: The name of its column.
+    pair: The pair of ITDR.
+    folder: The folder that it was read from.
+    result: All of its figures.
+    values: The pair's figures, in their order.
   """
 
   column: str
@@ -130,9 +129,9 @@ class Report:
   """ITDR's 33 rows.
 
   Attributes:
-    columns: of systems.
-    entries: by column and pair.
-    notes: what a reader must know.
+    columns: The systems' columns.
+    entries: The figures by column and pair.
+    notes: Notes that a reader needs to understand the figures.
   """
 
   columns: Sequence[str]
@@ -140,7 +139,7 @@ class Report:
   notes: Sequence[str]
 
   def table(self) -> tables.Table:
-    """Returns a row for each pair; several figures share a cell."""
+    """Returns a row for each pair. A cell holds all figures of a pair."""
     rows = []
     for pair in PAIRS.values():
       figures = _figures(pair)
@@ -159,13 +158,13 @@ class Report:
 
 
 def load(folders: Sequence[epath.Path]) -> Report:
-  """Reads what result folders have of ITDR's pairs.
+  """Reads the results of ITDR's pairs.
 
   Args:
-    folders: with a metrics.json each.
+    folders: Folders with a metrics.json.
 
   Raises:
-    InputError: one cannot be read, or none is of a pair.
+    InputError: A folder cannot be read, or none has a pair's results.
   """
   entries, others = [], 0
   for folder in folders:
@@ -177,8 +176,8 @@ def load(folders: Sequence[epath.Path]) -> Report:
       entries.extend(_entries(pair, folder, result))
   if not entries:
     raise InputError(
-      f"none of {len(folders)} results is of a task of ITDR, such as "
-      f"{PREFIX}{next(iter(PAIRS))}"
+      f"expected results of ITDR's tasks, such as {PREFIX}{next(iter(PAIRS))}: "
+      f"none of {len(folders)} results has one"
     )
   entries = _told_apart(entries)
   by_pair: dict[str, set[str]] = {}
@@ -188,13 +187,14 @@ def load(folders: Sequence[epath.Path]) -> Report:
   notes = [PAPER, _ATTRIBUTES, _INCOMPLETE]
   if differ:
     notes.append(
-      "Systems answered different requests of " + ", ".join(sorted(differ))
-      + ": compare no figures there."
+      "The systems answered different requests of " + ", ".join(sorted(differ))
+      + ", so do not compare their figures there."
     )  # fmt: skip
   if others:
     notes.append(f"{others:,} results of other tasks are not shown.")
   notes.extend(
-    f"{entry.column}, {entry.pair.name}: {count:,} requests left out: {reason}."
+    f"{entry.column}, {entry.pair.name}: {count:,} requests left out "
+    f"({reason})."
     for entry in entries
     for reason, count in entry.result.skipped.items()
   )
@@ -208,7 +208,7 @@ def load(folders: Sequence[epath.Path]) -> Report:
 def _entries(
   pair: Pair, folder: epath.Path, result: results.Result
 ) -> Iterator[_Entry]:
-  """Yields what a result has: of what was written, or by likelihood."""
+  """Yields a result's figures of written answers and of likelihoods."""
   figures = _figures(pair)
   found = {
     f"{result.system}, by {_LIKELIHOOD}": [f.likelihood for f in figures],
@@ -228,7 +228,7 @@ def _values(
   folder: epath.Path, result: results.Result, names: Sequence[str | None]
 ) -> tuple[resampling.Estimate | None, ...]:
   known = result.metrics | result.further
-  # Where each request has one relevant candidate, other figures are usual.
+  # If each request has one relevant candidate, the defaults are other metrics.
   lacking = [name for name in names if name and name not in known]
   if result.metrics and lacking:
     outcomes = results.read_predictions(folder).outcomes
@@ -238,7 +238,7 @@ def _values(
 
 
 def _told_apart(entries: list[_Entry]) -> list[_Entry]:
-  """Adds to columns what tells several results of one pair apart."""
+  """Makes columns unique if a pair has several results in one."""
   additions: tuple[Callable[[_Entry], str], ...] = (
     lambda e: e.result.split,
     lambda e: f"step {e.result.step}",
@@ -347,7 +347,7 @@ def _records(
       yield {"figure": figure.head, **dataclasses.asdict(value)}
 
 
-# How a file of this name is written.
+# The writer for each suffix of a file.
 WRITERS: Mapping[str, Callable[[Report], str]] = {
   ".html": page,
   ".md": markdown,

@@ -1,4 +1,4 @@
-"""The report as one HTML file, drawn from templates/report.html.j2."""
+"""Renders the report as one HTML file, from templates/report.html.j2."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,13 @@ from instructrec_jax.report.comparable import Group, System
 from instructrec_jax.report.exposure import best_first
 from instructrec_jax.report.unranked import Further
 
-# Bars are drawn for these; every metric is in the table.
+# The metrics that have a bar chart. The table has all.
 _DRAWN = ("hr@1", "hr@5", "ndcg@5", "mrr")
-# Examples stand at these quantiles of the ranks: an answer as good as most,
-# and ever worse ones, picked by rule and not by eye.
+# Examples are at these quantiles of the ranks, so they are picked by a rule.
 _QUANTILES = (0.1, 0.5, 0.75, 0.95)
 _SHOWN_HISTORY = 8
 _SHOWN_CANDIDATES = 10
-# What `figures.MARKERS` look like in a line of text.
+# `figures.MARKERS` as characters.
 _SIGNS = "●■▲◆▼⬟✖★"
 
 
@@ -39,18 +38,18 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-  """A request, and what the best system made of it.
+  """A request with the ranking of the best system.
 
   Attributes:
-    instance: the record's running number.
-    inputs: the instruction as the model read it; None where none was kept.
-    history: titles, oldest first; None where no records were given, or where
-      the instruction says it.
-    earlier: further items before them.
-    candidates: best first; a long list is cut, but the positives stay.
-    hidden: candidates that were cut.
-    rank: of the best positive.
-    others: other systems' label and rank.
+    instance: The record's running number.
+    inputs: The instruction that the model read; None if it was not kept.
+    history: Titles, oldest first; None without records, or if the instruction
+      has them.
+    earlier: The number of earlier items that are not shown.
+    candidates: Best first. A long list is cut, but the positives stay.
+    hidden: The number of candidates cut.
+    rank: The rank of the best positive.
+    others: The label and rank of each other system.
   """
 
   instance: int
@@ -71,12 +70,12 @@ def render(
   """Returns the page.
 
   Args:
-    groups: the systems, grouped by what may be compared.
-    losses: steps and losses of a training run; None for no curve.
-    further: figures that are no ranking's.
+    groups: Groups of comparable systems.
+    losses: Steps and losses of a training run, for a curve.
+    further: Figures other than ranking metrics.
 
   Raises:
-    InputError: a system's examples cannot be read.
+    InputError: A system's examples cannot be read.
   """
   environment = jinja2.Environment(
     loader=jinja2.PackageLoader("instructrec_jax.report"),
@@ -96,7 +95,7 @@ def render(
 
 def _section(group: Group) -> dict:
   measured = [s for s in group.systems if s is not group.optimum]
-  # A system keeps its colour wherever it stands; the optimum is grey.
+  # A system has the same colour in all figures. The optimum is grey.
   series = [
     min(measured.index(s), figures.SERIES - 1)
     if s in measured
@@ -152,21 +151,21 @@ def _histogram(group: Group, series: list[int]) -> markupsafe.Markup:
 
 
 def _shares(system: System) -> np.ndarray:
-  """Returns [R], the share of positives at rank 1..R."""
+  """Returns [R], the share of positives at ranks 1 to R."""
   size = int(system.predictions.sizes.max())
   ranks = system.predictions.outcomes.ranks
   return np.bincount(ranks, minlength=size + 1)[1:] / len(ranks)
 
 
 def _chance_shares(outcomes: Outcomes) -> np.ndarray:
-  """Returns [R], the same for guessing: 1 / C each for C candidates."""
+  """Returns [R], the same for guessing: 1 / C at each rank of C candidates."""
   of_size = np.bincount(outcomes.sizes[outcomes.requests])[1:]
   each = of_size / of_size.sum() / np.arange(1, len(of_size) + 1)
   return each[::-1].cumsum()[::-1]
 
 
 def _calibration(group: Group, series: Sequence[int]) -> dict | None:
-  """Returns the figure of the systems that have likelihoods, if any has."""
+  """Returns the figure of the systems with likelihoods, if there are any."""
   found = [
     (s.label, colour, measured)
     for s, colour in zip(group.systems, series, strict=True)
@@ -183,7 +182,7 @@ def _calibration(group: Group, series: Sequence[int]) -> dict | None:
 
 
 def _best(group: Group) -> System:
-  """Returns the first system that is not the optimum, or else that one."""
+  """Returns the first system other than the optimum, if there is one."""
   rest = [s for s in group.systems if s is not group.optimum]
   return (rest or group.systems)[0]
 
@@ -195,7 +194,7 @@ def _examples(
   instances = best.predictions.instances
   ranks = best.predictions.outcomes.first_ranks
   order = np.lexsort((instances, ranks))
-  # Where some requests are there in words, the examples are of those.
+  # If some requests have their text, examples are picked from those.
   worded = np.isin(instances[order], list(texts))
   order = order[worded] if worded.any() else order
   picks = order[(np.array(_QUANTILES) * (len(order) - 1)).astype(int)]
@@ -226,7 +225,7 @@ def _example(
   finite = scores[np.isfinite(scores)]
   low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
   span = max(high - low, 1e-12)
-  # A target that was not listed is the last of the catalogue.
+  # A target that was not listed has the last place of the catalogue.
   of = int(predictions.sizes[0])
   candidates = [
     Candidate(
@@ -265,7 +264,7 @@ def _title(
   background: Background | None,
   text: examples.Text | None,
 ) -> str:
-  """Returns a candidate's title, from whoever knows it best."""
+  """Returns a candidate's title, from the best source available."""
   if background is not None:
     return background.titles[code]
   if text is not None and column < len(text.candidates):

@@ -1,12 +1,12 @@
-"""Requests told apart by what they are, e.g. by the length of their history."""
+"""Slices of requests by an attribute, e.g. by the length of the history."""
 
 import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
 
-# Numbers are put into so many slices with as nearly as can be equally many
-# requests in each.
+# The number of slices of a numeric attribute. Their numbers of requests are as
+# equal as possible.
 _PARTS = 4
 
 
@@ -15,9 +15,9 @@ class Slice:
   """Some of the requests.
 
   Attributes:
-    attribute: what they are told apart by.
-    label: what those of this slice have, e.g. "5 to 8".
-    rows: bool [B], which they are.
+    attribute: The attribute.
+    label: Its value or range in this slice, e.g. "5 to 8".
+    rows: bool [B], whether each request is in this slice.
   """
 
   attribute: str
@@ -34,12 +34,12 @@ def slices(attributes: Mapping[str, np.ndarray]) -> list[Slice]:
   """Returns the slices of every attribute.
 
   Args:
-    attributes: by name, [B]: of strings, each is a slice; numbers are put into
+    attributes: [B] by name. Each string is a slice. Numbers are put into
       ranges.
 
   Returns:
-    Of each attribute slices in ascending order, of which each request is in
-    exactly one.
+    The slices of each attribute, in ascending order. Each request is in exactly
+    one of them.
   """
   found = []
   for attribute, column_B in attributes.items():
@@ -59,9 +59,9 @@ def slices(attributes: Mapping[str, np.ndarray]) -> list[Slice]:
 
 
 def _ranges(column_B: np.ndarray) -> list[tuple]:
-  """Returns the least and the greatest number of each slice."""
+  """Returns the lowest and the highest number of each slice."""
   values, counts = np.unique(column_B, return_counts=True)
-  # A value goes to the part that the middle of its requests is in.
+  # A value goes to the part that contains the middle of its requests.
   middle = np.cumsum(counts) - counts / 2
   part = (middle * _PARTS / max(len(column_B), 1)).astype(np.int64)
   return [

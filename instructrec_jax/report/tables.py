@@ -11,10 +11,10 @@ from instructrec_jax.report.comparable import Group, System
 from instructrec_jax.report.unranked import Further
 
 NOT_COMPARABLE = (
-  "These tables were measured on different requests: compare figures within "
-  "a table, never across."
+  "These tables were measured on different requests, so compare figures only "
+  "within a table."
 )
-# From here on a difference is marked in LaTeX.
+# A smaller p marks a difference in LaTeX.
 _SIGNIFICANT = 0.05
 _COLUMNS = (
   "dataset", "split", "requests", "system", "task", "step", "slice", "of", "n",
@@ -30,7 +30,7 @@ _LATEX = {
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-  """A figure with what stands under it, or a word."""
+  """A figure, with small text below it, or a word."""
 
   text: str
   small: str = ""
@@ -40,7 +40,7 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-  """A table; its rows are as long as its header."""
+  """A table. Its rows are as long as its header."""
 
   header: list[str]
   rows: list[list[Cell]]
@@ -52,7 +52,7 @@ def title(metric: str) -> str:
 
 
 def text(groups: Iterable[Group], further: Iterable[Further] = ()) -> str:
-  """Returns all tables as plain ASCII, as wide as their metrics need."""
+  """Returns all tables as plain ASCII."""
   parts = ["\n".join(_lines(group)) for group in groups]
   if len(parts) > 1:
     parts.append(NOT_COMPARABLE)
@@ -66,7 +66,7 @@ def text(groups: Iterable[Group], further: Iterable[Further] = ()) -> str:
 def _with_interval(table: Table) -> list[list[str]]:
   """Returns a table's cells, with the interval of its first figure beside it.
 
-  That of a count is left out, as it has none.
+  A count has no interval.
   """
   [place, *_] = [n for n, cell in enumerate(table.rows[0]) if cell.small] or [
     None
@@ -110,7 +110,7 @@ def markdown_lines(table: Table) -> list[str]:
 
 
 def latex(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:
-  """Returns all tables as tabulars that need the package booktabs."""
+  """Returns all tables as LaTeX tabulars, which need the package booktabs."""
   lines = ["% \\usepackage{booktabs}"]
   for heading, named, below in _sections(groups, further):
     lines.append(f"% {heading}")
@@ -125,7 +125,7 @@ def latex(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:
 
 
 def latex_lines(table: Table) -> list[str]:
-  """Returns one table as a tabular that needs the package booktabs."""
+  """Returns one table as a LaTeX tabular, which needs the package booktabs."""
 
   def escape(words: str) -> str:
     return "".join(_LATEX.get(c, c) for c in words)
@@ -151,7 +151,7 @@ def latex_lines(table: Table) -> list[str]:
 def comma_separated(
   groups: Sequence[Group], further: Sequence[Further] = ()
 ) -> str:
-  """Returns a line for each figure, with what it is a figure of, as CSV."""
+  """Returns CSV with a line for each figure."""
   buffer = io.StringIO()
   writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n", restval="")
   writer.writeheader()
@@ -196,7 +196,7 @@ def _records(group: Group) -> Iterator[dict[str, object]]:
 
 
 def _further_records(further: Further) -> Iterator[dict[str, object]]:
-  """Yields figures that are no ranking's, by the names of `_COLUMNS`."""
+  """Yields figures other than ranking metrics, by the names of `_COLUMNS`."""
   for label, result in further.results.items():
     fields = ("dataset", "split", "requests", "task", "step", "n")
     shared = {name: getattr(result, name) for name in fields}
@@ -237,7 +237,7 @@ def further_table(further: Further) -> Table:
 
 
 def _tables(group: Group) -> Iterator[tuple[str, Table]]:
-  """Yields a group's tables with their names; the first has none."""
+  """Yields a group's tables with their names. The first has no name."""
   yield "", _main(group)
   for attribute in dict.fromkeys(p.slice.attribute for p in group.slices):
     yield f"By {attribute}", slice_table(group, attribute)
@@ -299,17 +299,17 @@ def exposure_table(group: Group) -> Table:
 
 
 def notes(group: Group) -> list[str]:
-  """Returns what stands under a group's table."""
-  return ["Ranges are 95 % bootstrap intervals; chance is by formula.",
+  """Returns the notes below a group's table."""
+  return ["Ranges are 95 % bootstrap intervals. Chance is by formula.",
           *p_note(group), *group.notes]  # fmt: skip
 
 
 def p_note(group: Group) -> list[str]:
-  """Returns what p says, where there is any."""
+  """Returns a note on p, if there is a baseline."""
   if group.baseline is None:
     return []
   return [
-    f"p is that of a paired randomisation test against {group.baseline.label}."
+    f"p is from a paired randomisation test against {group.baseline.label}."
   ]
 
 
@@ -370,7 +370,7 @@ def _row(group: Group, system: System) -> list[str]:
 
 
 def _exposure_lines(group: Group) -> list[str]:
-  """Returns what is recommended out of a catalogue, if it is known."""
+  """Returns the exposure of rankings of a catalogue, if it is known."""
   if not group.systems[0].predictions.of_catalogue or not any(
     group.exposure.values()
   ):
@@ -381,7 +381,7 @@ def _exposure_lines(group: Group) -> list[str]:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-  """Returns rows as lines, the first column left, the others right."""
+  """Returns rows as lines, with only the first column aligned left."""
   widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
   return [
     (
@@ -396,7 +396,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _interval(estimate: resampling.Estimate) -> str:
-  """Returns e.g. ".4512-.4731": a zero less, so that a row fits a screen."""
+  """Returns e.g. ".4512-.4731", without the zeros to save width."""
   return "-".join(
     f"{bound:.4f}".removeprefix("0") for bound in (estimate.low, estimate.high)
   )

@@ -1,8 +1,8 @@
-"""Results as TREC's files, so that other tools can check them.
+"""Writes results as TREC's files, so that other tools can check them.
 
-Item codes are documents, instances are queries. A run's scores are places
-counted from the end, as ties are already decided, against us: trec_eval and
-others would decide them by the names of documents.
+Item codes are documents, and instances are queries. A run's scores are places
+counted from the end. So ties are resolved against the system, while trec_eval
+would resolve them by the documents' names.
 """
 
 import os
@@ -18,17 +18,17 @@ from instructrec_jax.report import exposure
 
 
 def qrels(predictions: Predictions) -> str:
-  """Returns "query 0 document relevance" a line, for the relevant items.
+  """Returns lines "query 0 document relevance" for the relevant items.
 
   Raises:
-    InputError: a gain is no whole number, which TREC's relevance must be.
+    InputError: A gain is not an integer, which TREC's relevance must be.
   """
   whole = predictions.gains == np.round(predictions.gains)
   if not whole.all():
     row, column = np.argwhere(~whole)[0]
     raise InputError(
-      f"instance {predictions.instances[row]}: TREC's relevance is a whole "
-      f"number, got the gain {predictions.gains[row, column]}"
+      f"instance {predictions.instances[row]}: TREC's relevance must be an "
+      f"integer, got the gain {predictions.gains[row, column]}"
     )
   rows, columns = np.nonzero(predictions.gains)
   return "".join(
@@ -43,13 +43,13 @@ def qrels(predictions: Predictions) -> str:
 
 
 def run(predictions: Predictions, tag: str) -> str:
-  """Returns "query Q0 document rank score tag" a line, best first.
+  """Returns lines "query Q0 document rank score tag", best first.
 
-  A target that the system did not list, out of a catalogue, is not written.
+  In a ranking of a catalogue, a target that was not found is not written.
 
   Args:
-    predictions: of a system.
-    tag: its name, without blanks.
+    predictions: Predictions of a system.
+    tag: The system's name, without white space.
   """
   order_BxC = exposure.best_first(predictions)
   listed = predictions.mask & (
@@ -78,16 +78,16 @@ def write(
   """Writes <name>.qrels, and <name>.<system>.run for each system.
 
   Args:
-    folder: where to; made if need be.
-    name: of the requests, which all systems share.
-    systems: by name; blanks and the like become "_".
+    folder: The folder. It is made if it does not exist.
+    name: The name of the requests, which all systems share.
+    systems: Predictions by name. Special characters become "_".
 
   Raises:
-    InputError: as `qrels`, or two systems' names are alike.
+    InputError: As `qrels`, or two systems get the same file name.
   """
   tags = [re.sub(r"[^\w.@=-]+", "_", label) for label in systems]
   if len(set(tags)) < len(tags):
-    raise InputError(f"systems' names are alike as file names: {tags}")
+    raise InputError(f"systems: expected different file names, got {tags}")
   folder = paths.anywhere(folder)
   first = next(iter(systems.values()))
   atomic_write_text(folder / f"{name}.qrels", qrels(first))

@@ -1,4 +1,4 @@
-"""Figures that follow from no ranking: of ratings, of texts, of lists."""
+"""Figures other than ranking metrics: of ratings, texts and lists."""
 
 import dataclasses
 import itertools
@@ -11,11 +11,11 @@ from instructrec_jax.eval.recording import results
 
 @dataclasses.dataclass(frozen=True)
 class Further:
-  """Systems of which the same was measured on the very same requests.
+  """Systems with the same figures on the same requests.
 
   Attributes:
-    results: by the name that tables show.
-    names: of the figures.
+    results: Results by the name that tables show.
+    names: Names of the figures.
   """
 
   results: dict[str, results.Result]
@@ -23,29 +23,29 @@ class Further:
 
   @property
   def heading(self) -> str:
-    """What was measured, in a line."""
+    """One line on the requests that were measured."""
     first = next(iter(self.results.values()))
     return f"{first.dataset}, {first.split}: {first.n:,} requests"
 
   @property
   def notes(self) -> list[str]:
-    """What a reader must know to read the figures right."""
+    """Notes that a reader needs to understand the figures."""
     return [
-      f"{label}: {count:,} requests left out: {reason}."
+      f"{label}: {count:,} requests left out ({reason})."
       for label, result in self.results.items()
       for reason, count in result.skipped.items()
-      if not result.metrics  # Else it stands under the ranking.
+      if not result.metrics  # Otherwise the ranking has this note.
     ]
 
 
 def load(folders: Sequence[epath.Path]) -> list[Further]:
-  """Reads what result folders have of such figures.
+  """Reads such figures from result folders.
 
   Args:
-    folders: with a metrics.json each.
+    folders: Folders with a metrics.json.
 
   Raises:
-    InputError: one cannot be read.
+    InputError: A folder cannot be read.
   """
   read = [(folder, results.read_result(folder)) for folder in folders]
   read = [(folder, result) for folder, result in read if result.further]

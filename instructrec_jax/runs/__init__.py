@@ -1,1 +1,1 @@
-"""What a gin run does, one verb a module: cache, train, evaluate, measure."""
+"""The commands that run with gin, one a module: cache, train, evaluate, ..."""

@@ -1,8 +1,8 @@
-"""Rankings for which the questions follow from earlier answers.
+"""Runs ranking procedures whose questions depend on earlier answers.
 
-A SeqIO task declares what is asked of each request beforehand. What cannot be
-known beforehand is asked through the same task here: its records, with the
-candidates to ask about, go through its own preprocessors.
+A SeqIO task declares all its questions in advance. Here its preprocessors also
+render questions that come up later, from its records and the candidates to ask
+about.
 
 Dimension letters: B requests, C candidates of the longest list, N inputs that
 are scored together, W candidates that each asks about.
@@ -26,22 +26,22 @@ from instructrec_jax.eval.recording import evaluator
 from instructrec_jax.instructions.questions import form_name
 from instructrec_jax.runs.seqio_evaluation import Evaluation
 
-# From rows for the model to scores, as `Scorer.score`.
+# Maps rows for the model to scores, as `Scorer.score`.
 Score = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 # A row for each record or example.
 Columns = Mapping[str, tf.Tensor | tf.RaggedTensor]
 
 
 class Asker:
-  """The requests of a task, of which anything may be asked.
+  """The requests of a task, about whose candidates a procedure can ask.
 
-  Candidates are called by their columns in the order of the evaluation, which
-  `render.order_seed` decides on.
+  A candidate is identified by its column in the order of the evaluation, which
+  `render.order_seed` sets.
 
   Attributes:
     targets: B requests that fit with one candidate, see `evaluator.Targets`.
-    counts: int64 [B], their candidates.
-    relevant: bool [B, C].
+    counts: int64 [B], the number of candidates of each.
+    relevant: bool [B, C], whether each candidate is relevant.
   """
 
   def __init__(
@@ -54,20 +54,20 @@ class Asker:
     """Reads the records.
 
     Args:
-      task: whose records are asked about, in its words.
-      split: of the records.
-      lengths: tokens of "inputs" and "targets".
-      score: scores rows.
+      task: The task, whose records and wordings are used.
+      split: The split of the records.
+      lengths: The most tokens of "inputs" and "targets".
+      score: Scores rows.
 
     Raises:
-      InputError: no request fits.
+      InputError: No request fits.
     """
     self._task, self._lengths, self._score = task, dict(lengths), score
     source = task.source.get_dataset(split, shuffle=False)
     records = next(iter(source.ragged_batch(task.num_input_examples(split))))
     number = len(records["instance"])
     self._records = records
-    # Traced once: to trace a task's preprocessors takes seconds.
+    # Traced once, because tracing a task's preprocessors takes seconds.
     self._render = tf.function(
       self._examples,
       input_signature=[
@@ -83,7 +83,7 @@ class Asker:
     if not self.targets:
       raise InputError(
         f"{task.name}: no request of split {split!r} fits {self._lengths} "
-        "tokens with one candidate: give longer lengths"
+        "tokens, even with one candidate: raise TASK_FEATURE_LENGTHS"
       )
     self._instances = np.array([t["instance"] for t in self.targets])
     kept = np.isin(records["instance"].numpy(), self._instances)
@@ -93,13 +93,13 @@ class Asker:
     self._unfit = np.zeros(len(self.targets), bool)
 
   def ask(self, rows_N: np.ndarray, columns_NxW: np.ndarray) -> np.ndarray:
-    """Scores some candidates of some requests, a prompt for each row.
+    """Scores some candidates of some requests, with a prompt for each row.
 
-    What does not fit, or has no number for a score, is decided against us.
+    A prompt that does not fit and a score of NaN count against the system.
 
     Args:
-      rows_N: of requests.
-      columns_NxW: of their candidates, in the order in which they are shown.
+      rows_N: Rows of requests.
+      columns_NxW: Columns of their candidates, in the order shown.
 
     Returns:
       float64 [N, W], the log-likelihood of each.
@@ -109,9 +109,9 @@ class Asker:
     fits_N = np.zeros(len(rows_N), bool)
     scores_NxW = np.full(columns_NxW.shape, np.nan)
     if examples:
-      # A request fits as a whole, or not at all.
+      # All prompts of a request fit, or none is kept.
       fits_N = np.isin(self._instances[rows_N], examples["instance"].numpy())
-      # As `RankingFeatureConverter` makes them of single examples.
+      # The same features as `RankingFeatureConverter` makes.
       scores_NxW[order[fits_N[order]]] = self._score(
         {
           "encoder_input_tokens": _dense(examples["inputs"]),
@@ -130,21 +130,20 @@ class Asker:
     columns: Mapping[str, np.ndarray],
     figures: Callable = dict,
   ) -> Ranked:
-    """Returns the ranking of those requests of which everything has fitted.
+    """Returns the ranking of the requests whose inputs all fitted.
 
     Args:
-      scores_BxC: of all requests, greater is better.
+      scores_BxC: Scores of all requests, greater is better.
       columns: [B] each, as in `Ranked`.
-      figures: as in `Ranked`.
+      figures: As in `Ranked`.
 
     Raises:
-      InputError: there is none.
+      InputError: There is no such request.
     """
     if self._unfit.all():
       raise InputError(
-        f"{self._task.name}: for each of {len(self.targets)} requests "
-        f"something was asked that does not fit {self._lengths} tokens: give "
-        "longer lengths"
+        f"{self._task.name}: each of {len(self.targets)} requests has an input "
+        f"that does not fit {self._lengths} tokens: raise TASK_FEATURE_LENGTHS"
       )
     rows = np.flatnonzero(~self._unfit)
     return Ranked(
@@ -155,7 +154,7 @@ class Asker:
     )
 
   def _rendered(self, rows_N: np.ndarray, columns_NxW: np.ndarray) -> Columns:
-    """Returns the examples of those inputs that fit; rows ascend."""
+    """Returns the examples of the inputs that fit. `rows_N` ascends."""
     rows, counts = np.unique(rows_N, return_counts=True)
     asked = tf.RaggedTensor.from_row_lengths(
       tf.constant(columns_NxW, tf.int64), counts
@@ -181,7 +180,7 @@ def _taken(records: Columns, rows: np.ndarray) -> Columns:
 
 
 def _spec(column: tf.Tensor | tf.RaggedTensor) -> tf.TypeSpec:
-  """Returns what any number of rows of a column is."""
+  """Returns the type of a column with any number of rows."""
   if isinstance(column, tf.RaggedTensor):
     return tf.RaggedTensorSpec(
       [None] * column.shape.rank, column.dtype, column.ragged_rank
@@ -190,7 +189,7 @@ def _spec(column: tf.Tensor | tf.RaggedTensor) -> tf.TypeSpec:
 
 
 def _rows(columns: Columns) -> Iterator[dict[str, Any]]:
-  """Yields the rows of columns, lists where they are ragged."""
+  """Yields the rows of columns. A row of a ragged column is a list."""
   values = (
     column.to_list() if isinstance(column, tf.RaggedTensor) else column.numpy()
     for column in columns.values()
@@ -209,20 +208,20 @@ def _dense(column: tf.Tensor | tf.RaggedTensor) -> np.ndarray:
 def ask(
   procedure: str, tasks: Sequence[str], evaluation: Evaluation
 ) -> list[epath.Path]:
-  """Ranks the requests of those tasks that a procedure is for.
+  """Ranks the requests of all tasks that have a form of the procedure.
 
   Args:
-    procedure: a key of `PROCEDURES`.
-    tasks: names.
-    evaluation: the checkpoint, and where results go; each procedure's in a
-      folder of its name, below the task's.
+    procedure: A key of `PROCEDURES`.
+    tasks: Names of tasks.
+    evaluation: The checkpoint, and where results go. They are in a folder with
+      the procedure's name, below the task's.
 
   Returns:
     The folder of each task's results.
 
   Raises:
-    InputError: for an unknown procedure, no task of its forms, or no request
-      that fits.
+    InputError: The procedure is unknown, no task has one of its forms, or no
+      request fits.
   """
   if procedure not in PROCEDURES:
     raise unknown("ranking procedure", procedure, PROCEDURES)
@@ -230,9 +229,8 @@ def ask(
   suited = [name for name in tasks if form_name(name) in by_form]
   if not suited:
     raise InputError(
-      f"{procedure!r} is for tasks whose names end in "
-      f"{' or '.join(f'_{form}' for form in by_form)}; there is none among "
-      f"{list(tasks)}"
+      f"procedure {procedure!r}: expected a task whose name ends in "
+      f"{' or '.join(f'_{form}' for form in by_form)}, got {list(tasks)}"
     )
   folders = []
   for name in suited:
@@ -247,7 +245,7 @@ def ask(
       )
       ranking = by_form[form_name(name)](asker)
     if jax.process_index() > 0:
-      continue  # Its share is scored; the first process writes.
+      continue  # Only the first process writes results.
     with evaluation.clock.during("metrics"):
       evaluator.write(
         folders[-1],

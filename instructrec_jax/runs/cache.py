@@ -1,4 +1,4 @@
-"""`instructrec cache`: the tokens that a run trains on, written once."""
+"""`instructrec cache`: writes the tokens that a run trains on."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,17 +21,17 @@ def cache(
   """Caches the tokens that a run trains on.
 
   Args:
-    gin_file: gin files of the run, e.g. an experiment.
-    gin_bindings: single bindings, which win over the files.
-    gin_search_paths: where else to look for gin files.
-    tfds_data_dir: the folder of the records.
-    **settings: of `cache_tokens`; gin decides on those not given.
+    gin_file: Gin files of the run, e.g. an experiment.
+    gin_bindings: Single bindings, which override the files.
+    gin_search_paths: More folders with gin files.
+    tfds_data_dir: The folder of the records.
+    **settings: Arguments of `cache_tokens`. Gin sets the others.
 
   Returns:
     The cache's manifest.
 
   Raises:
-    InputError: if something of this cannot be used.
+    InputError: A setting, a file or the data cannot be used.
   """
   gin_files.parse(
     ["runs/native_cache.gin", *gin_file], gin_bindings, gin_search_paths
@@ -51,31 +51,31 @@ def cache_tokens(
   epochs: int = 1,
   overwrite: bool = False,
 ) -> artifacts.Manifest:
-  """Caches the tokens of a mixture's training examples, or finds them cached.
+  """Caches the tokens of a mixture's training examples, unless they exist.
 
   Args:
-    out: the folder to write.
-    mixture_or_task_name: registered with SeqIO; its tasks' rates go into the
-      cache.
-    task_feature_lengths: tokens of inputs and targets. An example that needs
-      more is left out, and counted.
-    seed: of wordings and negatives.
-    epochs: how many times to render the records.
-    overwrite: replace a finished cache of something else.
+    out: The folder to write.
+    mixture_or_task_name: A name registered with SeqIO. The rates of its tasks
+      go into the cache.
+    task_feature_lengths: The most tokens of inputs and targets. Longer examples
+      are left out and counted.
+    seed: Seed of wordings and negatives.
+    epochs: How many times to render the records.
+    overwrite: Whether to replace a finished cache made with other options.
 
   Returns:
     The manifest, with counts by task: "records" read, "examples" written, and
-    "left_out", which did not fit.
+    "left_out", the examples that did not fit.
 
   Raises:
-    InputError: for an unknown name, or a task without training examples.
+    InputError: The name is unknown, or a task has no training examples.
   """
   from instructrec_jax.batches import caching
   from instructrec_jax.tasks import lookup
   from instructrec_jax.vocabulary import run_vocabulary
 
   if not out:
-    raise InputError("say where tokens go: bind CACHED_TOKENS, or give --out")
+    raise InputError("no folder for tokens: bind CACHED_TOKENS or give --out")
   if epochs < 1:
     raise InputError(f"epochs = {epochs}: expected 1 or more")
   made_of = training_data.made_of_records(mixture_or_task_name)

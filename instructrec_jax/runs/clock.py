@@ -1,4 +1,4 @@
-"""Keeps how long the stages of a run take."""
+"""Measures how long the stages of a run take."""
 
 import contextlib
 import sys
@@ -7,10 +7,10 @@ from collections.abc import Generator
 
 
 class Clock:
-  """Adds up how long each stage takes; one is on at a time, or none.
+  """Adds up the time of each stage. At most one stage runs at a time.
 
   Attributes:
-    seconds: by stage, in the order in which they first began.
+    seconds: The time of each stage, in the order of their first start.
   """
 
   def __init__(self):
@@ -19,17 +19,17 @@ class Clock:
     self._since = 0.0
 
   def start(self, stage: str) -> None:
-    """Begins a stage, ends the one before, and says so on standard error."""
+    """Ends the current stage, starts another, and prints its name to stderr."""
     print(f"── {stage}", file=sys.stderr, flush=True)
     self._turn_to(stage)
 
   def stop(self) -> None:
-    """Ends the last stage."""
+    """Ends the current stage."""
     self._turn_to(None)
 
   @contextlib.contextmanager
   def during(self, stage: str) -> Generator[None]:
-    """Times a stage; the one that it interrupts goes on afterwards."""
+    """Times a stage. The stage that it interrupts continues afterwards."""
     interrupted = self._stage
     self._turn_to(stage)
     try:
@@ -38,14 +38,14 @@ class Clock:
       self._turn_to(interrupted)
 
   def share(self, stage: str) -> float:
-    """Returns the share of a stage in the time of all; 0 if it never began."""
+    """Returns a stage's share of the total time; 0 if it never started."""
     whole = sum(self.seconds.values())
     return self.seconds.get(stage, 0.0) / whole if whole else 0.0
 
   def __str__(self) -> str:
     parts = [f"{stage} {taken:.0f} s" for stage, taken in self.seconds.items()]
     total = sum(self.seconds.values())
-    return f"Time: {', '.join(parts)}; {total:.0f} s in all"
+    return f"Time: {', '.join(parts)}; {total:.0f} s in total"
 
   def _turn_to(self, stage: str | None) -> None:
     now = time.monotonic()

@@ -1,8 +1,7 @@
-"""The whole way on the embedded demo world, on a laptop, in minutes.
+"""The whole pipeline on a simulated world, on a laptop, in minutes.
 
-simulate → normalize → build → train → evaluate → report. Every stage is the
-one that real data goes through. Data and model that are there already are not
-made again.
+The stages are simulate, normalize, build, train, evaluate and report; real data
+uses the same ones. Data and models that exist are not made again.
 """
 
 from collections.abc import Sequence
@@ -36,17 +35,17 @@ def demo(
   num_items: int = 300,
   gin_bindings: Sequence[str] = (),
 ) -> None:
-  """Runs everything, and prints a table of what came of it.
+  """Runs all stages, and prints a table of the results.
 
   Args:
-    out: folder for everything.
-    seed: of the world, the records, and training.
-    num_users: customers of the world.
-    num_items: items of each of its domains.
-    gin_bindings: of training, such as "TRAIN_STEPS = 100".
+    out: The folder for all files.
+    seed: Seed of the world, the records, and training.
+    num_users: The number of customers of the world.
+    num_items: The number of items in each of its domains.
+    gin_bindings: Bindings for training, such as "TRAIN_STEPS = 100".
 
   Raises:
-    InputError: if `out` holds a demo made otherwise.
+    InputError: `out` holds a demo that was made with other settings.
   """
   out = paths.local(out, "write to a local one and copy it")
   data_dir, raw = out / "data", out / "raw"
@@ -62,7 +61,7 @@ def demo(
     seed=seed,
   )
   clock.start("normalize")
-  # As anybody's own files would be.
+  # In the same way as a user's own files.
   normalize.normalize(
     "table", raw / _DOMAIN, data_dir, DATASET, **simulate.COLUMNS
   )
@@ -105,14 +104,14 @@ def _simulate(
 
 
 def _optimum(raw: Path, data_dir: Path, results: Path) -> Path:
-  """Ranks by the chances that the world itself drew each purchase with."""
+  """Ranks by the probabilities with which the world drew each purchase."""
   planted = np.load(raw / "optimum.npz")
   requests = Requests.load(data_dir, DATASET, _SPLIT)
   users = pl.read_parquet(
     names.tables_dir(data_dir, DATASET) / "users.parquet"
   )["user_id"]
   items = read.load_catalogue(data_dir, DATASET)["item_id"]
-  # World's row of each of the tables' codes; both ids are sorted by the world.
+  # The world's row of each code of the tables. The world sorts its ids.
   world_user = np.searchsorted(planted["users"], users.to_numpy().astype(str))
   world_item = np.searchsorted(planted["items"], items.to_numpy().astype(str))
   scores = planted["log_p"][

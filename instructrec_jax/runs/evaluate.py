@@ -1,4 +1,4 @@
-"""`instructrec evaluate`: a checkpoint answers, and answers are measured."""
+"""`instructrec evaluate`: measures the answers of a checkpoint."""
 
 import json
 import os
@@ -30,23 +30,23 @@ def evaluate(
   step: int | None = None,
   **settings: Any,
 ) -> list[epath.Path]:
-  """Evaluates a run's checkpoint with the settings it was trained with.
+  """Evaluates a run's checkpoint with the settings of its training.
 
   Args:
-    model_dir: the run's folder.
-    gin_file: instead of the run's config.gin, which it has if
-      `instructrec train` made it.
-    gin_bindings: single bindings, which win over the files.
-    gin_search_paths: where else to look for gin files.
-    tfds_data_dir: the folder of the records; the run's own by default.
-    step: which of the run's checkpoints; the newest by default.
-    **settings: of `evaluate_checkpoint`; gin decides on those not given.
+    model_dir: The run's folder.
+    gin_file: Gin files to use in place of the run's config.gin, which
+      `instructrec train` writes.
+    gin_bindings: Single bindings, which override the files.
+    gin_search_paths: More folders with gin files.
+    tfds_data_dir: The folder of the records. The run's own by default.
+    step: The step of the checkpoint. The newest by default.
+    **settings: Arguments of `evaluate_checkpoint`. Gin sets the others.
 
   Returns:
     The folder of each task's results.
 
   Raises:
-    InputError: if something of this cannot be used.
+    InputError: A setting, a file or the data cannot be used.
   """
   folder = paths.anywhere(model_dir)
   config = folder / model_dirs.CONFIG_FILE
@@ -54,8 +54,8 @@ def evaluate(
     has_config = config.exists()
   if not gin_file and not has_config:
     raise InputError(
-      f"{folder} has no {model_dirs.CONFIG_FILE}: expected the folder of a run "
-      "of `instructrec train`, or --gin_file with the model's settings"
+      f"{folder} has no {model_dirs.CONFIG_FILE}: give the folder of a run of "
+      "`instructrec train`, or the model's settings with --gin_file"
     )
   manifest = folder / artifacts.MANIFEST
   if tfds_data_dir is None and manifest.exists():
@@ -101,45 +101,44 @@ def evaluate_checkpoint(
 ) -> list[epath.Path]:
   """Answers every request, and measures the answers.
 
-  What is asked of the model is what a task's metrics want: scores of its
-  candidates, a text, or both. Texts are the likeliest token each time, and have
-  the targets' length at the most.
+  The model produces what a task's metrics need: scores of the candidates, a
+  text, or both. Texts are decoded greedily, up to the length of "targets".
 
-  Of several processes each scores its share of the requests, and the first
-  writes the results: those of one process, to the last digit.
+  With several processes, each scores its share of the requests and the first
+  writes the results. They equal those of one process to the last digit.
 
   Args:
-    model: what scores.
-    checkpoint: of its parameters: a run's folder, for the newest, or one step's
-      folder.
-    mixture_or_task_name: what to evaluate. Of InstructRec's families those that
-      rank, or where there is none those that write.
-    task_feature_lengths: tokens of "inputs", and of "targets", which a
-      candidate's title or a text may have.
-    out: folder for results, <out>/<task>/<step>, where further rankings have
-      folders of their names; of the catalogue, <out>/catalogue/<task>/<step>.
-    split: "validation", "test", or one of their samples, e.g. "test_2k".
-    batch_size: requests at a time, over all devices of a process.
-    num_partitions: devices that one copy of the parameters is split over.
-    system: the model's name in tables.
-    seed: of the bootstrap.
-    rank: the request's "candidates", or the whole "catalogue", out of which the
-      model generates as many items as it has beams (`RankingModel.num_beams`);
-      of tasks that show no candidates.
-    exclude_history: of the catalogue, whether to leave out what a request's
-      user has had before.
-    procedure: a key of `adaptive.PROCEDURES`, for the tasks of its form; None
-      for what each task declares, see eval/procedures/.
-    clock: keeps how long each stage takes, "loading" of the parameters and
-      those of `Evaluation.clock`; they are printed at the end.
+    model: The model.
+    checkpoint: Its parameters: a run's folder, for the newest checkpoint, or
+      the folder of one step.
+    mixture_or_task_name: The tasks to evaluate. Of InstructRec's families,
+      those that rank, or else those that write.
+    task_feature_lengths: The most tokens of "inputs" and of "targets", which
+      are candidates' titles or written texts.
+    out: The folder of the results, which go to <out>/<task>/<step>, with
+      folders for further rankings. Those of the catalogue go to
+      <out>/catalogue/<task>/<step>.
+    split: "validation", "test", or a sample of them, e.g. "test_2k".
+    batch_size: Requests of a batch, over all devices of a process.
+    num_partitions: The number of devices that share a copy of the parameters.
+    system: The model's name in tables.
+    seed: Seed of the bootstrap.
+    rank: "candidates" ranks a request's candidates. "catalogue" generates as
+      many items as the model has beams (`RankingModel.num_beams`), for tasks
+      that show no candidates.
+    exclude_history: Whether a ranking of the catalogue excludes the items of
+      the user's history.
+    procedure: A key of `adaptive.PROCEDURES`, for the tasks of its forms. By
+      default each task's own; see eval/procedures/.
+    clock: Measures the stages: "loading" of the parameters, and those of
+      `Evaluation.clock`. The times are printed at the end.
 
   Returns:
     The folder of each task's results.
 
   Raises:
-    InputError: for an unknown name or split, no request that fits, a
-      checkpoint that does not fit the model, or processes that do not see the
-      same requests.
+    InputError: A name or the split is unknown, no request fits, the checkpoint
+      does not match the model, or processes see different requests.
   """
   from instructrec_jax.eval.recording import catalogue_ranking
   from instructrec_jax.runs import asking, seqio_evaluation
@@ -150,8 +149,8 @@ def evaluate_checkpoint(
     raise unknown("choice of what to rank", rank, RANKED)
   if procedure is not None and rank != "candidates":
     raise InputError(
-      f"procedure {procedure!r} asks about candidates: expected rank "
-      f"'candidates', got {rank!r}"
+      f"procedure {procedure!r} ranks candidates: expected rank 'candidates', "
+      f"got {rank!r}"
     )
   tasks = lookup.measured_tasks(mixture_or_task_name, split)
   if rank == "catalogue":
@@ -159,7 +158,7 @@ def evaluate_checkpoint(
   clock = clock or Clock()
   with clock.during("loading"):
     scorer = Scorer(model, checkpoint, batch_size, num_partitions)
-  # Checkpoints of either runner are in folders named by their steps.
+  # Both runners name a checkpoint's folder by its step.
   digits = re.search(r"\d+$", scorer.checkpoint.name)
   evaluation = seqio_evaluation.Evaluation(
     scorer=scorer,
@@ -179,7 +178,7 @@ def evaluate_checkpoint(
     folders = evaluation.answer(tasks)
   if jax.process_index() == 0:
     shapes = len(scorer.shapes)
-    print(f"{shapes} shapes of batches were compiled", file=sys.stderr)
+    print(f"compiled {shapes} shapes of batches", file=sys.stderr)
     share = clock.share("model")
-    print(f"{clock}, of which the model {share:.0%}", file=sys.stderr)
+    print(f"{clock}, {share:.0%} of it in the model", file=sys.stderr)
   return folders

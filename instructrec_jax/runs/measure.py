@@ -1,6 +1,6 @@
-"""`instructrec measure`: what any model has answered, from a file.
+"""`instructrec measure`: measures a file with the answers of any model.
 
-The answers are measured as a checkpoint's are.
+The metrics are those of `instructrec evaluate`.
 """
 
 import os
@@ -19,7 +19,7 @@ from instructrec_jax.eval.recording import evaluator
 from instructrec_jax.export.untokenized import untokenized
 from instructrec_jax.tasks import lookup
 
-# What is asked of a model that is shown candidates: the title of the best.
+# A prompt with candidates asks for the title of the best.
 _ONE_OF_CANDIDATES = answer_metrics.Lists(wanted=1, procedure="generated")
 
 
@@ -40,28 +40,28 @@ def measure(
   """Measures a file of predictions.
 
   Args:
-    predictions: the file.
-    mixture_or_task_name: whose requests were answered.
-    out: folder for results, <out>/<task>.
-    system: the model's name in tables.
-    exported: the file that was answered line by line, where predictions do not
-      say their tasks and instances.
-    allow_missing: whether requests without a prediction are left out, and
-      counted; else they are an error.
-    split: of the records.
-    seed: of the bootstrap.
-    tfds_data_dir: the folder of the records.
-    gin_file: gin files, such as one that limits the instances of a user.
-    gin_bindings: single bindings, which win over the files.
-    gin_search_paths: where else to look for gin files.
+    predictions: The file.
+    mixture_or_task_name: The tasks whose requests were answered.
+    out: The folder of the results, which go to <out>/<task>.
+    system: The model's name in tables.
+    exported: The exported file that was answered line by line, if the
+      predictions have no tasks and instances.
+    allow_missing: Whether to leave out and count requests without a prediction.
+      Otherwise they are an error.
+    split: The split of the records.
+    seed: Seed of the bootstrap.
+    tfds_data_dir: The folder of the records.
+    gin_file: Gin files, such as one that limits the instances of a user.
+    gin_bindings: Single bindings, which override the files.
+    gin_search_paths: More folders with gin files.
 
   Returns:
     The folder of each task's results.
 
   Raises:
-    InputError: something is not there; a line is broken, of
-      another task or instance, or the second of its instance; a request has no
-      prediction; or a task cannot be answered in writing.
+    InputError: A file is missing; a line is malformed, of another task or
+      instance, or the second of its instance; a request has no prediction; or a
+      task has no metric of written answers.
   """
   gin_files.parse(
     ["runs/native_mixing.gin", *gin_file], gin_bindings, gin_search_paths
@@ -70,7 +70,7 @@ def measure(
   names = lookup.measured_tasks(mixture_or_task_name, split)
   tasks = [_in_writing(seqio.TaskRegistry.get(name)) for name in names]
   given = predictions_file.read(predictions, exported, names)
-  # All is looked at before anything is written.
+  # All predictions are checked before anything is written.
   asked = {task.name: _asked(task, split) for task in tasks}
   for name, targets in asked.items():
     _check(name, targets, given.get(name, {}), predictions, allow_missing)
@@ -97,10 +97,10 @@ def measure(
 
 
 def _in_writing(task: seqio.Task) -> seqio.Task:
-  """Returns a task with nothing but metrics of texts.
+  """Returns a task with only its metrics of written answers.
 
   Raises:
-    InputError: it cannot be answered in writing.
+    InputError: It has none.
   """
   written = [
     metric
@@ -117,8 +117,8 @@ def _in_writing(task: seqio.Task) -> seqio.Task:
       postprocess_fn=_ONE_OF_CANDIDATES.postprocess,
     )
   raise InputError(
-    f"{task.name} is measured by likelihoods alone: expected a task whose "
-    "answers are read, such as those of ITDR, or one of the form T3"
+    f"{task.name} has only metrics of likelihoods: expected a task whose "
+    "answers are texts, such as those of ITDR, or one of the form T3"
   )
 
 
@@ -129,7 +129,7 @@ def _examples(task: seqio.Task, split: str) -> Any:
 
 
 def _asked(task: seqio.Task, split: str) -> list[dict[str, Any]]:
-  """Returns what was asked in each request of a split."""
+  """Returns the target of each request of a split."""
   return [
     task.postprocess_fn(
       example["targets_pretokenized"].decode(), example=example, is_target=True
@@ -145,30 +145,30 @@ def _check(
   path: str | os.PathLike,
   allow_missing: bool,
 ) -> None:
-  """Raises InputError unless each request has its prediction."""
+  """Raises InputError unless requests and predictions match."""
   asked = {target["instance"] for target in targets}
   for instance, prediction in given.items():
     if instance not in asked:
       raise InputError(
         f"{prediction.where}: {name} has no instance {instance}: expected one "
-        f"of {len(asked):,} from {min(asked)} to {max(asked)}"
+        f"of its {len(asked):,}, from {min(asked)} to {max(asked)}"
       )
   missing = sorted(asked.difference(given))
   if missing and not allow_missing:
     raise InputError(
       f"{path}: {len(missing):,} of {len(asked):,} requests of {name} have no "
-      f"prediction, such as instance {missing[0]}; --allow_missing leaves them "
-      "out, and counts them"
+      f"prediction, such as instance {missing[0]}. To leave them out and count "
+      "them, give --allow_missing"
     )
 
 
 def _skipped(
   task: seqio.Task, split: str, asked: int, answered: int
 ) -> dict[str, int]:
-  """Returns how many records were not measured, by reason."""
+  """Returns the number of records that were not measured, by reason."""
   records = task.num_input_examples(split)
   reasons = {
-    "no instruction is made of them": (records or asked) - asked,
+    "no instruction": (records or asked) - asked,
     "no prediction": asked - answered,
   }
   return {reason: n for reason, n in reasons.items() if n > 0}

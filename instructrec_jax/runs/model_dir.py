@@ -1,4 +1,4 @@
-"""A run's folder: its settings, and whether it is what it is taken for."""
+"""A run's folder: its settings, and checks of what the run was made of."""
 
 import json
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ CONFIG_FILE = "config.gin"
 
 
 def check_same(model_dir: epath.Path, made_of: dict[str, Any]) -> None:
-  """Raises InputError if a run was made of anything else than `made_of`."""
+  """Raises InputError if a run was not made of `made_of`."""
   path = model_dir / artifacts.MANIFEST
   there = json.loads(path.read_text()).get("made_of", {})
   for key, now in made_of.items():
     if key in there and there[key] != now:
       raise InputError(
-        f"{model_dir} holds a run with {key} {there[key]}, but now it is "
-        f"{now}: choose another MODEL_DIR, or what the run was made of"
+        f"{model_dir} holds a run with {key} {there[key]}, but got {key} "
+        f"{now}: choose another MODEL_DIR, or the data of that run"
       )
 
 
@@ -31,5 +31,5 @@ def check_rows(model: Any, vocabulary: Mapping[str, Any]) -> None:
   if pieces > rows:
     raise InputError(
       f"the vocabulary {vocabulary['file']} has {pieces} pieces, but the model "
-      f"only {rows} rows: bind VOCAB_SIZE to {pieces} or more"
+      f"has {rows} rows: bind VOCAB_SIZE to {pieces} or more"
     )

@@ -1,7 +1,7 @@
-"""Raw files to instructions, in one go.
+"""Makes instructions of raw files, with one command.
 
-normalize → annotate → build → build --variant search. Each is a command of its
-own, with more options; what is there already is not made again.
+It runs normalize, annotate, build, and build --variant search. Each is also a
+command, with more options. Finished stages are skipped.
 """
 
 from pathlib import Path
@@ -29,23 +29,24 @@ def prepare(
   """Makes everything that a dataset's tasks need.
 
   Args:
-    source: a key of sources.SOURCES.
-    raw: the folder of the raw files.
-    data_dir: the folder of all datasets.
-    dataset: short name; the source's own where None and where it has one.
-    per_user: training targets of a user that the extractive teacher annotates;
-      annotations of the same tables that are there already are kept, whoever
-      wrote them.
-    vocabulary_size: pieces of a vocabulary to train; None for none.
-    seed: of all stages.
-    overwrite: replace what other options have made, but for annotations.
-    **options: of `normalize.normalize`.
+    source: A key of sources.SOURCES.
+    raw: The folder of the raw files.
+    data_dir: The folder of all datasets.
+    dataset: The dataset's short name. By default the source's, if it has one.
+    per_user: The number of each user's training targets that the extractive
+      teacher annotates. Existing annotations of the same tables are kept.
+    vocabulary_size: The number of pieces of a vocabulary to train. By default
+      none is trained.
+    seed: Seed of all stages.
+    overwrite: Whether to replace the results of other options, except for
+      annotations.
+    **options: Arguments of `normalize.normalize`.
 
   Returns:
-    The manifest of each stage that there was something for.
+    The manifest of each stage that ran or was finished.
 
   Raises:
-    InputError: as the stages do.
+    InputError: As the stages.
   """
   clock = Clock()
   done: dict[str, artifacts.Manifest] = {}
@@ -59,7 +60,7 @@ def prepare(
 
   clock.start("annotate")
   texts = names.annotations_dir(data_dir, dataset)
-  if _made_of(texts, tables):  # Perhaps by a teacher that was paid.
+  if _made_of(texts, tables):  # A paid teacher may have written them.
     there = artifacts.read_manifest(texts, "annotate")
     done["annotate"] = {**there, "reused": True}
   else:

@@ -1,4 +1,4 @@
-"""Asking a checkpoint, through SeqIO's evaluator."""
+"""Evaluates a checkpoint with SeqIO's evaluator."""
 
 import dataclasses
 import functools
@@ -19,18 +19,18 @@ from instructrec_jax.scoring.scorer import Scorer
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-  """A checkpoint, what it is asked, and where the answers go.
+  """A checkpoint, its requests, and the folder of the results.
 
   Attributes:
-    scorer: the checkpoint on the devices.
-    split: of the tasks' records.
-    lengths: tokens of "inputs" and "targets".
-    out: folder for results.
-    step: of the checkpoint; None where its folder has no number.
-    system: the model's name in tables.
-    seed: of the bootstrap.
-    clock: keeps how long "requests" take to become tokens, the "model" to
-      answer, and the answers to be measured and written ("metrics").
+    scorer: The checkpoint on the devices.
+    split: The split of the tasks' records.
+    lengths: The most tokens of "inputs" and "targets".
+    out: The folder of the results.
+    step: The checkpoint's step; None if its folder has no number.
+    system: The model's name in tables.
+    seed: Seed of the bootstrap.
+    clock: Measures tokenizing ("requests"), answering ("model"), and measuring
+      and writing the answers ("metrics").
   """
 
   scorer: Scorer
@@ -43,14 +43,14 @@ class Evaluation:
   clock: Clock = dataclasses.field(default_factory=Clock)
 
   def folder(self, task: str) -> epath.Path:
-    """Returns where the results of a task go."""
+    """Returns the folder of a task's results."""
     return evaluator.result_folder(self.out, task, self.step)
 
   def answer(self, tasks: Sequence[str]) -> list[epath.Path]:
-    """Scores the candidates of tasks that rank, and writes texts for others.
+    """Scores candidates for tasks that rank, and writes texts for others.
 
     Raises:
-      InputError: no request of a task fits.
+      InputError: No request of a task fits.
     """
     ask = {
       "score_fn": functools.partial(_score, self),
@@ -63,14 +63,14 @@ class Evaluation:
   def rank_catalogue(
     self, tasks: Sequence[str], exclude_history: bool
   ) -> list[epath.Path]:
-    """Generates items out of the whole catalogue of tasks.
+    """Generates items of the whole catalogue.
 
     Args:
-      tasks: that show no candidates.
-      exclude_history: whether to leave out what a request's user has had.
+      tasks: Tasks that show no candidates.
+      exclude_history: Whether to exclude the items of the user's history.
 
     Raises:
-      InputError: no request of a task fits, or it has no catalogue.
+      InputError: No request of a task fits, or it has no catalogue.
     """
     evaluator_of = functools.partial(
       catalogue_ranking.CatalogueEvaluator, exclude_history=exclude_history
@@ -95,9 +95,9 @@ class Evaluation:
     """Evaluates a task, and writes its results.
 
     Args:
-      evaluator_of: makes SeqIO's evaluator, or one like it.
-      task: its name.
-      ask: from the evaluator to the functions that it calls.
+      evaluator_of: Makes SeqIO's evaluator, or a subclass.
+      task: The task's name.
+      ask: Returns the functions that the evaluator calls.
     """
     logger = functools.partial(
       evaluator.ResultLogger,
@@ -120,7 +120,7 @@ class Evaluation:
     if not examples.cardinality().numpy():
       raise InputError(
         f"{task}: no request of split {self.split!r} fits {self.lengths} "
-        "tokens: give longer lengths"
+        "tokens: raise TASK_FEATURE_LENGTHS"
       )
     with self.clock.during("metrics"):
       done, _ = asked.evaluate(
@@ -169,7 +169,7 @@ def _whole(
   evaluation: Evaluation,
   requests: tf.data.Dataset,
 ) -> tuple[list[int], dict[str, np.ndarray]]:
-  """Returns numbered requests: they fit into memory many times over."""
+  """Returns the indices and rows of all requests, which fit in memory."""
   with evaluation.clock.during("requests"):
     whole = requests.batch(int(requests.cardinality()))
     indices, rows = next(whole.as_numpy_iterator())

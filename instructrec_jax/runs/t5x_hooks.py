@@ -1,6 +1,6 @@
-"""What our gin files hand to T5X's runner in place of its own defaults.
+"""Functions that our gin files give to T5X's runner.
 
-T5X is not imported here: it calls these functions, by contracts of its own.
+T5X calls them by its own contracts. It is not imported here.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,13 +31,13 @@ _POSITION = "dataset"
 
 @gin.configurable(module="instructrec_jax.t5x_hooks")
 def registered(mixture_or_task_name: str = gin.REQUIRED) -> str:
-  """Returns a name, once all that is built under --tfds_data_dir has tasks.
+  """Registers the tasks of all datasets in --tfds_data_dir; returns the name.
 
   Args:
-    mixture_or_task_name: a mixture or task.
+    mixture_or_task_name: A mixture or task.
 
   Raises:
-    InputError: if there is none of that name; near names are given.
+    InputError: There is no such name. The message lists similar names.
   """
   folder = _tfds_data_dir()
   if folder is not None:
@@ -48,14 +48,14 @@ def registered(mixture_or_task_name: str = gin.REQUIRED) -> str:
 
 @gin.configurable(module="instructrec_jax.t5x_hooks")
 def matching(mixture_or_task_name: str = gin.REQUIRED) -> str:
-  """Returns the name of a mixture's tasks that any item can answer.
+  """Returns a mixture of those tasks of a mixture that any item can answer.
 
   Args:
-    mixture_or_task_name: a mixture or task; of a mixture that has other tasks
-      too, another one is registered.
+    mixture_or_task_name: A mixture or task. If it has other tasks too, a new
+      mixture is registered.
 
   Raises:
-    InputError: as `registered`, or if there is no such task.
+    InputError: As `registered`, or there is no such task.
   """
   name = registered(mixture_or_task_name)
   tasks = [t.name for t in seqio.get_subtasks(lookup.task_or_mixture(name))]
@@ -70,20 +70,20 @@ def matching(mixture_or_task_name: str = gin.REQUIRED) -> str:
 
 @gin.configurable(module="instructrec_jax.t5x_hooks")
 def titles(mixture_or_task_name: str = gin.REQUIRED) -> trie.Trie:
-  """Returns the titles that the tasks of `matching` can be answered with.
+  """Returns the titles that can answer the tasks of `matching`.
 
-  T5X gives a model parameters and a batch only, so that the titles are a
-  constant of its program. That costs next to nothing: the tiny T5, 32 requests
-  and ten beams took 48 and 51 s to lower and compile with 100,000 titles (17
-  MB) as a constant and as an argument, 47 and 44 s with 10,000, and 60 s with a
-  million (168 MB) as a constant, on a busy CPU; at their peak 100,000 took 0.85
-  and 0.71 GB of memory, a million 2 GB.
+  T5X passes only parameters and a batch to a model, so the titles are a
+  constant of its program. That costs little. On a busy CPU the tiny T5, with 32
+  requests and ten beams, took 48 s to lower and compile with 100,000 titles (17
+  MB) as a constant and 51 s as an argument; 47 and 44 s with 10,000; and 60 s
+  with a million (168 MB) as a constant. The peak memory was 0.85 and 0.71 GB
+  with 100,000 titles, and 2 GB with a million.
 
   Args:
-    mixture_or_task_name: as there.
+    mixture_or_task_name: As in `matching`.
 
   Raises:
-    InputError: as `matching`, or as `catalogue_ranking.CatalogueEvaluator`.
+    InputError: As `matching` or `catalogue_ranking.CatalogueEvaluator`.
   """
   name = matching(mixture_or_task_name)
   tasks = seqio.get_subtasks(lookup.task_or_mixture(name))
@@ -91,34 +91,34 @@ def titles(mixture_or_task_name: str = gin.REQUIRED) -> trie.Trie:
 
 
 def _tfds_data_dir() -> str | None:
-  """Returns what T5X was given with --tfds_data_dir, which SeqIO knows."""
-  # Any name will do: all datasets are in that folder.
+  """Returns T5X's --tfds_data_dir, which SeqIO knows."""
+  # Any name works, because all datasets are in that folder.
   return seqio.utils.LazyTfdsLoader(f"{PREFIX}:{RECORDS_VERSION}").data_dir
 
 
 @gin.configurable(module="instructrec_jax.t5x_hooks")
 def absolute(path: str | PathLike[str] = gin.REQUIRED) -> str:
-  """Returns a folder's whole name: T5X takes no other."""
+  """Returns a folder's absolute path, which T5X requires."""
   return fspath(paths.absolute(path))
 
 
 @gin.configurable(module="instructrec_jax.t5x_hooks")
 def find_checkpoint(path: str | PathLike[str] | None = gin.REQUIRED) -> Any:
-  """Returns the whole name of a checkpoint of T5X's; None for None.
+  """Returns the absolute path of a T5X checkpoint; None for None.
 
   Args:
-    path: of a checkpoint, or of a run, for its newest one.
+    path: A checkpoint, or a run for its newest checkpoint.
 
   Raises:
-    InputError: if there is none, or it is none of T5X's.
+    InputError: There is no checkpoint, or it is not T5X's.
   """
   if path is None:
     return None
   found = formats.find(path)
   if found.format != "t5x":
     raise InputError(
-      f"T5X reads its own checkpoints only, and {found.folder} is none. Make "
-      f"one of it with `instructrec convert {path} OUT --to t5x`"
+      f"{found.folder} is not a T5X checkpoint, and T5X reads no others. "
+      f"Convert it with `instructrec convert {path} OUT --to t5x`"
     )
   return fspath(found.folder)
 
@@ -135,20 +135,20 @@ def train_iterator(
   model_dir: str | PathLike[str] = gin.REQUIRED,
   cached_tokens: str | PathLike[str] | None = None,
 ) -> "TrainIterator":
-  """Returns the batches that our own runner would train on: a get_dataset_fn.
+  """Returns the batches of our own runner. This is a get_dataset_fn of T5X's.
 
   Args:
     cfg: T5X's DatasetConfig of the training data.
-    shard_id: which of the shards of each batch this process feeds.
-    num_shards: how many there are.
-    feature_converter_cls: of the model; training examples look the same by it.
-    num_epochs: of no use, as training repeats its data.
-    continue_from_last_checkpoint: of no use: T5X restores the position.
-    model_dir: the run's folder.
-    cached_tokens: a folder that `instructrec cache` has written.
+    shard_id: The shard of each batch that this process feeds.
+    num_shards: The number of shards.
+    feature_converter_cls: Not used: it gives the same training examples.
+    num_epochs: Not used: training repeats its data.
+    continue_from_last_checkpoint: Not used: T5X restores the position.
+    model_dir: The run's folder.
+    cached_tokens: A folder that `instructrec cache` wrote.
 
   Raises:
-    InputError: for cached tokens that are not of this run.
+    InputError: The cached tokens are not of this run.
   """
   del feature_converter_cls, num_epochs, continue_from_last_checkpoint
   lengths = cfg.task_feature_lengths
@@ -171,9 +171,9 @@ def train_iterator(
 
 
 def _steps_without_position(model_dir: str | PathLike[str]) -> int:
-  """Returns how many batches a run has used that T5X cannot tell.
+  """Returns how many batches to skip because T5X has no position for them.
 
-  Those of a converted checkpoint, as long as it is the run's newest one.
+  They are the steps of a converted checkpoint, if it is the run's newest one.
   """
   steps = t5x.steps(epath.Path(model_dir))
   newest = max(steps, default=0)
@@ -181,16 +181,16 @@ def _steps_without_position(model_dir: str | PathLike[str]) -> int:
 
 
 class TrainIterator(dataset_iterator.DatasetIterator):
-  """Batches as T5X iterates over them, saves their position and restores it."""
+  """An iterator over batches whose position T5X saves and restores."""
 
   def __init__(
     self, batches: checkpoint.Batches, model_dir: str | PathLike[str]
   ):
-    """Reads the first batch, to know what all look like.
+    """Reads the first batch, for the shapes and dtypes of all batches.
 
     Args:
-      batches: where the next one is the run's next.
-      model_dir: the run's folder.
+      batches: The batches, at the run's position.
+      model_dir: The run's folder.
     """
     self._batches = batches
     self._model_dir = paths.absolute(model_dir)
@@ -212,16 +212,16 @@ class TrainIterator(dataset_iterator.DatasetIterator):
     return next(self._batches) if first is None else first
 
   def save(self, filename: str | PathLike[str]) -> None:
-    """Writes the position of the batch that comes next."""
+    """Writes the position of the next batch."""
     at_start = self._first is not None
     state = self._start if at_start else self._batches.get_state()
     epath.Path(filename).write_bytes(state)
 
   def restore(self, filename: str | PathLike[str]) -> None:
-    """Goes to the position that `save` wrote, if it is this run's own.
+    """Restores a position that `save` wrote, if it is this run's.
 
-    T5X restores the position of an initial checkpoint as well, which has no
-    meaning in this run's data.
+    T5X also restores the position of an initial checkpoint, which means nothing
+    in this run's data.
     """
     path = paths.absolute(filename)
     if self._model_dir in path.parents:
@@ -236,24 +236,24 @@ def parameters_only(
   *,
   is_resuming: bool = False,
 ) -> Mapping[str, Any]:
-  """Leaves step and optimizer of an initial checkpoint behind.
+  """Drops the step and the optimizer state of an initial checkpoint.
 
-  A state_transformation_fn of T5X's RestoreCheckpointConfig. Steps then count
-  from 0, as in our own runner, so that TRAIN_STEPS and the schedule mean the
-  same in both, and a run that is started again still ends at TRAIN_STEPS. (With
-  T5X's relative_steps it would train as many steps once more.)
+  This is a state_transformation_fn of T5X's RestoreCheckpointConfig. Steps then
+  count from 0, as in our own runner, so TRAIN_STEPS and the schedule mean the
+  same in both, and a resumed run still ends at TRAIN_STEPS. (With T5X's
+  relative_steps it would train as many steps again.)
 
   Args:
     state_dict: "target" and "state" of the checkpoint.
-    target_state_dict: the same of the model.
-    is_resuming: whether the checkpoint is the run's own.
+    target_state_dict: "target" and "state" of the model.
+    is_resuming: Whether the checkpoint is the run's own.
 
   Returns:
-    What is to be restored; T5X makes the rest afresh.
+    The state to restore. T5X initializes the rest.
 
   Raises:
-    InputError: if the checkpoint lacks parameters of the model, which would be
-      made afresh as well.
+    InputError: The checkpoint lacks parameters of the model, which T5X would
+      otherwise initialize.
   """
   if is_resuming:
     return state_dict

@@ -1,4 +1,4 @@
-"""`instructrec train`: trains what gin files say, or goes on with it."""
+"""`instructrec train`: trains a model from gin files, or resumes training."""
 
 import json
 import math
@@ -23,23 +23,23 @@ def train(
   gin_search_paths: Sequence[str] = (),
   tfds_data_dir: str = "data/records",
 ) -> dict[str, Any]:
-  """Trains what gin files say, or goes on with it.
+  """Trains a model as gin files describe, or resumes its training.
 
-  MODEL_DIR gets config.gin (all settings), manifest.json (what the run is made
-  of), metrics.jsonl, tensorboard/ and checkpoints/.
+  It writes into MODEL_DIR: config.gin (all settings), manifest.json (data and
+  versions), metrics.jsonl, tensorboard/ and checkpoints/.
 
   Args:
-    gin_file: gin files, e.g. runs/native_finetune.gin and an experiment.
-    gin_bindings: single bindings, which win over the files.
-    gin_search_paths: where else to look for gin files.
-    tfds_data_dir: the folder of the records; not read if CACHED_TOKENS is
+    gin_file: Gin files, e.g. runs/native_finetune.gin and an experiment.
+    gin_bindings: Single bindings, which override the files.
+    gin_search_paths: More folders with gin files.
+    tfds_data_dir: The folder of the records. Not used if CACHED_TOKENS is
       bound.
 
   Returns:
-    The manifest, with "step": how far training has come.
+    The manifest, with the mixture and the last "step".
 
   Raises:
-    InputError: if something of this cannot be used.
+    InputError: A setting, a file or the data cannot be used.
   """
   gin_files.parse(gin_file, gin_bindings, gin_search_paths)
   runner = gin.get_configurable("runner.train")
@@ -93,18 +93,18 @@ def _check_fit(data: training_data.TrainingData, lengths: Any) -> None:
     if too_long["skipped"] == too_long["of"]:
       raise InputError(
         f"{task}: none of {too_long['of']} training records fits "
-        f"{dict(lengths)} tokens: give longer TASK_FEATURE_LENGTHS"
+        f"{dict(lengths)} tokens: raise TASK_FEATURE_LENGTHS"
       )
 
 
 def _tell(data: training_data.TrainingData, lengths: Any) -> None:
-  """Prints what is left out of training, and what is repeated in it."""
+  """Prints which records training leaves out, and whether it repeats some."""
   which = "the first " if data.is_sample else ""
   for task, too_long in data.too_long.items():
     if too_long["skipped"]:
       print(
         f"{task}: {too_long['skipped']} of {which}{too_long['of']} training "
-        f"records do not fit {dict(lengths)} tokens, and are left out",
+        f"records do not fit {dict(lengths)} tokens and are left out",
         file=sys.stderr,
       )
   if data.renderings is None:
@@ -113,8 +113,8 @@ def _tell(data: training_data.TrainingData, lengths: Any) -> None:
   if epochs > data.renderings:
     print(
       f"training takes {epochs:.1f} epochs, but tokens are cached for "
-      f"{data.renderings}: after that, wordings and negatives repeat. "
-      f"`instructrec cache --epochs={math.ceil(epochs)}` makes enough",
+      f"{data.renderings}: wordings and negatives will repeat. To avoid that, "
+      f"run `instructrec cache --epochs={math.ceil(epochs)}`",
       file=sys.stderr,
     )
 

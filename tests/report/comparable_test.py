@@ -34,7 +34,7 @@ def test_table(systems):
   assert row_of(table, "ours").split()[2] == interval
   assert row_of(table, "ours").count("*") == 7
   assert "*" not in row_of(table, "optimum")
-  assert "HR@10 not shown: 1 for any scorer" in table
+  assert "HR@10 not shown: always 1" in table
 
 
 def test_share_of_the_optimum(systems):
@@ -68,7 +68,7 @@ def test_the_same_system_at_two_steps(tmp_path):
 
 def test_intentions_made_from_the_target_are_named(tmp_path):
   folder = evaluated(tmp_path, "ours", 2, task="instructrec_demo_p1_i2_t3")
-  assert "_p1_i2_t3: its intention was written from the target" in (
+  assert "_p1_i2_t3: the intention was written from the target" in (
     command.report([folder])
   )
   folder = evaluated(tmp_path, "ours", 2, task="instructrec_demo_p1_i0_t3")
@@ -92,7 +92,7 @@ def test_a_sample_is_compared_on_what_all_answered(systems, tmp_path):
   (group,) = comparable.load([*systems, sample])
   assert {s.result.n for s in group.systems} == {40}
   assert tables.NOT_COMPARABLE not in command.report([*systems, sample])
-  assert "ours: 20 requests left out: only some systems answered them." in (
+  assert "ours: 20 requests left out (only some systems answered them)." in (
     group.notes
   )
   assert not any("sampled" in note for note in group.notes)
@@ -120,7 +120,7 @@ def test_files_of_two_evaluations_are_refused(systems, change):
 
 
 def test_nothing_to_report():
-  with pytest.raises(InputError, match="no result folder"):
+  with pytest.raises(InputError, match="expected result folders"):
     command.report([])
 
 
@@ -178,8 +178,8 @@ def test_what_cannot_be_reported(systems, options, message):
 @pytest.mark.parametrize(
   ("text", "message"),
   [
-    ("", "no line has a loss"),
-    ('{"step": 1, "accuracy": 1}', "no line has a loss"),
+    ("", "expected lines with a loss"),
+    ('{"step": 1, "accuracy": 1}', "expected lines with a loss"),
     ('{"step": 1, "loss": 2}\nnonsense', "line 2: expected"),
     ('{"loss": 2}', "line 1: expected"),
     ('{"step": 1, "loss": "low"}', "line 1: expected"),

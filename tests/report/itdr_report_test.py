@@ -104,7 +104,7 @@ def test_a_row_for_each_pair(folders, tmp_path):
   assert {empty[name] for name in ("n", "ours", "GLM", "paper: tuned")} == {"-"}
   for note in (
     "arXiv 2508.05667", "1 results of other tasks",
-    "ours, user_attributes_anime_2023: 3 requests left out: no prediction.",
+    "ours, user_attributes_anime_2023: 3 requests left out (no prediction).",
   ):  # fmt: skip
     assert note in shown
     assert note in out.read_text()
@@ -173,7 +173,7 @@ def test_several_results_of_one_pair_and_other_requests(tmp_path):
   ("options", "message"),
   [
     ({"form": "itdd"}, "unknown form of report 'itdd'. Did you mean 'itdr'"),
-    ({"form": "itdr", "baseline": "x"}, "baseline has no use in a report"),
+    ({"form": "itdr", "baseline": "x"}, "baseline cannot be used with"),
   ],
 )
 def test_what_does_not_go_together(folders, options, message):
@@ -182,7 +182,5 @@ def test_what_does_not_go_together(folders, options, message):
 
 
 def test_nothing_of_itdr(folders):
-  with pytest.raises(
-    InputError, match="none of 1 results is of a task of ITDR"
-  ):
+  with pytest.raises(InputError, match="none of 1 results has one"):
     command.report(folders[-1:], form="itdr")

@@ -68,6 +68,6 @@ def test_gains_that_trec_does_not_know():
 
 
 def test_names_that_would_be_one_file(tmp_path):
-  with pytest.raises(InputError, match="alike as file names"):
+  with pytest.raises(InputError, match="expected different file names"):
     trec.write(tmp_path, "x", {"a b": asked(), "a  b": asked()})
   assert not list(tmp_path.iterdir())

@@ -230,5 +230,5 @@ def test_a_model_without_numbers_is_wrong(small, tmp_path):
 def test_lengths_for_which_nothing_fits(small, tmp_path):
   with pytest.raises(InputError, match=r"that does not fit .* tokens"):
     evaluated(tmp_path, "rounds", "t3", taste, {"inputs": 64, "targets": 32})
-  with pytest.raises(InputError, match=r"fits .* with one candidate"):
+  with pytest.raises(InputError, match=r"fits .* even with one candidate"):
     evaluated(tmp_path, "rounds", "t3", taste, {"inputs": 9, "targets": 32})

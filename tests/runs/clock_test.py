@@ -21,7 +21,7 @@ def test_a_stage_ends_where_the_next_begins(now, capsys):
   now[0] += 60.4
   clock.stop()
   now[0] += 1000
-  assert str(clock) == "Time: build 3 s, train 60 s; 63 s in all"
+  assert str(clock) == "Time: build 3 s, train 60 s; 63 s in total"
   assert capsys.readouterr().err == "── build\n── train\n"
 
 
@@ -48,4 +48,4 @@ def test_a_stage_ends_with_an_error(now):
     model()
   now[0] += 5
   assert clock.seconds == {"model": 0}
-  assert str(clock) == "Time: model 0 s; 0 s in all"
+  assert str(clock) == "Time: model 0 s; 0 s in total"

@@ -159,7 +159,7 @@ def test_scores_are_the_model_s_and_the_metrics_the_scores(
   assert all(seconds > 0 for seconds in clock.seconds.values())
   share = clock.share("model")
   said = capsys.readouterr().err
-  assert f"\n{clock}, of which the model {share:.0%}\n" in said
+  assert f"\n{clock}, {share:.0%} of it in the model\n" in said
   assert [f.parent.name for f in folders] == [
     "instructrec_small_p1_i0_t0",
     "instructrec_small_p1_i0_t2",
@@ -356,7 +356,7 @@ def test_a_run_does_not_go_on_as_another(
     ("NUM_PARTITIONS = 8", "does not divide the 'heads' axis"),
     (
       "TASK_FEATURE_LENGTHS = {'inputs': 20, 'targets': 4}",
-      "give longer TASK_FEATURE_LENGTHS",
+      "raise TASK_FEATURE_LENGTHS",
     ),
     ("INITIAL_CHECKPOINT_PATH = '/nowhere'", "no checkpoint at /nowhere"),
   ],
@@ -403,7 +403,7 @@ def test_procedures_that_ask_anew(trained, tmp_path, capsys):
   with pytest.raises(InputError, match="unknown ranking procedure 'sort'"):
     evaluate.evaluate(str(trained), procedure="sort", **arguments)
   with pytest.raises(
-    InputError, match="'sorting' is for tasks whose names end"
+    InputError, match="'sorting': expected a task whose name ends"
   ):
     evaluate.evaluate(str(trained), procedure="sorting", **arguments)
 

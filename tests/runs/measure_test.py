@@ -118,7 +118,7 @@ def test_titles_of_instructrec_s_own_tasks(evaluate, small, tmp_path):
   result = results.read_result(tmp_path / "out" / name)
   assert (result.n, result.metrics["mrr"].value) == (len(lines), 1)
   status, shown = evaluate(lines, name="instructrec_small_p1_i0_t2")
-  assert (status, "measured by likelihoods alone" in shown) == (1, True)
+  assert (status, "has only metrics of likelihoods" in shown) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_titles_of_instructrec_s_own_tasks(evaluate, small, tmp_path):
     ([*_ANSWERS, '{"task": "itdr'], "line 3: not JSON"),
     ([*_ANSWERS, "[1]"], "line 3: expected a JSON object, got [1]"),
     ([*_ANSWERS, _ANSWERS[0]],
-     "line 3: instance 11 of itdr_top_k_toy has a prediction already, of"),
+     "line 3: instance 11 of itdr_top_k_toy already has a prediction, in"),
     ([*_ANSWERS, _ANSWERS[0] | {"instance": 99}],
-     "line 3: itdr_top_k_toy has no instance 99: expected one of 2 from 10"),
+     "line 3: itdr_top_k_toy has no instance 99: expected one of its 2"),
     ([*_ANSWERS, _ANSWERS[0] | {"task": "itdr_top_k_toys"}],
      "line 3: 'itdr_top_k_toys'. Did you mean 'itdr_top_k_toy'"),
     ([*_ANSWERS, {"task": _TOP_K, "instance": 12, "output": "x"}],
@@ -137,8 +137,8 @@ def test_titles_of_instructrec_s_own_tasks(evaluate, small, tmp_path):
     ([*_ANSWERS, {"task": _TOP_K, "instance": 12, "prediction": 4}],
      "line 3: expected a text in the field 'prediction', got 4"),
     ([{"predict": "Go"}], "line 1: expected a task and an instance"),
-    ([_ANSWERS[0] | {"instance": "11"}], "a whole number"),
-    ([], "there is no prediction"),
+    ([_ANSWERS[0] | {"instance": "11"}], "an instance (an integer)"),
+    ([], "expected predictions, got none"),
   ],
 )  # fmt: skip
 def test_lines_that_cannot_be_used(evaluate, tmp_path, lines, message):

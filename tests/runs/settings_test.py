@@ -39,7 +39,7 @@ def test_a_macro_left_unset(small_data, capsys):
 
 def test_a_folder_that_is_no_run(tmp_path, capsys):
   message = _fails(capsys, "evaluate", "--model_dir", tmp_path)
-  assert "has no config.gin: expected the folder of a run" in message
+  assert "has no config.gin: give the folder of a run" in message
 
 
 def test_a_gin_file_that_is_not_there(small_data, capsys):

@@ -1,1 +1,1 @@
-"""What a model writes: ratings, attributes, lists and texts, measured."""
+"""Measures what a model writes: ratings, attributes, lists and texts."""

@@ -1,4 +1,4 @@
-"""What a task measures of texts that the model writes, as SeqIO sees it.
+"""SeqIO metrics of texts that a model writes.
 
 A task declares one of the metrics below with its postprocessor:
 
@@ -7,12 +7,12 @@ A task declares one of the metrics below with its postprocessor:
     ..., postprocess_fn=ratings.postprocess, metric_fns=[ratings]
   )
 
-Its examples have `instance` and `user`, and what the metric says. The evaluator
-(SeqIO's or T5X's) is then given a predict_fn, and `evaluator.ResultLogger`
-writes what was measured. Every figure of SeqIO's comes with the number "n".
+Its examples have `instance`, `user` and the fields that the metric names. The
+evaluator (SeqIO's or T5X's) gets a predict_fn, and `evaluator.ResultLogger`
+writes the results. SeqIO's figures include the number of requests "n".
 
-A task that has several of them, or a ranking's beside them, has `together` for
-its postprocessor:
+A task with several metrics, of texts or rankings, uses `together` as its
+postprocessor:
 
   lists = answer_metrics.Lists(procedure="generated")
   seqio.TaskRegistry.add(
@@ -41,20 +41,20 @@ from instructrec_jax.eval.answers.answers import Answers
 from instructrec_jax.eval.predictions import Predictions
 from instructrec_jax.eval.target import Target, Targets
 
-# What SeqIO calls an output of the model: "prediction", "score".
+# Outputs of the model by SeqIO's names: "prediction", "score".
 Inferences = Mapping[str, Any]
 Estimates = dict[str, resampling.Estimate]
-# SeqIO's figures have no intervals, so that any seed will do.
+# SeqIO's figures have no intervals, so any seed will do.
 _SEED = 0
 
 
 class Measured(NamedTuple):
-  """What came of a task.
+  """The results of a task.
 
   Attributes:
-    further: figures that are no ranking's.
-    answers: the texts; None where there are none.
-    predictions: where the answers rank items.
+    further: Figures that are not ranking metrics.
+    answers: The texts, if there are any.
+    predictions: The ranked items, if the answers rank items.
   """
 
   further: Estimates
@@ -63,11 +63,11 @@ class Measured(NamedTuple):
 
 
 def together(*postprocess_fns: Callable) -> Callable:
-  """Returns a postprocessor that serves several metrics of one task.
+  """Returns a postprocessor for several metrics of one task.
 
   Args:
-    *postprocess_fns: of each metric. Each returns a `Target` of what was asked,
-      and what the model wrote as it is.
+    *postprocess_fns: The postprocessor of each metric. It makes a `Target` of
+      an example and returns the model's output unchanged.
   """
 
   def postprocess(output: str, example: Mapping, is_target: bool) -> Any:
@@ -82,7 +82,7 @@ def together(*postprocess_fns: Callable) -> Callable:
 
 
 def _asked(example: Mapping[str, Any], **more: Any) -> Target:
-  """Returns a target with what every one has, and more."""
+  """Returns a target with the instance, the user and more fields."""
   return Target(
     instance=int(example["instance"]), user=int(example["user"]), **more
   )
@@ -101,10 +101,10 @@ def _values(figures: Estimates, n: int) -> dict[str, float]:
 
 
 class _Written:
-  """A metric of texts: each is read, and what was read is measured.
+  """A metric that parses each text and measures the parsed values.
 
   Attributes:
-    output: which of the `Inferences` it measures.
+    output: The name of the `Inferences` that it measures.
   """
 
   output = "prediction"
@@ -128,23 +128,23 @@ class _Written:
 
 @dataclasses.dataclass(frozen=True)
 class Ratings(_Written):
-  """RMSE and MAE of ratings read out of text, and how many cannot be read.
+  """RMSE and MAE of ratings in text, and the share that cannot be parsed.
 
   See `ratings.measure`.
 
   Attributes:
-    low: the least rating of the scale.
-    high: the greatest.
+    low: The lowest rating of the scale.
+    high: The highest.
   """
 
   low: float
   high: float
 
   def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
-    """Returns what was asked; `rating` is the example's, or the target text's.
+    """Returns the target. The rating is in `rating`, or in the target text.
 
     Raises:
-      InputError: neither is a rating of the scale.
+      InputError: Neither is a rating of the scale.
     """
     if not is_target:
       return output
@@ -174,17 +174,17 @@ class Ratings(_Written):
 class ExpectedRatings:
   """RMSE and MAE of the mean rating, weighted by the ratings' likelihoods.
 
-  The task's candidates are the texts of the ratings, in their order.
+  The task's candidates are the texts of the ratings, in the order of `scale`.
 
   Attributes:
-    scale: the ratings, e.g. (1, 2, 3, 4, 5).
+    scale: The ratings, e.g. (1, 2, 3, 4, 5).
   """
 
   scale: tuple[float, ...]
   output = "score"
 
   def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
-    """Returns what was asked; see `Ratings.postprocess`."""
+    """Returns the target; see `Ratings.postprocess`."""
     return Ratings(min(self.scale), max(self.scale)).postprocess(
       output, example, is_target
     )
@@ -200,7 +200,7 @@ class ExpectedRatings:
     """Measures one task: expected_rmse and expected_mae.
 
     Raises:
-      InputError: there are not as many scores as ratings of the scale.
+      InputError: There is not one score for each rating of the scale.
     """
     scores = inferences["score"]
     scores_BxR = np.asarray(scores[0] if isinstance(scores, tuple) else scores)
@@ -221,28 +221,28 @@ class ExpectedRatings:
 
 @dataclasses.dataclass(frozen=True)
 class Attributes(_Written):
-  """How well a user's attributes are told; see `user_attributes.measure`.
+  """Accuracy of a user's attributes; see `user_attributes.measure`.
 
   Attributes:
-    names: of the attributes; a user need not have all of them.
-    numbers: those of them that are numbers.
+    names: Names of the attributes. A user need not have all of them.
+    numbers: The names whose values are numbers.
   """
 
   names: tuple[str, ...]
   numbers: tuple[str, ...] = ()
 
   def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
-    """Returns what was asked: the attributes that the target text gives.
+    """Returns the target: the attributes that the target text gives.
 
     Raises:
-      InputError: there is none of them.
+      InputError: It gives none of them.
     """
     if not is_target:
       return output
     truth = user_attributes.parse(output, self.names)
     if not truth:
       raise InputError(
-        f"instance {int(example['instance'])}: expected one at least of the "
+        f"instance {int(example['instance'])}: expected at least one of the "
         f"attributes {list(self.names)} in the target, got {output!r}"
       )
     return _asked(example, truth=truth)
@@ -264,7 +264,7 @@ class Texts(_Written):
   """BLEU and ROUGE of free texts against the target text."""
 
   def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
-    """Returns what was asked: the target text."""
+    """Returns the target: the target text."""
     return _asked(example, truth=output) if is_target else output
 
   def measured(
@@ -278,21 +278,20 @@ class Texts(_Written):
 
 @dataclasses.dataclass(frozen=True)
 class Lists:
-  """Rankings that the model wrote as lists of titles, and how valid they are.
+  """Ranking metrics and validity of written lists of titles.
 
-  Examples have relevant_items, item codes, and may have candidate_items, which
-  are to be ranked (else the whole catalogue is), and history_items, which the
-  user has had. Without a catalogue they have candidates_pretokenized, the
+  Examples have relevant_items, as item codes. They may have candidate_items,
+  the items to rank (by default the whole catalogue), and history_items, the
+  user's history. Without a catalogue they have candidates_pretokenized, the
   candidates' titles, and no other title is known.
 
   Attributes:
-    titles: returns the catalogue's titles, by item code; called when first
-      needed, so that a task can be declared where there is no data. None for
-      no catalogue.
-    wanted: titles that were asked for; None for as many as candidates.
-    procedure: beside a ranking by scores, the name of this one: it stands
-      before the names of SeqIO's figures, and its results lie in a folder of
-      that name. None where the task has no other ranking.
+    titles: Returns the catalogue's titles, by item code. It is called when
+      first needed, so a task can be declared without data. None means that
+      there is no catalogue.
+    wanted: The number of titles asked for. By default, that of the candidates.
+    procedure: The name of this ranking, if the task also ranks by scores. It
+      prefixes SeqIO's figures and names the folder of the results.
   """
 
   titles: Callable[[], Sequence[str]] | None = None
@@ -305,7 +304,7 @@ class Lists:
     return generated_lists.Titles(self.titles())
 
   def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
-    """Returns what was asked."""
+    """Returns the target."""
     if not is_target:
       return output
     asked = {
@@ -318,7 +317,7 @@ class Lists:
       ]
       if len(asked["titles"]) != len(asked["candidate"]):
         raise InputError(
-          f"instance {int(example['instance'])}: expected a title of each of "
+          f"instance {int(example['instance'])}: expected a title for each of "
           f"its {len(asked['candidate'])} candidates, got {asked['titles']}"
         )
     return _asked(example, truth=asked.pop("relevant"), **asked)
@@ -340,7 +339,7 @@ class Lists:
     """Measures one task; see `generated_lists.validity`.
 
     Raises:
-      InputError: as `Predictions.of`, or nobody says how many were wanted.
+      InputError: As `Predictions.of`, or the number wanted is unknown.
     """
     written = inferences["prediction"]
     lists = [
@@ -349,7 +348,7 @@ class Lists:
     ]
     read = [[list(place) for place in listed.places] for listed in lists]
     validity = generated_lists.validity(lists, seed)
-    if self.titles is None:  # Nobody can say what is in the catalogue.
+    if self.titles is None:  # The catalogue is unknown.
       del validity["out_of_catalogue"]
     return Measured(
       validity,
@@ -358,7 +357,7 @@ class Lists:
     )
 
   def _listed(self, target: Target, text: str) -> generated_lists.Listed:
-    """Returns the list that a request was answered with."""
+    """Parses the answer to a request."""
     wanted = self._wanted(target)
     if self.titles is None:
       titles = generated_lists.Titles(target["titles"], target["candidate"])
@@ -377,15 +376,15 @@ class Lists:
     wanted = self.wanted or len(target["candidate"])
     if not wanted or not (self.titles or target["candidate"]):
       raise InputError(
-        f"instance {target['instance']}: it has no candidates, so that Lists "
-        "needs to know how many titles are wanted, and the catalogue's titles"
+        f"instance {target['instance']} has no candidates: give Lists `wanted` "
+        "(how many titles) and `titles` (the catalogue's titles)"
       )
     return wanted
 
   def _predictions(
     self, targets: Targets, lists: Sequence[generated_lists.Listed]
   ) -> Predictions:
-    """Returns the lists as scores of candidates, or of what was listed."""
+    """Returns the lists as scores of the candidates, or of the listed items."""
     num_items = len(self.titles()) if self.titles else 0
     ranked, sizes = [], []
     for target, listed in zip(targets, lists, strict=True):

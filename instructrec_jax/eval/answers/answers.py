@@ -1,4 +1,4 @@
-"""What a model wrote for each request, and what would have been right."""
+"""The texts that a model wrote, with the right answers."""
 
 import dataclasses
 import hashlib
@@ -13,16 +13,16 @@ from instructrec_jax.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-  """Texts, each held against a truth.
+  """Texts and their right answers.
 
   Attributes:
-    instances: int64 [B], the record's running number, each once.
+    instances: int64 [B], running numbers of the records, each once.
     users: int64 [B], user codes.
-    texts: B texts, as generated; None where likelihoods alone were looked at.
-    truths: B things of one kind that JSON can hold: a rating, attributes by
-      name, a text, item codes.
-    read: B things that were understood of the texts, None for a text that says
-      nothing of the kind; None altogether where texts are not read.
+    texts: B generated texts. Each is None if only likelihoods were used.
+    truths: B right answers of one JSON type: a rating, attributes by name, a
+      text, or item codes.
+    read: B values parsed from the texts, None for a text that cannot be parsed.
+      The column is None if texts are not parsed.
   """
 
   instances: np.ndarray
@@ -40,20 +40,21 @@ class Answers:
     truths: Sequence[Any],
     read: Sequence[Any] | None,
   ) -> "Answers":
-    """Checks that questions and answers fit together.
+    """Makes answers, and checks that the columns match.
 
     Raises:
-      InputError: there are not as many of each, or an instance comes twice.
+      InputError: The columns' lengths differ, or an instance comes twice.
     """
     if not len(instances) == len(users) == len(texts) == len(truths):
       raise InputError(
-        f"answers: {len(texts)} texts for {len(truths)} requests"
+        f"answers: expected {len(truths)} texts, one for each request, got "
+        f"{len(texts)}"
       )
     values, counts = np.unique(instances, return_counts=True)
     if (counts > 1).any():
       raise InputError(
-        f"instance {values[counts.argmax()]}: it comes {counts.max()} times, "
-        "expected once"
+        f"instance {values[counts.argmax()]}: expected once, got "
+        f"{counts.max()} times"
       )
     numbers = (np.asarray(n, np.int64) for n in (instances, users))
     return cls(*numbers, texts, truths, read)
@@ -64,7 +65,7 @@ class Answers:
     return len(self.instances)
 
   def fingerprint(self) -> str:
-    """Returns a digest of what was asked; see `Predictions.fingerprint`."""
+    """Returns a digest of the requests; see `Predictions.fingerprint`."""
     asked = [
       [int(self.instances[row]), self.truths[row]]
       for row in np.argsort(self.instances)
@@ -73,7 +74,7 @@ class Answers:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
   def rows(self) -> Iterator[dict[str, Any]]:
-    """Yields a dict for each request, as answers.jsonl has them."""
+    """Yields a dict for each request, the lines of answers.jsonl."""
     columns = {
       "instance": self.instances.tolist(),
       "user": self.users.tolist(),

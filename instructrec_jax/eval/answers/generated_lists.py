@@ -1,14 +1,13 @@
-"""Lists of titles that a model wrote, read as rankings of a catalogue's items.
+"""Parses written lists of titles as rankings of a catalogue's items.
 
-What is understood: one title a line, numbered or with bullets or neither, or
-titles with commas, semicolons or numbers between; in quotes or bold; with text
-before and after the list, and after each title behind a dash, a colon, a
-bracket or the like. A title may itself hold any of these: what is a title of
-the catalogue as a whole is never cut.
+A list has one title a line, with or without numbers or bullets, or titles
+separated by commas, semicolons or numbers. Titles may be quoted or bold. Text
+may come before and after the list, and after a title behind a dash, a colon or
+a bracket. A title may contain any of these: a whole title is never cut.
 
-Two items of one title cannot be told apart in text. Such a title stands for
-both at one place, a tie, which metrics decide against us. What is no item to be
-ranked takes no place, but is counted.
+Text cannot tell items with the same title apart. Such a title puts all of them
+at one place, a tie, which counts against the system. An entry that is not an
+item to rank takes no place, but is counted.
 """
 
 import collections
@@ -21,7 +20,7 @@ import numpy as np
 
 from instructrec_jax.eval import resampling
 
-# What every list is counted by; the rest are among the entries.
+# Faults of entries, which every list counts.
 _PARTS = (
   "out_of_catalogue", "out_of_candidates", "duplicate", "history_repeat",
 )  # fmt: skip
@@ -32,8 +31,8 @@ _BULLET = re.compile(
 )
 _NUMBER = re.compile(r"(?:(?<=\s)|^)(?:\(?(\d+)[.)]|#(\d+)[.:]?)\s+")
 _SEPARATOR = re.compile(r"\s*[,;|]\s*(?:and\s+)?|\s+and\s+")
-# Behind a title, what may come before text that is not of the title. A capital
-# behind a colon more likely goes on with it, and "Halo: Reach" is not "Halo".
+# What separates a title from a comment. A capital letter after a colon more
+# likely continues the title: "Halo: Reach" is not "Halo".
 _END = re.compile(
   rf"\s*[(\[\"”»*]|\s+[{_DASHES}]\s|[:,;.!?]\s+(?=[a-z])|\s+(?=because\b)"
 )
@@ -44,18 +43,18 @@ _WRAPPING = " \t\"'“”\u2018\u2019«»`*_"
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-  """A generated list, read.
+  """A parsed list.
 
   Attributes:
-    places: item codes of each place, best first: more than one where several
+    places: Item codes of each place, best first. A place has several if several
       items have the title. No item comes twice.
-    entries: how many entries the list had.
-    out_of_catalogue: those whose title no item has.
-    out_of_candidates: those of an item that was not to be ranked.
-    duplicate: those that were listed before.
-    history_repeat: those that the user has had already; they keep their place.
-    missing: how many items fewer are ranked than were asked for.
-    wanted: how many were asked for.
+    entries: The number of entries of the list.
+    out_of_catalogue: Entries whose title no item has.
+    out_of_candidates: Entries that are not among the candidates.
+    duplicate: Entries that were listed before.
+    history_repeat: Entries in the user's history. They keep their place.
+    missing: The number of items wanted, less the number ranked.
+    wanted: The number of items asked for.
   """
 
   places: list[tuple[int, ...]]
@@ -68,13 +67,13 @@ class Listed:
   wanted: int
 
   def scores(self, candidates: Sequence[int]) -> np.ndarray:
-    """Returns what ranks candidates as the list does.
+    """Returns scores that rank candidates as the list does.
 
     Args:
       candidates: C item codes.
 
     Returns:
-      float64 [C]: minus the place, from 1; -inf for what was not listed.
+      float64 [C]: minus the place, from 1, or -inf if it was not listed.
     """
     place = {
       item: place
@@ -86,17 +85,17 @@ class Listed:
 
 
 class Titles:
-  """A catalogue's titles, to find items by."""
+  """Finds items of a catalogue by their titles."""
 
   def __init__(self, titles: Sequence[str], codes: Sequence[int] | None = None):
     """Indexes titles.
 
-    Small differences of writing do not tell titles apart: case, blanks, the
-    form of a character, quotes around it, a full stop at its end.
+    Titles match regardless of case, white space, Unicode compatibility forms,
+    surrounding quotes and final full stops.
 
     Args:
-      titles: of the items.
-      codes: the items' codes; None for their places.
+      titles: The items' titles.
+      codes: The items' codes. By default their positions.
     """
     items = collections.defaultdict(list)
     codes = range(len(titles)) if codes is None else codes
@@ -111,16 +110,13 @@ class Titles:
     candidates: Collection[int] | None = None,
     history: Collection[int] = (),
   ) -> Listed:
-    """Reads a list.
+    """Parses a list.
 
     Args:
-      text: as generated.
-      wanted: how many items were asked for.
-      candidates: codes of the items to be ranked; None for all.
-      history: codes of the items that the user has had.
-
-    Returns:
-      The list.
+      text: The generated text.
+      wanted: The number of items asked for.
+      candidates: Codes of the items to rank. By default all.
+      history: Codes of the items in the user's history.
     """
     counts = dict.fromkeys(_PARTS, 0)
     places, seen, entries = [], set(), 0
@@ -145,13 +141,13 @@ class Titles:
     return Listed(places, entries, **counts, missing=missing, wanted=wanted)
 
   def _entries(self, text: str) -> Iterator[tuple[int, ...]]:
-    """Yields the items of each entry's title; none where no item has it."""
+    """Yields the items of each entry's title, perhaps none."""
     lines = [line for line in text.splitlines() if line.strip()]
     marked = [line for line in lines if self._is_marked(line)]
     if len(lines) == 1 and len(parts := _numbered(lines[0])) > 1:
       lines = parts
     elif marked:
-      # Beside a list with marks, other lines are text around it.
+      # If some lines have bullets or numbers, the others are comments.
       for line in marked:
         yield self._find(line) or self._find(_BULLET.sub("", line, count=1))
       return
@@ -167,7 +163,7 @@ class Titles:
 
   def _is_marked(self, line: str) -> bool:
     mark = _BULLET.match(line)
-    # A title may itself start with a number and a stop.
+    # A title may start with a number and a full stop.
     return bool(mark) and not (
       mark[0].strip()[0].isdigit() and self._exact(line)
     )
@@ -179,7 +175,7 @@ class Titles:
     return line if known or not rest.strip() else rest
 
   def _split(self, line: str) -> Iterator[tuple[int, ...]]:
-    """Yields the entries of a line; the longest titles come first."""
+    """Yields the entries of a line. Longer titles take precedence."""
     if whole := self._exact(line):
       yield whole
       return
@@ -213,19 +209,19 @@ class Titles:
 def validity(
   lists: Sequence[Listed], seed: int
 ) -> dict[str, resampling.Estimate]:
-  """Returns how far generated lists are what was asked for.
+  """Returns the shares of faults in generated lists.
 
   Args:
-    lists: of B requests.
-    seed: of the bootstrap.
+    lists: One for each of B requests.
+    seed: Seed of the bootstrap.
 
   Returns:
-    The shares of the entries that are out_of_catalogue, out_of_candidates,
-    duplicate, or a history_repeat, of all lists together; and of what was
-    wanted, the share that is missing.
+    Over all lists: the shares of the entries that are out_of_catalogue,
+    out_of_candidates, duplicate, or history_repeat; and the share of the wanted
+    items that is missing.
 
   Raises:
-    InputError: there is no list.
+    InputError: There is no list.
   """
   columns = (*_PARTS, "entries", "missing", "wanted")
   counts = {
@@ -234,7 +230,7 @@ def validity(
   }
 
   def shares(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    # Of no entries none is wrong; they are missing.
+    # Without entries every share is 0.
     entries = np.maximum(means["entries"], 1e-300)
     return {
       **{name: means[name] / entries for name in _PARTS},
@@ -245,7 +241,7 @@ def validity(
 
 
 def _numbered(line: str) -> list[str]:
-  """Splits "1. One 2. Two"; numbers out of turn belong to titles."""
+  """Splits "1. One 2. Two". A number out of sequence belongs to a title."""
   marks = []
   for match in _NUMBER.finditer(line):
     if int(match[1] or match[2]) == len(marks) + 1:
@@ -258,7 +254,7 @@ def _numbered(line: str) -> list[str]:
 
 
 def _plain(title: str) -> str:
-  """Returns what is left of a title when small differences are taken away."""
+  """Normalizes a title for matching."""
   folded = unicodedata.normalize("NFKC", title).casefold()
   bare = " ".join(folded.split()).strip(_WRAPPING)
   return bare.rstrip(".,;").rstrip(_WRAPPING) or bare

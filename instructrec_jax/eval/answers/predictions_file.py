@@ -1,8 +1,8 @@
-"""Predictions of any model, read from a file.
+"""Reads a file with the predictions of any model.
 
-The file has a JSON object a line: the task and the instance, as `instructrec
-export` writes them, and the prediction. Or it is what LLaMA-Factory writes, of
-which each line belongs to the line of the same number of an exported file.
+Each line is a JSON object with the task and the instance, as `instructrec
+export` writes them, and the prediction. In a file of LLaMA-Factory's, each line
+belongs to the line with the same number in the exported file.
 """
 
 import json
@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from instructrec_jax import paths
 from instructrec_jax.errors import InputError, unknown
 
-# Of a line: what a person adds to an exported one, and LLaMA-Factory's field.
+# The field of a prediction: ours, and LLaMA-Factory's.
 _PREDICTIONS = ("prediction", "predict")
 
 
 class Prediction(NamedTuple):
-  """A text, and the line where it stands."""
+  """A text, and its file and line."""
 
   text: str
   where: str
@@ -31,14 +31,14 @@ def read(path: str, exported: str | None, names: Sequence[str]) -> Predictions:
   """Reads predictions of some tasks.
 
   Args:
-    path: of the file.
-    exported: the file that was answered line by line, where predictions do not
-      say their tasks and instances; else None.
-    names: of the tasks.
+    path: The file.
+    exported: The exported file that was answered line by line, if the
+      predictions have no tasks and instances.
+    names: The tasks.
 
   Raises:
-    InputError: a line is broken, of another task, or the second of its
-      instance; or there is none.
+    InputError: A line is malformed, of another task, or the second of its
+      instance; or there is no line.
   """
   rows = _objects(path)
   if exported is not None:
@@ -55,20 +55,20 @@ def read(path: str, exported: str | None, names: Sequence[str]) -> Predictions:
     of_task = found.setdefault(task, {})
     if instance in of_task:
       raise InputError(
-        f"{where}: instance {instance} of {task} has a prediction already, of "
+        f"{where}: instance {instance} of {task} already has a prediction, in "
         f"{of_task[instance].where}"
       )
     of_task[instance] = Prediction(row[field], where)
   if not found:
-    raise InputError(f"{path}: there is no prediction")
+    raise InputError(f"{path}: expected predictions, got none")
   return found
 
 
 def _objects(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-  """Yields the objects of JSON lines, or of a .json file's list, with places.
+  """Yields the objects of JSON lines or of a JSON list, with their places.
 
   Raises:
-    InputError: the file is absent, or something in it is no JSON object.
+    InputError: The file is missing, or an entry is not a JSON object.
   """
   file = paths.anywhere(path)
   try:
@@ -83,7 +83,7 @@ def _objects(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
       raise InputError(f"{path}: expected a list of JSON objects")
     places = ((f"{path}, entry {n}", row) for n, row in enumerate(rows, 1))
   else:
-    # By line ends alone: a text in JSON may hold other separators as they are.
+    # Not splitlines(): a JSON string may contain other line separators.
     lines = (
       (f"{path}, line {n}", x) for n, x in enumerate(text.split("\n"), 1)
     )
@@ -112,8 +112,8 @@ def _beside(
   """Yields predictions with the task and instance of their exported line."""
   if len(rows) != len(asked):
     raise InputError(
-      f"{path} has {len(rows):,} predictions, but {exported} {len(asked):,} "
-      "instructions: expected one for each, in the same order"
+      f"{path} has {len(rows):,} predictions, but {exported} has "
+      f"{len(asked):,} instructions: expected one for each, in the same order"
     )
   for (where, row), (_, question) in zip(rows, asked, strict=True):
     fields = {k: question[k] for k in ("task", "instance") if k in question}
@@ -123,9 +123,9 @@ def _beside(
       )
       if not output.startswith(label):  # A long one may have been cut.
         raise InputError(
-          f"{where}: its label is {row['label']!r:.80}, but that of {exported} "
-          f"is {question['output']!r:.80}: expected the same instructions in "
-          "the same order"
+          f"{where}: its label is {row['label']!r:.80}, but {exported} has "
+          f"{question['output']!r:.80}: expected the same instructions in the "
+          "same order"
         )
     yield where, row | fields
 
@@ -133,13 +133,13 @@ def _beside(
 def _asked_by(
   where: str, row: Mapping[str, Any], names: Sequence[str]
 ) -> tuple[str, int]:
-  """Returns the task and the instance that a prediction is of."""
+  """Returns the task and the instance of a prediction."""
   task, instance = row.get("task"), row.get("instance")
   if not isinstance(task, str) or type(instance) is not int:
     raise InputError(
-      f"{where}: expected a task and an instance, a whole number, as "
-      f"`instructrec export` writes them, got {task!r} and {instance!r}; for a "
-      "file without them give --exported, the file that was answered"
+      f"{where}: expected a task (a name) and an instance (an integer), as "
+      f"`instructrec export` writes them, got {task!r} and {instance!r}. If "
+      "the file has none, give the exported file with --exported"
     )
   if task not in names:
     raise unknown(f"task of {where}:", task, names)

@@ -1,4 +1,4 @@
-"""Ratings: read out of text or from likelihoods, and held against the truth.
+"""Parses ratings from text, or derives them from likelihoods; measures them.
 
 Dimension letters: B requests, R ratings of the scale.
 """
@@ -12,7 +12,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.eval import resampling
 
 _NUMBER = re.compile(r"(?<![\w.,-])-?\d+(?:[.,]\d+)?(?![\w])")
-# Where the rating is said to stand, if other numbers come before.
+# A word before the rating, if other numbers come earlier.
 _SAID = re.compile(
   r"\b(?:rating|rated?|score)\W*(?:\s(?:is|of|as|at|would be)\s+)?(?=-?\d)",
   re.IGNORECASE,
@@ -22,7 +22,7 @@ _WORDS = (
   "nine", "ten",
 )  # fmt: skip
 _WORD = "|".join(_WORDS)
-# In letters it counts where the text says nothing else: "no one" is no 1.
+# A number in letters must be the whole text: "no one" is not 1.
 _IN_WORDS = re.compile(
   rf"\W*(?:(?:the |my )?(?:predicted )?rating(?: is|:)?\s+)?"
   rf"(?P<rating>{_WORD})(?P<half> and a half)?"
@@ -36,16 +36,16 @@ _OF = re.compile(r"\s*(?:stars?\s*)?(?:/|\bout of\b|\bof\b)\s*(\d+(?:\.\d+)?)")
 def parse(text: str, low: float, high: float) -> float:
   """Returns the rating that a text gives, or NaN.
 
-  It is the first number of the text, or the first behind a word such as
-  "rating", e.g. of "4.5", "Rating: 4,5 / 5" or "I would give it 4.5 out of 5
-  stars."; or a text that is a whole number in letters, as "four stars". One
-  that is not on the scale is none, nor is one out of another number than the
-  scale's greatest: "4 out of 10" is no 4 of 5.
+  The rating is the first number after a word such as "rating", or else the
+  first number, e.g. of "4.5", "Rating: 4,5 / 5" or "I would give it 4.5 out of
+  5 stars." It may be in letters if the text says nothing else, as "four stars".
+  A number off the scale is not a rating, nor is one on another scale, such as
+  "4 out of 10" for a scale up to 5.
 
   Args:
-    text: as generated.
-    low: the least rating of the scale.
-    high: the greatest.
+    text: The generated text.
+    low: The lowest rating of the scale.
+    high: The highest.
   """
   if in_words := _IN_WORDS.fullmatch(text):
     rating = _WORDS.index(in_words["rating"].lower()) + 0.5 * bool(
@@ -71,8 +71,8 @@ def expected(
   """Returns the mean rating, weighted by the likelihoods of the ratings.
 
   Args:
-    log_likelihoods_BxR: of each rating as the answer.
-    ratings_R: what the columns stand for, e.g. 1 to 5.
+    log_likelihoods_BxR: The log-likelihood of each rating as the answer.
+    ratings_R: The rating of each column, e.g. 1 to 5.
 
   Returns:
     float64 [B].
@@ -90,25 +90,25 @@ def measure(
   """Measures ratings.
 
   Args:
-    predicted: B ratings, NaN where there is none.
+    predicted: B ratings, NaN where parsing failed.
     actual: B ratings.
-    seed: of the bootstrap.
+    seed: Seed of the bootstrap.
 
   Returns:
-    rmse and mae over those that were predicted, NaN if none was; and the
-    share of the others, parse_failure_rate.
+    rmse and mae of the parsed ratings, NaN if there are none; and
+    parse_failure_rate, the share of the others.
 
   Raises:
-    InputError: there is no request, or not as many of both; or an actual rating
-      is no number.
+    InputError: There is no request, the numbers of ratings differ, or an actual
+      rating is not finite.
   """
   predicted_B = np.asarray(predicted, np.float64)
   actual_B = np.asarray(actual, np.float64)
   if predicted_B.shape != actual_B.shape or not np.isfinite(actual_B).all():
     raise InputError(
-      f"ratings: expected as many predicted as actual ones, all of these "
-      f"numbers; got {predicted_B.shape} and {actual_B.shape}, "
-      f"{(~np.isfinite(actual_B)).sum()} of them no numbers"
+      "ratings: expected as many predicted as actual ones, and actual ones "
+      f"that are finite; got {predicted_B.shape} and {actual_B.shape}, with "
+      f"{(~np.isfinite(actual_B)).sum()} actual ones that are not finite"
     )
   parsed_B = np.isfinite(predicted_B)
   error_B = np.where(parsed_B, predicted_B - actual_B, 0.0)

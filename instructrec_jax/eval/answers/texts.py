@@ -1,7 +1,7 @@
-"""BLEU and ROUGE of generated texts, as sacrebleu and rouge-score count them.
+"""BLEU and ROUGE of generated texts, with sacrebleu and rouge-score.
 
-All figures are from 0 to 1; sacrebleu prints them times 100. ROUGE knows
-letters a to z and digits only, so it says nothing of other scripts.
+All figures are from 0 to 1; sacrebleu prints them times 100. rouge-score counts
+only the letters a to z and digits, so it cannot measure other scripts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,19 +23,20 @@ def measure(
   Args:
     generated: B texts.
     references: B texts.
-    seed: of the bootstrap.
+    seed: Seed of the bootstrap.
 
   Returns:
-    bleu-1 and bleu-2 (Papineni et al., 2002) of all texts together, with
-    n-grams up to that length, sacrebleu's tokens ("13a"), and no smoothing; and
-    rouge-1, rouge-2 and rouge-l (Lin, 2004), the mean F measure, unstemmed.
+    bleu-1 and bleu-2 (Papineni et al., 2002), corpus BLEU with n-grams up to
+    that length, sacrebleu's tokenizer "13a" and no smoothing; and rouge-1,
+    rouge-2 and rouge-l (Lin, 2004), the mean F measures without stemming.
 
   Raises:
-    InputError: there is no text, or not as many of both.
+    InputError: There is no text, or the numbers of texts differ.
   """
   if len(generated) != len(references):
     raise InputError(
-      f"texts: {len(generated)} generated, but {len(references)} references"
+      "texts: expected as many generated ones as references, got "
+      f"{len(generated)} and {len(references)}"
     )
   counts = _bleu_counts(generated, references)
   rouge = _rouge(generated, references)
@@ -49,8 +50,8 @@ def measure(
 def _bleu_counts(
   generated: Sequence[str], references: Sequence[str]
 ) -> dict[str, np.ndarray]:
-  """Returns what BLEU is worked out of: whole numbers [B] by name."""
-  # Only who measures texts waits for these libraries.
+  """Returns the counts that BLEU is computed from: integers [B] by name."""
+  # Imported here, because only this metric needs it.
   from sacrebleu.metrics import BLEU
 
   bleu = BLEU(
@@ -74,9 +75,9 @@ def _bleu_counts(
 
 
 def _bleu(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Returns the geometric mean of the precisions, less for brevity.
+  """Returns the geometric mean of the precisions, with the brevity penalty.
 
-  Counts' means are in the proportion of their sums, which is all that counts.
+  Only ratios of counts matter, so their means serve as well as their sums.
   """
   with np.errstate(divide="ignore", invalid="ignore"):
     brevity = np.exp(
@@ -89,7 +90,7 @@ def _bleu(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
   figures = {}
   for order in _ORDERS:
     product = np.prod(precisions[:order], axis=0)
-    # Where there is nothing to divide by, there is nothing in common.
+    # A division by 0 means that there are no n-grams, so BLEU is 0.
     figures[f"bleu-{order}"] = np.nan_to_num(brevity * product ** (1 / order))
   return figures
 

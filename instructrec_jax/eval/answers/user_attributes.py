@@ -1,9 +1,9 @@
 """Attributes of a user, written as "age group: 18-24, gender: F".
 
-What is understood: the attributes in any order, behind a colon, "=" or "is",
-in any case of letters, in quotes or bold, a line each or with text around.
-What counts: the value as it was asked for, whole. More text behind it, after a
-full stop, a semicolon, a dash or in brackets, takes nothing away.
+Attributes may come in any order and letter case, quoted or bold, on lines of
+their own or within text. A colon, "=" or "is" separates name and value. A value
+is right if it is the whole expected value. Text after it does not matter if a
+full stop, a semicolon, a dash or a bracket comes between.
 """
 
 import re
@@ -15,17 +15,17 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.eval import resampling
 
 _WRAPPING = " \t\r\n,;.\"'“”\u2018\u2019`*_{}[]()"
-# Behind a value, what comes before text that is not of it.
+# What separates a value from a comment.
 _END = re.compile(r"[\"”*]*\s*(?:$|[(\[;]|[.,]?\s+[-\u2013\u2014]\s|\.\s)")
-# What may lead to the next attribute's name: "male, and the user's age: 27".
+# What may come before the next attribute: "male, and the user's age: 27".
 _LEAD_IN = re.compile(
   r"(?:[\s,;.]+(?:and|the|his|her|their|this|user(?:['\u2019]s)?))+[\s,;.]*$",
   re.IGNORECASE,
 )
-# What a number may be at all, as in the tables: else it is not believed.
+# Plausible numbers, as in the tables. Others count as parse failures.
 RANGES = {"age": (5.0, 110.0), "birth year": (1910.0, 2020.0)}
 _MONTH = r"[a-z]{3,9}\.?"
-# A year in a date, and a number that is no part of a range or of a decade.
+# A year in a date, and a number outside ranges and decades.
 _DATE = re.compile(
   r"\b(?P<iso>\d{4})-\d{1,2}-\d{1,2}\b"
   r"|\b\d{1,2}([./-])\d{1,2}\2(?P<numeric>\d{4})\b"
@@ -40,18 +40,18 @@ _RANGE = re.compile(r"\s*(?:[-\u2013\u2014+]|\b(?:to|or|and)\b)\s*\d?")
 def parse(text: str, names: Sequence[str]) -> dict[str, str]:
   """Returns the attributes that a text gives.
 
-  A value goes up to the next attribute's name or the end of the line, so it may
-  hold commas.
+  A value ends at the next attribute's name or at the end of the line, so it may
+  contain commas.
 
   Args:
-    text: as generated.
-    names: of the attributes to look for, in any case of letters.
+    text: The generated text.
+    names: Names of the attributes to find, in any letter case.
 
   Returns:
-    Values by name, without blanks and separators around them; of a name that
-    comes twice, the first. Names that are not there are left out.
+    Values by name, without surrounding white space and separators. If a name
+    comes twice, its first value counts.
   """
-  # The longest first, so that "age group" is not taken for "age".
+  # The longest first, so "age group" does not match "age".
   known = "|".join(
     r"[\s_-]+".join(map(re.escape, name.split()))
     for name in sorted(names, key=len, reverse=True)
@@ -72,12 +72,13 @@ def parse(text: str, names: Sequence[str]) -> dict[str, str]:
 def number(name: str, value: str) -> float:
   """Returns the number that an attribute's value gives, or NaN.
 
-  It is the year of a date, or else the first number, as of "27", "about 27" or
-  "27 years". A range such as "25-34" is none, nor is what is not in `RANGES`.
+  It is the year of a date, or else the first number, as in "27", "about 27" or
+  "27 years". A range such as "25-34" gives NaN, as does a number outside
+  `RANGES`.
 
   Args:
-    name: of the attribute.
-    value: as `parse` found it.
+    name: The attribute.
+    value: Its value, as `parse` returns it.
   """
   if date := _DATE.search(value):
     found = float(next(year for year in date.groupdict().values() if year))
@@ -98,33 +99,34 @@ def measure(
   seed: int,
   numbers: Sequence[str] = (),
 ) -> dict[str, resampling.Estimate]:
-  """Measures each attribute over the users of whom it is known.
+  """Measures each attribute over the users whose value is known.
 
   Args:
-    predicted: B users' attributes; one that is not there is wrong.
-    actual: the same; one that is not there is not known.
-    names: of the attributes.
-    seed: of the bootstrap.
-    numbers: those of the names that are numbers.
+    predicted: Attributes of B users. A missing attribute is wrong.
+    actual: Attributes of B users. A missing attribute is unknown.
+    names: Names of the attributes.
+    seed: Seed of the bootstrap.
+    numbers: The names whose values are numbers.
 
   Returns:
-    "accuracy of NAME", case and blanks aside; or, of a number, "rmse of NAME"
-    over those that can be read, and "parse_failure_rate of NAME", the share of
-    the others. And "n of NAME", of how many users it is known; where that is 0,
-    the others are NaN.
+    For each name "n of NAME", the number of users whose value is known, and
+    "accuracy of NAME", regardless of case and white space. A number has instead
+    "rmse of NAME", over the parsed values, and "parse_failure_rate of NAME".
+    They are NaN if n is 0.
 
   Raises:
-    InputError: there is no user, not as many of both, no name, a number that
-      is no name, or an actual number that is none.
+    InputError: There is no user or name, the numbers of users differ, `numbers`
+      has other names, or an actual number cannot be parsed.
   """
   if len(predicted) != len(actual):
     raise InputError(
-      f"attributes: {len(predicted)} users predicted, {len(actual)} actual"
+      "attributes: expected as many predicted as actual users, got "
+      f"{len(predicted)} and {len(actual)}"
     )
   if not names or not set(numbers) <= set(names):
     raise InputError(
-      f"attributes: expected names, and numbers among them; got {list(names)} "
-      f"and {list(numbers)}"
+      "attributes: expected names, and numbers that are among the names; got "
+      f"names {list(names)} and numbers {list(numbers)}"
     )
   found = {}
   pairs = list(zip(predicted, actual, strict=True))
@@ -194,7 +196,7 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _says(value: str | None, truth: str) -> bool:
-  """Returns whether a value is the truth, perhaps with more text behind it."""
+  """Returns whether a value is the truth, perhaps with a comment after it."""
   if value is None:
     return False
   if _plain(value) == _plain(truth):

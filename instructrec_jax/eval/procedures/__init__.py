@@ -1,1 +1,1 @@
-"""From the scores of a task's inputs to rankings of its requests."""
+"""Ranks a task's requests from the scores of its inputs."""

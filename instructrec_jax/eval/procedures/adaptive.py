@@ -1,4 +1,4 @@
-"""Rankings for which the questions follow from earlier answers: the table."""
+"""The table of ranking procedures whose questions depend on earlier answers."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,7 +6,7 @@ from instructrec_jax.eval.procedures import orders, rounds, sorting
 from instructrec_jax.eval.procedures.asking import Asker
 from instructrec_jax.eval.procedures.rankings import Ranked
 
-# What each does, by the form of the tasks that it is for.
+# The function of each procedure, by the form of its tasks.
 PROCEDURES: Mapping[str, Mapping[str, Callable[[Asker], Ranked]]] = {
   "sorting": {"t1": sorting.sort},
   "rounds": {"t3": rounds.groups},

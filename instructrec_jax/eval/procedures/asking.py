@@ -1,4 +1,4 @@
-"""Asking about some candidates of some requests, as procedures do it.
+"""How procedures ask about candidates of requests.
 
 Dimension letters: B requests, C candidates of the longest list, N inputs that
 are scored together, W candidates that each asks about.
@@ -17,12 +17,12 @@ _WORST = 1e30
 
 
 class Asker(Protocol):
-  """The requests of a task, of which anything may be asked.
+  """The requests of a task, about whose candidates a procedure can ask.
 
   Attributes:
     targets: B requests.
-    counts: int64 [B], their candidates.
-    relevant: bool [B, C].
+    counts: int64 [B], the number of candidates of each.
+    relevant: bool [B, C], whether each candidate is relevant.
   """
 
   targets: Targets
@@ -33,8 +33,8 @@ class Asker(Protocol):
     """Returns the log-likelihood of each candidate asked about, [N, W].
 
     Args:
-      rows_N: of requests.
-      columns_NxW: of their candidates, in the order in which they are shown.
+      rows_N: Rows of requests.
+      columns_NxW: Columns of their candidates, in the order shown.
     """
 
   def ranked(
@@ -43,26 +43,26 @@ class Asker(Protocol):
     columns: Mapping[str, np.ndarray],
     figures: Callable = dict,
   ) -> Ranked:
-    """Returns the ranking of those requests of which everything has fitted.
+    """Returns the ranking of the requests whose inputs all fitted.
 
     Args:
-      scores_BxC: of all requests, greater is better.
+      scores_BxC: Scores of all requests, greater is better.
       columns: [B] each, as in `Ranked`.
-      figures: as in `Ranked`.
+      figures: As in `Ranked`.
     """
 
 
 def named(
   pairs_Nx2: np.ndarray, counts_N: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns pairs by who is named first, as in `questions.pairs`.
+  """Puts pairs into the order in which `questions.pairs` names them.
 
   Args:
-    pairs_Nx2: columns of two candidates each.
-    counts_N: candidates of the request.
+    pairs_Nx2: Columns of two candidates each.
+    counts_N: The number of candidates of each pair's request.
 
   Returns:
-    int64 [N, 2], and whether that turned them round, bool [N].
+    The ordered pairs, int64 [N, 2], and whether each was swapped, bool [N].
   """
   one, other = pairs_Nx2.T
   ahead = 2 * ((other - one) % counts_N)
@@ -73,13 +73,13 @@ def named(
 def compare(
   asker: Asker, rows_N: np.ndarray, named_Nx2: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Asks which of two is the one.
+  """Asks which of two candidates is preferred.
 
   Returns:
-    The log-odds [N] that it is the first; and 1 where it should be, -1 where
-    it should be the second, else 0.
+    The log-odds [N] of the first. And the right answer [N]: 1 for the first, -1
+    for the second, 0 if neither or both are relevant.
   """
-  # What is decided against us is infinite, and level is still level.
+  # Scores set against the system are infinite. Clipped, ties remain ties.
   scores_Nx2 = np.clip(asker.ask(rows_N, named_Nx2), -_WORST, _WORST)
   right_Nx2 = asker.relevant[rows_N[:, None], named_Nx2].astype(np.int64)
   return scores_Nx2[:, 0] - scores_Nx2[:, 1], right_Nx2[:, 0] - right_Nx2[:, 1]

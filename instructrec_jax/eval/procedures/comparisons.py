@@ -1,4 +1,4 @@
-"""From comparisons of two candidates each to a ranking of them all.
+"""Ranks candidates from pairwise comparisons.
 
 Dimension letters: B requests, C candidates.
 """
@@ -7,24 +7,24 @@ import numpy as np
 
 from instructrec_jax.errors import InputError
 
-# Of a draw that each pair is given, see `bradley_terry`.
+# The part of a draw that each pair is given, see `bradley_terry`.
 DRAW = 0.01
-# Strengths that differ by less are taken for equal: what is left is rounding.
+# Strengths are rounded to this many decimals, which removes numerical error.
 _DECIMALS = 8
 _ROUNDS = 10_000
 _TOLERANCE = 1e-10
 
 
 def copeland(odds_BxCxC: np.ndarray) -> np.ndarray:
-  """Returns the pairs that each candidate wins less those it loses.
+  """Returns the wins of each candidate, less its losses (Copeland, 1951).
 
-  Copeland, 1951. What decides is only who is the likelier one, not by how much,
-  so candidates often end up level; metrics then decide against us.
+  Only the preferred candidate of a pair matters, not by how much it wins, so
+  candidates often tie. Metrics count ties against the system.
 
   Args:
-    odds_BxCxC: log-odds that the first of two is preferred to the second, the
-      negative of the opposite entry; 0 on the diagonal and where two were not
-      compared.
+    odds_BxCxC: Log-odds that the first candidate is preferred to the second,
+      the negative of the opposite entry. 0 on the diagonal and for pairs that
+      were not compared.
 
   Returns:
     float64 [B, C].
@@ -35,35 +35,35 @@ def copeland(odds_BxCxC: np.ndarray) -> np.ndarray:
 def bradley_terry(
   odds_BxCxC: np.ndarray, compared_BxCxC: np.ndarray, draw: float = DRAW
 ) -> np.ndarray:
-  """Returns the log-strengths that explain the comparisons best.
+  """Returns the log-strengths of maximum likelihood.
 
   In the model of Bradley and Terry (1952) i is preferred to j with probability
-  s_i / (s_i + s_j). A comparison counts as a win of i by the probability that
-  it gave, and as one of j by the rest. The likelihood is climbed by the MM
-  algorithm of Hunter (2004, The Annals of Statistics 32, equation 3), for all
-  requests at once: s_i becomes w_i / sum_j n_ij / (s_i + s_j), where w_i are
-  the wins of i and n_ij the comparisons of i and j.
+  s_i / (s_i + s_j). A comparison counts as a part of a win for i, equal to the
+  probability that it gave, and the rest as a win for j. The MM algorithm of
+  Hunter (2004, The Annals of Statistics 32, equation 3) maximizes the
+  likelihood, for all requests at once: s_i becomes w_i / sum_j n_ij / (s_i +
+  s_j), where w_i are the wins of i and n_ij the comparisons of i and j.
 
-  Where every two were compared equally often, the order is that of the wins.
+  If every pair was compared equally often, the order is that of the wins.
 
   Args:
-    odds_BxCxC: as in `copeland`.
-    compared_BxCxC: whether two were compared; False on the diagonal.
-    draw: of a comparison, added to each pair that was compared, so that no
-      strength is infinite where one candidate is sure to win. It changes no
-      order where every two were compared.
+    odds_BxCxC: As in `copeland`.
+    compared_BxCxC: Whether a pair was compared. False on the diagonal.
+    draw: The part of a draw that is added to each compared pair. It keeps
+      strengths finite if a candidate is certain to win. It does not change the
+      order if every pair was compared.
 
   Returns:
-    float64 [B, C], with mean 0 over those that were compared with any other;
-    0 for the others.
+    float64 [B, C], with mean 0 over the candidates that were compared, and 0
+    for the others.
 
   Raises:
-    InputError: the shapes do not match, or it does not converge.
+    InputError: The shapes do not match, or the algorithm does not converge.
   """
   if odds_BxCxC.shape != compared_BxCxC.shape:
     raise InputError(
-      f"log-odds of shape {list(odds_BxCxC.shape)}, but comparisons of shape "
-      f"{list(compared_BxCxC.shape)}"
+      f"log-odds: expected the shape of the comparisons "
+      f"{list(compared_BxCxC.shape)}, got {list(odds_BxCxC.shape)}"
     )
   count_BxCxC = compared_BxCxC * (1.0 + draw)
   # The logistic function of x is (1 + tanh(x / 2)) / 2, and never overflows.
@@ -89,5 +89,5 @@ def bradley_terry(
     going = going[moved > _TOLERANCE]
   raise InputError(
     f"{len(going)} rankings by comparisons did not converge in {_ROUNDS} "
-    "rounds: are there candidates of which none was compared with any other?"
+    "rounds: check that comparisons connect all candidates of each request"
   )

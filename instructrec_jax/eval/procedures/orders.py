@@ -14,20 +14,20 @@ from instructrec_jax.eval.metrics import Outcomes
 from instructrec_jax.eval.procedures import asking, comparisons, rankings
 from instructrec_jax.eval.procedures.rankings import Ranked
 
-# Pairs of candidates that are compared at a time (64 MiB of numbers).
+# Pairs of candidates compared at a time (64 MiB of numbers).
 _BLOCK = 2**24
 
 
 def permutations(
   instances_B: Iterable[int], counts_B: np.ndarray, number: int, seed: int
 ) -> np.ndarray:
-  """Draws orders for each request; they depend on its instance and the seed.
+  """Draws orders for each request, from its instance and the seed.
 
   Args:
-    instances_B: the records' running numbers.
-    counts_B: candidates of each, in the columns from 0.
-    number: of orders.
-    seed: another one gives other orders.
+    instances_B: The records' running numbers.
+    counts_B: The number of candidates of each request.
+    number: The number of orders.
+    seed: Seed of the orders.
 
   Returns:
     Columns, int64 [P, B, C]; -1 past a request's last candidate.
@@ -46,19 +46,19 @@ def permutations(
 def sensitivity(
   scores_PxBxC: np.ndarray, gains_BxC: np.ndarray, mask_BxC: np.ndarray
 ) -> dict[str, np.ndarray]:
-  """Measures how much the order moves each request's ranking.
+  """Measures how much each request's ranking depends on the order.
 
   Args:
-    scores_PxBxC: of the candidates as each order, of at least two, made them.
-    gains_BxC: what each candidate is worth, as in `Outcomes.of`.
-    mask_BxC: where there is a candidate.
+    scores_PxBxC: Scores of the candidates in each of at least two orders.
+    gains_BxC: The gain of each candidate, as in `Outcomes.of`.
+    mask_BxC: Where there is a candidate.
 
   Returns:
     float64 [B] by name. rank_sd: the standard deviation of the rank of the best
-    relevant candidate; top_changes: 1 where not all orders have the same
-    candidate on top (or one has several); kendall_tau: the mean over pairs of
-    orders of Kendall's tau-b, 0 where all candidates of an order are level;
-    hit_<p>: HR@1 in order p.
+    relevant candidate. top_changes: 0 if all orders have the same single
+    candidate on top, else 1. kendall_tau: the mean of Kendall's tau-b over
+    pairs of orders, with 0 if all candidates of an order tie. hit_<p>: HR@1 in
+    order p.
   """
   ranks_PxB = np.stack(
     [
@@ -81,7 +81,7 @@ def sensitivity(
 
 
 def figures(means: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Returns what to report of the means of `sensitivity`."""
+  """Returns the figures to report, from the means of `sensitivity`."""
   hits = [means[name] for name in means if name.startswith("hit_")]
   return {
     "rank_sd": means["rank_sd"],
@@ -95,8 +95,8 @@ def figures(means: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _kendall_tau(scores_PxBxC: np.ndarray, mask_BxC: np.ndarray) -> np.ndarray:
   """Returns the mean over pairs of orders of tau-b, float64 [B].
 
-  Tau-b (Kendall, 1945): pairs in the same order less those in the opposite
-  one, over the geometric mean of the pairs that are not level in either.
+  Tau-b (Kendall, 1945) is the number of concordant pairs less the discordant
+  ones, over the geometric mean of each order's number of untied pairs.
   """
   number, count, width = scores_PxBxC.shape
   tau_B = np.zeros(count)
@@ -104,7 +104,7 @@ def _kendall_tau(scores_PxBxC: np.ndarray, mask_BxC: np.ndarray) -> np.ndarray:
   for start in range(0, count, block):
     some = slice(start, start + block)
     both = mask_BxC[some, :, None] & mask_BxC[some, None, :]
-    # int8, as there are many.
+    # int8 saves memory.
     signs = [
       np.where(
         both,
@@ -122,12 +122,12 @@ def _kendall_tau(scores_PxBxC: np.ndarray, mask_BxC: np.ndarray) -> np.ndarray:
 
 
 def turn(asker: asking.Asker) -> Ranked:
-  """Ranks by comparisons of each two candidates, each asked in both orders.
+  """Ranks by comparisons of all pairs of candidates, each in both orders.
 
-  Bradley-Terry, of the mean of both log-odds. Figures: as those of all pairs,
-  see `rankings.of_pairs`; as those of `permute`, of the rankings by each
-  pair's first order and by its second one; and pair_changes, the share of pairs
-  whose winner the order decides.
+  The ranking is Bradley-Terry's, from the mean of both log-odds. Figures: those
+  of `rankings.of_pairs`; those of `permute`, for the two rankings by each
+  pair's first and second order; and pair_changes, the share of pairs whose
+  winner depends on the order.
   """
   C = asker.relevant.shape[1]
   mask_BxC = np.arange(C) < asker.counts[:, None]
@@ -174,15 +174,15 @@ def permute(
 ) -> Ranked:
   """Ranks by the mean log-likelihood over several orders of the candidates.
 
-  Figures: how much the ranking depends on the order, see `sensitivity`.
+  Figures: those of `figures`, from the means of `sensitivity`.
 
   Args:
-    asker: of a task with the candidates in the prompt.
-    number: of orders, from 2.
-    order_seed: another one gives other orders.
+    asker: A task with the candidates in the prompt.
+    number: The number of orders, 2 or more.
+    order_seed: Seed of the orders.
 
   Raises:
-    InputError: for fewer than two orders.
+    InputError: There are fewer than two orders.
   """
   if number < 2:
     raise InputError(f"permute.number = {number}: expected 2 or more orders")

@@ -1,4 +1,4 @@
-"""Yes or no, candidate by candidate: is the answer right, is it too sure?
+"""Figures of yes-or-no questions about single candidates.
 
 Dimension letters: B requests, C candidates, N candidates of all requests.
 """
@@ -15,20 +15,19 @@ def columns(
   labels_BxC: np.ndarray,
   mask_BxC: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-  """Returns what `figures` are made of, for each request.
+  """Returns the columns whose means `figures` takes, for each request.
 
   Args:
-    log_odds_BxC: log p(yes) - log p(no) of each candidate; finite.
-    labels_BxC: whether yes is right.
-    mask_BxC: True where there is a candidate; None where every column is one.
+    log_odds_BxC: log p(yes) - log p(no) of each candidate. All are finite.
+    labels_BxC: Whether yes is right.
+    mask_BxC: True where there is a candidate. None means everywhere.
 
   Returns:
-    float64 [B] by name; their means, also those of resampled requests, are what
-    `figures` takes.
+    float64 [B] by name. `figures` takes their means, also of resamples.
 
   Raises:
-    InputError: the shapes do not match, some log-odds are not finite, or there
-      is no right one, or none that is not.
+    InputError: The shapes do not match, a log-odds is not finite, or all labels
+      are the same.
   """
   odds_BxC, labels_BxC = np.asarray(log_odds_BxC), np.asarray(labels_BxC, bool)
   mask_BxC = np.ones(odds_BxC.shape, bool) if mask_BxC is None else mask_BxC
@@ -44,14 +43,14 @@ def columns(
       f"log-odds of row {row}, column {column}: expected a finite number, got "
       f"{odds_BxC[row, column]}"
     )
-  # How far the odds are for what is right.
+  # The log-odds of the right answer.
   right_BxC = np.where(labels_BxC, odds_BxC, -odds_BxC).astype(np.float64)
   right_BxC = np.where(mask_BxC, right_BxC, 0.0)
   yes_BxC, no_BxC = mask_BxC & labels_BxC, mask_BxC & ~labels_BxC
   if not yes_BxC.any() or not no_BxC.any():
     raise InputError(
-      f"AUC takes right and wrong ones, got {int(yes_BxC.sum())} right of "
-      f"{int(mask_BxC.sum())}"
+      "labels: AUC needs right and wrong candidates, got "
+      f"{int(yes_BxC.sum())} right of {int(mask_BxC.sum())}"
     )
   above_BxC = _beaten(odds_BxC, yes_BxC, no_BxC)
   below_BxC = _beaten(-odds_BxC, no_BxC, yes_BxC)
@@ -64,25 +63,25 @@ def columns(
     "below": below_BxC / yes_BxC.sum(),
     "no": no_BxC,
   }
-  # Added up candidate by candidate: padding changes nothing, to the last bit.
+  # A cumulative sum, so that padding does not change a single bit.
   sums = {name: np.cumsum(c, axis=1)[:, -1] for name, c in cells.items()}
   auc = above_BxC.sum() / (yes_BxC.sum() * no_BxC.sum())
   return sums | {"auc": np.full(len(odds_BxC), auc)}
 
 
 def figures(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Returns the figures of all candidates of all requests.
+  """Returns the figures over all candidates of all requests.
 
   Args:
-    means: of the `columns`.
+    means: Means of the `columns`.
 
   Returns:
-    log_loss, in nats a candidate; accuracy, where even odds are wrong; and
-    pooled_auc, the share of pairs, one right and one not, that are in order: of
-    all candidates, unlike `metrics.auc`, which compares within a request. A
-    pair of one score is not in order. Of resampled requests it is the linear
-    part of what they give (Hájek's projection, as DeLong et al., 1988, use it):
-    each candidate is held against all those of the sample.
+    log_loss, in nats a candidate; accuracy, which counts even odds as wrong;
+    and pooled_auc, the share of pairs of a right and a wrong candidate in which
+    the right one scores higher. Equal scores count as wrong. Pairs are of all
+    requests, unlike those of `metrics.auc`. For resamples pooled_auc is a
+    linear approximation (Hájek's projection, as in DeLong et al., 1988), which
+    compares each candidate with all those of the sample.
   """
   above, below = means["above"] / means["yes"], means["below"] / means["no"]
   return {
@@ -95,7 +94,7 @@ def figures(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _beaten(
   scores_BxC: np.ndarray, these_BxC: np.ndarray, those_BxC: np.ndarray
 ) -> np.ndarray:
-  """Counts for each of `these` how many of `those` have lower scores."""
+  """Counts, for each of `these`, those of `those` with lower scores."""
   those_N = np.sort(scores_BxC[those_BxC])
   counts_BxC = np.zeros(scores_BxC.shape, np.int64)
   counts_BxC[these_BxC] = np.searchsorted(

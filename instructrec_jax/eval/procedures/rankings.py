@@ -1,7 +1,7 @@
-"""From the scores of a task's inputs to rankings of its requests.
+"""Ranks a task's requests from the scores of its inputs.
 
-An input may ask about all candidates of a request, about one, or about two:
-`RANKINGS` says by the task's form what is done with the answers.
+An input asks about all candidates of a request, about one, or about two.
+`RANKINGS` has the function that ranks by the answers, for each task form.
 
 Dimension letters: N inputs, B requests, C candidates of the longest list, W
 candidates that an input asks about.
@@ -24,10 +24,10 @@ class Ranked:
   """The requests of a task, with a score for each candidate.
 
   Attributes:
-    targets: one a request, see `evaluator.TARGET_FIELDS`.
+    targets: One for each request, see `evaluator.TARGET_FIELDS`.
     scores: float [B, C], greater is better, -inf past a request's last.
-    columns: float64 [B] by name, what `figures` follow from.
-    figures: what else there is to say than how well it ranks; see
+    columns: float64 [B] by name, whose means `figures` takes.
+    figures: Computes figures besides the ranking metrics; see
       `resampling.Figures`.
   """
 
@@ -40,15 +40,15 @@ class Ranked:
 def likelihood(
   targets: Sequence[Target], scores: np.ndarray
 ) -> dict[str, Ranked]:
-  """Ranks by the log-likelihood of each candidate: an input is a request."""
+  """Ranks by the log-likelihood of each candidate. An input is a request."""
   return {"likelihood": Ranked(targets, scores)}
 
 
 def of_yes(targets: Sequence[Target], scores: np.ndarray) -> dict[str, Ranked]:
-  """Ranks by the probability of yes over yes and no: an input a candidate.
+  """Ranks by the log-odds of yes against no. An input is a candidate.
 
-  The scores are log-odds, which go on rising where the probability is 1 by
-  rounding. See `pointwise.figures` for the figures.
+  Log-odds, unlike probabilities, do not round to 1 and so tie. See
+  `pointwise.figures` for the figures.
   """
   requests, rows_N, asked_Nx1, odds_N = _grouped(targets, scores, 1)
   present_BxC = _present(requests)
@@ -66,11 +66,11 @@ def of_yes(targets: Sequence[Target], scores: np.ndarray) -> dict[str, Ranked]:
 def of_pairs(
   targets: Sequence[Target], scores: np.ndarray
 ) -> dict[str, Ranked]:
-  """Ranks by comparisons of each two candidates: an input is a comparison.
+  """Ranks by comparisons of all pairs of candidates. An input is a comparison.
 
-  Figures: comparisons, of a request; pair_accuracy, the share of those between
-  a relevant candidate and another that the relevant one wins; first_wins, how
-  often the one wins that is named first, which is 1/2 where that is no matter.
+  Figures: comparisons, the number for each request; pair_accuracy, the share of
+  pairs of a relevant and an irrelevant candidate that the relevant one wins;
+  first_wins, the share that the first-named candidate wins, 1/2 without bias.
   """
   requests, rows_N, asked_Nx2, odds_N = _grouped(targets, scores, 2)
   present_BxC = _present(requests)
@@ -107,8 +107,8 @@ def of_pairs(
   }
 
 
-# How a task of each form is ranked; the first of several rankings is the one
-# that is meant where one is.
+# How a task of each form is ranked. The first of several rankings is the main
+# one.
 RANKINGS = {
   "t0": of_yes,
   "t1": of_pairs,
@@ -118,19 +118,19 @@ RANKINGS = {
 
 
 def ranked(targets: Sequence[Target], scores: Any) -> dict[str, Ranked]:
-  """Ranks the requests of one task, in each way that its form has.
+  """Ranks the requests of one task in all ways of its form.
 
   Args:
-    targets: one an input, see `evaluator.ranking_metric_fn`. Without a "form"
-      an input is a request.
-    scores: as the model gave them.
+    targets: One for each input, see `evaluator.ranking_metric_fn`. Without a
+      "form" an input is a request.
+    scores: The model's scores.
 
   Returns:
     The rankings by name.
 
   Raises:
-    InputError: an input of a request is missing or comes twice, or scores do
-      not fit.
+    InputError: An input of a request is missing or comes twice, or the scores
+      have the wrong shape.
   """
   form = targets[0].get("form", "t2") if targets else "t2"
   return RANKINGS[form](targets, scores)
@@ -139,12 +139,12 @@ def ranked(targets: Sequence[Target], scores: Any) -> dict[str, Ranked]:
 def comparison_columns(
   rows_N: np.ndarray, odds_N: np.ndarray, right_N: np.ndarray, count: int
 ) -> dict[str, np.ndarray]:
-  """Returns what `comparison_figures` are made of, for each request.
+  """Returns the columns of `comparison_figures`, for each request.
 
   Args:
-    rows_N: the request of each comparison.
-    odds_N: log-odds that the one named first is preferred.
-    right_N: 1 if it should be, -1 if the other one should, else 0.
+    rows_N: The request of each comparison.
+    odds_N: Log-odds that the first-named candidate is preferred.
+    right_N: 1 if it should be, -1 if the second should be, else 0.
     count: B.
   """
   sums = {
@@ -182,15 +182,15 @@ def relevant(requests: Sequence[Target], width: int) -> np.ndarray:
 def _grouped(
   targets: Sequence[Target], scores: Any, width: int
 ) -> tuple[list[Target], np.ndarray, np.ndarray, np.ndarray]:
-  """Sorts inputs with two answers each by their requests.
+  """Groups inputs with two answers each by their requests.
 
   Returns:
-    A target of each request, in the order in which they first come; the
-    request [N] of each input, the columns [N, W] that it asks about, and the
-    log-odds [N] of its first answer over its second.
+    A target of each request, in the order of first occurrence; the request [N]
+    of each input, the columns [N, W] that it asks about, and the log-odds [N]
+    of its first answer against its second.
 
   Raises:
-    InputError: an input has no two scores, or asks about other columns.
+    InputError: An input lacks two scores, or asks about invalid columns.
   """
   scores_NxA = np.asarray(scores, np.float64)
   if (
@@ -199,8 +199,8 @@ def _grouped(
     or (scores_NxA.shape[1] < 2)
   ):
     raise InputError(
-      f"scores: expected two for each of {len(targets)} inputs, got the shape "
-      f"{list(scores_NxA.shape)}"
+      f"scores: expected at least two for each of {len(targets)} inputs, got "
+      f"the shape {list(scores_NxA.shape)}"
     )
   instances, first, rows_N = np.unique(
     [target["instance"] for target in targets],
@@ -237,10 +237,10 @@ def _check_asked(
   """Raises InputError unless everything was asked once.
 
   Args:
-    asked: how often each was, [B, ...].
-    expected: how often it should have been.
+    asked: How often each was asked about, [B, ...].
+    expected: How often it should have been.
     requests: B targets.
-    what: what was asked about.
+    what: What was asked about, for the message.
   """
   wrong_B = (asked != expected).reshape(len(requests), -1).any(axis=1)
   if wrong_B.any():
@@ -249,5 +249,5 @@ def _check_asked(
     raise InputError(
       f"instance {requests[row]['instance']}: expected each of its "
       f"{int(expected[row].sum())} {what} to be asked about once, got {once} "
-      f"of them, and {int(asked[row].sum())} in all"
+      f"asked once, and {int(asked[row].sum())} questions in all"
     )

@@ -1,10 +1,10 @@
-"""More candidates than fit into a prompt: groups, and rounds of their winners.
+"""Ranks more candidates than fit a prompt: groups, then rounds of winners.
 
-As InstructRec ranks 100 candidates: ten groups of ten, then the ten winners.
+InstructRec ranks 100 candidates this way: ten groups of ten, then ten winners.
 
 Dimension letters: B requests, C candidates of the longest list, M requests with
-equally many candidates, R candidates that are left in a round, N groups that
-are asked about together, W candidates of a group.
+equally many candidates, R candidates left in a round, N groups asked about
+together, W candidates of a group.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.eval.procedures import asking
 from instructrec_jax.eval.procedures.rankings import Ranked
 
-# From the rows [N] of requests and the columns [N, W] of a group to the group's
+# Maps the rows [N] of requests and the columns [N, W] of a group to the group's
 # columns, best first, [N, W].
 RankGroups = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -26,24 +26,24 @@ def play(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Ranks candidates by rounds.
 
-  While more are left than a group may have, they are split, in their order,
-  into as few groups as possible, of sizes that differ by one at most; the first
-  of each group goes on. The last group is ranked as it is. Above all stands who
-  came to a later round. Among those whose last round was the same, and who were
-  in several groups of it, who came second in its group is above who came third,
-  and the seconds of different groups are level: they were never compared.
+  While more candidates are left than a group holds, they are split in order
+  into as few groups as possible, with sizes that differ by at most one. The
+  first of each group goes to the next round. The last group gives the final
+  order. A candidate that reached a later round ranks higher. Among candidates
+  of the same last round, a second of its group ranks above a third, and the
+  seconds of different groups tie, because they were never compared.
 
   Args:
-    counts_B: candidates of each request, in the columns from 0.
-    group_size: candidates of a group at the most, from 2.
-    rank_groups: ranks groups.
+    counts_B: The number of candidates of each request.
+    group_size: The most candidates of a group, 2 or more.
+    rank_groups: Ranks groups.
 
   Returns:
     Levels, greater is better, float64 [B, C], -inf past a request's last
-    candidate; and the number of groups that each request took, int64 [B].
+    candidate; and the number of groups asked about, int64 [B].
 
   Raises:
-    InputError: for a group of less than two.
+    InputError: The group size is less than 2.
   """
   if group_size < 2:
     raise InputError(f"group_size = {group_size}: expected 2 or more")
@@ -52,11 +52,11 @@ def play(
   for count in np.unique(counts_B).tolist():
     rows_M = np.flatnonzero(counts_B == count)
     left_MxR = np.tile(np.arange(count), (len(rows_M), 1))
-    level = 0.0  # Of whoever goes on.
+    level = 0.0  # Of the winners of this round.
     while True:
       parts = -(-left_MxR.shape[1] // group_size)
       winners = []
-      # Two sizes at most, so that each is asked for at once.
+      # There are at most two sizes. Each is asked about in one batch.
       bounds = np.arange(parts + 1) * left_MxR.shape[1] // parts
       for size in np.unique(np.diff(bounds)).tolist():
         starts = bounds[:-1][np.diff(bounds) == size]
@@ -75,14 +75,14 @@ def play(
 
 @gin.configurable(module="instructrec_jax")
 def groups(asker: asking.Asker, group_size: int = 10) -> Ranked:
-  """Ranks by groups that fit into a prompt, and rounds of their winners.
+  """Ranks by groups that fit a prompt, and rounds of their winners.
 
-  See `play` for the whole ranking. Of two that are level the relevant
-  one loses. Figures: prompts, of a request.
+  See `play` for the ranking. In a tie the relevant candidate loses. Figure:
+  prompts, the number for each request.
 
   Args:
-    asker: of a task with the candidates in the prompt.
-    group_size: candidates of a prompt at the most.
+    asker: A task with the candidates in the prompt.
+    group_size: The most candidates of a prompt.
   """
 
   def rank(rows_N: np.ndarray, columns_NxW: np.ndarray) -> np.ndarray:

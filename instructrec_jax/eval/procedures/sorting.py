@@ -1,7 +1,7 @@
-"""Rankings by few comparisons: merge sorts of many requests, side by side.
+"""Ranks by few comparisons: merge sorts of many requests in parallel.
 
 Dimension letters: B requests, C candidates of the longest list, S sorted runs
-of a request, N comparisons that are asked for together.
+of a request, N comparisons asked for together.
 """
 
 from collections.abc import Callable
@@ -11,28 +11,28 @@ import numpy as np
 from instructrec_jax.eval.procedures import asking, rankings
 from instructrec_jax.eval.procedures.rankings import Ranked
 
-# From the rows [N] of requests and the columns [N, 2] of two candidates each
-# to whether the first is preferred, bool [N].
+# Maps the rows [N] of requests and the columns [N, 2] of two candidates each to
+# whether the first is preferred, bool [N].
 Prefer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def merge_sort(
   counts_B: np.ndarray, prefer: Prefer
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Sorts the candidates of all requests, asking for a round at a time.
+  """Sorts the candidates of all requests in rounds of comparisons.
 
-  All merges of one level, of all requests, go on together: each round holds the
-  next comparison of every merge that is not done. So there are about 2 C rounds
-  whatever B is, and each is one large batch for a model.
+  All merges of one level run in parallel, over all requests. A round has the
+  next comparison of every unfinished merge. So there are about 2 C rounds for
+  any B, and each is one large batch for the model.
 
   Args:
-    counts_B: candidates of each request, in the columns from 0.
-    prefer: decides comparisons. It need not be consistent.
+    counts_B: The number of candidates of each request.
+    prefer: Decides comparisons. It need not be consistent.
 
   Returns:
-    The columns best first, int64 [B, C], -1 past a request's last; and how many
-    comparisons each request took, int64 [B]. Of n candidates it takes at most
-    n ceil(log2 n) - 2^ceil(log2 n) + 1.
+    The columns best first, int64 [B, C], -1 past a request's last; and the
+    number of comparisons of each request, int64 [B]. For n candidates it is at
+    most n ceil(log2 n) - 2^ceil(log2 n) + 1.
   """
   width = int(counts_B.max(initial=0))
   columns_C = np.arange(width)
@@ -40,8 +40,8 @@ def merge_sort(
   taken_B = np.zeros(len(counts_B), np.int64)
   levels = (width - 1).bit_length() if width > 1 else 0
   for level in reversed(range(levels)):
-    # Run k of 2^level ends where the halves of the level below do, so that
-    # runs of a level differ by at most one candidate.
+    # The runs of a level end where halves of the level below do, so their
+    # lengths differ by at most one.
     ends_S = np.arange(2 ** (level + 1) + 1)
     bounds_BxS = counts_B[:, None] * ends_S >> (level + 1)
     order_BxC, asked_B = _merge(order_BxC, bounds_BxS, prefer)
@@ -52,7 +52,7 @@ def merge_sort(
 def _merge(
   order_BxC: np.ndarray, bounds_BxS: np.ndarray, prefer: Prefer
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Merges runs 0 and 1, 2 and 3, and so on; returns the order and counts."""
+  """Merges runs 0 and 1, 2 and 3, and so on. Returns order and counts."""
   start_BxS, middle_BxS, end_BxS = (
     bounds_BxS[:, first : bounds_BxS.shape[1] - 2 + first : 2]
     for first in range(3)
@@ -82,10 +82,10 @@ def _merge(
 
 
 def sort(asker: asking.Asker) -> Ranked:
-  """Ranks by as few comparisons as a merge sort takes.
+  """Ranks by the comparisons of a merge sort.
 
-  Of two that are level the relevant one loses. Figures: as those of all pairs,
-  see `rankings.of_pairs`.
+  In a tie the relevant candidate loses. The figures are those of
+  `rankings.of_pairs`.
   """
   rows, odds, right = [], [], []
 

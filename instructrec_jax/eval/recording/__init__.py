@@ -1,1 +1,1 @@
-"""What an evaluation leaves behind, written by SeqIO's evaluator."""
+"""Writes and reads the results of an evaluation."""

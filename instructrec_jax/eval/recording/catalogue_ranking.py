@@ -1,8 +1,8 @@
-"""Ranking out of a whole catalogue: the model writes the titles itself.
+"""Ranking a whole catalogue: the model generates the titles.
 
-Instructions of the form T2 show no candidates, so that they can be answered
-with any item. What is found are the likeliest titles, by a beam search that
-writes nothing else; whatever is not among them counts as the last of all.
+Instructions of the form T2 show no candidates, so any item can answer them. A
+beam search that can write only titles finds the most likely ones. All other
+items rank last.
 """
 
 import os
@@ -21,58 +21,58 @@ from instructrec_jax.eval.recording import evaluator
 from instructrec_jax.model import trie
 from instructrec_jax.vocabulary import title_trie
 
-# What a predict_with_aux_fn of SeqIO's evaluator returns: tokens by index, and
-# more by name, here that of `RankingModel.predict_batch_with_aux`.
+# The result of SeqIO's predict_with_aux_fn: tokens by index, and what
+# `RankingModel.predict_batch_with_aux` returns besides, by name.
 Predicted = tuple[Sequence[tuple[int, Any]], Mapping[str, Any]]
-# What a score_fn of SeqIO's evaluator returns: scores by index, and more.
+# The result of SeqIO's score_fn: scores by index, and more by name.
 Answers = tuple[list[tuple[int, np.ndarray]], dict[str, list]]
 
 
 def matching(tasks: Sequence[str]) -> list[str]:
-  """Returns those of some tasks that can be answered with any item.
+  """Returns the tasks that any item can answer, those of the form T2.
 
   Raises:
-    InputError: there is none.
+    InputError: There is none.
   """
   found = [task for task in tasks if task.endswith("_t2")]
   if not found:
     raise InputError(
-      f"none of {', '.join(tasks)} can be answered out of the whole catalogue: "
-      "expected a task of the form T2, such as instructrec_games_p1_i0_t2"
+      f"cannot rank the whole catalogue with {', '.join(tasks)}: expected a "
+      "task of the form T2, such as instructrec_games_p1_i0_t2"
     )
   return found
 
 
 def catalogue_of(tasks: Sequence[seqio.Task]) -> Catalogue:
-  """Returns the items that some tasks ask about.
+  """Returns the catalogue of tasks of one dataset.
 
   Raises:
-    InputError: a task is not over records, or they are of several datasets.
+    InputError: A task does not read records, or there are several datasets.
   """
   records = {}
   for task in tasks:
     dataset = evaluator.dataset_of(task.source)
     if dataset is None:
       raise InputError(
-        f"{task.name} is not over records, so it has no catalogue"
+        f"{task.name} does not read records, so it has no catalogue"
       )
     records[dataset] = task.source.tfds_dataset
   if len(records) > 1:
     raise InputError(
-      f"tasks of the datasets {', '.join(records)} have no catalogue in "
-      "common: evaluate one dataset at a time"
+      f"the tasks are of several datasets, {', '.join(records)}, which have no "
+      "catalogue in common: evaluate one dataset at a time"
     )
   [(dataset, tfds)] = records.items()
   return Catalogue(dataset, tfds.name, tfds.data_dir)
 
 
 class CatalogueEvaluator(seqio.Evaluator):
-  """SeqIO's evaluator, of tasks that can be answered with any item.
+  """SeqIO's evaluator, for tasks that any item can answer.
 
-  T5X and our own runner make and call it as they do SeqIO's. The model's
-  predict_with_aux_fn generates titles; what it generated is measured as scores
-  of items. Results lie in <log_dir>/catalogue, beside what may be there of the
-  same tasks' candidates.
+  T5X and our own runner use it in place of SeqIO's. The model's
+  predict_with_aux_fn generates titles, and the evaluator measures them as
+  scores of items. Results are in <log_dir>/catalogue, apart from results over
+  candidates.
   """
 
   def __init__(
@@ -87,17 +87,16 @@ class CatalogueEvaluator(seqio.Evaluator):
     """Reads the requests and the titles.
 
     Args:
-      mixture_or_task_name: tasks of one dataset, all of the form T2.
-      feature_converter: as SeqIO's.
-      eval_split: that requests are from.
-      exclude_history: whether a request leaves out what its user has had
-        before.
-      log_dir: where results go; None for nowhere.
-      **settings: as SeqIO's.
+      mixture_or_task_name: Tasks of one dataset, all of the form T2.
+      feature_converter: As SeqIO's.
+      eval_split: The split of the requests.
+      exclude_history: Whether to exclude the items of the user's history.
+      log_dir: Where results go. None writes no results.
+      **settings: As SeqIO's.
 
     Raises:
-      InputError: there are no tasks, or they have no catalogue in common, or
-        its titles make no trie.
+      InputError: There are no tasks, they have no catalogue in common, or no
+        trie can be made of its titles.
     """
     super().__init__(
       mixture_or_task_name,
@@ -108,7 +107,7 @@ class CatalogueEvaluator(seqio.Evaluator):
     )
     if not self.eval_tasks:
       raise InputError(
-        f"{mixture_or_task_name} has no task that ranks on a split "
+        f"{mixture_or_task_name} has no task that ranks and has a split "
         f"{eval_split!r}"
       )
     self._split = eval_split.partition("_")[0]
@@ -125,9 +124,9 @@ class CatalogueEvaluator(seqio.Evaluator):
     """Measures the tasks.
 
     Args:
-      predict_with_aux_fn: generates titles for requests, in which the feature
-        excluded_items may be; see `RankingModel.predict_batch_with_aux`.
-      **settings: as SeqIO's; other functions of the model are not called.
+      predict_with_aux_fn: Generates titles for requests, which may have the
+        feature excluded_items; see `RankingModel.predict_batch_with_aux`.
+      **settings: As SeqIO's. Other functions of the model are not called.
 
     Returns:
       As SeqIO's.
@@ -153,7 +152,7 @@ class CatalogueEvaluator(seqio.Evaluator):
     return super().evaluate(**settings | {"score_fn": score_fn})
 
   def _seen(self, examples: tf.data.Dataset) -> Seen:
-    """Returns what examples, in their order, leave out."""
+    """Returns the items that each example excludes, in order."""
     if not self._exclude_history:
       return Seen.nothing(int(examples.cardinality()))
     asked: list[dict[str, Any]] = list(
@@ -184,18 +183,18 @@ def _excluding(requests: tf.data.Dataset, seen: Seen) -> tf.data.Dataset:
 def listed(
   found: np.ndarray, worth: np.ndarray, titles: trie.Trie, seen: Seen
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the items of the titles that were found.
+  """Returns the items of generated titles.
 
-  A title of several items stands for them all with one score, which is a tie.
+  If several items share a title, all of them get its score.
 
   Args:
-    found: integers [n, W], an item of each title, -1 for none.
+    found: Integers [n, W], an item of each title, -1 for none.
     worth: [n, W], the scores of the titles.
-    titles: of the catalogue.
-    seen: items of each request that are left out.
+    titles: The catalogue's titles.
+    seen: The items that each request excludes.
 
   Returns:
-    int64 [n, C] item codes padded with -1, and their scores, padded with -inf.
+    int64 [n, C] item codes padded with -1, and their scores padded with -inf.
   """
   of_item = np.asarray(titles.title)
   by_title = np.argsort(of_item, kind="stable")

@@ -1,11 +1,11 @@
-"""Ranking as SeqIO sees it: a metric function, and a logger of results.
+"""A ranking metric function for SeqIO, and a logger of results.
 
 A task declares `metric_fns=[ranking_metric_fn]` and a postprocessor that turns
-each example into a `Target` with the keys of `TARGET_FIELDS`; the model's
-`score_batch` gives a row of candidate scores for each example. An example is a
-request, or one of several inputs that ask about it (see
-procedures/rankings.py). Results are written by giving `ResultLogger` to the
-evaluator (SeqIO's or T5X's).
+each example into a `Target` with the keys of `TARGET_FIELDS`. The model's
+`score_batch` returns a row of candidate scores for each example. An example is
+a request, or one of several inputs that ask about it (see
+procedures/rankings.py). `ResultLogger`, given to the evaluator (SeqIO's or
+T5X's), writes the results.
 """
 
 import collections
@@ -30,7 +30,7 @@ from instructrec_jax.eval.procedures import rankings
 from instructrec_jax.eval.recording import examples, results
 from instructrec_jax.eval.target import Targets
 
-# What each target has, and what it may have; see `Predictions.of`.
+# Required and optional fields of a target; see `Predictions.of`.
 TARGET_FIELDS = ("instance", "user", "target", "candidates")
 OPTIONAL_FIELDS = {"gains": "gains", "size": "sizes"}
 
@@ -40,25 +40,25 @@ Scores = np.ndarray | tuple[np.ndarray, Any] | Sequence[Sequence[float]]
 def ranking_metric_fn(targets: Targets, scores: Scores) -> dict[str, float]:
   """Measures one task.
 
-  SeqIO knows by the names of the arguments that it wants scores.
+  SeqIO passes scores because the second argument is called `scores`.
 
   Args:
-    targets: with `TARGET_FIELDS`, and perhaps `OPTIONAL_FIELDS` and attributes;
-      see `Target`. One is a request; where several inputs ask about a request
-      each of them has one, with form and asked.
-    scores: [N, C], the log-likelihood of each candidate, -inf past a
-      request's last one; or a tuple of it and a dict of whatever else the model
-      gave. If that has "items", [N, C] item codes padded with -1, the scores
-      are those of items that the model has come to by itself, out of "sizes",
-      [N] whole numbers: the targets' candidates are not looked at then.
+    targets: A `Target` for each request, with `TARGET_FIELDS` and perhaps
+      `OPTIONAL_FIELDS` and attributes. If several inputs ask about a request,
+      each has a target, with form and asked.
+    scores: [N, C], the log-likelihood of each candidate, -inf past a request's
+      last; or a tuple of it and a dict of the model's other outputs. If the
+      dict has "items" ([N, C] item codes padded with -1) and "sizes" ([N]
+      integers), the scores are those of generated items, out of as many as
+      "sizes" says, and the targets' candidates are not used.
 
   Returns:
-    The mean of each metric, and of each further figure; the number of requests
-    "n"; and, where there is more than one ranking, the others' metrics, their
-    names after that of the ranking, e.g. "copeland/hr@1".
+    The mean of each metric and of each further figure, and the number of
+    requests "n". If there are several rankings, the others' metrics follow with
+    the name of the ranking as prefix, e.g. "copeland/hr@1".
 
   Raises:
-    InputError: as `rankings_from`.
+    InputError: As `rankings_from`.
   """
   found = {}
   for name, ranking in rankings_from(targets, scores).items():
@@ -74,13 +74,13 @@ def ranking_metric_fn(targets: Targets, scores: Scores) -> dict[str, float]:
 def rankings_from(
   targets: Targets, scores: Scores
 ) -> dict[str, rankings.Ranked]:
-  """Brings SeqIO's targets and scores together; see `ranking_metric_fn`.
+  """Combines SeqIO's targets and scores; see `ranking_metric_fn`.
 
   Returns:
-    The rankings of the requests, by name; the task's own is the first.
+    The rankings of the requests, by name. The task's own is the first.
 
   Raises:
-    InputError: a target lacks a field, or as `rankings.ranked`.
+    InputError: A target lacks a field, or as `rankings.ranked`.
   """
   given = {}
   if isinstance(scores, tuple):
@@ -89,8 +89,8 @@ def rankings_from(
     missing = [name for name in TARGET_FIELDS if name not in target]
     if missing:
       raise InputError(
-        f"target {number}: expected the fields {list(TARGET_FIELDS)}, "
-        f"{missing} missing from {sorted(target)}"
+        f"target {number}: expected the fields {list(TARGET_FIELDS)}, got "
+        f"{sorted(target)}, without {missing}"
       )
   if "items" in given:
     targets = [
@@ -103,10 +103,10 @@ def rankings_from(
 
 
 def predictions_from(targets: Targets, scores: np.ndarray) -> Predictions:
-  """Returns the predictions of requests, [B, C] scores, one target each.
+  """Returns the predictions of requests: a target each, and [B, C] scores.
 
   Raises:
-    InputError: as `Predictions.of`.
+    InputError: As `Predictions.of`.
   """
   columns = ([t[name] for t in targets] for name in TARGET_FIELDS)
   first = targets[0] if targets else {}
@@ -127,22 +127,22 @@ def predictions_from(targets: Targets, scores: np.ndarray) -> Predictions:
 
 @gin.configurable(module="instructrec_jax.evaluator")
 class ResultLogger(seqio.Logger):
-  """Writes what `results.write` does, and examples.jsonl, for each task.
+  """Writes the files of `results.write`, and examples.jsonl, for each task.
 
-  They lie in <output_dir>/<task>/<step>, or <output_dir>/<task> for an
-  evaluation that has no step. Where there is more than one ranking, the others
-  lie in folders of their names below; so does what was read out of texts, where
-  a task ranks by scores as well.
+  The folder is <output_dir>/<task>/<step>, or <output_dir>/<task> if the
+  evaluation has no step. If a task has several rankings, each other one has a
+  folder of its name below. So have lists parsed from texts, if the task also
+  ranks by scores.
   """
 
   def __init__(self, output_dir: str, system: str, split: str, seed: int = 0):
-    """Says what is being measured.
+    """Describes the evaluation.
 
     Args:
-      output_dir: given by the evaluator.
-      system: the model's name in tables.
-      split: what the evaluator evaluates, e.g. "test".
-      seed: of the bootstrap.
+      output_dir: The evaluator passes it.
+      system: The model's name in tables.
+      split: The split that the evaluator evaluates, e.g. "test".
+      seed: Seed of the bootstrap.
     """
     super().__init__(output_dir=output_dir)
     self._description = {"system": system, "split": split, "seed": seed}
@@ -156,18 +156,18 @@ class ResultLogger(seqio.Logger):
     inferences: Mapping[str, Any] | None,
     targets: Targets | None,
   ) -> None:
-    """Called by the evaluator once a task, after its metrics.
+    """Writes a task. The evaluator calls it after the task's metrics.
 
     Raises:
-      InputError: the task has nothing to write, or as `Predictions.of`.
+      InputError: The task has nothing to write, or as `Predictions.of`.
     """
     del metrics  # They follow from targets and inferences.
     if targets is None or not {"score", "prediction"} & set(inferences or ()):
       raise InputError(
-        f"task {task_name!r}: expected scores to write, or texts; its "
-        "metric_fns must include ranking_metric_fn, or one of answer_metrics"
+        f"task {task_name!r}: expected scores or texts, got none: its "
+        "metric_fns must have ranking_metric_fn or a metric of answer_metrics"
       )
-    # Evaluators without a step say None or -1.
+    # Evaluators without a step pass None or -1.
     step = None if step is None or step < 0 else int(step)
     folder = result_folder(self.output_dir, task_name, step)
     task = seqio.TaskRegistry.get(task_name)
@@ -184,18 +184,18 @@ def write_all(
   dataset: tf.data.Dataset,
   **description: Any,
 ) -> None:
-  """Measures a task's requests by its metrics, and writes what was measured.
+  """Measures a task's requests with its metrics, and writes the results.
 
   Args:
-    folder: for what is the task's own; the rest goes to folders below.
-    task: whose metrics and records these are.
-    targets: of its requests.
-    inferences: what was answered to each: "prediction", "score" or both.
-    dataset: of its examples, of which a few are written in words.
-    **description: of a `results.Result`, as in `write`.
+    folder: For the task's own ranking. Others go to folders below.
+    task: The task.
+    targets: Targets of its requests.
+    inferences: The answers by name: "prediction", "score" or both.
+    dataset: The task's examples. A few of them are written as text.
+    **description: Fields of a `results.Result`, as in `write`.
 
   Raises:
-    InputError: as the metrics.
+    InputError: As the metrics.
   """
   texts = None
   found = _measured(task, targets, inferences, description["seed"])
@@ -206,7 +206,7 @@ def write_all(
       continue
     if texts is None:
       texts = _texts(dataset, examples.chosen(measured.predictions.instances))
-      if measured.predictions.of_catalogue:  # Which no text lists.
+      if measured.predictions.of_catalogue:  # No text lists a catalogue.
         texts = [dataclasses.replace(text, candidates=[]) for text in texts]
     if texts:
       examples.write(where, texts)
@@ -218,7 +218,7 @@ def _measured(
   inferences: Mapping[str, Any],
   seed: int,
 ) -> dict[str | None, answer_metrics.Measured]:
-  """Returns what a task's metrics say, by procedure; of each all together."""
+  """Measures all metrics of a task; merges the results of each procedure."""
   by_procedure = collections.defaultdict(list)
   own = [
     metric
@@ -248,11 +248,11 @@ def measured(ranking: rankings.Ranked, seed: int) -> answer_metrics.Measured:
   """Measures a ranking.
 
   Args:
-    ranking: of requests.
-    seed: of the bootstrap.
+    ranking: The ranked requests.
+    seed: Seed of the bootstrap.
 
   Raises:
-    InputError: as `Predictions.of`.
+    InputError: As `Predictions.of`.
   """
   further = {}
   if ranking.columns:
@@ -267,14 +267,14 @@ def write(
   found: answer_metrics.Measured,
   **description: Any,
 ) -> None:
-  """Writes what was measured of a task's requests.
+  """Writes the results of a task.
 
   Args:
-    folder: for the files of `results.write`.
-    task: whose records the requests are.
-    found: of them.
-    **description: of a `results.Result`: system, split, seed, procedure, step;
-      and skipped, where anybody knows better than the number of records says.
+    folder: For the files of `results.write`.
+    task: The task.
+    found: Its results.
+    **description: Fields of a `results.Result`: system, split, seed, procedure
+      and step; and skipped, if it does not follow from the number of records.
   """
   number = (found.predictions or found.answers).n
   description = {
@@ -301,7 +301,7 @@ def write(
 def result_folder(
   out: str | PathLike, task: str, step: int | None
 ) -> epath.Path:
-  """Returns where a `ResultLogger` writes the results of a task."""
+  """Returns the folder that `ResultLogger` writes a task's results to."""
   folder = paths.anywhere(out) / task
   return folder if step is None else folder / str(step)
 
@@ -309,13 +309,13 @@ def result_folder(
 def _texts(
   dataset: tf.data.Dataset, instances: np.ndarray
 ) -> list[examples.Text]:
-  """Returns some requests in words; none where the task keeps no words."""
+  """Returns some requests as text; none if the task keeps no text."""
   needed = {"inputs_pretokenized", "candidates_pretokenized", "asked"}
   if not needed <= dataset.element_spec.keys():
     return []
 
   def shown(example: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    # Of several inputs of a request, one that asks about the target.
+    # If a request has several inputs, show one that asks about the target.
     asked = tf.gather(example["candidate_items"], example["asked"])
     return tf.reduce_any(example["instance"] == instances) & tf.reduce_any(
       asked == example["target_item"]
@@ -335,16 +335,16 @@ def _texts(
 
 
 def dataset_of(source: seqio.DataSource) -> str | None:
-  """Returns the dataset of TFDS records; None for any other source."""
+  """Returns the dataset of TFDS records, or None for any other source."""
   if not isinstance(source, seqio.TfdsDataSource):
     return None
   return source.tfds_dataset.name.partition(":")[0].removeprefix(PREFIX)
 
 
 def _skipped(source: seqio.DataSource, split: str, n: int) -> dict[str, int]:
-  """Returns how many records did not become requests, under their reason."""
+  """Returns the number of records that are no requests, under their reason."""
   records = source.num_input_examples(split)
-  # SeqIO says None or infinity where it does not know.
+  # SeqIO returns None or infinity if it does not know.
   if records is None or not np.isfinite(records) or records == n:
     return {}
-  return {"do not fit the lengths, or were not asked for": int(records - n)}
+  return {"not asked for, or longer than the lengths": int(records - n)}

@@ -1,7 +1,7 @@
-"""A few requests as the model read them: examples.jsonl, beside predictions.
+"""A few requests as text: examples.jsonl, beside the predictions.
 
-Which requests is decided by their instances alone, so systems that answered
-the same requests show the same ones.
+The choice depends only on the instances, so systems that answered the same
+requests show the same ones.
 """
 
 import dataclasses
@@ -15,19 +15,19 @@ from instructrec_jax.artifacts import atomic_write_text
 from instructrec_jax.errors import InputError
 
 EXAMPLES_FILE = "examples.jsonl"
-# Enough that the best and the worst answers are among them; a few hundred
-# kilobytes where inputs are long.
+# Enough to include very good and very bad answers. Long inputs take a few
+# hundred kilobytes.
 COUNT = 200
 
 
 @dataclasses.dataclass(frozen=True)
 class Text:
-  """A request in words.
+  """A request as text.
 
   Attributes:
-    instance: the record's running number.
-    inputs: what the model was given.
-    candidates: the titles that it scored, in the order of the predictions.
+    instance: The record's running number.
+    inputs: The model's input.
+    candidates: The titles that it scored, in the order of the predictions.
   """
 
   instance: int
@@ -43,7 +43,7 @@ def chosen(instances: np.ndarray) -> np.ndarray:
 
 
 def write(folder: epath.Path, texts: Iterable[Text]) -> None:
-  """Writes a line for each text, in the order of their instances."""
+  """Writes a line for each text, in the order of instances."""
   ordered = sorted(texts, key=lambda text: text.instance)
   lines = [
     json.dumps(dataclasses.asdict(text), ensure_ascii=False) + "\n"
@@ -53,10 +53,10 @@ def write(folder: epath.Path, texts: Iterable[Text]) -> None:
 
 
 def read(folder: epath.Path) -> dict[int, Text]:
-  """Returns the texts by instance; none where no evaluation wrote any.
+  """Returns the texts by instance, or none if there is no file.
 
   Raises:
-    InputError: a line is not what `write` wrote.
+    InputError: A line is not as `write` writes it.
   """
   path = folder / EXAMPLES_FILE
   if not path.exists():

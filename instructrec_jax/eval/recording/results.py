@@ -1,7 +1,7 @@
-"""What an evaluation leaves behind: metrics.json, and what was answered.
+"""The files of an evaluation: metrics.json and the answers.
 
-That is predictions.jsonl where items were ranked, and answers.jsonl where the
-model wrote texts; both where it wrote lists.
+Ranked items are in predictions.jsonl, written texts in answers.jsonl, and
+written lists in both.
 
 Dimension letters: B requests, C candidates of the longest list, E targets of
 all requests together.
@@ -26,7 +26,7 @@ from instructrec_jax.eval.predictions import Predictions
 METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.jsonl"
 ANSWERS_FILE = "answers.jsonl"
-# Of every line of predictions.jsonl.
+# The fields of every line of predictions.jsonl.
 _FIELDS = ("instance", "user", "target", "candidates", "scores", "rank")
 
 
@@ -35,24 +35,24 @@ class Result:
   """One system measured on one split.
 
   Attributes:
-    system: its name in tables.
-    dataset: the records' dataset.
-    task: the SeqIO task that put the requests into words; None for a system
-      that reads the records themselves.
+    system: Its name in tables.
+    dataset: The records' dataset.
+    task: The SeqIO task that wrote the instructions; None for a system that
+      reads the records.
     split: "validation" or "test".
-    n: requests measured.
-    seed: of the bootstrap, and of a system that draws.
-    requests: `Predictions.fingerprint`, or `Answers.fingerprint` where nothing
-      was ranked; equal where results are comparable.
-    metrics: of rankings, name to mean with 95 % interval; empty where nothing
+    n: The number of requests measured.
+    seed: Seed of the bootstrap, and of a random system.
+    requests: `Predictions.fingerprint`, or `Answers.fingerprint` if nothing was
+      ranked. Results are comparable if it is equal.
+    metrics: Ranking metrics, name to mean with 95 % interval. Empty if nothing
       was ranked.
-    chance: name to what guessing is expected to reach, of the same.
-    further: figures that do not follow from a ranking, name to value with 95 %
-      interval, such as the RMSE of ratings, or how valid lists are.
-    step: of the checkpoint; None for a system that is not trained by steps.
-    skipped: requests that were not measured, by reason.
-    procedure: how scores became rankings, see procedures.py; None for a system
-      that reads the records themselves.
+    chance: The expected value of each of them for random guessing, by name.
+    further: Other figures, name to value with 95 % interval, such as the RMSE
+      of ratings or the validity of lists.
+    step: The checkpoint's step; None for a system that is not trained by steps.
+    skipped: The number of requests that were not measured, by reason.
+    procedure: How scores became rankings, see eval/procedures/; None for a
+      system that reads the records.
   """
 
   system: str
@@ -81,17 +81,13 @@ class Result:
     """Measures predictions.
 
     Args:
-      predictions: of one system.
-      names: metrics, as in `metrics.measure`.
-      **description: the fields that say what was measured: system, dataset,
-        task, split, seed and, where they apply, step, skipped, procedure and
-        further.
-
-    Returns:
-      The result.
+      predictions: Predictions of one system.
+      names: Metrics, as in `metrics.measure`.
+      **description: The other fields: system, dataset, task, split, seed and,
+        if they apply, step, skipped, procedure and further.
 
     Raises:
-      InputError: there is no request, or a metric is unknown.
+      InputError: There is no request, or a metric is unknown.
     """
     values = metrics.measure(predictions.outcomes, names)
     return cls(
@@ -109,22 +105,21 @@ def write(
   predictions: Predictions | None,
   answers: Answers | None = None,
 ) -> None:
-  """Writes what was answered, then metrics.json, each whole or not at all.
+  """Writes the answers, then metrics.json. Each file is written atomically.
 
-  A line of predictions is a request: instance, user, candidates, target,
-  scores and rank; where a request has several targets, target is a list and
-  rank the list of their ranks, best first. Where they are not as usual there
-  are also gains (of the targets, not all 1), size (items ranked, more than the
-  candidates) and attributes. A score that is not finite is a string ("nan",
-  "-inf", "inf"), as JSON has no such numbers. A line of answers has instance,
-  user, answer (the text), truth and, of texts that are read, read: what was
-  understood.
+  A line of predictions is a request: instance, user, candidates, target, scores
+  and rank. If a request has several targets, target is a list, and rank the
+  list of their ranks, best first. A line also has gains if they are not all 1,
+  size if more items than the candidates were ranked, and attributes if there
+  are any. A score that is not finite is a string ("nan", "-inf", "inf"),
+  because JSON has no such numbers. A line of answers has instance, user, answer
+  (the text) and truth; and read, the parsed value, if texts are parsed.
 
   Args:
-    folder: where to; made if need be.
-    result: goes to metrics.json.
-    predictions: a line each; None where nothing was ranked.
-    answers: a line each; None where no text was written.
+    folder: The folder. It is made if it does not exist.
+    result: The content of metrics.json.
+    predictions: None if nothing was ranked.
+    answers: None if no text was written.
   """
   folder = paths.anywhere(folder)
   for name, rows in (
@@ -138,7 +133,7 @@ def write(
       atomic_write_text(folder / name, "\n".join(lines) + "\n")
   row = dataclasses.asdict(result)
   for estimate in row["further"].values():
-    # Nothing can be said, e.g., of ratings of which none could be read.
+    # A figure is NaN e.g. if no rating could be parsed.
     for name, value in estimate.items():
       estimate[name] = value if np.isfinite(value) else None
   text = json.dumps(row, indent=2, allow_nan=False)
@@ -149,12 +144,12 @@ def read_result(folder: str | os.PathLike) -> Result:
   """Reads a folder's metrics.json.
 
   Raises:
-    InputError: it is absent, no JSON, or has other fields than a result.
+    InputError: It is missing, is not JSON, or has other fields than a result.
   """
   path = paths.anywhere(folder) / METRICS_FILE
   row = _loads(_read(path), str(path))
   fields = {field.name for field in dataclasses.fields(Result)}
-  # Results of before there were such fields lack them.
+  # Older results lack these fields.
   newer = {"further", "procedure"}
   if not isinstance(row, dict) or set(row) | newer != fields:
     found = sorted(row) if isinstance(row, dict) else type(row).__name__
@@ -177,8 +172,8 @@ def read_predictions(folder: str | os.PathLike) -> Predictions:
   """Reads a folder's predictions.jsonl.
 
   Raises:
-    InputError: it is absent, a line is not what `write` wrote, or its rank is
-      not what its scores give.
+    InputError: It is missing, a line is not as `write` writes it, or its rank
+      does not follow from its scores.
   """
   path = paths.anywhere(folder) / PREDICTIONS_FILE
   rows = [
@@ -192,16 +187,16 @@ def read_predictions(folder: str | os.PathLike) -> Predictions:
       )
     if len(row["scores"]) != len(row["candidates"]):
       raise InputError(
-        f"{path}, line {number}: {len(row['candidates'])} candidates but "
-        f"{len(row['scores'])} scores"
+        f"{path}, line {number}: expected {len(row['candidates'])} scores, one "
+        f"for each candidate, got {len(row['scores'])}"
       )
   predictions = _predictions(rows)
   found = _ranks(predictions)
   for number, (row, rank) in enumerate(zip(rows, found, strict=True), start=1):
     if row["rank"] != rank:
       raise InputError(
-        f"{path}, line {number}: its scores give rank {rank}, but it says "
-        f"{row['rank']}"
+        f"{path}, line {number}: expected rank {rank}, which follows from the "
+        f"scores, got {row['rank']}"
       )
   return predictions
 
@@ -246,11 +241,11 @@ def _rows(predictions: Predictions) -> Iterator[dict[str, Any]]:
 
 
 def _predictions(rows: Sequence[Mapping[str, Any]]) -> Predictions:
-  """Returns what `_rows` has yielded."""
+  """Returns the predictions that `_rows` wrote."""
   width = max((len(row["scores"]) for row in rows), default=0)
   scores_BxC = np.full((len(rows), width), -np.inf)
   for scores_C, row in zip(scores_BxC, rows, strict=True):
-    # NumPy reads "nan" and "-inf" where a score is no JSON number.
+    # NumPy parses the strings "nan" and "-inf".
     scores_C[: len(row["scores"])] = np.asarray(row["scores"], np.float64)
   attributes = rows[0].get("attributes", {}) if rows else {}
   return Predictions.of(
@@ -274,7 +269,7 @@ def _ranks(predictions: Predictions) -> list[int | list[int]]:
 
 
 def _numbers(estimate: Mapping[str, Any]) -> dict[str, float]:
-  """Returns an estimate's figures; NaN for those that could not be told."""
+  """Returns an estimate's figures, with NaN for null."""
   return {k: np.nan if v is None else v for k, v in estimate.items()}
 
 

@@ -59,7 +59,7 @@ def test_nothing_in_common(generated):
 
 
 def test_misfits():
-  with pytest.raises(InputError, match="1 generated, but 2 references"):
+  with pytest.raises(InputError, match="references, got 1 and 2"):
     texts.measure(["a"], ["a", "b"], seed=0)
   with pytest.raises(InputError, match="no request"):
     texts.measure([], [], seed=0)

@@ -175,9 +175,9 @@ def test_agrees_with_sklearn():
 @pytest.mark.parametrize(
   ("arguments", "message"),
   [
-    (([{}], [{"a": "1"}, {"a": "2"}], ["a"]), "1 users predicted, 2 actual"),
+    (([{}], [{"a": "1"}, {"a": "2"}], ["a"]), "users, got 1 and 2"),
     (([], [], []), "expected names"),
-    (([{}], [{}], ["a"], 0, ["b"]), r"numbers among them; got \['a'\]"),
+    (([{}], [{}], ["a"], 0, ["b"]), r"among the names; got names \['a'\]"),
     (
       ([{}], [{"age": "300"}], ["age"], 0, ["age"]),
       "age of user 0: expected a number from 5 to 110, got '300'",

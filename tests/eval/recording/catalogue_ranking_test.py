@@ -198,9 +198,9 @@ def test_tasks_without_a_catalogue_in_common():
     for name in ("a", "b")
   )
   other = task("c", seqio.TextLineDataSource({"test": "c.txt"}))
-  with pytest.raises(InputError, match="of the datasets a, b have no"):
+  with pytest.raises(InputError, match="several datasets, a, b, which have no"):
     catalogue_ranking.catalogue_of([a, a, b])
-  with pytest.raises(InputError, match="c is not over records"):
+  with pytest.raises(InputError, match="c does not read records"):
     catalogue_ranking.catalogue_of([other])
 
 

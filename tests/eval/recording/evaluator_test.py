@@ -127,28 +127,28 @@ def test_without_a_step_there_is_no_folder_for_it(task, tmp_path):
   ("change", "message"),
   [
     (lambda t, s: (t, s[:2]), "instance 12: no scores; there are 3 requests"),
-    (lambda t, s: (t[:2], s), "3 rows, but only 2 requests"),
-    (lambda t, s: (t, s[:, :2]), "instance 10: it has 3 candidates, but 2"),
+    (lambda t, s: (t[:2], s), "scores: expected 2 rows, .* got 3"),
+    (lambda t, s: (t, s[:, :2]), "instance 10: expected 3 scores, .* got 2"),
     (lambda t, s: (t, s[:, 0]), r"expected the shape .* = \[3, 3\], got \[3\]"),
     (
       lambda t, s: ([t[0], t[0], t[2]], np.zeros((3, 3))),
-      "instance 10: it comes 2 times",
+      "instance 10: expected once, got 2 times",
     ),
     (
       lambda t, s: ([t[0], {**t[1], "target": 9}, t[2]], s),
-      "instance 11: expected the target 9 once .* found it 0 times",
+      "instance 11: expected the target 9 once .* got it 0 times",
     ),
     (
       lambda t, s: ([{**t[0], "candidates": [5, 5, 6]}, *t[1:]], s),
-      "instance 10: expected the target 5 once .* found it 2 times",
+      "instance 10: expected the target 5 once .* got it 2 times",
     ),
     (
       lambda t, s: ([{**t[0], "candidates": [5, -1, 6]}, *t[1:]], s),
-      "instance 10: candidate 1: expected an item code from 0, got -1",
+      "instance 10, candidate 1: expected an item code, .* got -1",
     ),
     (
       lambda t, s: (t, np.nan_to_num(s, neginf=0.0)),
-      "instance 11: it has 2 candidates, so column 2 .* got 0",
+      "instance 11: expected -inf in column 2 .* 2 candidates, got 0",
     ),
     (
       lambda t, s: ([{"instance": 1}, *t[1:]], s),

@@ -127,10 +127,10 @@ def test_fingerprint_is_of_the_question_alone():
 @pytest.mark.parametrize(
   ("change", "message"),
   [
-    (lambda row: row | {"rank": row["rank"] + 1}, "line 3: its scores give"),
-    (lambda row: row | {"scores": [0.0]}, "line 3: .* candidates but 1 score"),
+    (lambda row: row | {"rank": row["rank"] + 1}, "line 3: expected rank"),
+    (lambda row: row | {"scores": [0.0]}, "line 3: .* scores, .* got 1"),
     (lambda row: {"instance": 1}, r"line 3: expected \['instance'"),
-    (lambda row: row | {"instance": 0}, "instance 0: it comes 2 times"),
+    (lambda row: row | {"instance": 0}, "0: expected once, got 2 times"),
   ],
 )
 def test_a_changed_line_is_named(tmp_path, change, message):

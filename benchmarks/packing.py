@@ -56,7 +56,7 @@ Batches = Iterator[dict[str, np.ndarray]]
 
 
 def draw(examples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-  """Returns tokens and lengths, as `cache.Writer.add` takes them."""
+  """Returns tokens and lengths, as `token_cache.Writer.add` takes them."""
   rng = np.random.default_rng(seed)
   columns = rng.lognormal(np.log(MEDIANS), SIGMAS, (examples, 2))
   lengths_Ex2 = np.clip(columns.round().astype(np.int64), 1, ROW)

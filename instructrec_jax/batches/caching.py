@@ -107,7 +107,7 @@ def _write_task(
 def _chunks(
   task: seqio.Task, max_lengths: Mapping[str, int], seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Yields tokens and lengths as `cache.Writer.add` takes them."""
+  """Yields tokens and lengths as `token_cache.Writer.add` takes them."""
   examples = task.get_dataset(
     max_lengths,
     split="train",

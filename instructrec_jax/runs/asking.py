@@ -39,7 +39,7 @@ class Asker:
   `render.order_seed` sets.
 
   Attributes:
-    targets: B requests that fit with one candidate, see `evaluator.Targets`.
+    targets: B requests that fit with one candidate, see `target.Target`.
     counts: int64 [B], the number of candidates of each.
     relevant: bool [B, C], whether each candidate is relevant.
   """

@@ -12,7 +12,7 @@ import numpy as np
 
 from instructrec_jax.model import ranking_model, trie
 from instructrec_jax.scoring import buckets
-from instructrec_jax.scoring import scorer as scoring
+from instructrec_jax.scoring.scorer import Scorer
 from instructrec_jax.train import checkpoint, distributed, step
 from tests import programs
 from tests.train import toy
@@ -98,7 +98,7 @@ def main(path, out, count, port, index):
   buckets._WORTH_BATCHES = 0.01
   cluster = (f"localhost:{port}", int(count), int(index))
   with distributed.processes(*(cluster if int(count) > 1 else ())):
-    scorer = scoring.Scorer(MODEL, path, batch_size=4)
+    scorer = Scorer(MODEL, path, batch_size=4)
     found = scorer.recommend(excluded(), catalogue())
     np.savez(out, **found._asdict(), likelihoods=scorer.score(requests()))
 

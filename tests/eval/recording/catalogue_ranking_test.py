@@ -23,7 +23,7 @@ from instructrec_jax.eval.recording import catalogue_ranking, evaluator, results
 from instructrec_jax.model import ranking_model, trie
 from instructrec_jax.report import command
 from instructrec_jax.runs import evaluate
-from instructrec_jax.scoring import scorer as scoring
+from instructrec_jax.scoring.scorer import Scorer
 from tests import tiny
 
 TASK = "instructrec_small_p1_i0_t2"
@@ -90,7 +90,7 @@ def test_a_beam_as_wide_as_the_catalogue_ranks_as_scoring_it_does(
   for row, instance in enumerate(found.instances):
     given = examples[int(instance)]["inputs"]
     inputs[row, : len(given)] = given
-  scorer = scoring.Scorer(gin_model(), model_dir, batch_size=16)
+  scorer = Scorer(gin_model(), model_dir, batch_size=16)
   scores = scorer.score(
     {
       "encoder_input_tokens": inputs,
@@ -157,7 +157,7 @@ def test_another_runner_s_answers_are_measured_alike(
     ],
     log_dir=str(tmp_path),
   )
-  params = scoring.Scorer(gin_model(), model_dir, batch_size=8)._params
+  params = Scorer(gin_model(), model_dir, batch_size=8)._params
   model = ranking_model.RankingModel(
     gin_model().config, num_beams=ITEMS, catalogue=runs_of.titles
   )

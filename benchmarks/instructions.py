@@ -51,9 +51,7 @@ FIELDS = (
 MIXTURE = f"instructrec_{DATASET}"
 
 
-def commands(
-  folder: Path, per_user: int, instructions: int
-) -> dict[str, list[str]]:
+def commands(folder: Path, args: argparse.Namespace) -> dict[str, list[str]]:
   """Returns the arguments of each stage's command."""
   data = ["--data_dir", str(folder / "data")]
   return {
@@ -62,11 +60,11 @@ def commands(
       *("--raw", str(folder / "raw")),
       *data,
     ],
-    "annotate": [DATASET, "--per_user", str(per_user), *data],
+    "annotate": [DATASET, "--per_user", str(args.per_user), *data],
     "build": [DATASET, "--vocabulary_size", "4096", *data],
     "export": [
-      MIXTURE,
-      *("--num_instructions", str(instructions)),
+      args.mixture,
+      *("--num_instructions", str(args.instructions)),
       *("--out", str(folder / "instructions.jsonl")),
       *("--tfds_data_dir", str(folder / "data/records")),
     ],
@@ -108,11 +106,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     "--instructions", type=int, default=PAPER, help=f"to export ({PAPER})"
   )
   flags.add_argument(
+    "--mixture", default=MIXTURE, help=f"to export of ({MIXTURE})"
+  )
+  flags.add_argument(
     "--share", type=float, default=1, help="of Games's size (1)"
   )
   flags.add_argument("--seed", type=int, default=0, help="of the reviews (0)")
-  toy = {"share": 0.01, "instructions": 200, "rounds": 1}
-  return figures.parse(flags, arguments, **toy)
+  toy = {"share": 0.01, "instructions": 200, "mixture": f"{MIXTURE}_p1_i0_t0"}
+  return figures.parse(flags, arguments, **toy, rounds=1)
 
 
 def run(folder: Path, args: argparse.Namespace) -> dict[str, tuple]:
@@ -124,9 +125,7 @@ def run(folder: Path, args: argparse.Namespace) -> dict[str, tuple]:
       folder / f"{stage}.log",
       args.here,
     )
-    for stage, arguments in commands(
-      folder, args.per_user, args.instructions
-    ).items()
+    for stage, arguments in commands(folder, args).items()
   }
 
 

@@ -50,6 +50,7 @@ PIECES = 32128
 SEQIO, OURS = "SeqIO trim_and_pack", "ours, from cached tokens"
 RECORDS, CACHE = "SeqIO, records to batches", "instructrec cache"
 CACHED = "cached tokens to batches"
+MIXTURE = "instructrec_demo"
 WORLD_ROW = {"inputs": 192, "targets": 24}
 
 Batches = Iterator[dict[str, np.ndarray]]
@@ -149,10 +150,10 @@ def make_world(folder: Path, users: int) -> None:
   gin.bind_parameter("vocabulary.location", "demo")
 
 
-def cache_world(folder: Path) -> float:
+def cache_world(folder: Path, mixture: str) -> float:
   """Caches the world's tokens; returns examples/s."""
   start = time.process_time()
-  manifest = cache.cache_tokens(str(folder), "instructrec_demo", WORLD_ROW)
+  manifest = cache.cache_tokens(str(folder), mixture, WORLD_ROW)
   return manifest["counts"]["examples"] / (time.process_time() - start)
 
 
@@ -201,9 +202,9 @@ def run_pipeline(
   runs = {RECORDS: [], CACHE: [], CACHED: []}
   for seed in range(args.rounds):
     slow = from_records.train_batches(
-      "instructrec_demo", WORLD_ROW, args.batch_size, seed
+      args.mixture, WORLD_ROW, args.batch_size, seed
     )
-    writing = cache_world(folder / f"tokens_{seed}")
+    writing = cache_world(folder / f"tokens_{seed}", args.mixture)
     cached = token_cache.TokenCache(folder / f"tokens_{seed}")
     fast = from_tokens.CachedBatches(cached, args.batch_size, seed)
     rates = (
@@ -229,8 +230,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
   ):
     help_ = f"{what} ({default})"
     flags.add_argument(f"--{name}", type=int, default=default, help=help_)
-  toy = {"examples": 500, "seqio_examples": 100, "pipeline_examples": 50}
-  return figures.parse(flags, arguments, **toy, users=150, batch_size=8)
+  flags.add_argument(
+    "--mixture", default=MIXTURE, help=f"of the demo world ({MIXTURE})"
+  )
+  toy: dict[str, object] = {
+    "examples": 500,
+    "seqio_examples": 100,
+    "pipeline_examples": 50,
+  }
+  toy |= {"mixture": f"{MIXTURE}_p1_i0_t3", "users": 150, "batch_size": 8}
+  return figures.parse(flags, arguments, **toy, rounds=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# What the launchers share: flags, quoting, and commands that a dry run prints.
+# Code that the launchers share: flags, quoting, and dry runs.
 #
-# A launcher declares `flags` (name to default; flags without a value default to
-# "no"), defines usage(), and calls parse_flags; what stands after -- is then in
-# `job`.
+# A launcher declares `flags` (name to default; a flag without a value has the
+# default "no"), defines usage() and calls parse_flags. The words after -- are
+# then in `job`.
 
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
-  echo "$0: bash 4.4 or newer is needed, this is $BASH_VERSION" >&2
+  echo "$0 needs bash 4.4 or newer, but this is $BASH_VERSION" >&2
   exit 1
 fi
 
@@ -16,7 +16,7 @@ job=()
 # shellcheck disable=SC2034  # The launchers use it.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# What a training command exits with that has saved and wants to be started
+# The exit status of a training command that has saved and has to be started
 # again: 128 + SIGTERM.
 # shellcheck disable=SC2034  # The launchers use it.
 readonly UNFINISHED=143
@@ -31,16 +31,16 @@ die() {
 }
 
 usage_error() {
-  say "$*; --help shows what there is"
+  say "$*; see --help"
   exit 2
 }
 
-# Prints words as one line of shell that gives the same words again.
+# Prints words as one line of shell that stands for the same words.
 quote() {
   local word line=
   for word in "$@"; do
     if [[ ! $word =~ ^[A-Za-z0-9_@%+=:,./-]+$ ]]; then
-      # With ', every character but ' stands for itself, in any shell.
+      # Inside '…', every character except ' stands for itself in any shell.
       word="'${word//\'/\'\\\'\'}'"
     fi
     line+="${line:+ }$word"
@@ -48,7 +48,7 @@ quote() {
   printf '%s\n' "$line"
 }
 
-# Runs a command, or prints it in a dry run.
+# Runs a command. In a dry run, prints it.
 run() {
   if [[ ${flags[dry-run]} == yes ]]; then
     quote "$@"
@@ -88,7 +88,7 @@ parse_flags() {
           shift
         fi
         ;;
-      *) usage_error "unexpected argument '$1': a job stands after --" ;;
+      *) usage_error "unexpected argument '$1': a job comes after --" ;;
     esac
     shift
   done
@@ -110,7 +110,7 @@ need_number() {
   done
 }
 
-# Requires a name that clouds take for machines and jobs.
+# Requires a name that is valid for machines and jobs in clouds.
 need_name() {
   need name
   [[ ${flags[name]} =~ ^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$ ]] || usage_error \
@@ -124,21 +124,21 @@ need_job() {
     ((${#job[@]} == 0)) || usage_error "give --smoke or a job, not both"
     job=(launch/local_smoke.sh --model-dir "${flags[smoke]}")
   fi
-  ((${#job[@]})) || usage_error "say what to run: -- instructrec train …, or" \
+  ((${#job[@]})) || usage_error "say what to run: -- instructrec train … or" \
     "--smoke FOLDER"
 }
 
-# Requires a program, unless it is only printed.
+# Requires a program, except in a dry run.
 need_program() {
   [[ ${flags[dry-run]} == yes ]] || command -v "$1" >/dev/null ||
     die "$1 is not installed here, or not on the PATH"
 }
 
-# Splits --topology v5e:4x4 into `generation` and `topology`, and counts `chips`.
+# Splits --topology v5e:4x4 into `generation` and `topology`; counts `chips`.
 split_topology() {
   need topology
   [[ ${flags[topology]} =~ ^(v[0-9a-z]+):([0-9]+x[0-9]+(x[0-9]+)?)$ ]] ||
-    usage_error "--topology takes a form such as v5e:4x4 or v4:2x2x4, not" \
+    usage_error "--topology takes a value such as v5e:4x4 or v4:2x2x4, not" \
       "'${flags[topology]}'"
   generation=${BASH_REMATCH[1]}
   topology=${BASH_REMATCH[2]}
@@ -151,6 +151,6 @@ split_topology() {
       "such as 2x2x4, not $topology" ;;
     v5e:* | v6e:*) usage_error "$generation has topologies of two numbers," \
       "such as 4x4, not $topology" ;;
-    *) usage_error "unknown TPU '$generation': v4, v5e, v5p or v6e" ;;
+    *) usage_error "unknown TPU '$generation': expected v4, v5e, v5p or v6e" ;;
   esac
 }

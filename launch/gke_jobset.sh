@@ -8,33 +8,34 @@ usage() {
   cat <<'HELP'
 Trains on a TPU slice of a GKE cluster that has JobSet (0.7 or newer).
 
-  launch/gke_jobset.sh run [FLAGS] -- COMMAND    hands the job to the cluster
-  launch/gke_jobset.sh manifest [FLAGS] -- COMMAND      prints what run applies
-  launch/gke_jobset.sh logs --name NAME --logs FOLDER       a file for each host
-  launch/gke_jobset.sh delete --name NAME     ends it; the processes save first
+  launch/gke_jobset.sh run [FLAGS] -- COMMAND    submits the job to the cluster
+  launch/gke_jobset.sh manifest [FLAGS] -- COMMAND   prints the manifest of run
+  launch/gke_jobset.sh logs --name NAME --logs FOLDER   writes a log per host
+  launch/gke_jobset.sh delete --name NAME    ends the job; it saves first
 
-kubectl decides which cluster. The image has this project installed with [tpu],
-and its checkout for a working directory. MODEL_DIR must be where all hosts see
-it and where it stays: in a bucket, gs://…, for which the image has [gcs] as well
-and the service account storage.buckets.get, beside its right to the objects; or
-in /bucket, where --bucket mounts one, which cached tokens can lie in too.
+The cluster is kubectl's current one. The image must have this project installed
+with [tpu] and its checkout as the working directory. All hosts must see
+MODEL_DIR, and it must outlive them. It can be in a bucket, gs://…; the image
+then also needs [gcs], and the service account needs storage.buckets.get and
+access to the objects. Or it can be in /bucket, where --bucket mounts a bucket;
+cached tokens can be there too.
 
-A job that was preempted, or that saved on SIGTERM and exited with 143, is
-started again as often as that happens, one that failed --max-restarts times.
+A job that is preempted, or that saves on SIGTERM and exits with 143, is started
+again without limit. A job that fails is started again --max-restarts times.
 
 flags:
-  --name NAME            of the job (instructrec)
-  --namespace NAME       (kubectl's)
-  --topology TPU:SHAPE   e.g. v5e:4x4 or v4:2x2x4, as `instructrec plan` takes it
+  --name NAME            name of the job (instructrec)
+  --namespace NAME       namespace (kubectl's)
+  --topology TPU:SHAPE   e.g. v5e:4x4 or v4:2x2x4, as for `instructrec plan`
   --image IMAGE          the container image
-  --spot                 on nodes that can be preempted
-  --bucket BUCKET        mounted at /bucket, with Cloud Storage FUSE
-  --service-account NAME whom the pods act as, such as one that may use BUCKET
-  --grace-period SECONDS between SIGTERM and the end (300; a spot node itself
-                         leaves about 15)
-  --max-restarts N       after failures (3)
+  --spot                 use nodes that can be preempted
+  --bucket BUCKET        bucket to mount at /bucket, with Cloud Storage FUSE
+  --service-account NAME account of the pods, such as one that may use BUCKET
+  --grace-period SECONDS time between SIGTERM and the end (300; a spot node
+                         leaves only about 15)
+  --max-restarts N       restarts after failures (3)
   --logs FOLDER          where `logs` writes (logs)
-  --smoke FOLDER         the job is launch/local_smoke.sh, its model in FOLDER
+  --smoke FOLDER         run launch/local_smoke.sh as the job, model in FOLDER
   --dry-run              print the commands, run nothing
 
 examples:
@@ -66,10 +67,10 @@ manifest() {
   local chips_per_host=4
   [[ $generation != v[56]e ]] || ((chips > 8)) || chips_per_host=$chips
   ((chips % chips_per_host == 0)) || usage_error "$generation has hosts of" \
-    "$chips_per_host chips, which $topology, $chips chips, does not divide by"
+    "$chips_per_host chips, but $topology has $chips chips"
   local hosts=$((chips / chips_per_host)) word words='' dollar='$'
   for word in "${job[@]}"; do
-    # Kubernetes puts its variables in for $(NAME), and $( for $$(.
+    # Kubernetes replaces $(NAME) by its variable, and $$( by $(.
     word=${word//"$dollar("/"$dollar$dollar("}
     words+="${words:+, }$(json "$word")"
   done
@@ -82,13 +83,13 @@ metadata:
   annotations:
     alpha.jobset.sigs.k8s.io/exclusive-topology: cloud.google.com/gke-nodepool
 spec:
-  # A headless service of the job's name, under which its hosts find each other.
+  # A headless service with the job's name, by which hosts find each other.
   network:
     enableDNSHostnames: true
     publishNotReadyAddresses: true
   failurePolicy:
     maxRestarts: ${flags[max-restarts]}
-    # No host starts before all those of the last try are gone.
+    # No host starts before all hosts of the last try are gone.
     restartStrategy: BlockingRecreate
     rules:
       - name: saved_or_preempted
@@ -143,7 +144,7 @@ YAML
               containers:
                 - name: train
                   image: $(json "${flags[image]}")
-                  # No shell between: SIGTERM must reach the training itself.
+                  # Without a shell, so that SIGTERM reaches the training.
                   command: [$words]
                   ports:
                     - containerPort: 8471

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# The whole way on this machine, as the other launchers run it on theirs.
+# Runs all stages on this machine, as the other launchers do on theirs.
 set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 
 usage() {
   cat <<'HELP'
-The whole way in a few minutes, on a small invented shop: is the installation
-sound? Training is interrupted by SIGTERM on its way, and must go on.
+Checks the installation: runs all stages on a small invented shop in a few
+minutes. Training is interrupted by SIGTERM and must continue.
 
   launch/local_smoke.sh [FLAGS]
 
 flags:
-  --out FOLDER        for everything (a temporary folder)
-  --model-dir FOLDER  for the model (OUT/model), gs://… too; with several
-                      machines, one that all of them see, while OUT is each
-                      one's own
+  --out FOLDER        folder for all output (a temporary folder)
+  --model-dir FOLDER  folder for the model, local or gs://… (OUT/model). With
+                      several machines, all of them must see it, while each has
+                      its own OUT.
   --dry-run           print the commands, run nothing
 
 examples:
@@ -24,7 +24,7 @@ examples:
 HELP
 }
 
-# Waits for a file, which may be one of a bucket.
+# Waits for a file, which may be in a bucket.
 await='
 import sys, time
 from etils import epath
@@ -55,7 +55,7 @@ interrupt() {
 
 flags=([out]="" [model-dir]="" [dry-run]=no)
 parse_flags "$@"
-((${#job[@]} == 0)) || usage_error "the job here is what it is: ${job[*]}"
+((${#job[@]} == 0)) || usage_error "this launcher takes no job: ${job[*]}"
 need_program instructrec
 need_program python
 work=${flags[out]}
@@ -88,4 +88,4 @@ run instructrec baseline popularity demo --data_dir "$data" \
 run instructrec report "$work/results" --data_dir "$data" \
   --out "$work/report.html"
 [[ ${flags[dry-run]} == yes ]] ||
-  say "the whole way works; everything is in $work"
+  say "all stages work; their output is in $work"

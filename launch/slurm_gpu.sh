@@ -6,29 +6,29 @@ set -euo pipefail
 
 usage() {
   cat <<'HELP'
-Trains on the GPUs of a Slurm cluster, one process a GPU.
+Trains on the GPUs of a Slurm cluster, with one process per GPU.
 
   launch/slurm_gpu.sh [FLAGS] -- COMMAND
 
-Two minutes before its time is up the job gets SIGTERM, saves, and is queued
-again until COMMAND is finished; so it is when it is preempted, by Slurm. The
-checkout and its environment must be on disks that all nodes see, MODEL_DIR on
-one too or in a bucket, gs://….
-Activate the environment first: the job inherits it, and runs in the checkout.
+Two minutes before its time limit, the job gets SIGTERM, saves and is queued
+again, until COMMAND is finished. Slurm also queues it again if it is preempted.
+All nodes must see the disks of the checkout and its environment. MODEL_DIR must
+be on such a disk too, or in a bucket, gs://….
+Activate the environment first: the job inherits it and runs in the checkout.
 
 flags:
-  --name NAME         of the job (instructrec)
-  --nodes N           (1)
-  --gpus N            of a node, each with a process (1)
-  --time TIME         as sbatch takes it, e.g. 4:00:00 (the partition's)
-  --partition NAME    (the cluster's)
-  --account NAME      (yours)
-  --warning SECONDS   between SIGTERM and the end (120)
-  --logs FOLDER       for NAME-JOB.log, made if absent (logs)
-  --smoke FOLDER      the job is launch/local_smoke.sh, its model in FOLDER
+  --name NAME         name of the job (instructrec)
+  --nodes N           number of nodes (1)
+  --gpus N            number of GPUs, and so processes, per node (1)
+  --time TIME         time limit as for sbatch, e.g. 4:00:00 (the partition's)
+  --partition NAME    partition (the cluster's default)
+  --account NAME      account (your default)
+  --warning SECONDS   time between SIGTERM and the end (120)
+  --logs FOLDER       folder for NAME-JOB.log, created if needed (logs)
+  --smoke FOLDER      run launch/local_smoke.sh as the job, model in FOLDER
   --dry-run           print the commands, run nothing
 
-Whatever else sbatch knows is set by its variables: SBATCH_QOS, SBATCH_CONSTRAINT…
+Set other options of sbatch by its variables: SBATCH_QOS, SBATCH_CONSTRAINT, …
 
 examples:
   launch/slurm_gpu.sh --nodes 2 --gpus 8 --time 4:00:00 -- instructrec train \
@@ -50,17 +50,17 @@ need_number nodes gpus warning
 need_job
 need_program sbatch
 
-# sbatch would take it to be under --chdir.
+# sbatch would read a relative path as one under --chdir.
 [[ ${flags[logs]} == /* ]] || flags[logs]=$PWD/${flags[logs]}
 options=(
   --job-name="${flags[name]}"
   --nodes="${flags[nodes]}"
   --ntasks-per-node="${flags[gpus]}"
   --gpus-per-node="${flags[gpus]}"
-  # To the processes, not to the script that waits for them.
+  # The processes get the signal, not the script that waits for them.
   --signal="TERM@${flags[warning]}"
   --requeue
-  # A job that is queued again goes on in the same log.
+  # A job that is queued again continues the same log.
   --open-mode=append
   --output="${flags[logs]}/%x-%j.log"
   --chdir="$root"

@@ -8,35 +8,35 @@ usage() {
   cat <<'HELP'
 Trains on a TPU VM, or on all the VMs of a pod slice.
 
-  launch/tpu_vm.sh create [FLAGS]             makes the TPU, or takes what is there
-  launch/tpu_vm.sh install [FLAGS]            puts this checkout on all its workers
-  launch/tpu_vm.sh run [FLAGS] -- COMMAND     both, then COMMAND on all workers
-  launch/tpu_vm.sh logs [FLAGS]               a log of each worker
-  launch/tpu_vm.sh stop [FLAGS]               SIGTERM: the job saves and ends
-  launch/tpu_vm.sh delete [FLAGS]
+  launch/tpu_vm.sh create [FLAGS]           creates the TPU, if it is absent
+  launch/tpu_vm.sh install [FLAGS]          installs this checkout on workers
+  launch/tpu_vm.sh run [FLAGS] -- COMMAND   does both, then runs COMMAND on all
+  launch/tpu_vm.sh logs [FLAGS]             fetches the log of each worker
+  launch/tpu_vm.sh stop [FLAGS]             ends the job by SIGTERM; it saves
+  launch/tpu_vm.sh delete [FLAGS]           deletes the TPU
 
-`run` follows the job until it is finished. A TPU that is preempted is made again
-and the job started again, and so is a job that saved on SIGTERM; then it goes on
-from its newest checkpoint. So MODEL_DIR must be where all workers see it and
-where it outlives them: in a bucket, gs://…, or on a disk that --setup mounts. The
-workers' service account must be allowed to use the bucket: to read and write its
-objects, and to ask what kind of bucket it is (storage.buckets.get). Records are
-read from a bucket too (--tfds_data_dir); cached tokens must be on each worker.
-Ctrl-C leaves the job alone: the same `run` again follows it.
+`run` follows the job until it is finished. If the TPU is preempted, it is
+created again and the job is started again. A job that saved on SIGTERM is
+started again too. It continues from its newest checkpoint. All workers must see
+MODEL_DIR, and it must outlive them: put it in a bucket, gs://…, or on a disk
+that --setup mounts. The workers' service account must be allowed to read and
+write the bucket's objects, and to ask for its kind (storage.buckets.get).
+Records can be in a bucket too (--tfds_data_dir); cached tokens must be on each
+worker. Ctrl-C does not end the job: give the same `run` again to follow it.
 
 flags:
-  --name NAME             of the TPU (instructrec)
-  --zone ZONE             required
-  --project PROJECT       (gcloud's)
-  --topology TPU:SHAPE    e.g. v5e:4x4 or v4:2x2x4, as `instructrec plan` takes it
-  --runtime-version NAME  the workers' system (what Google advises for the TPU)
-  --queued                wait in line for it, as a queued resource
-  --spot                  may be preempted
+  --name NAME             name of the TPU (instructrec)
+  --zone ZONE             zone of the TPU (required)
+  --project PROJECT       project (gcloud's)
+  --topology TPU:SHAPE    e.g. v5e:4x4 or v4:2x2x4, as for `instructrec plan`
+  --runtime-version NAME  the workers' system (Google's advice for the TPU)
+  --queued                wait for the TPU, as a queued resource
+  --spot                  use a TPU that may be preempted
   --t5x                   install T5X as well
-  --setup COMMAND         on all workers after each installation
-  --max-restarts N        (100)
-  --logs FOLDER           (logs)
-  --smoke FOLDER          the job is launch/local_smoke.sh, its model in FOLDER
+  --setup COMMAND         command for all workers after each installation
+  --max-restarts N        restarts of the job (100)
+  --logs FOLDER           folder for logs (logs)
+  --smoke FOLDER          run launch/local_smoke.sh as the job, model in FOLDER
   --dry-run               print the commands, run nothing
 
 examples:
@@ -65,15 +65,15 @@ on_all() {
 
 create() {
   split_topology
-  # What gcloud calls it: of v5e and v6e so many chips, of v5p so many cores, which
-  # a chip has two of. Only of v4 it takes shapes.
+  # gcloud takes the number of chips for v5e and v6e, the number of cores (two
+  # per chip) for v5p, and a shape only for v4.
   declare -A types=(
     [v4]="--type=v4 --topology=$topology"
     [v5e]=--accelerator-type=v5litepod-$chips
     [v5p]=--accelerator-type=v5p-$((2 * chips))
     [v6e]=--accelerator-type=v6e-$chips
   )
-  # The systems that Google advises.
+  # The systems that Google recommends.
   declare -A systems=(
     [v4]=tpu-ubuntu2204-base [v5e]=v2-alpha-tpuv5-lite
     [v5p]=v2-alpha-tpuv5 [v6e]=v2-alpha-tpuv6e
@@ -98,7 +98,7 @@ delete() {
   fi
 }
 
-# Prints what gcloud says of the TPU, or ABSENT.
+# Prints what gcloud says about the TPU, or ABSENT.
 describe() {
   if ! tpus "$1" describe --format="value($2)" 2>"$work/errors"; then
     grep -q NOT_FOUND "$work/errors" || { cat "$work/errors" >&2; exit 1; }
@@ -106,7 +106,7 @@ describe() {
   fi
 }
 
-# Prints the state of the TPU, or while it is in line that of its request.
+# Prints the state of the TPU or, while it is queued, of its request.
 state() {
   local now
   if [[ ${flags[queued]} == yes ]]; then
@@ -122,8 +122,8 @@ state() {
   echo "$now"
 }
 
-# Prints the state once gcloud has had the time to learn of a preemption, which
-# workers feel before.
+# Prints the state after giving gcloud the time to learn of a preemption, which
+# workers notice earlier.
 later_state() {
   local now look
   for look in 1 2 3 4; do
@@ -152,7 +152,7 @@ up() {
       ABSENT) create ;;
       STOPPED) tpus tpu-vm start ;;
       PREEMPTED | TERMINATED | SUSPENDED) delete ;;
-      FAILED) die "no TPU to be had; 'gcloud compute tpus queued-resources" \
+      FAILED) die "there is no TPU; 'gcloud compute tpus queued-resources" \
         "describe ${flags[name]} --zone=${flags[zone]}' says why" ;;
       *) sleep 30 ;;
     esac
@@ -199,7 +199,7 @@ train() {
       say "finished"
       return
     elif [[ $statuses == *stopped* ]]; then
-      say "stopped; the same command goes on from the newest checkpoint"
+      say "stopped; the same command continues from the newest checkpoint"
       exit "$UNFINISHED"
     fi
     ((try <= flags[max-restarts])) || die "not finished after $try starts"

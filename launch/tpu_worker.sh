@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# What tpu_vm.sh has every TPU VM do. A job outlives the connection that started
-# it; asked for again, it is followed.
+# Runs on every TPU VM for tpu_vm.sh. A job outlives the connection that started
+# it; the same command again follows it.
 #
-#   tpu_worker.sh install ARCHIVE [t5x]    unpacks the checkout, and installs it
+#   tpu_worker.sh install ARCHIVE [t5x]    unpacks and installs the checkout
 #   tpu_worker.sh run COMMAND…             starts the job, or follows it
-#   tpu_worker.sh stop                     SIGTERM: it saves and exits
+#   tpu_worker.sh stop                     sends SIGTERM: the job saves and ends
 #
 # ~/instructrec-run has the job's log, command, pid and exit status.
 set -euo pipefail
 
 checkout=$HOME/instructrec-jax
 state=$HOME/instructrec-run
-# The version that constraints.txt is for, whatever the VM has.
+# The version for constraints.txt, whatever version the VM has.
 python=3.11
-# T5X is not on PyPI; this is what it needs that is not there either.
+# T5X and these two of its dependencies are not on PyPI.
 t5x=(
   git+https://github.com/google-research/t5x@cc342d419ec3e3e9c4bf1df33c82330cafdc1e16
   git+https://github.com/google/airio@69897df7d9a427b947a9f7bb4164c7782b43e601
@@ -27,7 +27,7 @@ alive() {
 install() {
   local extras=tpu,gcs
   if alive; then
-    echo "a job is going on here: nothing installed"
+    echo "a job is running here: nothing was installed"
     return
   fi
   mkdir -p "$checkout"
@@ -48,7 +48,7 @@ run() {
   mkdir -p "$state"
   if alive; then
     [[ $command == "$(<"$state/command")" ]] || {
-      echo "another job is going on here, stop it first: $(<"$state/command")"
+      echo "another job is running here, stop it first: $(<"$state/command")"
       exit 1
     }
   else
@@ -61,9 +61,9 @@ run() {
   fi
   tail --bytes=+$((from + 1)) --follow --sleep-interval=0.5 \
     --pid="$(<"$state/pid")" "$state/log"
-  local status=137  # Killed, with its supervisor.
+  local status=137  # The job was killed with its supervisor.
   [[ ! -s $state/status ]] || status=$(<"$state/status")
-  # Read by tpu_vm.sh: gcloud does not say what each worker exited with.
+  # For tpu_vm.sh, because gcloud does not give each worker's exit status.
   if [[ -e $state/stopped ]]; then
     echo "instructrec worker $(hostname): stopped"
   else
@@ -76,8 +76,8 @@ supervise() {
   local status=0
   cd "$checkout"
   PATH=$checkout/.venv/bin:$PATH
-  # A VM that is taken away sends SIGTERM to everything. The job saves then, and
-  # the trap waits for it.
+  # A preempted VM sends SIGTERM to all processes. The job then saves, and the
+  # trap waits for it.
   trap ':' TERM
   echo $$ >"$state/pid"
   "$@" || status=$?
@@ -90,11 +90,11 @@ stop() {
     kill -TERM -- "-$(<"$state/pid")"  # To all of the job's processes.
     while alive; do sleep 0.5; done
   else
-    echo "no job is going on here"
+    echo "no job is running here"
   fi
 }
 
-# Read whole before it is run, for a newer one may be copied over this file.
+# As a function, the script is read before it runs; the file may be replaced.
 main() {
   local action=${1:-}
   (($# == 0)) || shift

@@ -293,7 +293,7 @@ def _nothing_left(
       break
     works, left = smaller, rows
   return InputError(
-    f"k_core={k} leaves nothing of {user.size} interactions by "
+    f"nothing is left at k_core={k} of {user.size} interactions by "
     f"{np.unique(user).size} users on {np.unique(item).size} items"
     + (f" (dropped before: {tally})" if str(tally) else "")
     + f". k_core={works} leaves {left}"

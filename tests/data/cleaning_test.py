@@ -48,7 +48,7 @@ def _by_pandas(rows, k):
 def test_agrees_with_pandas_and_counts_every_row(rows, k):
   want = _by_pandas(rows, k)
   if not want:
-    with pytest.raises(InputError, match=f"k_core={k} leaves nothing of"):
+    with pytest.raises(InputError, match=f"nothing is left at k_core={k}"):
       cleaning.clean(_raw(rows), k)
     return
   tables, counts = cleaning.clean(_raw(rows), k)

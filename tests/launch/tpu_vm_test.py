@@ -143,11 +143,11 @@ def test_a_job_outlives_its_launcher_and_is_followed_and_stopped(world):
     "other",
   ]
   out, _ = launch_world.run("tpu_vm.sh", *other, status=1)
-  assert out.count("another job is going on here, stop it first: bash -c") == 2
+  assert out.count("another job is running here, stop it first: bash -c") == 2
   launch_world.run("tpu_vm.sh", "stop", *launch_world.TPU)
   _, err = again.communicate(timeout=30)
   assert again.returncode == 143
-  assert "stopped; the same command goes on" in err
+  assert "stopped; the same command continues" in err
   for number in "01":
     state = world / "workers" / number / "instructrec-run"
     assert (state / "log").read_text() == "up\nsaved\n"

@@ -169,7 +169,7 @@ def _open(path: Path, delimiter: str | None) -> _Rows:
   delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
   if delimiter is None and suffix not in _BY_SUFFIX:
     raise InputError(
-      f"{path}: the ending {suffix!r} does not tell the delimiter. Give "
+      f"{path}: the ending {suffix!r} does not tell the delimiter: give "
       "delimiter, or use .csv, .tsv or .parquet"
     )
   split = delimiter or _BY_SUFFIX[suffix]

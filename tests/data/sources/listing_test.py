@@ -48,7 +48,7 @@ def test_what_a_folder_has_and_what_is_missing(ml_csv, tmp_path, capsys):
   assert cli.main(["sources", "--raw", str(raw)]) == 0
   text = capsys.readouterr().out
   by_name = collections.defaultdict(str)
-  for line in text.partition("nothing of")[0].splitlines():
+  for line in text.partition("no files of")[0].splitlines():
     if not line.startswith(" "):
       name = line
     by_name[name] += f"{line}\n"

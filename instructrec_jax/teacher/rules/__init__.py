@@ -1,1 +1,1 @@
-"""The teacher without a model: rules and tables of words."""
+"""The teacher without a model, which uses rules and tables of words."""

@@ -1,8 +1,8 @@
-"""Target users without a model: whom an item suits, by what is known of it.
+"""Target users without a model: the groups of people that an item suits.
 
-Labels, the words of title and description, place, year and price speak of the
-groups in the tables of `groups`; reviews of what is praised, for whom a thing
-was bought, and on which occasion.
+The groups of the tables in `groups` are found by labels, the words of title and
+description, place, year and price. Reviews show what is praised, for whom the
+item was bought, and on which occasion.
 """
 
 import numpy as np
@@ -113,7 +113,7 @@ _FURTHER = {
   ),
 }
 _MOST_FURTHER = 2
-# One of these where there is nothing else to say.
+# Used if there is nothing else to say.
 _LAST = {
   "city": (
     "Those who live in or near {city} have it close at hand, and visitors may "
@@ -136,21 +136,21 @@ _LAST = {
     "It also does for those who look for {idle} to pass the time with",
   ),
 }
-# Labels that are named of an item, and words of one.
+# The most labels of an item that are named, and the most words of a label.
 _KINDS, _LABEL_WORDS = 2, 4
-# As cuisines are called, but for the food.
+# Labels of cuisines, to which "food" is added.
 _CUISINE = (
   r"^(?:[A-Z][a-z]+(?:\s[A-Z][a-z]+)*|asian fusion|latin American|middle "
   r"eastern|(?:new|traditional) American|vegetarian|vegan|halal|kosher|"
   r"gluten-free|soul|comfort)$"
 )
-# A word of a description is a theme when it comes back.
+# A word of a description is a theme if it occurs this often.
 _TIMES = 2
-# What a group's score must be; what comes first among labels counts twice.
+# The least score of a group. The first _FIRST labels count twice.
 _ENOUGH, _FIRST = 2, 3
 _OLD, _RECENT = 2000, 2012
 _CHEAP = 5
-# Of reviews that must tell of a recipient, where there are many.
+# The least share of reviews that must name a recipient, if there are many.
 _SHARE = 0.05
 
 
@@ -158,11 +158,11 @@ def write(requests: pl.DataFrame, drawn: np.ndarray) -> pl.DataFrame:
   """Returns the target users of each item.
 
   Args:
-    requests: of the kind `protocol.AUDIENCE`.
-    drawn: uint32 [requests], which decides the wording.
+    requests: requests of the kind `protocol.AUDIENCE`.
+    drawn: uint32 [requests], selects the wording.
 
   Returns:
-    INSTANCE and `target_users`, null where nothing says whom the item is for.
+    INSTANCE and `target_users`, null if no information says whom it suits.
   """
   facts = _facts(requests).with_columns(drawn=pl.Series(drawn, dtype=pl.UInt32))
   alone = pl.all_horizontal(pl.col(slot).is_null() for slot in _FURTHER)
@@ -229,7 +229,7 @@ _PLAIN = {
 def _kinds(requests: pl.DataFrame) -> pl.DataFrame:
   """Returns `kinds`: labels that say what an item is.
 
-  Those of products and news go from general to special: the last one is named.
+  Labels of products and news go from general to special; the last is named.
   """
   label = pl.element().str.strip_chars()
   fits = ~label.str.contains(cleaning.NO_KIND) & (
@@ -253,7 +253,7 @@ def _kinds(requests: pl.DataFrame) -> pl.DataFrame:
 
 
 def _clauses(requests: pl.DataFrame) -> pl.DataFrame:
-  """Returns `clause` and `second`: the groups that most speaks for."""
+  """Returns `clause` and `second`: the groups with the highest scores."""
   said = [c for c in ("title", "description") if c in requests.columns]
   rows = requests.select(
     INSTANCE,
@@ -284,7 +284,7 @@ def _clauses(requests: pl.DataFrame) -> pl.DataFrame:
 
 
 def _score(of_label: str, of_text: str | None, said: list[str]) -> pl.Expr:
-  """Returns how much speaks for a group: a label two, words up to three."""
+  """Returns the score of a group: a label adds 2, words add up to 3."""
   score = pl.lit(0)
   for labels in (pl.col("label"), pl.col("label").list.head(_FIRST)):
     found = labels.list.eval(pl.element().str.contains(f"^(?:{of_label})$"))
@@ -293,7 +293,7 @@ def _score(of_label: str, of_text: str | None, said: list[str]) -> pl.Expr:
   if of_text is None:
     return score
   pattern = rf"\b(?:{of_text})\b"
-  # A title says what a thing is about only where nothing else does.
+  # The title is used only if there are no labels.
   alone = pl.col("label").list.len().fill_null(0) == 0
   weight = pl.when(alone).then(_ENOUGH).otherwise(_ENOUGH - 1)
   score = score + weight * pl.col("title").str.contains(pattern)
@@ -316,7 +316,7 @@ def _of_reviews(requests: pl.DataFrame) -> list[pl.DataFrame]:
     .drop_nulls("review")
   )
   praise = opinions.named(opinions.praised(reviews), 2, "praise")
-  # Each review is an instance of its own to `stated`.
+  # `stated` treats each review as an instance.
   rows = reviews.select(of=INSTANCE).with_row_index(INSTANCE)
   stated = statements.stated(
     rows.select(INSTANCE, review=reviews["review"])
@@ -357,7 +357,7 @@ def _of_reviews(requests: pl.DataFrame) -> list[pl.DataFrame]:
 
 
 def _without_title(facts: pl.DataFrame, slots: tuple[str, ...]) -> pl.DataFrame:
-  """Puts null for what is the item's title, or has it in it."""
+  """Replaces values that contain the item's title by null."""
   for slot in slots:
     named = validate.named(
       facts.select(

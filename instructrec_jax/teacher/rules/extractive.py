@@ -1,4 +1,4 @@
-"""The teacher that is always there: offline, deterministic, no model."""
+"""The default teacher, which is offline, deterministic and needs no model."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -25,8 +25,8 @@ from instructrec_jax.teacher.rules import (
   wording,
 )
 
-# What writes each kind, why it may write nothing, and a version: raised when
-# texts change for the same input.
+# Each kind's function, the reason if it writes nothing, and a version, which is
+# increased if texts change for the same input.
 _WRITERS = {
   PREFERENCE.name: (preferences.write, "the history shares nothing", 2),
   INTENTION.name: (intentions.write, "the review states no purpose", 2),
@@ -36,12 +36,12 @@ _WRITERS = {
 
 
 class Extractive:
-  """Says what histories share, and what reviews state; see `protocol.Teacher`.
+  """Writes what histories share and what reviews state, as a Teacher.
 
   Attributes:
-    keys: INSTANCE and columns of whole numbers from 0, which a wording follows
-      from: such as user and position, or item. So it stays the same whichever
-      other instances there are.
+    keys: INSTANCE and columns of integers from 0, such as user and position,
+      or item. They determine an instance's wording, whichever other instances
+      there are.
   """
 
   def __init__(self, dataset: str, seed: int, keys: pl.DataFrame):
@@ -65,8 +65,8 @@ class Extractive:
     """See `protocol.Teacher`."""
     if kind.name not in _WRITERS:
       raise InputError(
-        f"the extractive teacher writes {' and '.join(_WRITERS)}, and cannot "
-        f"be asked for a {kind.name}: take --teacher api or local"
+        f"the extractive teacher cannot write a {kind.name}, only "
+        f"{', '.join(_WRITERS)}. Use --teacher api or local"
       )
     write, nothing, _ = _WRITERS[kind.name]
     for batch in batches:

@@ -1,8 +1,7 @@
-"""Intentions without a model: sentences that say what something was for.
+"""Intentions without a model, from sentences that say what an item was for.
 
-People tell in reviews whom a thing was for, on which occasion, or what they
-needed it to do. Such a clause is cut out and said again as the need it came
-from, in two wordings.
+Reviews say whom an item was for, on which occasion, or what it had to do. Such
+a clause is extracted and reworded as the need behind it, in two wordings.
 """
 
 import numpy as np
@@ -79,12 +78,12 @@ def write(requests: pl.DataFrame, drawn: np.ndarray) -> pl.DataFrame:
   """Returns an intention for each review, in two wordings.
 
   Args:
-    requests: of the kind `protocol.INTENTION`.
-    drawn: uint32 [requests], which decides the wordings.
+    requests: requests of the kind `protocol.INTENTION`.
+    drawn: uint32 [requests], selects the wordings.
 
   Returns:
-    INSTANCE, `vague_intention`, `vague_intention_2`: null where the review
-    states no purpose, recipient or occasion.
+    INSTANCE, `vague_intention`, `vague_intention_2`: null if the review states
+    no purpose, recipient or occasion.
   """
   facts = statements.stated(requests).with_columns(
     drawn=pl.Series(drawn, dtype=pl.UInt32)

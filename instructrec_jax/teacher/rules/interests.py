@@ -1,8 +1,8 @@
-"""Interests without a model: what sets liked items apart from disliked ones.
+"""Interests without a model: how liked items differ from disliked ones.
 
-Liked items vote as those of a history do for a preference; labels that mostly
-disliked ones have are told as what the user cares less for. Reviews say what
-the user values and is put off by, hours what holds the user.
+Liked items vote like those of a history for a preference. Labels that mostly
+disliked items have are what the user cares less for. Reviews show what the user
+values and dislikes; hours show how much time the user spends.
 """
 
 import numpy as np
@@ -106,11 +106,11 @@ _FURTHER = {
   ),
 }
 _MOST_FURTHER = 2
-# A label is cared less for where it has so many times the share among disliked
-# items that it has among liked ones.
+# The user cares less for a label if its share among disliked items is this many
+# times its share among liked ones.
 _RATHER = 2
-# Shares of liked items from which, and to which, a user is easy and hard to
-# please.
+# A user with at least the first share of liked items is easy to please, and
+# with at most the second hard to please.
 _EASY, _HARD = 0.75, 0.4
 _SEVERAL = 4
 _NAMES = ("brand", "brands", "series", "series_too", "topic")
@@ -122,11 +122,11 @@ def write(requests: pl.DataFrame, drawn: np.ndarray) -> pl.DataFrame:
   """Returns the interests of each user.
 
   Args:
-    requests: of the kind `protocol.INTEREST`.
-    drawn: uint32 [requests], which decides the wording.
+    requests: requests of the kind `protocol.INTEREST`.
+    drawn: uint32 [requests], selects the wording.
 
   Returns:
-    INSTANCE and `interests`, null where the items share nothing.
+    INSTANCE and `interests`, null if the items share nothing.
   """
   facts = _facts(requests).with_columns(drawn=pl.Series(drawn, dtype=pl.UInt32))
   text = wording.compose(_MAIN, _FURTHER, _MOST_FURTHER)
@@ -134,7 +134,7 @@ def write(requests: pl.DataFrame, drawn: np.ndarray) -> pl.DataFrame:
 
 
 def _facts(requests: pl.DataFrame) -> pl.DataFrame:
-  """Returns the slots of the phrasings, null where there is nothing to say."""
+  """Returns the slots of the phrasings; a slot without a value is null."""
   facts = requests.select(
     INSTANCE,
     many=things.words(requests)["many"],
@@ -159,7 +159,7 @@ def _facts(requests: pl.DataFrame) -> pl.DataFrame:
 
 
 def _found(items: pl.DataFrame) -> list[pl.DataFrame]:
-  """Returns what is found in the items of each user, as tables of slots."""
+  """Returns tables of the slots found in each user's items."""
   if "categories" in items.columns:
     no_kind = pl.element().str.contains(cleaning.NO_KIND)
     items = items.with_columns(pl.col("categories").list.filter(~no_kind))
@@ -181,7 +181,7 @@ def _found(items: pl.DataFrame) -> list[pl.DataFrame]:
 
 
 def _in_words(facts: pl.DataFrame) -> pl.DataFrame:
-  """Puts labels as kinds of the thing, and leaves out what is no name."""
+  """Writes labels as kinds of the thing, and drops values that are no names."""
   kinds = pl.concat_list("label", "second", "third").list.drop_nulls()
   said_already = kinds.list.contains(pl.col("lately"))
   is_less = ~pl.col("lately").ne_missing(pl.col("less"))
@@ -192,7 +192,7 @@ def _in_words(facts: pl.DataFrame) -> pl.DataFrame:
       things.kinds(pl.col("lately"))
     ),
     less=things.kinds(pl.col("less")),
-    # One that breaks off within a name is none.
+    # A value that breaks off within a name is dropped.
     **{
       c: pl.when(pl.col(c).str.contains(_WHOLE_NAME)).then(c)
       for c in ("series", "series_too")
@@ -201,7 +201,7 @@ def _in_words(facts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _items(requests: pl.DataFrame) -> pl.DataFrame:
-  """Returns a row an item; where nothing says what is liked, all are."""
+  """Returns a row per item; all items are liked if nothing says which."""
   lists = [c for c in requests.columns if requests.schema[c].is_nested()]
   items = (
     requests.select(INSTANCE, things.column(requests).alias("thing"), *lists)
@@ -231,7 +231,7 @@ def _shares(items: pl.DataFrame) -> pl.DataFrame:
 
 
 def _third(liked: pl.DataFrame, shared: pl.DataFrame) -> pl.DataFrame:
-  """Returns `third`: one more label that many liked items have."""
+  """Returns `third`: a further label that many liked items have."""
   if "categories" not in liked.columns:
     return liked.select(INSTANCE).unique().clear()
   others = _shares(liked).join(shared, INSTANCE, suffix="_named")
@@ -251,7 +251,7 @@ def _third(liked: pl.DataFrame, shared: pl.DataFrame) -> pl.DataFrame:
 
 
 def _less(items: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
-  """Returns `less`: the label that is most of disliked items alone."""
+  """Returns `less`: the label most typical of disliked items."""
   if "categories" not in items.columns:
     return items.select(INSTANCE).unique().clear()
   liked = _shares(items.filter(pl.col("liked")))
@@ -311,7 +311,7 @@ def _played(items: pl.DataFrame) -> pl.DataFrame:
 def _without_titles(
   facts: pl.DataFrame, requests: pl.DataFrame, slots: tuple[str, ...]
 ) -> pl.DataFrame:
-  """Puts null for what is a title of the items, or has one in it."""
+  """Replaces values that contain a title of the items by null."""
   titles = requests.select(INSTANCE, titles="title")
   for slot in slots:
     rows = facts.select(INSTANCE, text=slot).join(

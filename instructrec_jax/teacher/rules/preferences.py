@@ -1,9 +1,8 @@
 """Preferences without a model: what the items of a history share.
 
-A history votes: labels, brands and series that several of its items have, what
-the newest ones turn to, what was rated low, what it costs. Nothing but the
-history is looked at, no statistic of other users either, so that no text can
-depend on the target.
+The items vote for labels, brands and series that several of them have, for the
+latest turn, for low ratings, and for a price. Only the history is used, and no
+statistic of other users, so no text can depend on the target.
 """
 
 import numpy as np
@@ -63,7 +62,7 @@ _MAIN = {
     "I have recently taken an interest in {latest}",
   ),
 }
-# What follows the main sentence, in this order.
+# The sentences that follow the main sentence, in this order.
 _FURTHER = {
   "series_too": (
     "I follow the {series_too} series",
@@ -108,11 +107,11 @@ def write(requests: pl.DataFrame, drawn: np.ndarray) -> pl.DataFrame:
   """Returns a preference for each history.
 
   Args:
-    requests: of the kind `protocol.PREFERENCE`.
-    drawn: uint32 [requests], which decides the wording.
+    requests: requests of the kind `protocol.PREFERENCE`.
+    drawn: uint32 [requests], selects the wording.
 
   Returns:
-    INSTANCE and `preference`, null where the history shares nothing.
+    INSTANCE and `preference`, null if the history shares nothing.
   """
   facts = votes.shared(requests).with_columns(
     drawn=pl.Series(drawn, dtype=pl.UInt32)

@@ -1,4 +1,4 @@
-"""Which of several phrasings an instance gets, and filling it in."""
+"""Selects one of several phrasings for an instance, and fills it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,13 @@ _UINT64 = np.uint64
 
 
 def draw(rng: np.random.Generator, *keys: np.ndarray) -> np.ndarray:
-  """Returns a number for each instance that follows from its keys alone.
+  """Returns a number for each instance that only its keys determine.
 
-  So an instance is worded the same whichever others are annotated with it.
+  An instance thus has the same wording whichever others are annotated.
 
   Args:
-    rng: the stream of the dataset and the purpose.
-    *keys: integers [n] that name an instance.
+    rng: the random generator of the dataset and the purpose.
+    *keys: integers [n] that identify an instance.
 
   Returns:
     uint32 [n].
@@ -40,12 +40,12 @@ def fill(
   """Returns one of the phrasings with its slots filled in.
 
   Args:
-    phrasings: with `{name}` where the column of that name goes.
-    chosen: any whole number from 0; taken modulo the number of phrasings.
+    phrasings: texts in which `{name}` stands for the column of that name.
+    chosen: any integer from 0, taken modulo the number of phrasings.
     slots: names of columns that phrasings may have.
 
   Returns:
-    Null where a column that the phrasing takes is null.
+    The texts; null if a column that the phrasing needs is null.
   """
   place = chosen % len(phrasings)
   text = pl.lit(None, pl.String)
@@ -63,7 +63,7 @@ def _filled(phrasing: str, slots: Sequence[str]) -> pl.Expr:
 
 
 def sentence(text: pl.Expr) -> pl.Expr:
-  """Returns text that begins with a capital letter."""
+  """Returns the text with a capital first letter."""
   return text.str.head(1).str.to_uppercase() + text.str.slice(1)
 
 
@@ -72,17 +72,17 @@ def compose(
   further: Mapping[str, Sequence[str]],
   most: int,
 ) -> pl.Expr:
-  """Returns a text: a main sentence and what else there is to say.
+  """Returns a text of a main sentence and further sentences.
 
   Args:
-    main: phrasings by the columns that they take; the first of which none is
-      null is used.
-    further: phrasings of more sentences by the column that each takes; those of
-      which it is not null follow, in this order.
-    most: of the further sentences.
+    main: phrasings by the columns that they need; the first entry without a
+      null column is used.
+    further: phrasings of further sentences by the column that each needs;
+      entries whose column is not null follow, in this order.
+    most: the most further sentences.
 
   Returns:
-    Null where there is no main sentence. Column `drawn` (uint32) decides the
+    The texts; null without a main sentence. Column `drawn` (uint32) selects the
     phrasings.
   """
   slots = (*dict.fromkeys(slot for row in main for slot in row), *further)
@@ -96,7 +96,7 @@ def compose(
     earlier = [pl.col(s).is_not_null() for s in list(further)[:place]]
     number = pl.sum_horizontal(pl.lit(0), *earlier)
     fits = pl.col(slot).is_not_null() & (number < most)
-    # Other digits than those that chose the main sentence; there are nine.
+    # Uses other digits than the main sentence; there are nine.
     digits = pl.col("drawn") // 12 ** (place % 7 + 1)
     parts.append(pl.when(fits).then(fill(phrasings, digits, slots)))
   joined = pl.concat_str(

@@ -1,1 +1,1 @@
-"""What lists of items and reviews say, as columns."""
+"""Facts found in lists of items and in reviews, as columns."""

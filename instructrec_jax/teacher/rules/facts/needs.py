@@ -1,20 +1,20 @@
-"""What a sentence of a review says that something was needed for."""
+"""Finds the need that a sentence of a review states."""
 
 import polars as pl
 
 from instructrec_jax.teacher.rules.lexicon import purposes
 
 _MOST_WORDS = 9
-# A headline has no small word but of, for and the like.
+# A sentence without such a lower-case word is a headline.
 _SMALL_WORD = r"\b[a-z]{4,}"
 
 
 def need(sentence: pl.Expr, without: str) -> tuple[pl.Expr, pl.Expr]:
-  """Returns what sentences say is needed, and how plainly: 0 is plainest.
+  """Returns the need that sentences state, and its rank: 0 is the plainest.
 
   Args:
     sentence: strings.
-    without: pattern of what no need may contain, as it is told elsewhere.
+    without: a pattern that no need may contain, because another slot has it.
   """
   headline = ~sentence.str.contains(_SMALL_WORD)
   low = sentence.str.to_lowercase()

@@ -1,8 +1,8 @@
-"""What reviews praise and what they complain of.
+"""Finds what reviews praise and what they complain of.
 
-A noun counts with praise beside it, a turn of phrase by itself; sentences that
-deny or regret something do not count. What is named are the table's words and
-never the review's, so nothing is quoted.
+A noun counts if praise is beside it; a phrase counts by itself. Sentences that
+deny or regret something do not count. The result has the table's words, never
+the review's, so nothing is quoted.
 """
 
 import polars as pl
@@ -16,11 +16,11 @@ def praised(reviews: pl.DataFrame) -> pl.DataFrame:
   """Returns how often each quality is praised.
 
   Args:
-    reviews: INSTANCE, `review`, and `thing` (null where it is not known).
+    reviews: INSTANCE, `review`, and `thing` (null if unknown).
 
   Returns:
-    INSTANCE, `name` and `reviews` that praise it, by number and then as the
-    table has them; only those that are there.
+    INSTANCE, the `name` of each praised quality and the number of `reviews`
+    that praise it; sorted by number, then by the table's order.
   """
   sentence = pl.col("sentence")
   rows = [
@@ -36,7 +36,7 @@ def praised(reviews: pl.DataFrame) -> pl.DataFrame:
 
 
 def regretted(reviews: pl.DataFrame) -> pl.DataFrame:
-  """Returns how often each flaw is complained of; see `praised`."""
+  """Returns how often reviews complain of each flaw; see `praised`."""
   rows = [
     (name, rf"\b(?:{pattern})", things)
     for name, pattern, things in qualities.FLAWS

@@ -1,4 +1,4 @@
-"""What reviews state of whom something was for, when, and what it must do."""
+"""Finds whom an item was for, the occasion and the need, in reviews."""
 
 import polars as pl
 
@@ -7,7 +7,7 @@ from instructrec_jax.teacher.protocol import INSTANCE
 from instructrec_jax.teacher.rules.facts import needs
 from instructrec_jax.teacher.rules.lexicon import gifts
 
-# Words of a sentence, at most, in which a gift is no figure of speech.
+# The most words of a sentence in which a gift is meant literally.
 _SHORT = 20
 
 
@@ -18,17 +18,17 @@ def stated(requests: pl.DataFrame) -> pl.DataFrame:
     requests: INSTANCE and `review`.
 
   Returns:
-    INSTANCE; `gift`, true or null; and `recipient`, `occasion`, `event`,
-    `need`, in words or null.
+    INSTANCE; `gift`, true or null; and the texts or nulls `recipient`,
+    `occasion`, `event` and `need`.
   """
   sentences = cleaning.sentences(requests.select(INSTANCE, "review"), "review")
-  # Shouting is put into small letters; names are lost, which is as well.
+  # Text in capitals becomes lower case. Names lose their capitals too.
   low = pl.col("sentence").str.to_lowercase()
   quiet = pl.when(pl.col("sentence").str.contains("[a-z]")).then("sentence")
   sentences = sentences.with_columns(sentence=quiet.otherwise(low))
   of_gift = pl.col("sentence").str.replace_all(gifts.GIFT_THING, "card")
   need, rank = needs.need(pl.col("sentence"), gifts.ANY_OCCASION)
-  # In a long one a gift is a figure of speech, or an aside.
+  # In a long sentence, a gift is a figure of speech or an aside.
   short = pl.col("sentence").str.count_matches(r"\S+") <= _SHORT
   own = ~pl.col("sentence").str.contains(gifts.RECEIVED)
   found = sentences.select(
@@ -63,7 +63,7 @@ def stated(requests: pl.DataFrame) -> pl.DataFrame:
 
 
 def _recipient(sentence: pl.Expr) -> pl.Expr:
-  # Whom it is not for is no recipient.
+  # Negated recipients do not count.
   sentence = sentence.str.replace_all(gifts.FROM_NEGATION, "").str.replace_all(
     gifts.DAY_OF, "that day"
   )
@@ -81,7 +81,7 @@ def _recipient(sentence: pl.Expr) -> pl.Expr:
 
 
 def _occasion(sentence: pl.Expr) -> pl.Expr:
-  """Returns the row of gifts.OCCASIONS that a sentence speaks of, or null."""
+  """Returns the row of gifts.OCCASIONS that a sentence mentions, or null."""
   sentence = sentence.str.replace_all(gifts.NO_OCCASION, "")
   place = pl.lit(None, pl.Int64)
   for row, (pattern, _, _) in reversed(list(enumerate(gifts.OCCASIONS))):

@@ -1,7 +1,7 @@
 """What the items of a history share: labels, brands, series, prices.
 
-A history votes: labels, brands and series that several of its items have, what
-the newest ones turn to, what was rated low, what it costs.
+The items vote for labels, brands and series that several of them have, for the
+latest turn, for low ratings, and for a price.
 """
 
 import polars as pl
@@ -10,9 +10,9 @@ from instructrec_jax.teacher.checks import cleaning, validate
 from instructrec_jax.teacher.protocol import INSTANCE
 from instructrec_jax.teacher.rules.lexicon import titles
 
-# A label that is a step more special outweighs that much of the votes.
+# Each level of a label's depth adds this share of its votes.
 _DEPTH = 0.1
-# A shared fact is of a third of the history, and of two items at least.
+# A shared fact needs this share of the history, and at least two items.
 _SHARE = 0.3
 _MOST = 0.5
 _NEWEST = 3
@@ -25,7 +25,7 @@ SLOTS = (
 
 
 def shared(requests: pl.DataFrame) -> pl.DataFrame:
-  """Returns the SLOTS of each history, null where it has none."""
+  """Returns the SLOTS of each history; a slot without a value is null."""
   columns = [c for c in requests.columns if c != INSTANCE]
   rows = (
     requests.with_columns(
@@ -48,7 +48,7 @@ def shared(requests: pl.DataFrame) -> pl.DataFrame:
   for frame in found:
     facts = facts.join(frame, INSTANCE, "left", maintain_order="left")
   facts = _with_all(facts)
-  # Words of titles come in where little else is shared.
+  # Words of titles are used only if little else is shared.
   little = facts.filter(pl.col("second").is_null() & pl.col("series").is_null())
   facts = facts.drop("topic").join(
     _topic(rows, little), INSTANCE, "left", maintain_order="left"
@@ -61,7 +61,7 @@ def shared(requests: pl.DataFrame) -> pl.DataFrame:
 
 
 def _kind(title: pl.Expr) -> pl.Expr:
-  """Returns what a title says of what it is, where nothing else says it."""
+  """Returns the kind of item that a title states."""
   title = title.str.replace_all(
     r"(?i)\bPS ?([2-5])\b", "PlayStation $1"
   ).str.replace_all("(?i)playstation", "PlayStation")
@@ -95,7 +95,7 @@ def _enough(share: float = _SHARE) -> pl.Expr:
 
 
 def _top(votes: pl.DataFrame, by: str, score: pl.Expr) -> pl.DataFrame:
-  """Returns each history's best value; of equal ones the newest, by name."""
+  """Returns each history's best value; ties go to the newest, then by name."""
   return (
     votes.with_columns(score=score)
     .sort(
@@ -130,7 +130,7 @@ def _of_labels(rows: pl.DataFrame) -> pl.DataFrame:
     .join(latest, INSTANCE, "left")
     .join(best, INSTANCE, "left")
   )
-  # Where nothing is shared, the latest is named.
+  # The latest label is named if none is shared.
   named = facts.select(INSTANCE, label=pl.coalesce("label", "latest"))
   others = _beside(votes, named, "label")
   second = _top(others.filter(_enough()), "label", score)
@@ -149,7 +149,7 @@ def _of_labels(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _labels(rows: pl.DataFrame) -> pl.DataFrame:
-  """Returns a row a label, which says by itself what is meant."""
+  """Returns a row per label, worded so that it is clear by itself."""
   labels = (
     rows.select(
       INSTANCE, "row", "length", "age",
@@ -177,7 +177,7 @@ def _labels(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _beside(votes: pl.DataFrame, chosen: pl.DataFrame, by: str) -> pl.DataFrame:
-  """Leaves out what says the same as the chosen value, or a part of it."""
+  """Drops values that repeat the chosen value or a part of it."""
   name = f"{by}_chosen"
   joined = votes.join(
     chosen.rename({by: name}), INSTANCE, "left", maintain_order="left"
@@ -189,10 +189,10 @@ def _beside(votes: pl.DataFrame, chosen: pl.DataFrame, by: str) -> pl.DataFrame:
 
 
 def _by_rating(rows: pl.DataFrame, votes: pl.DataFrame) -> pl.DataFrame:
-  """Returns `liked` and `disliked`: labels apart from the other ratings.
+  """Returns `liked` and `disliked`: labels whose ratings differ from others.
 
-  Scales differ and nothing says which one it is, so ratings are compared with
-  the highest that the user has given.
+  The rating scale is unknown, so ratings are compared with the highest that the
+  user has given.
   """
   own = rows.group_by(INSTANCE, maintain_order=True).agg(
     highest=pl.col("rating").max(), usual=pl.col("rating").mean()
@@ -218,11 +218,11 @@ def _by_rating(rows: pl.DataFrame, votes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _brand(rows: pl.DataFrame) -> pl.DataFrame:
-  """Returns `brand`, shared, and where none is `brands`, the newest."""
+  """Returns `brand`, which is shared, or else `brands`, the newest ones."""
   brands = rows.with_columns(brand=cleaning.brand(pl.col("brand")))
   votes = _votes(brands.drop_nulls("brand"), "brand")
   best = _top(votes.filter(_enough()), "brand", pl.col("votes"))
-  # Where none is shared, the newest are told instead.
+  # The newest brands are named if none is shared.
   newest = (
     brands.drop_nulls("brand")
     .join(best, INSTANCE, "anti")
@@ -240,14 +240,14 @@ def _brand(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _series(rows: pl.DataFrame) -> pl.DataFrame:
-  """Returns `series`: the longest beginning that titles share."""
+  """Returns `series`: the longest prefix that titles share."""
   told = rows.select(INSTANCE, "row", "length", "age", "title")
   words = pl.col("title").str.split(" ")
   candidates = []
   for count in range(1, _PREFIX_WORDS + 1):
     prefix = words.list.head(count).list.join(" ")
     if count == 1:
-      # One word alone is too often no name, unless a number or a colon says so.
+      # A single word is a name only if a number or a colon follows.
       prefix = pl.col("title").str.extract(
         r"^([A-Z][\w'&.-]{3,}?)(?::| \d| [IVX]+\b)"
       )
@@ -269,7 +269,7 @@ def _series(rows: pl.DataFrame) -> pl.DataFrame:
     & ~pl.col("series").str.contains(r"[(\[][^)\]]*$|\s[-\u2013\u2014]\s")
   )
   votes = _votes(named, "series", pl.col("words").max(), pl.col("whole").any())
-  # A series that is one title of its own would be named by its title.
+  # A series whose name is a whole title would reveal that title.
   votes = votes.filter(_enough(0.2) & ~pl.col("whole"))
   score = pl.col("votes") * 10 + pl.col("words")
   return _top(votes, "series", score).with_columns(
@@ -288,7 +288,7 @@ def _topic(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
   words = (
     rows.join(facts.select(INSTANCE, said=said), INSTANCE)
     .with_columns(
-      # What stands in brackets says how a thing is sold.
+      # Brackets in a title say how the item is sold.
       topic=validate.without_subtitle(pl.col("title")).str.extract_all(word)
     )
     .explode("topic")
@@ -308,7 +308,7 @@ def _topic(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _price(rows: pl.DataFrame) -> pl.DataFrame:
-  """Returns `price`: the usual one, where prices are near each other."""
+  """Returns `price`: the usual price, if prices are close to each other."""
   price = pl.col("price")
   usual = price.median()
   return (

@@ -1,4 +1,4 @@
-"""How reviews name whom something was for, and on which occasion."""
+"""Patterns of recipients and occasions of gifts in reviews."""
 
 KIN = (
   "(?:grand[ -]?|step[ -]?|god)?(?:sons?|daughters?|child|children|kids?|"
@@ -24,7 +24,7 @@ RECIPIENT = (
   rf"(?:all|both)(?: of)? my)\s+(?:{KIND}[\s-]+){{0,4}}"
   rf"(?:{KIN})(?:[- ]{OF_MINE})?)\b"
 )
-# Who belongs to the writer, whether "my" is written or not.
+# People who belong to the writer, with or without "my".
 OWN = (
   "(?:grand|step|god)?(?:sons?|daughters?|child)|grand(?:kids|children)|wife|"
   "husband|hubby|mom|mum|dad|mother|father|grandma|grandpa|niece|nephew|sister|"
@@ -46,7 +46,7 @@ ENJOYS = (
   r"is (?:very |so )?(?:happy|crazy|obsessed|mad|keen|into)|birthday|"
   r"graduation|wedding)"
 )
-# In this order: the first that is found is meant.
+# The first pattern that matches gives the recipient.
 RECIPIENTS = (
   rf"(?i)\b(?:for|to|gave|give|gift|sent|send|giving|sending|surprised|got|"
   rf"buy|bought)\s+{RECIPIENT}",
@@ -55,18 +55,18 @@ RECIPIENTS = (
   r"(?i)\bfor\s+(?:the|an?|all|any|your)\s+((?:[a-z-]+\s+){0,3}"
   rf"{LOVERS})\b",
 )
-# To these "my" is added.
+# "my" is added to these recipients.
 OWN_RECIPIENTS = (
   rf"(?i)\b(?:for|to|gave|give)\s+((?:{KIND}\s+){{0,3}}(?:{OWN}))\b",
   rf"(?i)^(?:the\s+)?((?:{OWN}|kids|children|family)){ENJOYS}(?:\s+(?:it|this|"
   r"that|these|them|the|his|her|their)\b|\W*$)",
 )
-# Such days name no recipient.
+# The persons in such days are not recipients.
 DAY_OF = (
   r"(?i)\b(?:mother|father|grandparent|teacher|boss)'?s?'? (?:day|week)\b"
 )
 AGE = r"\b(\w+)[- ](?:years?|yrs?)(?:[- ]old(s?))?\b"
-# Pattern, as it stands before "present", and as an event.
+# The pattern, the words before "present", and the name of the event.
 OCCASIONS = (
   (r"\b(?:b-?day|birthdays?)\b", "a birthday", "a birthday"),
   (r"\b(?:christmas|xmas|x-mas)\b", "a Christmas", "Christmas"),
@@ -92,11 +92,11 @@ OCCASIONS = (
     "the holidays",
   ),
 )
-# "Anniversary edition" is no occasion.
+# "Anniversary edition" is not an occasion.
 NO_OCCASION = (
   r"\banniversary (?:edition|collection|release|version|box|set|issue)\b"
 )
-# That something is about an occasion does not say that it was bought for it.
+# An item about an occasion was not necessarily bought for it.
 ANY_OCCASION = "|".join(pattern for pattern, _, _ in OCCASIONS)
 FOR_OCCASION = (
   r"\b(?:for|as|on|at|this|last|next|every|her|his|my|our|their|your)\s+"
@@ -104,7 +104,7 @@ FOR_OCCASION = (
   r"present|surprise|party|treat|basket|card|money|cheer)|\b(?:stocking "
   r"stuffer|secret santa|thank)"
 )
-# "Gift card" names a thing, and says nothing of what it was bought for.
+# "Gift card" names an item and does not say that it was a gift.
 GIFT_THING = (
   r"(?i)\bgift[- ]?(?:cards?|certificates?|codes?|box(?:es)?|bags?|wrap\w*|"
   r"receipts?|tags?|cert|envelopes?|tins?|basket|giving|ideas?|guides?|shops?)"
@@ -115,7 +115,7 @@ GIFT = (
   r"good|nice|perfect|wedding|graduation|easy|last[- ]minute)\s+presents?\b|"
   r"\b(?:to give|giving)\s+(?:to|as|away|them|these)\b"
 )
-# Then somebody else had the need.
+# If the writer received the item, the need was somebody else's.
 RECEIVED = (
   r"(?i)\b(?:gave|sent|got|bought|gifted|gets?|gives?)\s+(?:(?:it|this)\s+)?"
   r"(?:(?:to|for)\s+)?(?:me|us)\b|\breceived\b|\b(?:was|were|been) given\b|"

@@ -1,8 +1,8 @@
-"""Groups of people that an item suits: words in tables."""
+"""Tables of groups of people that an item suits."""
 
-# Clause, as it follows "people": what a label must have, and what a title or
-# description must have, so that the item suits them. The first ones are the
-# most special.
+# The clause after "people", the pattern of labels, and the pattern of titles
+# and descriptions of items that suit the group. The first groups are the most
+# special.
 CLAUSES = (
   ("who cook and bake at home", "cook(?:ing|ery|books?)|food & wine|baking|"
    "recipes", "recipes?|cook(?:ing|book)|baking|kitchen|delicious|dish(?:es)?"),
@@ -118,7 +118,7 @@ CLAUSES = (
    "literature|literary collections|poetry", None),
 )  # fmt: skip
 
-# Group: what a recipient in a review must have.
+# Each group and the pattern of its recipients in reviews.
 RECIPIENTS = (
   ("teenagers", "teen|tween|1[3-9][- ]year"),
   ("children", "kid|child|son\\b|sons\\b|daughter|nephew|niece|grandson|"

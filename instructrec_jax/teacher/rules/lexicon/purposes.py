@@ -1,4 +1,4 @@
-"""How reviews say what something was needed for."""
+"""Patterns of reviews that say what an item was needed for."""
 
 THING = r"(?:an?|some|something|another|more|one|new)\b[^,.;:!?()\"]{2,60}"
 CLAUSE = r"[^,.;:!?()\"]{2,60}"
@@ -35,8 +35,8 @@ MANY = (
   "lots of|full of|filled with|packed with|plenty of|loaded with|tons of|"
   "variety of|love all the|enjoy the|love the|like the|enjoy all the"
 )
-# What is cut out of a review, and how it reads afterwards, as something that is
-# looked for. Plainer ones come first.
+# The pattern to extract from a review, and its text as something that the user
+# looks for. The plainest come first.
 PURPOSES = (
   (
     r"\bto replace ((?:my|our|an?|the)\s" + CLAUSE + ")",
@@ -146,7 +146,7 @@ PURPOSES = (
     "something with plenty of {}",
   ),
 )
-# What a clause is cut before: there another one begins.
+# A clause ends before these words, which begin another one.
 NEXT_CLAUSE = (
   r"(?i)\s+(?:and|but|because|since|which|so|although|though|however|when|if|"
   r"until|then|after|before|while|unless|except|than|once|cause|due|other|too|"
@@ -156,7 +156,7 @@ LOOSE_END = (
   r"(?i)(?:[\s-]+(?:an?|the|my|our|of|to|for|in|on|with|and|or|at|from|it|so|"
   r"very|that|as|by|really|be|would|will|not|no|did|do|does|about|into|who))+$"
 )
-# Words that point at something which the clause alone does not name.
+# Words that refer to something outside the clause.
 DANGLING = (
   r"(?i)\b(?:it|its|this|these|those|them|they|he|she|him|his|her|hers|their|"
   r"there|here|you|your|what|same|such|price|money|cost|me|us|him|amazon|"

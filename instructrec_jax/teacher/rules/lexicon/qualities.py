@@ -1,4 +1,4 @@
-"""What reviews praise and what they complain of."""
+"""Patterns of what reviews praise and what they complain of."""
 
 GOOD = (
   "great|good|excellent|amazing|awesome|beautiful|fantastic|wonderful|perfect|"
@@ -11,7 +11,7 @@ ANY = ("book", "movie", "anime", "game", "music", "business", "video", "news",
         "product")  # fmt: skip
 STORIES = ("book", "movie", "anime", "game")
 SHOWN = ("movie", "anime", "game", "video")
-# Name: nouns that are praised, turns of phrase, and what it may be said of.
+# The name, the nouns that are praised, phrases, and the things that it suits.
 QUALITIES = (
   ("memorable characters", "characters?|characteri[sz]ation|protagonists?|"
    "heroines?|heroes", r"relatable|well[- ]developed characters", STORIES),

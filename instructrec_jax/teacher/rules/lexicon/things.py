@@ -1,4 +1,4 @@
-"""What items are, and what people who have to do with them are called."""
+"""Words for kinds of items and for their users."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from instructrec_jax import errors
 
 @dataclasses.dataclass(frozen=True)
 class Thing:
-  """Words for items of one sort.
+  """Words for one kind of item.
 
   Attributes:
-    many: of several items.
-    people: those whom it is for.
-    using: what they do with it.
-    seeking: what they do with a kind of it.
-    pattern: how labels are said to be kinds of it, with {} in their place.
+    many: the plural of the item.
+    people: its users.
+    using: the verb for using an item.
+    seeking: the verb for liking or wanting such items.
+    pattern: turns labels into kinds of the item; {} stands for the labels.
   """
 
   many: str
@@ -38,11 +38,11 @@ THINGS: Mapping[str, Thing] = {
   "news": Thing("articles", "readers", "read", "follow", "{} news"),
   "product": Thing("products", "customers", "buy", "look for"),
 }
-# Where nothing says what items are.
+# Used if the kind of items is unknown.
 _ANY = Thing("things", "people", "choose")
 _SEVERAL = r"\b(puzzle|card|book|novel|toy|tool|album|magazine|shoe)s\b"
 _WORDS = ("many", "people", "using", "seeking")
-# Kinds of books that books are not about.
+# Kinds of writing, which are not what a book is about.
 _WRITING = (
   r"(?:non)?fiction|novels?|poetry|stories|literature|literary .*|biograph.*|"
   r"drama|comics.*|plays|memoirs?|manga|fantasy|romance|thrillers?|tales"
@@ -50,19 +50,19 @@ _WRITING = (
 
 
 def column(requests: pl.DataFrame) -> pl.Expr:
-  """Returns `thing` of requests, null where they do not have it."""
+  """Returns the column `thing` of requests, or nulls without it."""
   there = "thing" in requests.columns
   return pl.col("thing") if there else pl.lit(None, pl.String)
 
 
 def kinds(labels: pl.Expr) -> pl.Expr:
-  """Returns labels, in words, as kinds of the column `thing`."""
+  """Returns labels worded as kinds of the column `thing`."""
   labels = said = labels.str.replace(r"\b(game|film|book|video)$", "${1}s")
   for name, thing in THINGS.items():
     plain = labels.str.contains(rf"\b(?:{_WRITING})$") & (name == "book")
     plain = plain | labels.str.contains(rf"\b{thing.many.rstrip('s')}s?$")
     before, _, after = thing.pattern.partition("{}")
-    # "Puzzle games", though puzzles are several.
+    # "Puzzles" becomes "puzzle games".
     one = labels.str.replace_all(_SEVERAL, "$1") if after else labels
     put = pl.lit(before) + one.str.strip_suffix(after) + pl.lit(after)
     put = put.str.replace("children films", "children's films")

@@ -1,1 +1,1 @@
-"""Records or cached tokens, as the numpy batches that a model reads."""
+"""Makes numpy batches for the model from records or cached tokens."""

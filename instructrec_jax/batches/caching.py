@@ -1,8 +1,8 @@
-"""Caching tokens: what SeqIO makes of the training records, written once.
+"""Writes the tokens that SeqIO makes of the training records to a cache.
 
-Text, tokens, wordings and negatives are SeqIO's and the tasks', as in training
-without a cache. As the latter two are drawn afresh in each epoch, the records
-can be rendered several times; training takes one rendering after the other.
+SeqIO and the tasks make them as in training without a cache. Wordings and
+negatives are drawn anew in each epoch, so the records can be rendered several
+times. Training then uses one rendering after the other.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.vocabulary import file as vocabulary_file
 from instructrec_jax.vocabulary import run_vocabulary
 
-# Examples that come out of TensorFlow at a time.
+# The number of examples read from TensorFlow at a time.
 _CHUNK = 256
 
 
@@ -34,17 +34,17 @@ def write(
   """Writes the tokens of some tasks' training examples.
 
   Args:
-    folder: an empty one.
-    rates: the tasks.
-    max_lengths: tokens of each of `token_cache.FEATURES`.
-    seed: of wordings and negatives.
-    epochs: how many times to render the records.
+    folder: An empty folder.
+    rates: The tasks.
+    max_lengths: The most tokens of each of `token_cache.FEATURES`.
+    seed: Seed of wordings and negatives.
+    epochs: How many times to render the records.
 
   Returns:
     The counts of the manifest, see `runs.cache.cache_tokens`.
 
   Raises:
-    InputError: for a task without training examples.
+    InputError: A task has no training examples.
   """
   vocabulary = run_vocabulary.RUN_VOCABULARY
   (folder / token_cache.VOCABULARY_FILE).write_bytes(vocabulary.sp_model)
@@ -72,7 +72,7 @@ def _write_task(
   seed: int,
   epochs: int,
 ) -> dict[str, int]:
-  """Writes a task's examples, rendering by rendering; returns its counts."""
+  """Writes all renderings of a task's examples, and returns its counts."""
   task = seqio.TaskRegistry.get(name)
   records, before, left_out = reader.count(task, "train"), 0, 0
   first = writer.examples
@@ -91,7 +91,7 @@ def _write_task(
       if writer.examples == before + first:
         raise InputError(
           f"{name} has no training example that fits {dict(max_lengths)} "
-          "tokens: give longer TASK_FEATURE_LENGTHS"
+          "tokens: raise TASK_FEATURE_LENGTHS"
         )
       before = writer.examples - first
   examples = writer.examples - first
@@ -99,7 +99,7 @@ def _write_task(
   return {
     "records": read,
     "examples": examples,
-    # Some tasks, as ours, drop what does not fit before we see it.
+    # Some tasks, such as ours, drop long examples before we see them.
     "left_out": max(read - examples, left_out),
   }
 
@@ -107,14 +107,14 @@ def _write_task(
 def _chunks(
   task: seqio.Task, max_lengths: Mapping[str, int], seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Yields tokens and lengths as `token_cache.Writer.add` takes them."""
+  """Yields tokens and lengths for `token_cache.Writer.add`."""
   examples = task.get_dataset(
     max_lengths,
     split="train",
     shuffle=False,
     seed=seed,
     try_in_mem_cache=False,
-    # What is too long is to be counted, not cut.
+    # Long examples are counted, not cut.
     trim_output_features=False,
   )
 

@@ -1,4 +1,4 @@
-"""What the records of a split hold, in numbers, without rendering any."""
+"""Statistics of the records of a split, without rendering them."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,22 +11,22 @@ from instructrec_jax import schema
 from instructrec_jax.instructions import mixing
 from instructrec_jax.tasks.family_records import FamilyRecords
 
-# Records that come out of TensorFlow at a time.
+# The number of records read from TensorFlow at a time.
 _CHUNK = 4096
 _NUMBERS = ("user", "history_length", "newer_targets")
 
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-  """The n records of a split, whatever family can be made of them.
+  """Statistics of the n records of a split.
 
   Attributes:
-    user: int [n], codes.
+    user: int [n], user codes.
     history_length: int [n], items before the target, before any cut.
     newer_targets: int [n], as in schema.RECORD.
-    shown: int [n], items of the history that the record holds.
-    words: int [n] by text of schema.RECORD, its words, 0 where there is none;
-      of the texts that the records have.
+    shown: int [n], items of the history in the record.
+    words: int [n] for each text of schema.RECORD that the records have, the
+      number of its words, 0 if it is empty.
   """
 
   user: np.ndarray
@@ -39,11 +39,11 @@ class Contents:
     return self.user.size
 
   def told(self, source: FamilyRecords) -> tuple[np.ndarray, np.ndarray]:
-    """Returns what a family can be made of.
+    """Returns the records that a family can use.
 
     Returns:
       bool [n], which records have its texts; and bool [n], which of those are
-      no more of a user than `mixing.instances_per_user` says.
+      within the limit of `mixing.instances_per_user`.
     """
     there = np.ones(len(self), bool)
     for field in source.fields.values():
@@ -55,13 +55,13 @@ class Contents:
 
 
 class Reader:
-  """Reads the contents of splits, each once: families share records."""
+  """Reads the contents of splits. Families share records, so each once."""
 
   def __init__(self):
     self._read: dict[tuple, Contents] = {}
 
   def read(self, source: FamilyRecords, split: str) -> Contents:
-    """Returns what all records of a split hold, not only a family's."""
+    """Returns the contents of all records of a split, not only a family's."""
     records = source.tfds_dataset
     key = records.name, records.data_dir, split
     if key not in self._read:
@@ -69,7 +69,7 @@ class Reader:
     return self._read[key]
 
   def count(self, task: seqio.Task, split: str) -> int | None:
-    """Returns how many records a task is made of; None if nobody knows."""
+    """Returns the number of a task's records, or None if it is unknown."""
     if not isinstance(task.source, FamilyRecords):
       return task.num_input_examples(split)
     _, told = self.read(task.source, split).told(task.source)
@@ -77,7 +77,7 @@ class Reader:
 
 
 def _contents(records: tf.data.Dataset) -> Contents:
-  """Reads records, which never are in memory all at once."""
+  """Reads records in chunks, to save memory."""
   fields = [
     name
     for name, feature in schema.RECORD.items()

@@ -1,4 +1,4 @@
-"""From a task's examples to the features that the model reads."""
+"""Converts a task's examples to the model's features."""
 
 import functools
 from collections.abc import Mapping
@@ -10,20 +10,19 @@ import tensorflow as tf
 
 @gin.configurable(module="instructrec_jax")
 class RankingFeatureConverter(seqio.EncDecFeatureConverter):
-  """Training examples, packed or not, and requests with their candidates.
+  """Converts training examples, packed or not, and requests with candidates.
 
-  T5X's model has one class for training and both of its evaluations, so this
-  one serves them all. Task features: inputs [L], targets [T] and, in tasks that
-  rank, candidates [C, T]. Model features are those of SeqIO's
-  EncDecFeatureConverter and, without packing, candidate_tokens [C, T], int32
-  and padded with 0: a request with fewer than C candidates has rows of padding,
-  which the model scores as minus infinity.
+  T5X's model has one converter class for training and evaluation, so this class
+  serves both. Task features: inputs [L], targets [T] and, in tasks that rank,
+  candidates [C, T]. Model features are those of SeqIO's EncDecFeatureConverter
+  and, without packing, candidate_tokens [C, T], int32 and padded with 0. A
+  request with fewer than C candidates has rows of padding, which the model
+  scores as minus infinity.
 
-  An evaluator gives a length of that feature, the most candidates of any of its
-  tasks. How many a task's requests have at the most, and how long the longest
-  is, is measured here: where yes and no are the candidates there are two. Where
-  no evaluator is at work, as in T5X's infer, `num_candidates` says how many,
-  and the targets' length how long.
+  If the lengths include candidates, as an evaluator's do, C and T are measured
+  from the task's requests: yes and no, for example, are two candidates.
+  Otherwise, as in T5X's infer, they are `num_candidates` and the length of
+  targets.
   """
 
   def __init__(
@@ -33,14 +32,14 @@ class RankingFeatureConverter(seqio.EncDecFeatureConverter):
     apply_length_check: bool = True,
     num_candidates: int | None = None,
   ):
-    """Chooses what to convert to; SeqIO and T5X give the first three.
+    """Makes a converter. SeqIO and T5X set the first three arguments.
 
     Args:
-      pack: whether examples share a row; packed rows have no candidates.
-      use_custom_packing_ops: whether to pack with tensor2tensor's operations.
-      apply_length_check: whether what is longer than its length is an error.
-      num_candidates: rows of candidate_tokens where lengths do not say; None
-        for no such feature.
+      pack: Whether examples share a row. Packed rows have no candidates.
+      use_custom_packing_ops: Whether to pack with tensor2tensor's operations.
+      apply_length_check: Whether a feature above its length is an error.
+      num_candidates: Rows of candidate_tokens if the lengths do not include
+        candidates. By default there is then no such feature.
     """
     self._options = {
       "pack": pack,
@@ -56,9 +55,9 @@ class RankingFeatureConverter(seqio.EncDecFeatureConverter):
     """Converts a task's examples to rows for the model.
 
     Args:
-      ds: examples.
-      task_feature_lengths: tokens of inputs and targets, and perhaps the number
-        of candidates.
+      ds: Examples.
+      task_feature_lengths: The most tokens of inputs and targets, and perhaps
+        the number of candidates.
     """
     lengths = {name: task_feature_lengths[name] for name in self.TASK_FEATURES}
     options = dict(self._options)
@@ -77,7 +76,7 @@ class RankingFeatureConverter(seqio.EncDecFeatureConverter):
   def _shape(
     self, ds: tf.data.Dataset, lengths: Mapping[str, int]
   ) -> tuple[int, int] | None:
-    """Returns C and T of candidate_tokens, None for no such feature."""
+    """Returns C and T of candidate_tokens, or None without that feature."""
     if "candidates" not in ds.element_spec:
       return None
     if "candidates" in lengths:

@@ -1,4 +1,4 @@
-"""Training batches out of records, through SeqIO, as numpy arrays."""
+"""Makes training batches from records with SeqIO, as numpy arrays."""
 
 import io
 import tarfile
@@ -19,10 +19,10 @@ Batch = dict[str, np.ndarray]
 
 
 class RecordBatches:
-  """An endless iterator of numpy batches whose place can be saved.
+  """An endless iterator of numpy batches whose position can be saved.
 
   Args:
-    ds: yields batches.
+    ds: A dataset of batches.
   """
 
   shares_position = False
@@ -38,7 +38,7 @@ class RecordBatches:
     return {key: value.numpy() for key, value in next(self._iterator).items()}
 
   def get_state(self) -> bytes:
-    """Returns the iterator's place, as TensorFlow's checkpoint files."""
+    """Returns the iterator's position, as TensorFlow's checkpoint files."""
     buffer = io.BytesIO()
     with tempfile.TemporaryDirectory() as folder:
       self._checkpoint.write(f"{folder}/place")
@@ -48,14 +48,14 @@ class RecordBatches:
     return buffer.getvalue()
 
   def set_state(self, state: bytes) -> None:
-    """Goes to the place that `get_state` gave."""
+    """Restores a position that `get_state` returned."""
     with tempfile.TemporaryDirectory() as folder:
       with tarfile.open(fileobj=io.BytesIO(state)) as archive:
         archive.extractall(folder, filter="data")
       self._checkpoint.read(f"{folder}/place").assert_consumed()
 
   def seek(self, step: int) -> None:
-    """Goes from the start to after `step` batches, by reading them all."""
+    """Skips `step` batches from the start, by reading them."""
     with tqdm.trange(
       step, desc="reading again", unit="batch", disable=None
     ) as n:
@@ -74,20 +74,21 @@ def train_batches(
   """Returns the training batches of this process.
 
   Args:
-    mixture_or_task_name: registered with SeqIO.
-    task_feature_lengths: tokens of "inputs" and "targets" in a row.
-    batch_size: rows of a batch, over all processes.
-    seed: of the order, the wordings and the negatives.
-    pack: whether several examples share a row.
-    shard: which part of each batch, of how many; None for one a process.
+    mixture_or_task_name: A name registered with SeqIO.
+    task_feature_lengths: Tokens of "inputs" and "targets" in a row.
+    batch_size: Rows of a batch, over all processes.
+    seed: Seed of the order, the wordings and the negatives.
+    pack: Whether several examples share a row.
+    shard: Which part of each batch, of how many. By default a part a process.
 
   Raises:
-    InputError: for an unknown name, or a batch that has no such parts.
+    InputError: The name is unknown, or a batch does not divide into the parts.
   """
   index, count = shard or (jax.process_index(), jax.process_count())
   if batch_size % count:
     raise InputError(
-      f"a batch of {batch_size} rows cannot be split into {count} equal parts"
+      f"batch size {batch_size}: expected a multiple of {count} for {count} "
+      "equal parts"
     )
   ds = lookup.task_or_mixture(mixture_or_task_name).get_dataset(
     task_feature_lengths,
@@ -96,7 +97,7 @@ def train_batches(
     num_epochs=None,
     shard_info=seqio.ShardInfo(index, count),
     seed=seed,
-    # The place in a dataset that is cached in memory cannot be saved.
+    # The position in a dataset that is cached in memory cannot be saved.
     try_in_mem_cache=False,
   )
   converter = seqio.EncDecFeatureConverter(pack=pack)
@@ -113,13 +114,13 @@ def count_unfit(
   task_feature_lengths: Mapping[str, int],
   sample: int = 1000,
 ) -> dict[str, int]:
-  """Counts the records, among a task's first ones, that are too long for it.
+  """Counts the records among a task's first `sample` that are too long.
 
   Returns:
-    "skipped" of "of" records, of which there are `sample` at most.
+    "skipped", the number of long records, and "of", the number of records.
 
   Raises:
-    InputError: for an unknown task.
+    InputError: The task is unknown.
   """
   task = lookup.task_or_mixture(task_name)
   records = task.source.get_dataset(split, shuffle=False).take(sample)

@@ -1,4 +1,4 @@
-"""What training takes its batches from."""
+"""The type of iterators that training takes batches from."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,11 +7,11 @@ import numpy as np
 
 
 class Batches(Protocol):
-  """An iterator over this process's batches that can go back to a position.
+  """An iterator over this process's batches with a position.
 
   Attributes:
-    shares_position: whether the position is the same in all processes, so that
-      any number of them can take it up.
+    shares_position: Whether the position is the same in all processes, so any
+      number of them can resume from it.
   """
 
   shares_position: bool
@@ -20,10 +20,10 @@ class Batches(Protocol):
     """Returns the next batch."""
 
   def get_state(self) -> bytes:
-    """Returns the position after the last batch that was returned."""
+    """Returns the position of the next batch."""
 
   def set_state(self, state: bytes) -> None:
-    """Goes to a position, so that the batch after it comes next."""
+    """Restores a position."""
 
   def seek(self, step: int) -> None:
-    """Goes from the start to where `step` batches have been returned."""
+    """Goes from the start to the position after `step` batches."""

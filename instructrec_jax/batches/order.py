@@ -1,13 +1,13 @@
-"""In which order examples come: a shuffle that is computed, not stored.
+"""The order of examples: a shuffle that is computed, not stored.
 
 An epoch takes a fixed number of examples of each task, in proportion to its
-rate in the mixture, and shuffles them together. Each task goes on where the
-epoch before left off, and from its last example to its first; so no example of
-a task comes a second time before all of them have come once.
+rate in the mixture, and shuffles them together. Each task continues where the
+last epoch ended, and from its last example to its first. So no example of a
+task is repeated before all of them were used.
 
-The shuffle is a permutation that is evaluated where it is needed: a Feistel
+The shuffle is a permutation that is computed where it is needed: a Feistel
 network over numbers of two digits (Black and Rogaway, "Ciphers with Arbitrary
-Finite Domains", 2002). It needs no memory, and no time for what is skipped.
+Finite Domains", 2002). It needs no memory, and no time for skipped examples.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ import numpy as np
 from instructrec_jax.data import names
 
 _ROUNDS = 8
-# Of the finalizer of MurmurHash3 (Appleby, 2011).
+# Constants of the finalizer of MurmurHash3 (Appleby, 2011).
 _MIX = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
 _HALF = np.uint64(33)
 _LOW = np.uint64(32)
@@ -30,9 +30,9 @@ class Part:
   """A task's examples in a cache.
 
   Attributes:
-    first: number of the first one.
-    examples: how many, all renderings together.
-    rate: of the task in the mixture.
+    first: The number of the first example.
+    examples: The number of examples, in all renderings together.
+    rate: The task's rate in the mixture.
   """
 
   first: int
@@ -44,22 +44,22 @@ class Order:
   """The order of a mixture's examples, over all epochs.
 
   Attributes:
-    epoch_examples: examples of an epoch.
+    epoch_examples: The number of examples of an epoch.
   """
 
   def __init__(self, parts: Sequence[Part], renderings: int, seed: int):
     """Computes how many examples of each task an epoch has.
 
     Args:
-      parts: the tasks; none may be without examples.
-      renderings: how many times the cache holds what is one epoch's worth.
-      seed: of the shuffles.
+      parts: The tasks. Each has at least one example.
+      renderings: How many times the records were rendered.
+      seed: Seed of the shuffles.
     """
     self._parts = parts
     self._seed = seed
     total_rate = sum(part.rate for part in parts)
     total = sum(part.examples for part in parts) / renderings
-    # However small its rate, no task is left out.
+    # Every task has at least one example in an epoch.
     self._quotas = [
       max(1, round(total * part.rate / total_rate)) for part in parts
     ]
@@ -67,12 +67,12 @@ class Order:
     self.epoch_examples = int(self._ends[-1])
 
   def examples(self, epoch: int, start: int, stop: int) -> np.ndarray:
-    """Returns which examples come at places of an epoch.
+    """Returns the examples at some places of an epoch.
 
     Args:
-      epoch: from 0.
-      start: first place.
-      stop: the place after the last one.
+      epoch: The epoch, from 0.
+      start: The first place.
+      stop: The place after the last one.
 
     Returns:
       int64 [stop - start], numbers of examples.
@@ -100,9 +100,9 @@ def permute(
 
   Args:
     number_E: int64 [examples], below `size`.
-    size: how many numbers are permuted, below 2**62.
-    seed: decides, with `name`, which permutation it is.
-    name: of what is permuted.
+    size: The size of the permutation, below 2**62.
+    seed: Seed of the permutation.
+    name: Name of the permutation. Another name gives another permutation.
 
   Returns:
     int64 [examples].
@@ -111,8 +111,8 @@ def permute(
   keys = bits.random_raw(_ROUNDS)
   digits = math.isqrt(size - 1) + 1, -(-size // (math.isqrt(size - 1) + 1))
   image_E = _feistel(number_E, digits, keys)
-  # A few land beyond the end; going on from there leads back, to where nothing
-  # else leads.
+  # A few images are beyond the end. Permuting them again until they are not
+  # still gives a permutation (cycle walking).
   while (beyond := np.flatnonzero(image_E >= size)).size:
     image_E[beyond] = _feistel(image_E[beyond], digits, keys)
   return image_E

@@ -1,4 +1,4 @@
-"""Rows of packed examples, and the arrays of a batch that they become."""
+"""Rows of packed examples, and the arrays of a batch made from them."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ class Rows:
 
   Attributes:
     examples: int64 [examples], numbers of examples, row by row.
-    begin: int64 [rows + 1], where in them each row begins, and the last ends.
+    begin: int64 [rows + 1], where each row begins in them, and the last ends.
   """
 
   examples: np.ndarray
@@ -36,11 +36,11 @@ class Rows:
     )
 
   def batch(self, cache: TokenCache, pack: bool) -> Batch:
-    """Returns the arrays of a batch, see `loader.CachedBatches`.
+    """Returns the arrays of a batch, see `from_tokens.CachedBatches`.
 
     Args:
-      cache: what the examples are of.
-      pack: whether to say which token belongs to which example.
+      cache: The cache of the examples.
+      pack: Whether to add segment ids and positions.
     """
     lengths_Ex2 = cache.lengths_Ex2[self.examples].astype(np.int64)
     start_E = cache.starts[self.examples]
@@ -70,16 +70,16 @@ class _Feature:
   """The arrays of one feature: int32 [rows, length], padded with 0.
 
   Args:
-    tokens: of the whole cache.
-    start_E: int64 [examples], where each one's tokens begin.
-    lengths_E: int64 [examples], how many they are.
-    begin: see `Rows`.
-    length: tokens of a row.
+    tokens: Tokens of the whole cache.
+    start_E: int64 [examples], where each example's tokens begin.
+    lengths_E: int64 [examples], the number of its tokens.
+    begin: See `Rows`.
+    length: Tokens of a row.
 
   Attributes:
-    tokens: the rows' tokens.
-    segment_ids: which of its row's examples each token is of, from 1.
-    positions: each token's place in its example, from 0.
+    tokens: The rows' tokens.
+    segment_ids: Each token's example in its row, from 1.
+    positions: Each token's place in its example, from 0.
   """
 
   def __init__(
@@ -121,11 +121,10 @@ class _Feature:
 
 
 def _shifted(targets: _Feature, pack: bool) -> np.ndarray:
-  """Returns what stands before each target token.
+  """Returns the token before each target token.
 
-  It is 0 at an example's start; and at its end as well if rows are packed, so
-  that padding begins like a next example. Without packing SeqIO has the last
-  token there, on which nothing depends.
+  It is 0 at an example's start. It is also 0 after its end if rows are packed.
+  Without packing it is then the last token, as in SeqIO, which has no effect.
   """
   shifted = np.zeros_like(targets.tokens)
   shifted[:, 1:] = targets.tokens[:, :-1]

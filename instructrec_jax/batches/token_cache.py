@@ -1,14 +1,14 @@
-"""A folder of tokens: written once, then read through the page cache.
+"""A folder of cached tokens, which is written once and read with memory maps.
 
-  tokens      every example's inputs, then its targets, one after the other
-  starts      int64 [examples + 1], where in `tokens` each example begins
+  tokens      every example's inputs, then its targets
+  starts      int64 [examples + 1], where each example begins in `tokens`
   lengths     uint16 or int32 [examples, 2], its tokens of inputs and targets
-  vocabulary.model  what the tokens are pieces of
-  manifest.json     what they were made of, and the table of tasks
+  vocabulary.model  the vocabulary of the tokens
+  manifest.json     the cache's sources and options, and the table of tasks
 
-The arrays are bare little-endian numbers, mapped into memory when the cache is
-opened, so it may be larger than memory. The examples of a task lie together,
-rendering by rendering; tasks stand in the order of their names.
+The arrays are raw little-endian numbers. They are mapped into memory, so a
+cache may be larger than memory. The examples of a task are contiguous,
+rendering by rendering. Tasks are in the order of their names.
 """
 
 import os
@@ -28,13 +28,13 @@ FEATURES = ("inputs", "targets")
 
 
 class Writer:
-  """Writes the arrays of a cache, in constant memory; a context manager.
+  """A context manager that writes a cache's arrays in constant memory.
 
   Args:
-    folder: where to.
-    max_lengths: tokens of a row's inputs and targets. Longer examples are left
-      out, and counted.
-    pieces: of the vocabulary; tokens are below it.
+    folder: The folder.
+    max_lengths: The most tokens of inputs and targets. Longer examples are left
+      out and counted.
+    pieces: The size of the vocabulary. Tokens are below it.
   """
 
   def __init__(self, folder: Path, max_lengths: tuple[int, int], pieces: int):
@@ -57,23 +57,23 @@ class Writer:
     """Writes examples.
 
     Args:
-      tokens: integers [total], every example's inputs, then its targets.
-      lengths_Ex2: integers [examples, 2], tokens of inputs and targets.
+      tokens: Integers [total], every example's inputs, then its targets.
+      lengths_Ex2: Integers [examples, 2], tokens of inputs and targets.
 
     Returns:
-      How many of them were left out, being too long.
+      The number of examples left out because they are too long.
 
     Raises:
-      InputError: for an example without inputs or targets, or a token that is
-        none of the vocabulary's.
+      InputError: An example has no inputs or targets, or a token is not in the
+        vocabulary.
     """
     if lengths_Ex2.size and not lengths_Ex2.all():
       feature = FEATURES[int(not lengths_Ex2[:, 1].all())]
-      raise InputError(f"an example has no tokens in its {feature}")
+      raise InputError(f"an example's {feature}: expected tokens, got none")
     if tokens.size and not 0 <= tokens.min() <= tokens.max() < self._pieces:
       raise InputError(
-        f"tokens from {tokens.min()} to {tokens.max()}: expected those of the "
-        f"run's vocabulary, from 0 to {self._pieces - 1}"
+        f"expected tokens of the run's vocabulary, from 0 to "
+        f"{self._pieces - 1}, got tokens from {tokens.min()} to {tokens.max()}"
       )
     fit_E = (lengths_Ex2 <= self._max_lengths).all(axis=1)
     if not fit_E.all():
@@ -94,9 +94,9 @@ class TokenCache:
   """An open cache.
 
   Attributes:
-    folder: where it is.
-    manifest: what it was made of, see `build`.
-    fingerprint: tells this cache from others.
+    folder: The folder.
+    manifest: The sources, options and counts of the cache.
+    fingerprint: A digest that identifies the cache.
     tokens: [total tokens].
     starts: int64 [examples + 1].
     lengths_Ex2: [examples, 2].
@@ -106,9 +106,9 @@ class TokenCache:
     """Opens a cache.
 
     Raises:
-      InputError: if there is none, or a file of it is not whole.
+      InputError: There is none, or a file has the wrong size.
     """
-    # Its files are mapped into memory.
+    # Only local files can be mapped into memory.
     self.folder = paths.local(folder, "copy the cache to one first")
     self.manifest = artifacts.read_manifest(self.folder, STAGE)
     self.fingerprint: str = self.manifest["fingerprint"]
@@ -121,7 +121,7 @@ class TokenCache:
 
   @property
   def max_lengths(self) -> tuple[int, int]:
-    """Tokens that inputs and targets have at most."""
+    """The most tokens of inputs and targets."""
     lengths = self.manifest["options"]["task_feature_lengths"]
     return tuple(lengths[feature] for feature in FEATURES)
 
@@ -132,7 +132,7 @@ class TokenCache:
 
   @property
   def tasks(self) -> Mapping[str, Mapping[str, int]]:
-    """Counts by task: records, examples, and how many were left out."""
+    """Counts by task: records, examples and left_out."""
     return self.manifest["counts"]["tasks"]
 
   def parts(self) -> list[Part]:
@@ -151,13 +151,13 @@ class TokenCache:
     expected = int(np.prod(shape)) * types[name].itemsize
     found = path.stat().st_size if path.is_file() else None
     if found != expected:
-      what = "does not exist" if found is None else f"has {found} bytes"
+      what = "no file" if found is None else f"{found} bytes"
       raise InputError(
-        f"{path} {what}, where its manifest calls for {expected}: the cache is "
-        "damaged; copy it again, or make it anew with `instructrec cache "
-        "--overwrite`"
+        f"{path}: expected {expected} bytes, as its manifest says, got {what}. "
+        "The cache is damaged: copy it again, or make it again with "
+        "`instructrec cache --overwrite`"
       )
-    # asarray: a plain array over the same memory, which is faster to index.
+    # A plain array over the same memory is faster to index.
     return np.asarray(np.memmap(path, types[name], "r", shape=shape))
 
 

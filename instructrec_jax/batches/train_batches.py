@@ -1,4 +1,4 @@
-"""The training batches of a run: out of records, or of cached tokens."""
+"""The training batches of a run, from records or cached tokens."""
 
 import os
 from collections.abc import Mapping
@@ -25,19 +25,19 @@ def train_batches(
   """Returns the training batches of this process.
 
   Args:
-    mixture_or_task_name: registered with SeqIO.
-    task_feature_lengths: tokens of "inputs" and "targets" in a row.
-    batch_size: rows of a batch, over all processes.
-    seed: of the order; without a cache, of wordings and negatives as well.
-    pack: whether several examples share a row.
-    num_partitions: devices that one copy of the parameters is split over, and
-      that therefore are fed the same rows.
-    cached_tokens: a folder that `instructrec cache` has written.
-    shard: which part of each batch to return, and of how many; None for this
-      process's on our own mesh.
+    mixture_or_task_name: A name registered with SeqIO.
+    task_feature_lengths: Tokens of "inputs" and "targets" in a row.
+    batch_size: Rows of a batch, over all processes.
+    seed: Seed of the order and, without a cache, of wordings and negatives.
+    pack: Whether several examples share a row.
+    num_partitions: The number of devices that share a copy of the parameters.
+      They get the same rows.
+    cached_tokens: A folder that `instructrec cache` wrote.
+    shard: Which part of each batch to return, and of how many. By default this
+      process's part on our own mesh.
 
   Raises:
-    InputError: for an unknown name, or a batch the processes cannot share.
+    InputError: The name is unknown, or processes cannot share a batch evenly.
   """
   shard = shard or sharding.data_shard(sharding.make_mesh(num_partitions))
   if cached_tokens:

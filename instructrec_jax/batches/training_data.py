@@ -1,7 +1,7 @@
-"""What a run trains on: records through SeqIO, or tokens cached from them.
+"""Describes the training data of a run: records, or tokens cached from them.
 
-Cached tokens need neither SeqIO nor TensorFlow, which therefore are imported
-where records are used, and not before.
+SeqIO and TensorFlow are imported only for records, because cached tokens do not
+need them.
 """
 
 import dataclasses
@@ -19,16 +19,17 @@ from instructrec_jax.vocabulary import file as vocabulary_file
 
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
-  """What there is to know of a run's training data.
+  """A description of a run's training data.
 
   Attributes:
-    made_of: what a run cannot change half-way, as JSON.
-    vocabulary: its file, its digest, and how many pieces it has.
-    too_long: by task, how many records were "skipped" as they do not fit, "of"
-      how many.
-    is_sample: whether these are the first records, or all.
-    renderings: how many epochs differ in wordings and negatives; None for all.
-    epoch_rows: rows of an epoch, about; None where that is not known.
+    made_of: Data and settings that a run cannot change once started, as JSON.
+    vocabulary: The vocabulary's file, digest and number of pieces.
+    too_long: By task, the number of records "skipped" because they do not fit,
+      "of" how many.
+    is_sample: Whether `too_long` counts only the first records.
+    renderings: The number of epochs with different wordings and negatives; None
+      for no limit.
+    epoch_rows: The approximate number of rows of an epoch, if known.
   """
 
   made_of: dict[str, Any]
@@ -40,14 +41,14 @@ class TrainingData:
 
 
 def of_records(name: str, lengths: Mapping[str, int]) -> TrainingData:
-  """Returns what there is to know of a mixture's records.
+  """Describes the records of a mixture.
 
   Args:
-    name: of a mixture or task.
-    lengths: tokens of inputs and targets.
+    name: A mixture or task.
+    lengths: The most tokens of inputs and targets.
 
   Raises:
-    InputError: if there is no such mixture.
+    InputError: There is no such mixture.
   """
   from instructrec_jax.batches import from_records
   from instructrec_jax.tasks import lookup
@@ -88,7 +89,7 @@ def made_of_records(name: str) -> dict[str, Any]:
     "records": {
       source: artifacts.read_manifest(folder)["fingerprint"]
       for source, folder in sources.items()
-      # Else not ours.
+      # Records without a manifest are not ours.
       if (paths.anywhere(folder) / artifacts.MANIFEST).exists()
     },
   }
@@ -97,17 +98,17 @@ def made_of_records(name: str) -> dict[str, Any]:
 def of_tokens(
   folder: str, name: str, lengths: Mapping[str, int], tfds_data_dir: str
 ) -> TrainingData:
-  """Returns what there is to know of cached tokens.
+  """Describes cached tokens.
 
   Args:
-    folder: of the cache.
-    name: the run's mixture or task.
-    lengths: the run's tokens of inputs and targets.
-    tfds_data_dir: where the vocabulary of a dataset is looked for; it need not
-      be there.
+    folder: The cache.
+    name: The run's mixture or task.
+    lengths: The run's most tokens of inputs and targets.
+    tfds_data_dir: The folder to find the vocabulary of a dataset in. It need
+      not exist.
 
   Raises:
-    InputError: if there is no cache, or it is of something else than the run.
+    InputError: There is no cache, or it does not match the run's settings.
   """
   tokens = TokenCache(folder)
   options, inputs = tokens.manifest["options"], tokens.manifest["inputs"]
@@ -145,10 +146,10 @@ def of_tokens(
 def _vocabularies(
   cached: Mapping[str, Any], tfds_data_dir: str
 ) -> tuple[str, str]:
-  """Returns two names of vocabularies, alike if the run's is the cache's.
+  """Returns names of the cache's and the run's vocabulary, equal if they match.
 
-  The run's file is compared where it is at hand, on a disk. A machine that has
-  tokens only must do with comparing the settings.
+  If the run's file exists on a local disk, the files are compared. Otherwise
+  only the settings are.
   """
   setting = vocabulary_file.setting()
   if vocabulary_file.is_path(setting):

@@ -1,1 +1,1 @@
-"""A checkpoint's model on the devices, which answers requests in batches."""
+"""Answers requests in batches with a checkpoint's model on the devices."""

@@ -1,8 +1,8 @@
-"""Which requests are scored together: few shapes to compile, little padding.
+"""Groups requests into buckets of one shape: few compilations, little padding.
 
-A bucket's requests are computed at the length of its longest input and the rows
-of its most candidates. The plan begins with one bucket of all, and divides the
-one that gains most by it, as long as what is saved is worth a compilation.
+A bucket has the length of its longest input and the most rows of candidates.
+The plan starts with one bucket of all requests. It divides the bucket that
+saves the most, as long as the saving is worth a compilation.
 
 Letters: N requests.
 """
@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Sizes are rounded up to these, so that the tasks of an evaluation, which are
-# planned one by one, have shapes in common.
+# Lengths of inputs are rounded up to a multiple of this, so that the tasks of
+# an evaluation, which have separate plans, share shapes.
 _ROUND_INPUTS = 32
 _MAX_BUCKETS = 8
 # A position of a candidate also costs its projection to the vocabulary.
 _CANDIDATE_POSITION = 2.0
-# Whole batches of the largest shape that a new shape must save.
+# A new shape must save as much as this many batches of the largest shape.
 _WORTH_BATCHES = 4
-# Where a bucket may be divided is tried at so many sizes.
+# The number of sizes tried for dividing a bucket.
 _TRIED = 16
 
 
@@ -27,9 +27,9 @@ class Bucket(NamedTuple):
   """Requests of one shape.
 
   Attributes:
-    requests: int64, their numbers.
-    inputs: tokens of an input.
-    rows: of candidates.
+    requests: int64, the numbers of the requests.
+    inputs: Tokens of an input.
+    rows: Rows of candidates.
   """
 
   requests: np.ndarray
@@ -45,8 +45,8 @@ def plan(
   Args:
     inputs_N: int, tokens of each input.
     rows_N: int, rows that each request's candidates need.
-    width: positions of a row.
-    batch_size: requests at a time; a bucket's last batch is filled up.
+    width: Positions of a row.
+    batch_size: Requests of a batch. A bucket's last batch is padded.
   """
   inputs_N = -(-np.maximum(inputs_N, 1) // _ROUND_INPUTS) * _ROUND_INPUTS
   sizes = np.stack([inputs_N, np.maximum(rows_N, 1)])
@@ -57,7 +57,7 @@ def plan(
     return batches * batch_size * float(position @ sizes[:, chosen].max(axis=1))
 
   def best_division(chosen: np.ndarray) -> tuple:
-    """Returns what is saved, and both parts."""
+    """Returns the saving, and both parts."""
     best = 0.0, chosen, chosen[:0]
     for size in sizes[:, chosen]:
       bounds = np.unique(size)[:-1]

@@ -1,4 +1,4 @@
-"""A checkpoint's model on the devices, ready to answer requests in batches."""
+"""Answers requests in batches with a checkpoint's model on the devices."""
 
 import os
 import zlib
@@ -22,7 +22,7 @@ from instructrec_jax.model import (
 from instructrec_jax.scoring import buckets
 from instructrec_jax.train import checkpoint as checkpoint_lib
 
-# Positions of a row, at least: several titles. And what they are a multiple of.
+# The fewest positions of a row, for several titles; and their multiple.
 _ROW, _ROUND_ROW = 32, 8
 
 # Arrays [requests, ...], or a tree of them.
@@ -30,7 +30,7 @@ Answers = TypeVar("Answers")
 
 
 class _Batch(NamedTuple):
-  """Requests to be answered together, -1 where one is missing at the end."""
+  """Requests to answer together, padded with -1."""
 
   requests: np.ndarray
   bucket: buckets.Bucket
@@ -39,14 +39,14 @@ class _Batch(NamedTuple):
 class Scorer:
   """Answers any number of requests with the parameters of one checkpoint.
 
-  Of several processes each has the whole model on its own devices, and answers
-  its share of the batches. A batch is the same whichever process has it, so
-  that scores and items are the same, to the last bit, as those of one process
-  with as many devices as each of the several has.
+  With several processes, each has the whole model on its own devices and
+  answers its share of the batches. A batch does not depend on its process, so
+  results are bit-identical to those of one process with as many devices as each
+  of the several has.
 
   Attributes:
-    checkpoint: the step's folder that was found.
-    shapes: those that were compiled so far: requests, tokens of the input,
+    checkpoint: The folder of the checkpoint.
+    shapes: The shapes compiled so far: requests, tokens of the input,
       candidates (0 for a text), rows, and positions of a row.
   """
 
@@ -60,14 +60,14 @@ class Scorer:
     """Loads the parameters onto this process's devices.
 
     Args:
-      model: what scores.
-      checkpoint: a run's folder, for its newest step, or one step's folder.
-      batch_size: requests at a time, over all devices of a process.
-      num_partitions: devices that one copy of the parameters is split over.
+      model: The model.
+      checkpoint: A run's folder, for its newest step, or one step's folder.
+      batch_size: Requests of a batch, over all devices of a process.
+      num_partitions: The number of devices that share a copy of the parameters.
 
     Raises:
-      InputError: the checkpoint is not there, or does not fit the model; or
-        the batch or a process's devices do not divide.
+      InputError: The checkpoint does not exist or does not match the model; or
+        the batch or a process's devices do not divide evenly.
     """
     self.checkpoint = checkpoint_lib.find(checkpoint)
     self.shapes: set[tuple[int, ...]] = set()
@@ -83,7 +83,7 @@ class Scorer:
     self._recommend_batch = sharding.jit_on_mesh(
       self._mesh, model.recommend_batch
     )
-    # Not `predict_batch`: a model has beams for a catalogue's sake.
+    # Not `predict_batch`, because the model's beams are for the catalogue.
     self._write_batch = sharding.jit_on_mesh(
       self._mesh,
       lambda params, inputs_BxL, empty_BxT: decoding.greedy(
@@ -94,11 +94,11 @@ class Scorer:
   def score(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
     """Returns the score of every candidate of every request.
 
-    Requests of about one size are scored together, without most of the padding.
-    Of several processes all must ask for the same, and get all scores.
+    Requests of similar sizes are scored together, which saves padding. Several
+    processes must all pass the same requests, and all get all scores.
 
     Args:
-      rows: of N requests, what `RankingModel.score_batch` takes: int32
+      rows: The features of N requests for `RankingModel.score_batch`: int32
         encoder_input_tokens [N, L] and candidate_tokens [N, C, T], padded with
         0.
 
@@ -106,7 +106,7 @@ class Scorer:
       float32 [N, C], in nats; -inf for an absent candidate.
 
     Raises:
-      InputError: if processes were asked for different requests.
+      InputError: Processes passed different requests.
     """
     inputs_NxL, candidates_NxCxT = (
       np.ascontiguousarray(rows[name], np.int32)
@@ -138,25 +138,24 @@ class Scorer:
     return self._shared(plan, start, none, N, inputs_NxL, candidates_NxCxT)
 
   def write(self, rows: Mapping[str, np.ndarray], length: int) -> np.ndarray:
-    """Generates a text for every request, the likeliest token each time.
+    """Generates a text for every request by greedy decoding.
 
-    Of several processes all must ask for the same, and get all texts.
+    Several processes must all pass the same requests, and all get all texts.
 
     Args:
-      rows: of N requests, with int32 encoder_input_tokens [N, L], padded with
-        0.
-      length: tokens of a text at the most, with its end.
+      rows: The features of N requests: int32 encoder_input_tokens [N, L],
+        padded with 0.
+      length: The most tokens of a text, with EOS.
 
     Returns:
-      int32 [N, length], each with EOS at its end if it came to one, padded with
-      0.
+      int32 [N, length], padded with 0. A text ends with EOS unless it was cut.
 
     Raises:
-      InputError: if processes were asked for different requests.
+      InputError: Processes passed different requests.
     """
     inputs_NxL = np.ascontiguousarray(rows["encoder_input_tokens"], np.int32)
     N = len(inputs_NxL)
-    # A text is to an input as a candidate of that length is.
+    # A text costs as much as one candidate of its length.
     plan = buckets.plan(
       _lengths(inputs_NxL), np.ones(N, np.int64), length, self._batch_size
     )
@@ -177,27 +176,27 @@ class Scorer:
   def recommend(
     self, rows: Mapping[str, np.ndarray], catalogue: trie.Trie
   ) -> beam.Recommendations:
-    """Generates items out of a catalogue for every request.
+    """Generates items of a catalogue for every request.
 
-    Of several processes all must ask for the same, and get all items.
+    Several processes must all pass the same requests, and all get all items.
 
     Args:
-      rows: of N requests, what `RankingModel.recommend_batch` takes: int32
+      rows: The features of N requests for `RankingModel.recommend_batch`: int32
         encoder_input_tokens [N, L], and perhaps excluded_items [N, X].
-      catalogue: the titles.
+      catalogue: The titles.
 
     Returns:
-      NumPy arrays [N, ...], as many items as the model has beams.
+      NumPy arrays [N, ...], with as many items as the model has beams.
 
     Raises:
-      InputError: if processes were asked for different requests.
+      InputError: Processes passed different requests.
     """
     rows = {name: np.ascontiguousarray(x, np.int32) for name, x in rows.items()}
     inputs_NxL = rows["encoder_input_tokens"]
     N, longest = len(inputs_NxL), int((inputs_NxL > 0).any(axis=0).sum())
-    longest = max(longest, 1)  # Of no request there is no input either.
+    longest = max(longest, 1)  # There may be no request.
     rows["encoder_input_tokens"] = inputs_NxL[:, :longest]
-    # The same on each device, once and for all batches.
+    # Replicated on all devices, once for all batches.
     titles = jax.device_put(
       catalogue,
       jax.sharding.NamedSharding(self._mesh, jax.sharding.PartitionSpec()),
@@ -227,21 +226,21 @@ class Scorer:
     total: int,
     *asked: np.ndarray,
   ) -> Answers:
-    """Returns the answers to all requests, of which this process has its share.
+    """Computes this process's share of the answers, and returns all answers.
 
     Args:
-      plan: each request once.
-      start: sets the devices to work on a batch of requests of a bucket.
-      none: the answers to no request.
-      total: number of requests.
-      *asked: what must be the same in all processes.
+      plan: Buckets that hold each request once.
+      start: Starts the devices on a batch of requests of a bucket.
+      none: The answers to no request.
+      total: The number of requests.
+      *asked: Arrays that must be the same in all processes.
 
     Raises:
-      InputError: if it is not.
+      InputError: They are not the same.
     """
     batches = [batch for bucket in plan for batch in self._batches(bucket)]
     index, count = jax.process_index(), jax.process_count()
-    # In turns, so that each has as many of the large ones.
+    # In turns, so each process has as many of the large batches.
     mine = batches[index::count]
     answers = self._compute(mine, start, none)
     requests_M = _joined([b.requests for b in mine], np.empty(0, np.int64))
@@ -254,7 +253,7 @@ class Scorer:
     return _in_order(requests_M, answers, total)
 
   def _batches(self, bucket: buckets.Bucket) -> Iterator[_Batch]:
-    """Yields a bucket's requests, as many at a time as go together."""
+    """Yields a bucket's requests in batches."""
     size = self._batch_size
     for start in range(0, len(bucket.requests), size):
       requests = bucket.requests[start : start + size]
@@ -267,7 +266,7 @@ class Scorer:
     start: Callable[[np.ndarray, buckets.Bucket], Answers],
     none: Answers,
   ) -> Answers:
-    """Returns the answers to some batches, one after the other, [M, ...]."""
+    """Returns the concatenated answers to some batches, [M, ...]."""
     answers = []
     total = sum(int((batch.requests >= 0).sum()) for batch in batches)
     with tqdm.tqdm(total=total, unit="request", disable=None) as bar:
@@ -279,7 +278,7 @@ class Scorer:
 
       pending = None
       for requests, bucket in batches:
-        # The first stands in for one that is missing; see `_in_order`.
+        # The first request serves as padding; see `_in_order`.
         at = np.where(requests >= 0, requests, requests[0])
         started = start(at, bucket)
         if pending is not None:
@@ -291,7 +290,7 @@ class Scorer:
 
 
 class _Layout(NamedTuple):
-  """Where each request's candidates lie in rows, and how wide these are."""
+  """The places of each request's candidates in rows, and the rows' width."""
 
   places: candidate_rows.Places
   width: int
@@ -308,16 +307,16 @@ class _Layout(NamedTuple):
 def _gather(
   digest: int, requests_M: np.ndarray, answers: Answers, size: int
 ) -> tuple[np.ndarray, Answers]:
-  """Returns the requests and answers of all processes, one after the other.
+  """Returns the concatenated requests and answers of all processes.
 
   Args:
-    digest: of what this process was asked.
+    digest: A digest of the requests passed to this process.
     requests_M: int64, the numbers of its requests, -1 for none.
-    answers: [M, ...], those to them.
-    size: M at most, of any process.
+    answers: [M, ...], the answers to them.
+    size: The largest M of any process.
 
   Raises:
-    InputError: if processes were asked for different requests.
+    InputError: Processes passed different requests.
   """
   more = size - len(requests_M)
   padded = jax.tree.map(
@@ -332,8 +331,8 @@ def _gather(
   )
   if (digests != digests[0]).any():
     raise InputError(
-      f"of {len(digests)} processes not all were given the same requests: "
-      "expected the same records, vocabulary and settings on every machine"
+      f"{len(digests)} processes have different requests: expected the same "
+      "records, vocabulary and settings on every machine"
     )
   return requests.reshape(-1), jax.tree.map(
     lambda x: x.reshape(-1, *x.shape[2:]), gathered
@@ -344,7 +343,7 @@ def _in_order(requests_M: np.ndarray, answers: Answers, total: int) -> Answers:
   """Returns the answers to requests 0, 1, … up to `total`.
 
   Raises:
-    InputError: if not each of them is there once.
+    InputError: A request does not have exactly one answer.
   """
   places = np.flatnonzero(requests_M >= 0)
   requests = requests_M[places]
@@ -352,23 +351,24 @@ def _in_order(requests_M: np.ndarray, answers: Answers, total: int) -> Answers:
   if len(times) != total or (times != 1).any():
     wrong = int((times != 1).argmax()) if len(times) == total else total
     raise InputError(
-      f"request {wrong} of {total} was answered {times[wrong]} times"
+      f"request {wrong} was answered {times[wrong]} times: expected requests 0 "
+      f"to {total - 1}, once each"
     )
   places = places[np.argsort(requests)]
   return jax.tree.map(lambda x: x[places], answers)
 
 
 def _lengths(tokens_NxL: np.ndarray) -> np.ndarray:
-  """Returns how many tokens each row has, 1 at least, int64 [N]."""
+  """Returns the number of tokens of each row, at least 1, int64 [N]."""
   return (tokens_NxL > 0).cumsum(axis=1).argmax(axis=1) + 1
 
 
 def _cut(tokens_BxL: np.ndarray, length: int) -> np.ndarray:
-  """Returns tokens of a length: less padding, or more."""
+  """Pads or cuts tokens to a length."""
   more = max(length - tokens_BxL.shape[1], 0)
   return np.pad(tokens_BxL, ((0, 0), (0, more)))[:, :length]
 
 
 def _joined(arrays: Sequence[np.ndarray], none: np.ndarray) -> np.ndarray:
-  """Returns the arrays one after the other; `none` if there are none."""
+  """Concatenates the arrays, or returns `none` if there are none."""
   return np.concatenate(arrays) if len(arrays) else none

@@ -175,16 +175,18 @@ def test_a_batch_larger_than_an_epoch(tmp_path):
 
 
 def test_batches_that_cannot_be_shared_and_places_elsewhere(tokens, tmp_path):
-  with pytest.raises(InputError, match="9 rows cannot be shared by 2 proc"):
+  with pytest.raises(
+    InputError, match="batch size 9: expected a multiple of 2"
+  ):
     from_tokens.CachedBatches(tokens, 9, shard=(0, 2))
   state = from_tokens.CachedBatches(tokens, 8).get_state()
-  with pytest.raises(InputError, match="of seed 0, but now it is 5"):
+  with pytest.raises(InputError, match="for seed 0, got seed 5"):
     from_tokens.CachedBatches(tokens, 8, seed=5).set_state(state)
   other = toy_tokens.make(tmp_path / "other", {"a": 9})
-  with pytest.raises(InputError, match="in batches of tokens"):
+  with pytest.raises(InputError, match="is for tokens"):
     from_tokens.CachedBatches(other, 8).set_state(state)
   for foreign in (b"\x1f\x8b\x00tar", b"17", b"{}", b"[]"):
-    with pytest.raises(InputError, match="begun without CACHED_TOKENS"):
+    with pytest.raises(InputError, match="started without CACHED_TOKENS"):
       from_tokens.CachedBatches(tokens, 8).set_state(foreign)
 
 

@@ -67,10 +67,10 @@ def test_what_is_too_long_is_left_out_whole_and_counted(tmp_path):
 @pytest.mark.parametrize(
   ("tokens", "lengths_Ex2", "message"),
   [
-    ([5], [[1, 0]], "no tokens in its targets"),
-    ([5], [[0, 1]], "no tokens in its inputs"),
-    ([5, 100], [[1, 1]], "tokens from 5 to 100: expected .* 0 to 99"),
-    ([-1, 5], [[1, 1]], "tokens from -1 to 5"),
+    ([5], [[1, 0]], "targets: expected tokens, got none"),
+    ([5], [[0, 1]], "inputs: expected tokens, got none"),
+    ([5, 100], [[1, 1]], "expected .* 0 to 99, got tokens from 5 to 100"),
+    ([-1, 5], [[1, 1]], "got tokens from -1 to 5"),
   ],
 )
 def test_examples_that_cannot_be(tmp_path, tokens, lengths_Ex2, message):
@@ -84,11 +84,13 @@ def test_a_damaged_cache(tmp_path, name):
   file = made.folder / name
   whole = file.read_bytes()
   file.write_bytes(whole[:-1])
-  message = f"{name} has {len(whole) - 1} bytes, .* calls for {len(whole)}"
+  message = (
+    f"{name}: expected {len(whole)} bytes, .* got {len(whole) - 1} bytes"
+  )
   with pytest.raises(InputError, match=message):
     token_cache.TokenCache(made.folder)
   file.unlink()
-  with pytest.raises(InputError, match=f"{name} does not exist"):
+  with pytest.raises(InputError, match=f"{name}: expected .* got no file"):
     token_cache.TokenCache(made.folder)
 
 

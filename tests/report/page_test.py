@@ -229,7 +229,7 @@ def test_csv_has_every_figure(systems, tmp_path, monkeypatch):
 def test_p_values_by_each_way_of_writing(systems, tmp_path):
   outs = [tmp_path / f"r{kind}" for kind in (".md", ".tex", ".html", ".csv")]
   table = command.report(systems, outs, baseline="random")
-  said = "p is that of a paired randomisation test against random."
+  said = "p is from a paired randomisation test against random."
   assert said in table
   shown = float(row_of(table, "ours").split()[-1])
   markdown, latex, source, _ = (path.read_text() for path in outs)

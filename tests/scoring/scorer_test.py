@@ -114,9 +114,9 @@ def test_a_batch_that_does_not_divide_is_refused(checkpoint):
 @pytest.mark.parametrize(
   ("requests", "expected"),
   [
-    ([0, 1, 1, -1], "request 1 of 3 was answered 2 times"),
-    ([0, 2, -1, -1], "request 1 of 3 was answered 0 times"),
-    ([0, 1, 2, 3], "request 3 of 3 was answered 1 times"),
+    ([0, 1, 1, -1], "request 1 was answered 2 times: .* 0 to 2"),
+    ([0, 2, -1, -1], "request 1 was answered 0 times"),
+    ([0, 1, 2, 3], "request 3 was answered 1 times: .* 0 to 2"),
   ],
 )
 def test_each_request_counts_once(requests, expected):
@@ -130,7 +130,7 @@ def test_processes_that_see_other_requests_are_told(monkeypatch):
     return np.stack([digest, digest + 1]), *(np.stack([x, x]) for x in rest)
 
   monkeypatch.setattr(scoring.multihost_utils, "process_allgather", gather)
-  with pytest.raises(InputError, match="not all were given the same requests"):
+  with pytest.raises(InputError, match="processes have different requests"):
     scoring._gather(7, np.arange(2), np.zeros((2, 3), np.float32), 4)
 
 

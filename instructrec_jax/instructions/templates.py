@@ -60,7 +60,7 @@ class Template:
         )
     if not slots(self.output):
       raise InputError(
-        f"template {self.name!r}: expected a slot of {OUTPUT_SLOTS} in the "
+        f"template {self.name!r}: expected one of {OUTPUT_SLOTS} in the "
         f"output, got {self.output!r}"
       )
     expected = _slots_of(family_of(self.family))

@@ -199,7 +199,7 @@ def test_a_page_shows_tokens_beside_their_limit(small):
   spread = numbers.families[0].rendered.inputs
   told = f"p0_i1_t2 {spread.mean:.1f}, at most {spread.largest}; limit 77."
   assert told in html
-  assert "At 77 tokens of inputs and 33 of targets" in tables.markdown(numbers)
+  assert "are 77 tokens of inputs and 33 of targets" in tables.markdown(numbers)
 
 
 def test_what_records_lack_is_said(small, tmp_path, capsys):
@@ -221,9 +221,8 @@ def test_what_records_lack_is_said(small, tmp_path, capsys):
   cells = _cells(shown)
   assert cells["p0_i1_t3"][3:6] == ["absent"] * 3
   assert "0" not in cells["p1_i0_t3"][3:6]
-  assert "as the records have no vague intention (`instructrec annotate`" in (
-    shown
-  )
+  assert "because the records have no vague intention: p0_i1_t2" in shown
+  assert "`instructrec annotate` writes it." in shown
   assert "no preference and no specific intention" in shown
   assert "The records contain no teacher texts" in shown
 

@@ -137,7 +137,7 @@ def test_families_whose_texts_were_never_written_are_left_out(untold, capsys):
     assert names == {f"instructrec_untold_p1_i0_t{n}" for n in (0, 2, 3)}
     assert {t.name for t in mixture.tasks if "train" in t.splits} == names
     for text, task in (
-      ("no preference (`instructrec annotate` writes it): ", "p1_to_p2"),
+      ("no preference (`instructrec annotate` writes it); ", "p1_to_p2"),
       ("no vague_intention (", "p1_i1_t3"),
       ("no specific_intention (", "item_to_i2"),
       ("no preference and no specific_intention (", "p1p2_i2_t3"),

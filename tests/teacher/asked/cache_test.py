@@ -81,7 +81,7 @@ def test_a_damaged_file_is_said_and_left_as_it_is(damage, tmp_path):
 
 _KILLED = """
 import os, sys
-from instructrec_jax.teacher.cache import Answer, Cache, key
+from instructrec_jax.teacher.asked.cache import Answer, Cache, key
 kept = Cache(sys.argv[1])
 for n in range(200, 240):
   kept.put(key(n=n), 0, Answer("long " * 100))

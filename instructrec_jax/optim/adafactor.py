@@ -1,9 +1,9 @@
-"""Adafactor in as few passes over memory as it needs.
+"""Adafactor with few passes over memory.
 
-State and arithmetic are those of `optax.adafactor`, up to rounding. Optax makes
-an update in stages, and each writes an array as large as the parameter; here a
-parameter and its gradient are read for the means, read again for the new
-parameter, and nothing of their size is kept in between.
+State and arithmetic are those of `optax.adafactor`, up to rounding. Optax
+updates in stages, each of which writes an array as large as the parameter. Here
+a parameter and its gradient are read once for the means and once for the new
+parameter, without intermediate arrays of their size.
 """
 
 from typing import Any
@@ -31,12 +31,13 @@ def adafactor(
 
   Args:
     learning_rate: float32 scalar.
-    decay_rate: exponent of the second moment's decay.
-    clipping_threshold: largest root mean square of a parameter's update before
-      the learning rate, or None.
-    multiply_by_parameter_scale: whether the learning rate is relative to the
+    decay_rate: The exponent of the second moment's decay.
+    clipping_threshold: The largest root mean square of a parameter's update,
+      before the learning rate is applied, or None.
+    multiply_by_parameter_scale: Whether the learning rate is relative to the
       root mean square of each parameter.
-    weight_decay_rate: share of each parameter taken off in a step, or None.
+    weight_decay_rate: The share of each parameter subtracted in a step, or
+      None.
   """
   init = optax.adafactor(
     learning_rate,
@@ -86,20 +87,20 @@ def _second_moment(
   full: jax.Array,
   decay: jax.Array,
 ) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
-  """Returns what is kept of the squares now, and factors of their inverse root.
+  """Returns the new second moment, and factors of its inverse square root.
 
-  Algorithm 4 of the paper, or Adam's where nothing is factored.
+  This is algorithm 4 of the paper, or Adam's moment if it is not factored.
 
   Args:
-    grad: of a parameter.
-    row: its mean squares over the largest axis, a placeholder [1] if not kept.
-    col: the same of the second largest.
-    full: the squares themselves, or a placeholder.
-    decay: how much of the old ones is kept.
+    grad: The gradient of a parameter.
+    row: Mean squares over the largest axis, or a placeholder [1] if unused.
+    col: Mean squares over the second largest axis, or a placeholder.
+    full: The squares themselves, or a placeholder.
+    decay: The weight of the old values.
 
   Returns:
-    The new row, col and full; and arrays which broadcast to the gradient's
-    shape, whose product is one over the root of the second moment.
+    The new row, col and full; and arrays that broadcast to the gradient's
+    shape, whose product is one over the square root of the second moment.
   """
 
   def mix(old: jax.Array, mean: jax.Array) -> jax.Array:
@@ -123,15 +124,15 @@ def _mean_square(x: jax.Array, axis: int) -> jax.Array:
   if axis == 0:
     return reductions.sum_rows(x, jnp.square) / len(x)
   if sharding.on_one_cpu():
-    # Else XLA squares once for both axes, and writes the squares to memory.
+    # Otherwise XLA shares the squares of both axes, and writes them to memory.
     x = jax.lax.optimization_barrier(x)
   return jnp.mean(jnp.square(x), axis)
 
 
 def _rms(x: jax.Array, *factors: jax.Array) -> jax.Array:
   """Returns the root mean square of `_product`."""
-  # Each square is multiplied out of squares of factors: XLA on a CPU would
-  # write the product itself, and that of x with x, to memory.
+  # Multiply squares of the factors: XLA on a CPU would write the product, and
+  # that of x with itself, to memory.
   first, second = (*factors, 1.0, 1.0)[:2]
   square = (x * jnp.square(first)) * (x * jnp.square(second))
   return jnp.sqrt(jnp.mean(square))
@@ -144,5 +145,5 @@ def _product(x: jax.Array, *factors: jax.Array) -> jax.Array:
 
 
 def _unzip(tree: Any, like: Any) -> list[Any]:
-  """Returns a tree of each place of the tuples that `tree` has as leaves."""
+  """Turns a tree of tuples into a list of trees."""
   return list(jax.tree.transpose(jax.tree.structure(like), None, tree))

@@ -2,11 +2,11 @@
 
 Each optimizer is an optax transform that keeps the learning rate of its last
 update in its state, where `learning_rate` reads it. Schedules are evaluated in
-every step, so that a resumed run follows its gin file, not its checkpoint.
+every step, so a resumed run follows its gin file, not its checkpoint.
 
-T5X wants a definition of its own class instead. Given that class by T5X's gin
-files, the same function makes the same optimizer for T5X; its trainer has the
-schedule besides, to report the rate, and Adafactor's to set it.
+T5X needs a definition of its own class. T5X's gin files pass that class, and
+the same function then makes the same optimizer for T5X. Its trainer also has
+the schedule, to report the rate and, for Adafactor, to set it.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ Schedule = Callable[[jax.typing.ArrayLike], jax.typing.ArrayLike]
 
 @gin.configurable(module="instructrec_jax.optimizer")
 def constant(learning_rate: float = 1e-3) -> Schedule:
-  """Returns the same rate for every step; 1e-3 is T5X's for fine-tuning."""
+  """Returns a constant rate. 1e-3 is T5X's default for fine-tuning."""
   return optax.constant_schedule(learning_rate)
 
 
@@ -39,17 +39,17 @@ def warmup_linear(
   """Returns a linear rise, then a linear fall to zero.
 
   Args:
-    learning_rate: the peak, reached after `warmup_steps`.
-    warmup_steps: at least 1, less than `train_steps`.
-    train_steps: the step after which the rate is zero.
+    learning_rate: The peak, reached after `warmup_steps`.
+    warmup_steps: The steps of the rise, at least 1 and below `train_steps`.
+    train_steps: The step after which the rate is zero.
 
   Raises:
-    InputError: if the rise does not end before the fall.
+    InputError: `warmup_steps` is not in this range.
   """
   if not 1 <= warmup_steps < train_steps:
     raise InputError(
-      f"warmup_steps (WARMUP_STEPS) is {warmup_steps}: expected from 1 to less "
-      f"than the {train_steps} train_steps (TRAIN_STEPS)"
+      f"warmup_steps (WARMUP_STEPS) is {warmup_steps}: expected 1 or more, and "
+      f"less than train_steps (TRAIN_STEPS), {train_steps}"
     )
 
   def schedule(count: jax.typing.ArrayLike) -> jax.Array:
@@ -72,14 +72,15 @@ def adafactor(
   """Returns Adafactor (Shazeer & Stern 2018) with T5X's defaults.
 
   Args:
-    schedule: learning rate by step; None for `constant()`.
-    decay_rate: exponent of the second moment's decay.
-    clipping_threshold: largest root mean square of a parameter's update before
-      the learning rate, or None.
-    multiply_by_parameter_scale: whether the learning rate is relative to the
+    schedule: The learning rate by step. `constant()` by default.
+    decay_rate: The exponent of the second moment's decay.
+    clipping_threshold: The largest root mean square of a parameter's update,
+      before the learning rate is applied, or None.
+    multiply_by_parameter_scale: Whether the learning rate is relative to the
       root mean square of each parameter.
-    weight_decay_rate: share of each parameter taken off in a step, or None.
-    t5x_adafactor: T5X's class of this name, for T5X's runner.
+    weight_decay_rate: The share of each parameter subtracted in a step, or
+      None.
+    t5x_adafactor: T5X's class Adafactor, for T5X's runner.
 
   Returns:
     An optax transform, or an object of `t5x_adafactor`.
@@ -119,12 +120,12 @@ def adamw(
   """Returns AdamW (Loshchilov & Hutter 2019) after clipping by global norm.
 
   Args:
-    schedule: learning rate by step; None for `constant()`.
-    b1: decay of the first moment.
-    b2: decay of the second moment.
-    eps: added to the root of the second moment.
-    weight_decay: relative to the learning rate.
-    clip_norm: largest norm of all gradients together.
+    schedule: The learning rate by step. `constant()` by default.
+    b1: The decay of the first moment.
+    b2: The decay of the second moment.
+    eps: Added to the square root of the second moment.
+    weight_decay: The weight decay, relative to the learning rate.
+    clip_norm: The largest global norm of the gradients.
     t5x_wrapper: T5X's OptaxWrapper, for T5X's runner.
 
   Returns:

@@ -1,1 +1,1 @@
-"""A pod without a pod: what a step needs on a TPU, compiled on a CPU."""
+"""Plans a step on TPUs without a TPU: compiles it on a CPU and measures it."""

@@ -1,4 +1,4 @@
-"""TPU chips, and the topologies that can be compiled for without having one."""
+"""TPU chips, and topologies to compile for without a TPU."""
 
 import dataclasses
 import importlib.util
@@ -12,8 +12,8 @@ from instructrec_jax import errors
 from instructrec_jax.errors import InputError
 
 GIB = 2**30
-# So that libtpu neither waits for another process that has it, nor looks for
-# chips or asks the cloud for them, nor writes logs into /tmp, nor complains.
+# These keep libtpu from waiting for other processes, looking for chips, asking
+# the cloud, writing logs to /tmp, and printing warnings.
 _ENVIRONMENT = {
   "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
   "TPU_SKIP_MDS_QUERY": "1",
@@ -27,19 +27,19 @@ _ENVIRONMENT = {
 
 @dataclasses.dataclass(frozen=True)
 class Chip:
-  """What one chip can do.
+  """The properties of one chip.
 
   Attributes:
-    name: as topologies name it, e.g. "v5e".
-    memory: bytes of HBM that libtpu leaves to a program; a little less than
-      the chip has.
+    name: Its name in topologies, e.g. "v5e".
+    memory: Bytes of HBM that libtpu leaves to a program, a little less than the
+      chip has.
     peak: bfloat16 flops a second.
-    bandwidth: bytes a second between the chip and its HBM.
-    ring_bandwidth: bytes a second that a chip sends over the two links of one
+    bandwidth: Bytes a second between the chip and its HBM.
+    ring_bandwidth: Bytes a second that a chip sends over the two links of one
       dimension of the torus, which a ring over an axis of the mesh uses.
-    shapes: topologies that it comes in, the usual ones.
-    source: page that the figures are from.
-    options: of the topology, for libtpu.
+    shapes: The usual topologies.
+    source: The page with these figures.
+    options: libtpu's options of the topology.
   """
 
   name: str
@@ -58,17 +58,17 @@ _CUBES = (
   "8x8x16", "8x16x16",
 )  # fmt: skip
 _DOCS = "https://docs.cloud.google.com/tpu/docs"
-# Memory is what libtpu 0.0.42 names when a program needs more ("exceeds
+# Memory is from libtpu 0.0.42's error when a program needs more ("exceeds
 # available HBM (15.75G)"). A link's bandwidth in one direction is the page's
-# bidirectional ICI bandwidth of a chip over its ports (4, of three dimensions
-# 6) and over 2; v4's is from table 4 of Jouppi et al. 2023,
+# bidirectional ICI bandwidth of a chip, divided by 2 and by its ports (4, or 6
+# with three dimensions). v4's is from table 4 of Jouppi et al. 2023,
 # https://arxiv.org/abs/2304.01433.
 CHIPS = {
   chip.name: chip
   for chip in (
     Chip(
       "v4", int(30.75 * GIB), 275e12, 1200e9, 2 * 50e9, _CUBES, f"{_DOCS}/v4",
-      # One device a chip: its two cores work as one, as on Cloud TPUs.
+      # One device a chip, as on Cloud TPUs, although it has two cores.
       {"chip_config_name": "megacore"},
     ),
     Chip(
@@ -86,12 +86,12 @@ CHIPS = {
 
 @dataclasses.dataclass(frozen=True)
 class Topology:
-  """Chips that are wired together.
+  """Connected chips.
 
   Attributes:
-    name: e.g. "v5e:4x4".
-    chip: what each can do.
-    devices: one a chip, to compile for; they cannot hold data.
+    name: The name, e.g. "v5e:4x4".
+    chip: The properties of each chip.
+    devices: A device for each chip, to compile for. They cannot hold data.
   """
 
   name: str
@@ -100,10 +100,10 @@ class Topology:
 
 
 def prepare() -> None:
-  """Sets up a process that does nothing but compile, before JAX starts in it.
+  """Sets up a process that only compiles, before JAX starts in it.
 
-  It leaves accelerators alone, and no compilation comes out of a cache, where
-  it would seem to take no time.
+  JAX uses only the CPU, and no compilation cache, so that compilation times are
+  right.
   """
   jax.config.update("jax_platforms", "cpu")
   jax.config.update("jax_enable_compilation_cache", False)
@@ -113,18 +113,18 @@ def topology(name: str) -> Topology:
   """Returns a topology to compile for.
 
   Args:
-    name: a chip and how many there are in each dimension, "v5e:4x4" or
+    name: A chip and the number of chips in each dimension, "v5e:4x4" or
       "v4:2x2x4".
 
   Raises:
-    InputError: if there is no such topology, or libtpu is not installed.
+    InputError: There is no such topology, or libtpu is not installed.
   """
   kind, _, shape = name.partition(":")
   if kind not in CHIPS:
     raise errors.unknown("TPU chip", kind, CHIPS)
   chip = CHIPS[kind]
   unknown = InputError(
-    f"unknown topology {name!r}: expected {kind}:SHAPE, of the shapes "
+    f"unknown topology {name!r}: expected {kind}:SHAPE, with a shape such as "
     f"{', '.join(chip.shapes)}, or larger"
   )
   if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", shape):
@@ -134,12 +134,12 @@ def topology(name: str) -> Topology:
     raise unknown
   if importlib.util.find_spec("libtpu") is None:
     raise InputError(
-      "compiling for a TPU topology takes libtpu, which is not installed: "
+      "compiling for a TPU topology needs libtpu, which is not installed: "
       "pip install 'instructrec-jax[tpu]'"
     )
   for variable, value in _ENVIRONMENT.items():
     os.environ.setdefault(variable, value)
-  # A host has 2 × 2 chips, where there are so many.
+  # A host has at most 2 × 2 chips.
   hosts = [min(size, 2) for size in sizes[:2]] + [1]
   try:
     found = topologies.get_topology_desc(

@@ -1,4 +1,4 @@
-"""`instructrec plan`: from gin files to a report."""
+"""`instructrec plan`: plans a run's step from its gin files."""
 
 import functools
 import json
@@ -29,25 +29,25 @@ def plan(
 ) -> None:
   """Compiles a run's step for a TPU topology, and prints what it needs there.
 
-  Nothing of the run is read but its gin files: no records, no vocabulary, no
-  checkpoint. That a step does not fit is an answer, not an error.
+  It reads only the run's gin files: no records, vocabulary or checkpoint. A
+  step that does not fit is a result, not an error.
 
   Args:
-    topology: e.g. "v5e:4x4".
-    gin_file: gin files of the run, as for `instructrec train`.
-    gin_bindings: single bindings, which win over the files.
-    gin_search_paths: where else to look for gin files.
-    scoring: whether to plan the scoring of candidates instead of training.
-    batch_size: rows over all chips; BATCH_SIZE by default.
-    num_candidates: of a request, where they are scored.
-    largest_batch: whether to look for the largest batch that fits, which takes
-      up to three more compilations.
-    sweep: whether to compile for every mesh of the chips instead.
-    quick: see `compile.figures`.
-    as_json: whether to print JSON.
+    topology: The topology, e.g. "v5e:4x4".
+    gin_file: Gin files of the run, as for `instructrec train`.
+    gin_bindings: Single bindings, which override the files.
+    gin_search_paths: More folders with gin files.
+    scoring: Whether to plan the scoring of candidates instead of training.
+    batch_size: Rows over all chips. BATCH_SIZE by default.
+    num_candidates: The candidates of a request, for scoring.
+    largest_batch: Whether to find the largest batch that fits, which takes up
+      to three more compilations.
+    sweep: Whether to compile for every mesh of the chips instead.
+    quick: See `compile.figures`.
+    as_json: Whether to print JSON.
 
   Raises:
-    InputError: if something of this cannot be used.
+    InputError: A setting or a file cannot be used.
   """
   chips.prepare()
   gin_files.parse(gin_file, gin_bindings, gin_search_paths)

@@ -1,4 +1,4 @@
-"""Compiling a function for a TPU topology, and what it would need there."""
+"""Compiles a function for a TPU topology, and measures what it needs there."""
 
 import dataclasses
 import re
@@ -16,21 +16,21 @@ _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 class Figures:
   """What one run of a compiled program needs of each chip.
 
-  Bytes, flops and seconds; None where the compiler found no way to fit the
-  program into the chip's memory, and says no more than what it would take.
+  Units are bytes, flops and seconds. If the program does not fit into the
+  chip's memory, only its peak is known, and the optional fields are None.
 
   Attributes:
-    chip: what it is compiled for.
-    peak: bytes of HBM at the same time: arguments, results that do not take an
-      argument's place, temporaries and the program itself.
-    flops: of matrix products, counted from shapes and shared evenly by chips.
-    compile_seconds: without tracing.
-    arguments: bytes of what the program is given.
-    results: bytes of results that do not take an argument's place.
-    temporaries: bytes of everything in between: activations, gradients.
-    code: bytes of the program.
-    hbm_bytes: moved between the chip and its HBM, see `program.traffic`.
-    ici_bytes: sent to other chips.
+    chip: The chip.
+    peak: The most bytes of HBM in use: arguments, results that do not reuse an
+      argument's memory, temporaries and the program itself.
+    flops: Flops of matrix products, counted from shapes and divided by chips.
+    compile_seconds: The time to compile, without tracing.
+    arguments: Bytes of the arguments.
+    results: Bytes of results that do not reuse an argument's memory.
+    temporaries: Bytes of temporaries, such as activations and gradients.
+    code: Bytes of the program.
+    hbm_bytes: Bytes moved between the chip and its HBM, see `program.traffic`.
+    ici_bytes: Bytes sent to other chips.
   """
 
   chip: chips.Chip
@@ -51,11 +51,11 @@ class Figures:
 
   @property
   def seconds(self) -> dict[str, float] | None:
-    """Seconds that each part of the chip is busy at its peak, at least.
+    """The seconds that each part of the chip is busy at its peak rate.
 
-    The longest is a bound from below for the run (Williams et al. 2009, the
-    roofline model, https://doi.org/10.1145/1498765.1498785), and an estimate
-    if the parts work at the same time.
+    The longest is a lower bound of the run's time (Williams et al. 2009, the
+    roofline model, https://doi.org/10.1145/1498765.1498785), and an estimate of
+    it if the parts overlap.
     """
     if not self.fits:
       return None
@@ -66,7 +66,7 @@ class Figures:
     }
 
 
-# Of JAX's range from -1 to 1, where 0 is the default.
+# JAX's range is from -1 to 1, and the default 0.
 _QUICK = {"exec_time_optimization_effort": -1.0}
 
 
@@ -79,19 +79,19 @@ def figures(
   """Compiles a function for a topology.
 
   Args:
-    function: from `jax.jit`; its shardings, or its arguments', are over the
-      topology's devices.
-    arguments: trees of `jax.ShapeDtypeStruct`; nothing is computed.
-    topology: where it would run.
-    quick: whether to spare the compiler the search for the quickest tiling of
-      every product, most of the time that it takes. The program is another
-      then: needs somewhat more memory, and moves other amounts of it.
+    function: A function from `jax.jit`. Its shardings, or its arguments', are
+      over the topology's devices.
+    arguments: Trees of `jax.ShapeDtypeStruct`. Nothing is computed.
+    topology: The topology.
+    quick: Whether to skip the search for the fastest tiling of products, which
+      takes most of the time. The program then needs somewhat more memory and
+      moves other amounts.
 
   Returns:
-    What it would need, also if it does not fit.
+    What it needs, also if it does not fit.
 
   Raises:
-    ValueError: if a loop does not say how often it runs.
+    ValueError: The number of a loop's iterations is unknown.
   """
   traced = function.trace(*arguments)
   flops = counting.product_flops(traced.jaxpr) / len(topology.devices)
@@ -125,13 +125,13 @@ def figures(
 
 
 def needed_bytes(message: str) -> int | None:
-  """Returns how much memory a program needs that the compiler refused.
+  """Returns the memory that a program needs, from the compiler's error.
 
   Args:
-    message: the compiler's error.
+    message: The compiler's error.
 
   Returns:
-    Bytes, or None if the error is another one.
+    Bytes, or None for any other error.
   """
   found = re.search(
     r"RESOURCE_EXHAUSTED.*?(?:Used |temporaries \()([\d.]+)([KMGT])",

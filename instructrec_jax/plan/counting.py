@@ -1,4 +1,4 @@
-"""Flops, counted from shapes."""
+"""Counts flops from shapes."""
 
 import math
 from collections.abc import Iterator
@@ -10,19 +10,18 @@ from jax.extend import core
 def product_flops(jaxpr: core.ClosedJaxpr | core.Jaxpr) -> int:
   """Returns the flops of all matrix products that a program computes.
 
-  A product of [b, m, k] and [b, k, n] takes 2·b·m·k·n flops: a multiplication
-  and an addition for each. What a scan's body needs counts as often as it
-  runs, which the compiler's own count leaves out, and what is computed again
-  under `jax.checkpoint` counts again. Nothing but products counts: of a
-  transformer's step the rest is about a hundredth, and does not run on the
-  units whose peak chips are compared by.
+  A product of [b, m, k] and [b, k, n] takes 2·b·m·k·n flops: b·m·k·n
+  multiplications and additions. The body of a scan counts for each iteration,
+  unlike in the compiler's count. Products that `jax.checkpoint` recomputes
+  count again. Other operations do not count: they are about 1 % of a
+  transformer's step, and do not run on the units that a chip's peak is of.
 
   Args:
-    jaxpr: of any function, such as `jitted.trace(*args).jaxpr`. Shapes are
-      those of all devices together.
+    jaxpr: The program of a function, such as `jitted.trace(*args).jaxpr`.
+      Shapes are those of all devices together.
 
   Raises:
-    ValueError: if products are in a loop that runs nobody knows how often.
+    ValueError: A loop with products has an unknown number of iterations.
   """
   return sum(map(_equation_flops, getattr(jaxpr, "jaxpr", jaxpr).eqns))
 
@@ -37,8 +36,8 @@ def _equation_flops(equation: core.JaxprEqn) -> int:
   total = sum(inner)
   if name == "while" and total:
     raise ValueError(
-      "flops cannot be counted: a while loop with matrix products in it does "
-      "not say how often it runs; use jax.lax.scan"
+      "flops cannot be counted: a while loop with matrix products has an "
+      "unknown number of iterations; use jax.lax.scan"
     )
   return total * (equation.params["length"] if name == "scan" else 1)
 
@@ -51,7 +50,7 @@ def _dot_flops(equation: core.JaxprEqn) -> int:
 
 
 def _inner(equation: core.JaxprEqn) -> Iterator[Any]:
-  """Yields the programs inside an equation: bodies, branches, called ones."""
+  """Yields the programs inside an equation: bodies, branches and calls."""
   for value in equation.params.values():
     for item in value if isinstance(value, (tuple, list)) else (value,):
       if isinstance(item, (core.ClosedJaxpr, core.Jaxpr)):

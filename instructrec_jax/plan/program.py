@@ -1,8 +1,8 @@
-"""A compiled program's text: what it moves, and how often its loops run.
+"""Computes the traffic of a compiled program from its text.
 
-XLA's own analysis of cost counts the body of a loop once, and takes what stays
-in a chip's fast memory for traffic. So read the scheduled program, one chip's
-share of it, instead.
+XLA's own cost analysis counts a loop's body once, and counts data that stays in
+a chip's fast memory as traffic. So this module reads the scheduled program of
+one chip instead.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-# Bytes that a chip sends in a ring of n for each byte that goes in.
+# Bytes that a chip sends in a ring of n for each byte of its operand.
 _SENT = {
   "all-gather": lambda n: n - 1,
   "all-reduce": lambda n: 2 * (n - 1) / n,
@@ -19,14 +19,14 @@ _SENT = {
   "collective-permute": lambda n: 1,
   "reduce-scatter": lambda n: (n - 1) / n,
 }
-# These move nothing: they name values, or end what was counted at its start.
+# These move nothing: they name values, or end a transfer counted at its start.
 _FREE = re.compile(
   r"parameter|constant|tuple|get-tuple-element|bitcast|after-all|iota|"
   r"partition-id|replica-id|optimization-barrier|.*-done|.*-update"
 )
 _FREE_CALLS = ("AllocateBuffer", "ConcatBitcast")
 _SLICES = ("dynamic-slice", "slice", "slice-start", "gather")
-# Which operand is written into the first.
+# The index of the operand that is written into the first.
 _UPDATE = {"dynamic-update-slice": 1, "scatter": 2}
 _ARRAY = re.compile(r"\b([a-z]+\d*\w*)\[([\d,]*)\](\{[^{}]*\})?")
 
@@ -36,8 +36,8 @@ class Traffic:
   """Bytes that one chip moves in one run of a program.
 
   Attributes:
-    hbm: read from its HBM and written to it.
-    ici: sent to other chips, by rings.
+    hbm: Bytes read from its HBM and written to it.
+    ici: Bytes sent to other chips, in rings.
   """
 
   hbm: float = 0.0
@@ -61,9 +61,9 @@ class _Array:
 class _Instruction:
   name: str
   opcode: str
-  arrays: tuple[_Array, ...]  # Of the result, which may be a tuple.
+  arrays: tuple[_Array, ...]  # The arrays of the result.
   operands: tuple[str, ...]
-  rest: str  # Attributes; of a constant or a parameter, its value before them.
+  rest: str  # Attributes, after the value of a constant or a parameter.
   is_root: bool
 
   @property
@@ -72,7 +72,7 @@ class _Instruction:
 
   @property
   def results(self) -> tuple[_Array, ...]:
-    """What is written: the start of a transfer names its operands as well."""
+    """The arrays written. A transfer's start lists its operands too."""
     n = len(self.operands)
     if not self.opcode.endswith("-start"):
       return self.arrays
@@ -99,17 +99,17 @@ _Computation = dict[str, _Instruction]
 
 
 def traffic(text: str) -> Traffic:
-  """Returns what one run of a program moves.
+  """Returns the traffic of one run of a program.
 
-  Every instruction reads its operands and writes its result, as far as they
-  are in HBM; of an array that it slices, only the slice. A loop's body counts
-  as often as it runs. What XLA overlaps is moved all the same.
+  Every instruction reads its operands and writes its result, if they are in
+  HBM. A slice reads only its part of an array. A loop's body counts for each
+  iteration. Transfers that XLA overlaps count too.
 
   Args:
-    text: of the compiled program, `compiled.as_text()`.
+    text: The compiled program, `compiled.as_text()`.
 
   Raises:
-    ValueError: if a loop does not say how often it runs.
+    ValueError: The number of a loop's iterations is unknown.
   """
   computations, entry = _parse(text)
   return _Walk(computations).computation(entry)
@@ -163,7 +163,9 @@ class _Walk:
       if instruction.opcode == "constant"
     ]
     if len(limits) != 1:
-      raise ValueError(f"{loop.name} does not say how often it runs: {limits}")
+      raise ValueError(
+        f"{loop.name}: expected one constant in its condition, got {limits}"
+      )
     return limits[0]
 
   def _read(
@@ -176,7 +178,7 @@ class _Walk:
     return total
 
   def _read_of(self, user: _Instruction, index: int, size: int) -> int:
-    """Returns the bytes that an instruction reads of one of its operands."""
+    """Returns the bytes that an instruction reads of an operand."""
     if user.opcode in _SLICES and index == 0:
       return min(sum(array.size for array in user.results), size)
     if user.opcode in _UPDATE and index == 0:
@@ -216,7 +218,7 @@ class _Walk:
     )
 
   def _root_sizes(self, computation: _Computation) -> list[int]:
-    """Returns the bytes that a fusion writes of each array of its result."""
+    """Returns the bytes that a fusion writes for each array of its result."""
     [root] = [i for i in computation.values() if i.is_root]
     return list(self._sizes(computation, root))
 
@@ -258,13 +260,13 @@ class _Walk:
 
 
 def _group(rest: str) -> int:
-  """Returns how many chips a collective is over, out of its attributes.
+  """Returns the number of chips of a collective, from its attributes.
 
-  It comes in the forms [groups,chips]<=…, {{0,1},{2,3}}, pairs of source and
-  target, and mesh['a'=4,'b'=2] {'a'}: axes of a mesh, those it is over.
+  The forms are [groups,chips]<=…, {{0,1},{2,3}}, pairs of source and target,
+  and mesh['a'=4,'b'=2] {'a'}, a mesh and the axes of the collective.
 
   Raises:
-    ValueError: if it is in no form known.
+    ValueError: The form is unknown.
   """
   if "source_target_pairs=" in rest:
     return 2
@@ -276,7 +278,7 @@ def _group(rest: str) -> int:
   if not mesh:
     raise ValueError(f"a collective over an unknown group: {rest[:200]}")
   sizes = dict(re.findall(r"'(\w+)'=(\d+)", mesh[1]))
-  # A part of an axis is written 'a':(what is before it)its size.
+  # A part of an axis is 'a':(size before it)its size.
   over = re.findall(r"'(\w+)'(?::\(\d+\)(\d+))?", mesh[2])
   return math.prod(int(part or sizes[axis]) for axis, part in over)
 

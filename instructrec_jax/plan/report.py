@@ -1,4 +1,4 @@
-"""What a plan says: a report to read, a table of meshes, and JSON."""
+"""Plans as text, as a table of meshes, and as JSON."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,14 @@ class Plan:
 
   Attributes:
     what: "training step" or "scoring step".
-    topology: its name.
-    mesh: chips over each axis.
-    layout: how the step is spread over them.
-    batch_size: rows over all chips.
-    tokens: positions of a row, inputs and targets, padding included.
-    bytes_a_chip: of each part of what the step is given.
-    useful_flops: a chip's share, without what is computed again.
-    figures: the compiler's.
+    topology: The topology's name.
+    mesh: The number of chips along each axis.
+    layout: How the step is spread over them.
+    batch_size: Rows over all chips.
+    tokens: Positions of a row, of inputs and targets, with padding.
+    bytes_a_chip: Bytes of each part of the step's arguments.
+    useful_flops: Flops of a chip, without recomputation.
+    figures: The compiler's figures.
   """
 
   what: str
@@ -39,13 +39,13 @@ class Plan:
 
   @property
   def seconds(self) -> float | None:
-    """The estimated time of a step, None if it does not fit."""
+    """The estimated time of a step, or None if it does not fit."""
     parts = self.figures.seconds
     return max(parts.values()) if parts else None
 
   @property
   def utilisation(self) -> float | None:
-    """The share of the chip's peak that useful flops get, by the estimate."""
+    """The estimated share of the chip's peak that useful flops reach."""
     if not self.seconds:
       return None
     return self.useful_flops / self.seconds / self.figures.chip.peak
@@ -71,18 +71,18 @@ def text(plan: Plan) -> str:
   )
 
 
-# A name, a figure, and what is to be said of it.
+# A name, a figure, and a note.
 _Row = tuple[str, str, str]
 
 
 def _memory(plan: Plan) -> Iterator[_Row]:
-  """Yields what lies in a chip's memory, and whether it fits."""
+  """Yields the contents of a chip's memory, and whether they fit."""
   figures, dims = plan.figures, plan.layout.parameter_partitioning_dims
   over = "data and model" if dims == 2 else "model"
   for name, size in plan.bytes_a_chip.items():
     yield name, _gb(size), f"split over {over}" if name != "batch" else ""
   if figures.fits:
-    given = "the above, as laid out on the chip"
+    given = "all of the above, in the chip's layout"
     yield "arguments", _gb(figures.arguments), given
     yield "temporaries", _gb(figures.temporaries), "activations, gradients, …"
     yield "program, results", _gb(figures.code + figures.results), ""
@@ -91,13 +91,13 @@ def _memory(plan: Plan) -> Iterator[_Row]:
 
 
 def _work(plan: Plan) -> Iterator[_Row]:
-  """Yields what a chip computes and moves, and how long that takes."""
+  """Yields what a chip computes and moves, and the time that it takes."""
   figures = plan.figures
   again = 1 - plan.useful_flops / figures.flops
   yield (
     "matrix products",
     f"{figures.flops / 1e12:.3g} Tflop",
-    f"{again:.0%} of them computed again to save memory" if again else "",
+    f"{again:.0%} of them recomputed to save memory" if again else "",
   )
   if figures.fits:
     yield "moved to and from HBM", _gb(figures.hbm_bytes), ""
@@ -116,23 +116,23 @@ def _work(plan: Plan) -> Iterator[_Row]:
 def largest_text(largest: Largest) -> str:
   """Returns a line on the largest batch."""
   if not largest.fits:
-    return f"no batch fits: not even {largest.fails} rows"
+    return f"no batch fits: {largest.fails} rows do not"
   if largest.fails is None:
     return f"largest batch: {largest.fits} rows fit; larger ones were not tried"
   if largest.is_exact:
     return f"largest batch that fits: {largest.fits} rows"
   return (
-    f"largest batch: {largest.fits} rows fit, {largest.fails} do not; between "
-    "them nothing was compiled"
+    f"largest batch: {largest.fits} rows fit, {largest.fails} do not; none in "
+    "between was tried"
   )
 
 
 def table(plans: Sequence[Plan], skipped: Sequence[tuple[str, str]]) -> str:
-  """Returns a table of meshes, the fastest that fit first.
+  """Returns a table of meshes, fastest first.
 
   Args:
-    plans: of the same step.
-    skipped: other meshes, and why they cannot be used.
+    plans: Plans of the same step.
+    skipped: Other meshes, and why they cannot be used.
   """
   lines = [
     f"{plans[0].what} on {plans[0].topology}, batch {plans[0].batch_size}"
@@ -161,7 +161,7 @@ def table(plans: Sequence[Plan], skipped: Sequence[tuple[str, str]]) -> str:
 
 
 def as_json(plan: Plan, largest: Largest | None = None) -> dict[str, Any]:
-  """Returns a plan's figures by name; bytes, flops and seconds."""
+  """Returns a plan's figures by name, in bytes, flops and seconds."""
   figures = dataclasses.asdict(plan.figures)
   chip = figures.pop("chip")
   return {

@@ -1,19 +1,19 @@
-"""The largest batch that fits, found by few compilations."""
+"""Finds the largest batch that fits, with few compilations."""
 
 import dataclasses
 from collections.abc import Callable
 
-_COMPILATIONS = 3  # At most.
+_COMPILATIONS = 3  # The most compilations of a search.
 
 
 @dataclasses.dataclass(frozen=True)
 class Largest:
-  """What is known of the largest batch.
+  """The bounds of the largest batch.
 
   Attributes:
-    fits: rows of the largest batch that was compiled and fits; 0 for none.
-    fails: rows of the smallest that was compiled and does not, or None.
-    unit: rows that batches are multiples of.
+    fits: Rows of the largest batch that was compiled and fits; 0 for none.
+    fails: Rows of the smallest that was compiled and does not fit, or None.
+    unit: Batches are multiples of this many rows.
   """
 
   fits: int
@@ -32,16 +32,16 @@ def largest_batch(
   unit: int,
   known: dict[int, int],
 ) -> Largest:
-  """Looks for the largest batch whose step fits into memory.
+  """Finds the largest batch whose step fits into memory.
 
-  Memory grows about linearly with the batch: two sizes give a line, the line a
-  third size to try, and that one a better line.
+  Memory grows about linearly with the batch. So two sizes give a line, the line
+  gives a third size to try, and that gives a better line.
 
   Args:
-    peak_of: compiles the step for a batch, and returns the bytes it needs.
-    memory: bytes that a chip has.
-    unit: rows that batches are multiples of.
-    known: bytes by rows, of at least one batch; gets what is found out.
+    peak_of: Compiles the step for a batch, and returns the bytes it needs.
+    memory: The bytes of a chip.
+    unit: Batches are multiples of this many rows.
+    known: Bytes by rows, for at least one batch. Results are added to it.
   """
   for _ in range(_COMPILATIONS):
     rows = _next(memory, unit, known)
@@ -54,13 +54,13 @@ def largest_batch(
 
 
 def _next(memory: int, unit: int, known: dict[int, int]) -> int:
-  """Returns the batch to try next; one that is known if there is none."""
+  """Returns the batch to try next, or a known one if there is none."""
   low = max((r for r, peak in known.items() if peak <= memory), default=0)
   high = min((r for r, peak in known.items() if peak > memory), default=None)
   if len(known) == 1:
     [rows] = known
     return 2 * rows if low else max(rows // 2 // unit, 1) * unit
-  # The two batches next to the limit are the best guide to what is between.
+  # Interpolate between the two batches nearest to the limit.
   near = sorted(known, key=lambda rows: abs(known[rows] - memory))[:2]
   slope = (known[near[0]] - known[near[1]]) / (near[0] - near[1])
   if slope <= 0:

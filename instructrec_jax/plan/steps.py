@@ -1,4 +1,4 @@
-"""The steps that can be planned: training, and scoring candidates."""
+"""The steps to plan: training, and scoring candidates."""
 
 import dataclasses
 import math
@@ -19,9 +19,9 @@ class Layout:
   """How a step is spread over chips.
 
   Attributes:
-    num_partitions: chips that one copy of the parameters is split over.
-    parameter_partitioning_dims: see `sharding.rules`.
-    num_microbatches: parts that a training batch is taken in, or None.
+    num_partitions: The number of chips that share a copy of the parameters.
+    parameter_partitioning_dims: See `sharding.rules`.
+    num_microbatches: The number of parts of a training batch, or None.
   """
 
   num_partitions: int = 1
@@ -31,14 +31,14 @@ class Layout:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-  """A step that can be compiled.
+  """A step to compile.
 
   Attributes:
-    function: jitted, with its shardings.
-    arguments: what it takes, shapes only.
-    bytes_a_chip: of each part of the arguments.
-    useful_flops: of its matrix products over all chips, without what is
-      computed again to save memory.
+    function: The jitted function, with its shardings.
+    arguments: The shapes of its arguments.
+    bytes_a_chip: Bytes of each part of the arguments.
+    useful_flops: Flops of its matrix products over all chips, without
+      recomputation.
   """
 
   function: Any
@@ -50,12 +50,12 @@ class Step:
 def layouts(
   num_chips: int, num_microbatches: int | None = None
 ) -> list[Layout]:
-  """Returns every way to spread a step over chips."""
+  """Returns all layouts of a step over chips."""
   return [
     Layout(partitions, dims, num_microbatches)
     for partitions in range(1, num_chips + 1)
     for dims in sharding.RULES
-    # With nothing over the data axis, both rules are the same.
+    # If the data axis has one chip, both rules are the same.
     if num_chips % partitions == 0 and (dims == 1 or partitions < num_chips)
   ]
 
@@ -68,18 +68,18 @@ def training_step(
   task_feature_lengths: Mapping[str, int],
   batch_size: int,
 ) -> Step:
-  """Returns the step that the runner takes, of packed rows.
+  """Returns the runner's step, with packed rows.
 
   Args:
-    model: what to train.
-    optimizer: what to update it with.
-    topology: the chips.
-    layout: how they share the work.
-    task_feature_lengths: tokens of "inputs" and "targets" in a row.
-    batch_size: rows over all chips.
+    model: The model to train.
+    optimizer: Its optimizer.
+    topology: The chips.
+    layout: How the step is spread over them.
+    task_feature_lengths: Tokens of "inputs" and "targets" in a row.
+    batch_size: Rows over all chips.
 
   Raises:
-    InputError: if the model or the batch does not divide over the chips.
+    InputError: The model or the batch does not divide over the chips.
   """
   mesh = sharding.make_mesh(layout.num_partitions, topology.devices)
   dims = layout.parameter_partitioning_dims
@@ -121,7 +121,7 @@ def training_step(
       "optimizer": _bytes_a_chip((state.step, state.opt_state)),
       "batch": _bytes_a_chip(batch),
     },
-    # A product's gradient takes one more for each of its two factors.
+    # The gradient of a product takes one more product for each factor.
     3 * counting.product_flops(forward.jaxpr),
   )
 
@@ -134,18 +134,18 @@ def scoring_step(
   batch_size: int,
   num_candidates: int,
 ) -> Step:
-  """Returns the step that the evaluation takes.
+  """Returns the step of an evaluation that scores candidates.
 
   Args:
-    model: what scores.
-    topology: the chips.
-    layout: how they share the work.
-    task_feature_lengths: tokens of "inputs", and of a candidate ("targets").
-    batch_size: requests over all chips.
-    num_candidates: of a request.
+    model: The model.
+    topology: The chips.
+    layout: How the step is spread over them.
+    task_feature_lengths: Tokens of "inputs", and of a candidate ("targets").
+    batch_size: Requests over all chips.
+    num_candidates: The candidates of a request.
 
   Raises:
-    InputError: if the model or the batch does not divide over the chips.
+    InputError: The model or the batch does not divide over the chips.
   """
   mesh = sharding.make_mesh(layout.num_partitions, topology.devices)
   shapes = model.parameter_shapes()

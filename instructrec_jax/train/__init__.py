@@ -1,1 +1,1 @@
-"""The small runner: step, optimizer, checkpoints and the loop."""
+"""Our own runner: training step, checkpoints and loop."""

@@ -1,14 +1,14 @@
-"""Checkpoints: parameters, optimizer and data position, saved in one piece.
+"""Checkpoints: parameters, optimizer state and data position.
 
 A checkpoint is the folder <model_dir>/checkpoints/<step> with three items:
   params     the parameters, under T5X's names
   optimizer  the optimizer's state and the step
-  data       what the batch iterators say of their position, one for all
-             processes or each; not there if the checkpoint was converted from
-             another runner's
+  data       the position of the batch iterators, one for all processes or one
+             each; missing if the checkpoint was converted from another
+             runner's
 Orbax writes it under a temporary name and renames it when complete, so a folder
-with a number for a name is whole. A bucket cannot rename: there, it is whole
-once it has a file commit_success.txt.
+named by a number is complete. In a bucket, which cannot rename, it is complete
+if it has a file commit_success.txt.
 """
 
 import dataclasses
@@ -30,17 +30,17 @@ _ALL_PROCESSES = "all_processes"
 
 
 class Checkpoints:
-  """The checkpoints of one run; a context manager that waits for its saves."""
+  """A context manager for a run's checkpoints. It waits for saves at exit."""
 
   def __init__(self, model_dir: str | os.PathLike[str], keep: int | None):
-    """Opens the run's folder and removes what a killed save left there.
+    """Opens the run's folder, and removes the remains of a killed save.
 
     Args:
-      model_dir: the run's folder, made if it is absent.
-      keep: how many of the newest checkpoints to keep, or None for all.
+      model_dir: The run's folder. It is made if it does not exist.
+      keep: The number of newest checkpoints to keep, or None for all.
 
     Raises:
-      InputError: it is in a bucket that cannot be used.
+      InputError: It is in a bucket that cannot be used.
     """
     self._folder = paths.absolute(model_dir) / native.CHECKPOINTS
     with paths.reading(self._folder):
@@ -62,11 +62,11 @@ class Checkpoints:
     return self._manager.latest_step()
 
   def save(self, state: TrainState, batches: Batches) -> None:
-    """Saves a state and the position of its data; writes in the background.
+    """Saves a state and the position of its data, in the background.
 
     Args:
-      state: copied to the host before this returns.
-      batches: at the position where the next step takes its batch.
+      state: The state. It is copied to the host before this returns.
+      batches: The batches, at the position of the next step.
     """
     optimizer = {"step": state.step, "opt_state": state.opt_state}
     self._manager.save(
@@ -81,21 +81,21 @@ class Checkpoints:
   def restore(
     self, step: int, like: TrainState, batches: Batches
   ) -> TrainState:
-    """Returns the state saved at a step, and moves the data to its position.
+    """Returns the state saved at a step, and restores the data's position.
 
     Args:
-      step: of a checkpoint that exists.
+      step: The step of a checkpoint that exists.
       like: `jax.ShapeDtypeStruct`s with shardings.
-      batches: told to go to where it was.
+      batches: The batches, whose position is restored.
 
     Raises:
-      InputError: if the checkpoint does not fit.
+      InputError: The checkpoint does not match.
     """
     folder = self._folder / str(step)
     if not (folder / native.OPTIMIZER).is_dir():
       raise InputError(
-        f"{folder} has parameters only, a run cannot go on with it: bind "
-        f"INITIAL_CHECKPOINT_PATH to it, and MODEL_DIR to another folder"
+        f"{folder} has only parameters, so a run cannot resume from it: bind "
+        "INITIAL_CHECKPOINT_PATH to it, and MODEL_DIR to another folder"
       )
     params = _restore(folder / native.PARAMS, like.params, "parameter")
     rest = _restore(
@@ -106,7 +106,7 @@ class Checkpoints:
     if (folder / native.DATA).is_dir():
       batches.set_state(_PositionHandler().restore(folder / native.DATA))
     else:
-      logging.info("%s was converted: its data begin at step %d.", folder, step)
+      logging.info("%s was converted: data start at step %d.", folder, step)
       batches.seek(step)
     return TrainState(rest["step"], params, rest["opt_state"])
 
@@ -115,12 +115,12 @@ def find(path: str | os.PathLike[str], step: int | None = None) -> epath.Path:
   """Returns the folder of a checkpoint.
 
   Args:
-    path: a checkpoint's folder, or a run's, in any format: ours, T5X's, Hugging
-      Face's.
-    step: which of the run's checkpoints; the newest by default.
+    path: The folder of a checkpoint or a run, in any format: ours, T5X's or
+      Hugging Face's.
+    step: The step of the checkpoint. The newest by default.
 
   Raises:
-    InputError: if there is no checkpoint.
+    InputError: There is no checkpoint.
   """
   return formats.find(path, step).folder
 
@@ -129,30 +129,30 @@ def load_params(path: str | os.PathLike[str], expected: Any) -> Any:
   """Returns a checkpoint's parameters, without its optimizer.
 
   Args:
-    path: as for `find`.
-    expected: tree of `jax.ShapeDtypeStruct`, with shardings or, for one device,
-      without.
+    path: As for `find`.
+    expected: A tree of `jax.ShapeDtypeStruct`, with shardings or, for one
+      device, without.
 
   Raises:
-    InputError: if there is no checkpoint, or it does not fit.
+    InputError: There is no checkpoint, or it does not match.
   """
   return formats.find(path).load(expected)
 
 
 def _restore(item: epath.Path, expected: Any, kind: str) -> Any:
-  """Returns the arrays of an item, after a check that all fit."""
+  """Checks and returns the arrays of an item."""
   found = shapes.table(orbax_item.metadata(item))
   differs = shapes.difference(found, shapes.table(expected), kind)
   if differs:
     raise InputError(
-      f"the checkpoint {item.parent} does not fit the model or optimizer: "
+      f"the checkpoint {item.parent} does not match the model or optimizer: "
       f"{differs}"
     )
   return orbax_item.load(item, expected)
 
 
 class _PositionHandler(ocp.CheckpointHandler):
-  """Keeps one file for all processes, or one a process, named by its index."""
+  """Keeps one file for all processes, or one for each, named by its index."""
 
   def save(self, directory: epath.Path, args: "_Position") -> None:
     if not args.is_shared:
@@ -169,9 +169,9 @@ class _PositionHandler(ocp.CheckpointHandler):
         return (directory / name).read_bytes()
     there = sorted(child.name for child in directory.iterdir())
     raise InputError(
-      f"no data position at {directory / self._name()}: a run on records "
-      f"resumes on as many processes as it was saved by; found "
-      f"{', '.join(there)}. One on cached tokens resumes on any number"
+      f"no data position at {directory / self._name()}, found "
+      f"{', '.join(there)}. A run on records must resume with as many "
+      "processes as saved it; a run on cached tokens can resume with any number"
     )
 
   def _name(self) -> str:

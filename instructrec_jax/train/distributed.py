@@ -1,4 +1,4 @@
-"""Several processes that train as one."""
+"""Training with several processes."""
 
 import atexit
 import contextlib
@@ -11,8 +11,8 @@ import jax
 
 from instructrec_jax.errors import InputError
 
-# Seconds without a sign of life after which a process counts as dead, and all
-# of them end.
+# Seconds without a heartbeat after which a process counts as dead. All then
+# end.
 DEAD_AFTER = 60
 _FLAGS = {
   "coordinator_address": "JAX_COORDINATOR_ADDRESS",
@@ -27,22 +27,22 @@ def processes(
   num_processes: int | None = None,
   process_id: int | None = None,
 ) -> Generator[None]:
-  """Makes this process one of several, if it was started as one of several.
+  """Connects this process with the others, if it is one of several.
 
-  TPU pods, GKE, Slurm and Open MPI say so by themselves; elsewhere all three
-  arguments say it, or the environment's JAX_COORDINATOR_ADDRESS,
-  JAX_NUM_PROCESSES and JAX_PROCESS_ID. JAX must not have been used before.
+  On TPU pods, GKE, Slurm and Open MPI JAX finds them. Elsewhere, give all three
+  arguments, or set JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
+  JAX_PROCESS_ID in the environment. JAX must not have been used before.
 
-  At the end the processes wait for each other. If one fails, the others cannot
-  go on without it, and are ended within a minute.
+  At the end the processes wait for each other. If one fails, the others are
+  ended within a minute.
 
   Args:
-    coordinator_address: host and port that process 0 listens at.
-    num_processes: how many there are.
-    process_id: which of them this is, from 0.
+    coordinator_address: The host and port of process 0.
+    num_processes: The number of processes.
+    process_id: The number of this process, from 0.
 
   Raises:
-    InputError: if only some of the three are given, or they make no sense.
+    InputError: Only some of the three are given, or they are not valid.
   """
   given = {
     "coordinator_address": coordinator_address,
@@ -61,14 +61,14 @@ def processes(
 
 
 def _end_at_once() -> None:
-  """Ends without a farewell, which would have the others wait for ever."""
+  """Exits without JAX's shutdown, in which the others would wait forever."""
   sys.stdout.flush()
   sys.stderr.flush()
   os._exit(1)
 
 
 def _start(given: dict[str, Any]) -> bool:
-  """Returns whether there are several processes, which then are connected."""
+  """Connects the processes; returns whether there are several."""
   found: dict[str, Any] = {
     flag: _value(flag, os.environ[variable])
     for flag, variable in _FLAGS.items()
@@ -76,19 +76,19 @@ def _start(given: dict[str, Any]) -> bool:
   }
   if given or found.keys() > {"coordinator_address"}:
     given = found | given
-  # The address alone may complete what a cluster says, JAX reads it itself.
+  # An address alone may complete a cluster's settings. JAX reads it itself.
   if given and len(given) < len(_FLAGS):
     missing = [f"--{flag}" for flag in _FLAGS if flag not in given]
     raise InputError(
-      f"{', '.join(given)} given, but not {', '.join(missing)}: several "
-      "processes take all three, or a cluster that says them by itself"
+      f"{', '.join(given)} given, but not {', '.join(missing)}: for several "
+      "processes give all three, or use a cluster that sets them"
     )
   if given and not 0 <= given["process_id"] < given["num_processes"]:
     raise InputError(
-      f"process_id is {given['process_id']}: expected from 0 to less than the "
-      f"{given['num_processes']} of num_processes"
+      f"process_id is {given['process_id']}: expected 0 or more, and less than "
+      f"num_processes, {given['num_processes']}"
     )
-  # JAX's own service would take SIGTERM from the runner, which saves on it.
+  # JAX's service would catch SIGTERM, on which the runner saves.
   jax.config.update("jax_enable_preemption_service", False)
   try:
     jax.distributed.initialize(**given, heartbeat_timeout_seconds=DEAD_AFTER)
@@ -97,7 +97,7 @@ def _start(given: dict[str, Any]) -> bool:
       raise InputError(f"several processes: {error}") from error
     return False  # No cluster.
   except RuntimeError as error:
-    # A cluster that does not answer must not leave each to train by itself.
+    # If a cluster does not answer, processes must not train separately.
     if given or "must be called before" not in str(error):
       raise
     return False  # A program that has used JAX before it trains.
@@ -108,5 +108,5 @@ def _value(flag: str, text: str) -> str | int:
   if flag == "coordinator_address":
     return text
   if not text.isdecimal():
-    raise InputError(f"{_FLAGS[flag]} is {text!r}: expected a number")
+    raise InputError(f"{_FLAGS[flag]}: expected a number, got {text!r}")
   return int(text)

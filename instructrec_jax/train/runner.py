@@ -1,4 +1,4 @@
-"""Our own runner: trains a model over a mesh of devices, and can be killed."""
+"""Our own runner: trains a model over a mesh of devices, and resumes."""
 
 import dataclasses
 import math
@@ -22,18 +22,18 @@ from instructrec_jax.model import ranking_model, sharding, stacking
 from instructrec_jax.train import checkpoint
 from instructrec_jax.train import step as step_lib
 
-# Steps between which processes ask each other whether to stop.
+# Processes agree on whether to stop once in this many steps.
 _AGREE_PERIOD = 10
 
 
 class Writer(Protocol):
-  """Where the figures of a run go."""
+  """Writes the figures of a run."""
 
   def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
-    """Takes the figures of a step."""
+    """Writes the figures of a step."""
 
   def flush(self) -> None:
-    """Makes sure that they are written."""
+    """Returns when all figures are written."""
 
 
 @gin.configurable(module="instructrec_jax.runner")
@@ -55,37 +55,36 @@ def train(
   initial_checkpoint_path: str | os.PathLike[str] | None = None,
   max_seconds: float | None = None,
 ) -> step_lib.TrainState:
-  """Trains until `train_steps` steps are done, over all restarts together.
+  """Trains up to step `train_steps`, counted over all restarts.
 
-  Started again after it was stopped or killed, it goes on from its newest
-  checkpoint as if nothing had happened, bit for bit. On SIGTERM it saves first.
+  A run that was stopped or killed resumes from its newest checkpoint when it is
+  started again, with bit-identical results. On SIGTERM it saves first.
 
   Args:
-    model: what to train.
-    optimizer: what to update it with.
-    batches: this process's batches, at their start.
-    writer: gets the figures of `_Log` every `log_period` steps.
-    model_dir: the run's folder; checkpoints go to <model_dir>/checkpoints.
-    train_steps: steps in all.
-    checkpoint_period: steps between checkpoints; there is one at the end too.
-    keep_checkpoints: how many of the newest to keep, None for all.
-    log_period: steps between figures.
-    seed: for the parameters and dropout.
-    num_partitions: devices that one copy of the parameters is split over.
-    parameter_partitioning_dims: 2 for parameters and optimizer split over the
-      other devices as well, see `sharding.rules`.
-    num_microbatches: parts that a batch is taken in, see `step`.
-    initial_checkpoint_path: a checkpoint to take the first parameters from. The
-      step and the optimizer start afresh.
-    max_seconds: stop, with a checkpoint, when this much time is up; None for
-      never.
+    model: The model to train.
+    optimizer: Its optimizer.
+    batches: This process's batches, at their start.
+    writer: Gets the figures of `_Log` every `log_period` steps.
+    model_dir: The run's folder. Checkpoints go to <model_dir>/checkpoints.
+    train_steps: The total number of steps.
+    checkpoint_period: Steps between checkpoints. One is also saved at the end.
+    keep_checkpoints: The number of newest checkpoints to keep, or None for all.
+    log_period: Steps between figures.
+    seed: Seed of the parameters and dropout.
+    num_partitions: The number of devices that share a copy of the parameters.
+    parameter_partitioning_dims: 2 also splits parameters and optimizer state
+      over the other devices, see `sharding.rules`.
+    num_microbatches: The number of parts of a batch, see `step`.
+    initial_checkpoint_path: A checkpoint with the initial parameters. The step
+      and the optimizer start anew.
+    max_seconds: Save and stop after this time. By default there is no limit.
 
   Returns:
-    The last state; its step says whether training finished.
+    The last state. Its step tells whether training finished.
 
   Raises:
-    InputError: if a batch or the model does not divide over the devices, if a
-      checkpoint does not fit, if the data ends, or if the loss is not finite.
+    InputError: A batch or the model does not divide over the devices, a
+      checkpoint does not match, the data ends, or the loss is not finite.
   """
   started = time.monotonic()
   mesh = sharding.make_mesh(num_partitions)
@@ -106,10 +105,10 @@ def train(
       initial_checkpoint_path,
     )
     if first:
-      logging.info("Going on from step %d of %s.", first, model_dir)
+      logging.info("Resuming from step %d of %s.", first, model_dir)
     if first >= train_steps:
       logging.info(
-        "%s is at step %d of %d already: nothing to do.",
+        "%s is already at step %d of %d: there is nothing to do.",
         model_dir,
         first,
         train_steps,
@@ -134,13 +133,13 @@ def train(
       for step in range(first + 1, train_steps + 1):
         batch = sharding.put_batch(mesh, _next(batches, step))
         state, metrics = train_step(state, batch)
-        # The device is busy with this step; meanwhile, handle the one before.
+        # While the device computes this step, handle the one before.
         log.handle_pending()
         log.pending = step, metrics
         last = step == train_steps or stop.asked(step)
         if last or step % checkpoint_period == 0:
-          # First see that this step is sound: no checkpoint holds a NaN. And
-          # a run that takes up here has the figures of all before.
+          # Check this step first, so that no checkpoint holds a NaN, and write
+          # all figures, so that a run that resumes here has them.
           log.handle_pending()
           writer.flush()
           checkpoints.save(unstack(state), batches)
@@ -156,8 +155,8 @@ def _first_state(
   make_state: Callable[[], step_lib.TrainState],
   initial_checkpoint_path: str | os.PathLike[str] | None,
 ) -> tuple[int, step_lib.TrainState]:
-  """Returns the step to go on from and the state there; places the batches."""
-  # Where to start, the first that applies:
+  """Returns the first step and its state, and sets the batches' position."""
+  # The start is the first of these that exists:
   # 1. The run's own newest checkpoint: everything, with the data's position.
   # 2. Another run's checkpoint: its parameters only.
   # 3. The seed.
@@ -172,7 +171,7 @@ def _first_state(
 
 
 def _next(batches: Batches, step: int) -> Mapping[str, Any]:
-  """Returns the next batch, or says that there is none."""
+  """Returns the next batch, or raises InputError if there is none."""
   try:
     return next(batches)
   except StopIteration:
@@ -182,15 +181,15 @@ def _next(batches: Batches, step: int) -> Mapping[str, Any]:
 
 
 class _Log:
-  """Turns steps' metrics into the run's figures, on the first process.
+  """Computes the run's figures from steps' metrics, on the first process.
 
-  loss and z_loss are in nats a target token; weights is the target tokens a
-  step; tokens_per_second counts input and target tokens that are no padding,
-  of all processes; input_fill and target_fill are their shares of positions.
-  All are means or sums over the steps since the last figures.
+  loss and z_loss are in nats a target token. weights is target tokens a step.
+  tokens_per_second counts input and target tokens of all processes, without
+  padding. input_fill and target_fill are their shares of positions. All are
+  means or sums over the steps since the last figures.
 
   Attributes:
-    pending: a step and its metrics, still on the device, or None.
+    pending: A step and its metrics, still on the device, or None.
   """
 
   def __init__(self, writer: Writer, period: int, train_steps: int, first: int):
@@ -213,7 +212,7 @@ class _Log:
 
   def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
     if kind is None and self._merged:
-      self._write(self._step)  # Of the steps before an early stop.
+      self._write(self._step)  # The steps before an early stop.
     self._bar.close()
     self._writer.flush()
 
@@ -231,7 +230,7 @@ class _Log:
     }
     self._step = step
     self._bar.update()
-    # The first step's figures keep its compilation out of the others' rates.
+    # The first step has its own figures, because it includes compilation.
     first, last = step == self._first + 1, step == self._train_steps
     if first or last or step % self._period == 0:
       self._write(step)
@@ -261,19 +260,18 @@ def _check_finite(step: int, metrics: Mapping[str, Any]) -> None:
     value = float(metrics[name].compute())
     if not math.isfinite(value):
       raise InputError(
-        f"training broke down: {name} is {value} at step {step}. Nothing was "
-        f"saved since the last checkpoint. A lower learning rate, or dtype "
-        f"float32, may help"
+        f"training failed: {name} is {value} at step {step}. Nothing was saved "
+        "since the last checkpoint. A lower learning rate or dtype float32 may "
+        "help"
       )
 
 
 class _Stop:
-  """Says when to stop early: time is up, or a process was asked to end.
+  """Tells when to stop early: after a time limit, or on SIGTERM.
 
-  SIGTERM is how a scheduler announces that it takes the machine away. Within
-  this context it is held back, so that training can save; then it has the
-  effect that it had before, so that the scheduler sees a run that did not
-  finish.
+  A scheduler sends SIGTERM before it takes the machine away. This context holds
+  the signal back, so that training can save, and raises it again at the end, so
+  that the scheduler sees a run that did not finish.
   """
 
   def __init__(self, started: float, max_seconds: float | None):
@@ -297,8 +295,8 @@ class _Stop:
     asked = np.array([self._signalled, time.monotonic() >= self._end])
     if jax.process_count() == 1:
       return bool(asked.any())
-    # All processes must stop at the same step. To agree takes a message that
-    # waits for the devices, so it is not sent in every step.
+    # All processes must stop at the same step. Agreeing waits for the devices,
+    # so it is not done in every step.
     if step % _AGREE_PERIOD:
       return False
     asked = multihost_utils.process_allgather(asked)  # [processes, 2]

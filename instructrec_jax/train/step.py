@@ -17,12 +17,12 @@ from instructrec_jax.optim import optimizers as optimizer_lib
 
 @struct.dataclass
 class TrainState:
-  """Everything a step changes.
+  """The state that a step updates.
 
   Attributes:
-    step: int32, steps done.
-    params: the model's parameters.
-    opt_state: the optimizer's state.
+    step: int32, the number of steps done.
+    params: The model's parameters.
+    opt_state: The optimizer's state.
   """
 
   step: jax.Array
@@ -51,14 +51,14 @@ def make_state(
 ) -> TrainState:
   """Returns the state before the first step.
 
-  Every array is made where it belongs: no device ever holds all of a sharded
+  Arrays are made on their own devices, so no device holds a whole sharded
   model. The values do not depend on the mesh.
 
   Args:
-    model: what to train.
-    optimizer: what to update it with.
-    seed: for the parameters.
-    shardings: of the state, from `sharding.tree_shardings`.
+    model: The model to train.
+    optimizer: Its optimizer.
+    seed: Seed of the parameters.
+    shardings: Shardings of the state, from `sharding.tree_shardings`.
   """
   init = jax.jit(
     lambda: _initial_state(model, optimizer, seed), out_shardings=shardings
@@ -76,23 +76,23 @@ def make_train_step(
   num_microbatches: int | None = None,
   parameter_partitioning_dims: int = 1,
 ) -> TrainStep:
-  """Returns the compiled step, which consumes the state that it is given.
+  """Returns the compiled step, which donates the state that it gets.
 
   Args:
-    model: what to train.
-    optimizer: what to update it with.
-    seed: for dropout, folded with the step, so that a resumed run draws what an
-      uninterrupted one would.
-    mesh: the devices.
-    shardings: of the state on the mesh.
-    num_microbatches: parts that a batch is taken in, one after the other, to
-      save memory; their gradients are added up. None takes it whole. (As in
-      T5X, a loss_normalizing_factor that is a name is counted in each part.)
-    parameter_partitioning_dims: see `sharding.rules`.
+    model: The model to train.
+    optimizer: Its optimizer.
+    seed: Seed of dropout. It is folded with the step, so a resumed run draws
+      the same numbers as an uninterrupted one.
+    mesh: The devices.
+    shardings: Shardings of the state on the mesh.
+    num_microbatches: The number of parts that a batch is processed in, to save
+      memory. Their gradients are added up. (As in T5X, a
+      loss_normalizing_factor that is a name is computed in each part.)
+    parameter_partitioning_dims: See `sharding.rules`.
 
   Returns:
-    A function of a state and a batch on the devices, which returns the next
-    state and the metrics of `RankingModel.loss_fn` with "grad_norm" and
+    A function of a state and a batch on the devices. It returns the next state
+    and the metrics of `RankingModel.loss_fn` with "grad_norm" and
     "learning_rate". It raises InputError if a batch does not divide into the
     parts.
   """
@@ -129,8 +129,8 @@ def make_train_step(
 
 def _norm(grads: Any) -> jax.Array:
   if sharding.on_one_cpu():
-    # Else XLA squares once for this and the optimizer, and writes the squares
-    # to memory.
+    # Otherwise XLA shares the squares with the optimizer, and writes them to
+    # memory.
     grads = jax.lax.optimization_barrier(grads)
   return optax.tree.norm(grads)
 
@@ -143,7 +143,7 @@ def _gradients(
   parts: int,
   mesh: Mesh,
 ) -> tuple[Any, dict[str, clu_metrics.Metric]]:
-  """Returns the gradients and the metrics of a batch, taken in parts."""
+  """Returns the gradients and the metrics of a batch, processed in parts."""
   gradient = jax.grad(model.loss_fn, has_aux=True)
   if parts == 1:
     return gradient(params, batch, dropout_rng)
@@ -164,7 +164,7 @@ def _gradients(
 def _split(rows: jax.Array, parts: int, mesh: Mesh) -> jax.Array:
   """Returns a batch's rows [B, ...] as [parts, B / parts, ...].
 
-  Every device's rows are spread over all parts, so that none has to move.
+  Every device's rows are spread over all parts, so no row moves.
   """
   devices = mesh.shape["data"]
   if len(rows) % (parts * devices):

@@ -1,4 +1,4 @@
-"""Where training's figures go: the terminal, TensorBoard, and a JSON file."""
+"""Writers of training's figures: terminal, TensorBoard, and a JSON file."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _WRITE_PERIOD = 60
 
 
 class TerminalWriter:
-  """Prints a line, above the progress bar where there is one."""
+  """Prints a line, above the progress bar if there is one."""
 
   def write_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
     """Prints one line to standard error."""
@@ -31,33 +31,33 @@ class TerminalWriter:
     tqdm.tqdm.write(f"step {step}: {', '.join(figures)}", file=sys.stderr)
 
   def flush(self) -> None:
-    """Nothing is held back."""
+    """Does nothing, because nothing is held back."""
 
 
 class TensorBoardWriter:
-  """Writes scalars as TensorBoard reads them, by its own code, in numpy.
+  """Writes scalars for TensorBoard, with TensorBoard's own code.
 
-  It writes to a bucket by TensorFlow.
+  That code uses TensorFlow to write to a bucket.
   """
 
   def __init__(self, folder: epath.Path):
-    """Remembers where to write; nothing is touched before the first figures.
+    """Makes a writer. Nothing is written before the first figures.
 
     Args:
-      folder: made, if need be.
+      folder: The folder. It is made if it does not exist.
     """
     self._folder = folder
     self._writer: tensorboard.summary.Writer | None = None
 
   def write_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
-    """Writes figures, each under its name."""
+    """Writes the figures of a step."""
     if self._writer is None:
       self._writer = tensorboard.summary.Writer(str(self._folder))
     for name, x in scalars.items():
       self._writer.add_scalar(name, float(x), step)
 
   def flush(self) -> None:
-    """Puts what was written where it belongs."""
+    """Flushes TensorBoard's writer."""
     if self._writer is not None:
       self._writer.flush()
 
@@ -65,28 +65,26 @@ class TensorBoardWriter:
 class JsonLinesWriter:
   """Writes scalars as one JSON object a line: {"step": 10, "loss": 2.5, …}.
 
-  A run that is started again takes up at its last checkpoint. Lines of the
-  first step that it writes, or of a later one, are removed: they are written
-  anew.
+  A resumed run repeats the steps after its last checkpoint. So lines of the
+  first step that it writes, and of later steps, are removed.
 
-  Nothing can be appended to an object of a bucket. There the file is written
-  whole: with the first line, once a minute at most, and when it is flushed, as
-  training does before each checkpoint. What a killed run has not written then
-  is of steps that it takes again.
+  A bucket does not support appending. There the whole file is written: with the
+  first line, at most once a minute, and on flush, which training calls before
+  each checkpoint. A killed run loses only lines of steps that it repeats.
   """
 
   def __init__(self, path: epath.Path):
-    """Remembers where to write; nothing is touched before the first line.
+    """Makes a writer. Nothing is written before the first line.
 
     Args:
-      path: made, with its folder, if need be.
+      path: The file. It and its folder are made if they do not exist.
     """
     self._path = path
-    self._lines: list[str] | None = None  # Of before, and those held back.
+    self._lines: list[str] | None = None  # Old lines, and those held back.
     self._next_write = 0.0
 
   def write_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
-    """Writes one line, which is on disk when this returns."""
+    """Writes one line. On a local disk, it is written when this returns."""
     remote = paths.is_remote(self._path)
     if self._lines is None:
       self._lines = self._lines_before(step)
@@ -111,7 +109,7 @@ class JsonLinesWriter:
     return [f"{x}\n" for x in lines if json.loads(x)["step"] < step]
 
   def flush(self) -> None:
-    """Writes what is held back, which is nothing on a disk."""
+    """Writes the lines held back, if the file is in a bucket."""
     if self._lines is not None and paths.is_remote(self._path):
       atomic_write_text(self._path, "".join(self._lines))
       self._next_write = time.monotonic() + _WRITE_PERIOD
@@ -124,7 +122,7 @@ class Writers:
     self._writers = writers
 
   def write_scalars(self, step: int, scalars: Mapping[str, Any]) -> None:
-    """Gives the figures of a step to each."""
+    """Writes the figures of a step with each."""
     for writer in self._writers:
       writer.write_scalars(step, scalars)
 
@@ -138,10 +136,10 @@ class Writers:
 def default_writer(model_dir: str | os.PathLike[str] = gin.REQUIRED) -> Writers:
   """Returns a writer to the terminal, TensorBoard and metrics.jsonl.
 
-  On all processes but the first it writes nothing.
+  Only the first process writes.
 
   Args:
-    model_dir: the run's folder, which gets the two files.
+    model_dir: The run's folder, for TensorBoard's files and metrics.jsonl.
   """
   if jax.process_index():
     return Writers([])

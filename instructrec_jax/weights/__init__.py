@@ -1,1 +1,1 @@
-"""Weights in every format, read and written one tensor at a time."""
+"""Reads and writes weights in all formats, one tensor at a time."""

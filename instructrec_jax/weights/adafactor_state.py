@@ -1,10 +1,10 @@
-"""Adafactor's state, in our optimizer's tree and in T5X's.
+"""Converts Adafactor's state between our optimizer's tree and T5X's.
 
-Both keep, of each parameter with two axes of at least 128, the mean squares
-over its largest axis (`v_row`) and over the second largest (`v_col`), of any
-other the squares themselves (`v`), and placeholders [1] for what they do not
-keep. Of equally large axes the later counts as larger. So the arrays carry over
-as they are. T5X counts its steps once; optax has a count in each of its states.
+If a parameter has two axes of at least 128, both keep mean squares over its
+largest axis (`v_row`) and over the second largest (`v_col`). Otherwise they
+keep the squares (`v`). Unused slots hold placeholders [1]. Of equal axes the
+later counts as larger. So arrays are copied unchanged. T5X has one step count;
+optax has one in each of its states.
 """
 
 import dataclasses
@@ -30,11 +30,11 @@ _MOMENTUM = "m"  # T5X's fourth slot; a placeholder [1] unless beta1 is set.
 
 @dataclasses.dataclass(frozen=True)
 class State:
-  """What Adafactor remembers.
+  """The state of Adafactor.
 
   Attributes:
-    step: steps done.
-    slots: arrays by "<parameter>/<slot>", slots being v_row, v_col and v.
+    step: The number of steps done.
+    slots: Arrays by "<parameter>/<slot>". The slots are v_row, v_col and v.
   """
 
   step: int
@@ -55,7 +55,7 @@ def from_native(item: epath.Path, params: Tensors) -> State:
   """Returns the state in the item `optimizer` of one of our checkpoints.
 
   Raises:
-    InputError: if it is another optimizer's.
+    InputError: It is another optimizer's.
   """
   like = _like(params)
   _check(shapes.table(orbax_item.metadata(item)), shapes.table(like), item)
@@ -73,10 +73,10 @@ def from_native(item: epath.Path, params: Tensors) -> State:
 
 
 def to_native(state: State, params: Tensors) -> Any:
-  """Returns the tree of the item `optimizer`, of tensors.
+  """Returns the tree of the item `optimizer`, with tensors as leaves.
 
-  The learning rate of the last update, which is only ever shown, is not known:
-  it is 0.
+  The learning rate of the last update is unknown and set to 0. It is only
+  reported.
   """
 
   def leaf(path: tuple[Any, ...], like: jax.ShapeDtypeStruct) -> tensor.Tensor:
@@ -96,12 +96,12 @@ def from_t5x(found: Tensors, params: Tensors, where: epath.Path) -> State:
   """Returns the state in a T5X checkpoint.
 
   Args:
-    found: its `state`: "step", and "param_states/<parameter>/<slot>".
-    params: its parameters.
-    where: the checkpoint, for messages.
+    found: Its `state`: "step" and "param_states/<parameter>/<slot>".
+    params: Its parameters.
+    where: The checkpoint, for messages.
 
   Raises:
-    InputError: if it is another optimizer's, or has momentum.
+    InputError: It is another optimizer's, or has momentum.
   """
   names = {
     name.removeprefix("param_states/"): value
@@ -120,7 +120,7 @@ def from_t5x(found: Tensors, params: Tensors, where: epath.Path) -> State:
 
 
 def to_t5x(state: State, params: Tensors) -> dict[str, Any]:
-  """Returns a T5X checkpoint's `state`: step and param_states, of arrays."""
+  """Returns a T5X checkpoint's `state`: step and param_states, as arrays."""
   momentum = {f"{name}/{_MOMENTUM}": np.zeros(1, np.float32) for name in params}
   return {
     "step": np.asarray(state.step, np.int32),
@@ -154,7 +154,7 @@ def _check(
   differs = shapes.difference(found, expected, "optimizer array")
   if differs:
     raise InputError(
-      f"{where} does not hold the state of Adafactor without momentum, the "
-      f"only one that can be carried to another format ({differs}); start the "
-      f"optimizer afresh with --optimizer reset"
+      f"{where} does not hold the state of Adafactor without momentum "
+      f"({differs}). Only that state can be converted: start with a new "
+      "optimizer state, with --optimizer reset"
     )

@@ -1,4 +1,4 @@
-"""From one format to another, one tensor at a time: `instructrec convert`."""
+"""`instructrec convert`: converts a checkpoint, one tensor at a time."""
 
 import functools
 import hashlib
@@ -39,31 +39,30 @@ def convert(
   max_shard_gb: float = hf.MAX_SHARD_BYTES / 1e9,
   overwrite: bool = False,
 ) -> artifacts.Manifest:
-  """Writes a checkpoint again, in another format.
+  """Converts a checkpoint to another format.
 
-  Values are not changed, unless `dtype` asks for it. The output gets its name
-  when it is whole; done already from the same input, it is left alone.
+  Values do not change, except by `dtype`. The output folder appears when it is
+  complete. If it already holds the same conversion, nothing is done.
 
   Args:
-    src: a checkpoint, or a run with some, in any of `formats.FORMATS`.
-    out: folder to make: a model_dir with one checkpoint, or a folder of Hugging
-      Face's.
-    to: the format: "native", "t5x" or "hf".
-    optimizer: "reset" leaves its state out, and the step is 0 (in T5X's format,
-      which must have one, it is a fresh one of Adafactor); "carry" takes state
-      and step along, so that a run continues.
-    step: which of the run's checkpoints; the newest by default.
-    dtype: of the written parameters: "float32" or "bfloat16"; as they are read
-      by default.
-    vocabulary: a SentencePiece file to put beside Hugging Face's weights.
-    max_shard_gb: largest file of Hugging Face's weights, in GB of tensors.
-    overwrite: replace what was converted here from something else.
+    src: A checkpoint or a run, in any of `formats.FORMATS`.
+    out: The folder to make: a model_dir with one checkpoint, or Hugging Face's
+      folder.
+    to: The format: "native", "t5x" or "hf".
+    optimizer: "reset" drops the optimizer state, and the step is 0. (T5X's
+      format must have a state, so it gets a new one of Adafactor.) "carry"
+      keeps state and step, so that a run continues.
+    step: The step of the run's checkpoint. The newest by default.
+    dtype: The dtype to write: "float32" or "bfloat16". By default as read.
+    vocabulary: A SentencePiece file to put beside Hugging Face's weights.
+    max_shard_gb: The largest file of Hugging Face's weights, in GB of tensors.
+    overwrite: Whether to replace another conversion in `out`.
 
   Returns:
-    The manifest. "counts" has what was read, its size, and which model it is.
+    The manifest. "counts" describes the checkpoint, its size and its model.
 
   Raises:
-    InputError: if something of this cannot be used.
+    InputError: An argument or the checkpoint cannot be used.
   """
   _check_choices(to, optimizer, dtype, vocabulary)
   found = formats.find(src, step)
@@ -111,7 +110,7 @@ def _check_choices(
     if name not in choices:
       raise unknown(kind, name, choices)
   if vocabulary is not None and to != "hf":
-    raise InputError(f"a vocabulary goes with Hugging Face's weights, not {to}")
+    raise InputError(f"vocabulary: only the format 'hf' takes one, not {to!r}")
 
 
 def _fill(
@@ -122,7 +121,7 @@ def _fill(
   config: network.T5Config,
   write: Callable[..., str],
 ) -> dict[str, Any]:
-  """Writes the checkpoint, with a progress bar; returns the counts."""
+  """Writes the checkpoint with a progress bar, and returns the counts."""
   nbytes = sum(value.nbytes for value in params.values())
   with tqdm.tqdm(total=nbytes, unit="B", unit_scale=True, disable=None) as bar:
     written = write(folder, written=bar.update)
@@ -145,21 +144,21 @@ def _writer(
   carry: bool,
   hf_options: Mapping[str, Any],
 ) -> Callable[..., str]:
-  """Returns what writes a folder, given that and `written`.
+  """Returns a function of a folder and `written` that writes the checkpoint.
 
   Raises:
-    InputError: if the optimizer's state cannot be carried.
+    InputError: The optimizer state cannot be carried.
   """
   read_state = formats.FORMATS[found.format].optimizer
   if carry and (read_state is None or to == "hf"):
     raise InputError(
-      "a folder of Hugging Face's holds no optimizer state, it cannot be "
+      "Hugging Face's format holds no optimizer state, so none can be "
       "carried: use --optimizer reset"
     )
   if to == "hf":
     return functools.partial(hf.write, params=params, **hf_options)
   if carry and found.format == to == "native":
-    # The state need not be understood: it stays as it is.
+    # The state is copied unchanged, so any optimizer's will do.
     return functools.partial(native.write, params=params, rest=found.folder)
   state = read_state(found.folder, params) if carry else None
   write = {"native": native.write, "t5x": t5x.write}[to]
@@ -170,8 +169,8 @@ def _check_dtypes(params: dict[str, tensor.Tensor], where: epath.Path) -> None:
   for name, value in params.items():
     if value.dtype not in tensor.DTYPES.values():
       raise InputError(
-        f"{where}: {name} is {value.dtype}, expected one of "
-        f"{', '.join(tensor.DTYPES)}"
+        f"{where}: expected {name} to be one of {', '.join(tensor.DTYPES)}, "
+        f"got {value.dtype}"
       )
 
 
@@ -188,10 +187,10 @@ def _vocabulary(
 
 
 def _fingerprint(found: formats.Checkpoint) -> dict[str, Any]:
-  """Returns what says that a checkpoint is still the same one.
+  """Returns values that identify a checkpoint.
 
-  Weights are large: of local files, size and time of change stand for their
-  contents, of a bucket's, its name does.
+  Weights are large, so the sizes and modification times of local files stand
+  for their contents. In a bucket, the folder's name does.
   """
   where = str(found.folder)
   if "://" in where:

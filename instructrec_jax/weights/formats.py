@@ -1,4 +1,4 @@
-"""The formats of checkpoints, and which of them a folder is in."""
+"""The formats of checkpoints, and the search for checkpoints in a folder."""
 
 import dataclasses
 import os
@@ -23,17 +23,17 @@ Params = Mapping[str, tensor.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-  """How checkpoints of a format are found and read.
+  """Functions that find and read checkpoints of a format.
 
   Attributes:
-    folder: what a folder of this format looks like.
-    steps: the checkpoints that a folder is or holds, by step; None is the step
-      of one that has none.
-    params: a checkpoint's parameters, unread, by T5X's names.
-    load: puts a checkpoint's parameters on the devices, given them unread and
-      a tree of `jax.ShapeDtypeStruct`.
-    optimizer: a checkpoint's optimizer state, given its parameters; None for a
-      format that holds none.
+    folder: A description of a folder of this format.
+    steps: Returns the checkpoints that a folder is or holds, by step. The step
+      is None if the folder's name has none.
+    params: Returns a checkpoint's parameters, unread, by T5X's names.
+    load: Puts a checkpoint's parameters on the devices, given the unread ones
+      and a tree of `jax.ShapeDtypeStruct`.
+    optimizer: Returns a checkpoint's optimizer state, given its parameters.
+      None for a format without one.
   """
 
   folder: str
@@ -46,8 +46,8 @@ class Format:
 FORMATS = {
   "native": Format(
     "<model_dir>/checkpoints/<step> with a folder 'params' in it, or a "
-    "<model_dir> with one (in a bucket with commit_success.txt too, or its "
-    "saving was cut short)",
+    "<model_dir> with one (in a bucket also with commit_success.txt, without "
+    "which the checkpoint is incomplete)",
     native.steps,
     native.params,
     native.load,
@@ -61,7 +61,7 @@ FORMATS = {
     t5x.optimizer,
   ),
   "hf": Format(
-    f"a folder of Hugging Face's with {hf.CONFIG_FILE} and weights",
+    f"a Hugging Face folder with {hf.CONFIG_FILE} and weights",
     hf.steps,
     hf.params,
     lambda _, params, expected: tensor.place_all(params, expected),
@@ -75,9 +75,9 @@ class Checkpoint:
   """A checkpoint that was found.
 
   Attributes:
-    format: a key of `FORMATS`.
-    folder: its own folder.
-    step: that its name says, or None.
+    format: A key of `FORMATS`.
+    folder: Its folder.
+    step: The step in the folder's name, or None.
   """
 
   format: str
@@ -89,14 +89,14 @@ class Checkpoint:
     return FORMATS[self.format].params(self.folder)
 
   def load(self, expected: Any) -> Any:
-    """Returns the parameters on the devices, each where it belongs.
+    """Returns the parameters on the devices.
 
     Args:
-      expected: tree of `jax.ShapeDtypeStruct`, with shardings or, for one
+      expected: A tree of `jax.ShapeDtypeStruct`, with shardings or, for one
         device, without.
 
     Raises:
-      InputError: if a parameter is missing, too much, or of another shape.
+      InputError: A parameter is missing, unexpected, or of another shape.
     """
     params = self.params()
     differs = shapes.difference(
@@ -104,7 +104,7 @@ class Checkpoint:
     )
     if differs:
       raise InputError(
-        f"the checkpoint {self.folder} does not fit the model: {differs}"
+        f"the checkpoint {self.folder} does not match the model: {differs}"
       )
     return FORMATS[self.format].load(self.folder, params, expected)
 
@@ -113,12 +113,11 @@ def find(path: str | os.PathLike[str], step: int | None = None) -> Checkpoint:
   """Returns a checkpoint of any format.
 
   Args:
-    path: a checkpoint's folder, or that of a run with checkpoints; local, or of
-      a bucket, gs://….
-    step: which of them; the newest by default.
+    path: The folder of a checkpoint or of a run, local or in a bucket (gs://…).
+    step: The step of the checkpoint. The newest by default.
 
   Raises:
-    InputError: if there is none, or none of this step.
+    InputError: There is none, or none of this step.
   """
   folder = paths.absolute(path)
   with paths.reading(folder):
@@ -134,9 +133,9 @@ def find(path: str | os.PathLike[str], step: int | None = None) -> Checkpoint:
   chosen = max(there, default=None) if step is None else step
   at_step = [c for c in found if c.step == chosen]
   if not at_step:
-    listed = ", ".join(map(str, there)) or "no step in its name"
+    listed = ", ".join(map(str, there)) or "none with a step in its name"
     raise InputError(
-      f"{folder} has no checkpoint of step {step}; there are those of {listed}"
+      f"{folder} has no checkpoint of step {step}; its steps are: {listed}"
     )
   if len(at_step) > 1:
     raise InputError(

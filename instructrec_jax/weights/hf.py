@@ -23,13 +23,12 @@ CONFIG_FILE = "config.json"
 VOCABULARY_FILE = "spiece.model"
 MAX_SHARD_BYTES = 5 * 10**9
 _ROWS_AT_A_TIME = 1024
-# A file of weights: how it is read. The index of several is <file>.index.json.
+# The reader of each file of weights. The index of shards is <file>.index.json.
 _FILES = {
   "model.safetensors": safetensors_file.read,
   "pytorch_model.bin": torch_file.read,
 }
-# A field of config.json: what it must be; what Hugging Face takes it for when
-# it is absent.
+# Fields of config.json: the required value, and Hugging Face's default.
 _ARCHITECTURE = {
   "model_type": ("t5", None),
   "feed_forward_proj": ("gated-gelu", "relu"),
@@ -37,7 +36,7 @@ _ARCHITECTURE = {
   "relative_attention_num_buckets": (32, 32),
   "relative_attention_max_distance": (128, 128),
 }
-# A field of config.json: that of T5Config.
+# Fields of config.json, and the fields of T5Config.
 _SIZES = {
   "vocab_size": "vocab_size",
   "d_model": "emb_dim",
@@ -47,7 +46,7 @@ _SIZES = {
   "num_layers": "num_encoder_layers",
   "num_decoder_layers": "num_decoder_layers",
 }
-# What else T5ForConditionalGeneration's configuration has.
+# The other fields of T5ForConditionalGeneration's configuration.
 _FIXED = {
   "architectures": ["T5ForConditionalGeneration"],
   "classifier_dropout": 0.0,
@@ -69,7 +68,7 @@ _GENERATION = ("decoder_start_token_id", "eos_token_id", "pad_token_id")
 
 
 def steps(folder: epath.Path) -> dict[int | None, epath.Path]:
-  """Returns the folder if it is one of Hugging Face's."""
+  """Returns the folder if it has Hugging Face's format."""
   return {None: folder} if (folder / CONFIG_FILE).is_file() else {}
 
 
@@ -77,8 +76,8 @@ def params(folder: epath.Path) -> dict[str, tensor.Tensor]:
   """Returns the weights of a folder, unread, under T5X's names.
 
   Raises:
-    InputError: if it is not local, of another architecture, or a file or a
-      weight is missing, too much, or of another shape.
+    InputError: The folder is not local, the architecture is another, a file is
+      missing, or a weight is missing, unexpected or of another shape.
   """
   paths.local(folder, "copy it to one first")
   config = _config(folder)
@@ -94,7 +93,7 @@ def params(folder: epath.Path) -> dict[str, tensor.Tensor]:
   }
   differs = shapes.difference(shapes.table(found), wanted, "weight")
   if differs:
-    raise InputError(f"{folder} does not fit its {CONFIG_FILE}: {differs}")
+    raise InputError(f"{folder} does not match its {CONFIG_FILE}: {differs}")
   return {name: _turned(name, found[theirs[name]]) for name in expected}
 
 
@@ -103,7 +102,7 @@ def _turned(name: str, value: tensor.Tensor) -> tensor.Tensor:
 
 
 def _config(folder: epath.Path) -> network.T5Config:
-  """Returns the sizes in config.json, after a check of the architecture."""
+  """Checks the architecture in config.json, and returns the sizes."""
   path = folder / CONFIG_FILE
   try:
     config = json.loads(path.read_text())
@@ -113,8 +112,8 @@ def _config(folder: epath.Path) -> network.T5Config:
     came = config.get(field, default)
     if came != expected:
       raise InputError(_other(path, field, came, expected))
-  # Transformers 5 writes that a T5 is tied whether it is or not, and in another
-  # field whether its outputs are scaled, which the tied ones' are.
+  # Transformers 5 writes that any T5 is tied. Another field tells whether its
+  # outputs are scaled, as those of tied models are.
   tied = "tie_word_embeddings"
   if "scale_decoder_outputs" in config:
     tied = "scale_decoder_outputs"
@@ -131,13 +130,13 @@ def _config(folder: epath.Path) -> network.T5Config:
 def _other(path: epath.Path, field: str, came: Any, expected: Any) -> str:
   return (
     f"{path}: {field} is {json.dumps(came)}, expected {json.dumps(expected)}: "
-    f"only T5.1.1 (gated GELU, output not tied to the embedding) can be read, "
+    f"only T5.1.1 (gated GELU, output not tied to the embedding) is supported, "
     f"such as google/flan-t5-small to -xxl"
   )
 
 
 def _tensors(folder: epath.Path) -> dict[str, tensor.Tensor]:
-  """Returns every tensor of the folder's weights, under their own names."""
+  """Returns the tensors of the folder's weights, under their own names."""
   for file, read in _FILES.items():
     if (folder / file).exists():
       return read(folder / file)
@@ -146,9 +145,8 @@ def _tensors(folder: epath.Path) -> dict[str, tensor.Tensor]:
       return _sharded(index, read)
   there = ", ".join(sorted(child.name for child in folder.iterdir()))
   raise InputError(
-    f"{folder} has no weights: expected "
-    f"{' or '.join(_FILES)}, or the .index.json of one and its shards; "
-    f"found {there}"
+    f"{folder} has no weights: expected {' or '.join(_FILES)}, or an "
+    f".index.json of one with its shards; found {there}"
   )
 
 
@@ -158,7 +156,7 @@ def _sharded(
   try:
     where = json.loads(index.read_text())["weight_map"]
   except (ValueError, KeyError, TypeError):
-    raise InputError(f"{index} is no index: it has no weight_map") from None
+    raise InputError(f"{index}: expected an index with a weight_map") from None
   found: dict[str, tensor.Tensor] = {}
   for shard in sorted(set(where.values())):
     path = index.parent / shard
@@ -167,15 +165,15 @@ def _sharded(
         child.name for child in path.parent.glob(f"*{path.suffix}")
       )
       raise InputError(
-        f"{index.parent} has no shard {shard}, which {index.name} names; found "
+        f"{index.parent} has no shard {shard}, which {index.name} lists; found "
         f"{', '.join(there) or 'none'}"
       )
     found |= read(path)
   missing = [name for name in where if name not in found]
   if missing:
     raise InputError(
-      f"{index.parent / where[missing[0]]} does not hold {missing[0]}, as "
-      f"{index.name} says; {len(missing)} weights are missing"
+      f"{index.parent / where[missing[0]]} has no {missing[0]}, which "
+      f"{index.name} lists there; {len(missing)} weights are missing"
     )
   return found
 
@@ -187,19 +185,19 @@ def _check_copy(
   original: str,
   found: Mapping[str, tensor.Tensor],
 ) -> None:
-  """Raises InputError unless a weight is the copy that it should be."""
+  """Raises InputError unless a weight is a copy of another."""
   if original not in found:
-    return  # Which is said when all weights are compared.
+    return  # The comparison of all weights reports that.
   table = found[original]
   same = value.shape == table.shape and value.dtype == table.dtype
   for start in range(0, table.shape[0], _ROWS_AT_A_TIME):
     rows = (slice(start, start + _ROWS_AT_A_TIME), slice(None))
-    # As bytes: a NaN is unlike itself.
+    # Compare bytes, because a NaN does not equal itself.
     same = same and value.slices(rows).tobytes() == table.slices(rows).tobytes()
   if not same:
     raise InputError(
-      f"{folder}: {copy} differs from {original}: expected one token table for "
-      f"encoder and decoder"
+      f"{folder}: {copy} differs from {original}: expected the same token "
+      "table for encoder and decoder"
     )
 
 
@@ -214,15 +212,15 @@ def write(
   """Writes a folder that `T5ForConditionalGeneration.from_pretrained` loads.
 
   Args:
-    folder: an empty folder.
-    params: by T5X's names.
-    config: their sizes.
-    written: is told the bytes of each tensor.
-    vocabulary: a SentencePiece file to put beside them, or None.
-    max_shard_bytes: of tensors in a file; more are written to several.
+    folder: An empty folder.
+    params: Parameters by T5X's names.
+    config: Their sizes.
+    written: Called with the bytes of each tensor.
+    vocabulary: A SentencePiece file to put beside them, if any.
+    max_shard_bytes: The most bytes of tensors in a file.
 
   Returns:
-    "", as the folder itself is the checkpoint.
+    "", because the folder itself is the checkpoint.
   """
   theirs = names.hf_names(config.num_encoder_layers, config.num_decoder_layers)
   turned = {
@@ -258,7 +256,7 @@ def write(
 def _shards(
   tensors: Mapping[str, tensor.Tensor], max_bytes: int
 ) -> list[dict[str, tensor.Tensor]]:
-  """Returns the tensors in groups, in their order, none of them too large."""
+  """Splits the tensors, in their order, into groups of at most `max_bytes`."""
   shards: list[dict[str, tensor.Tensor]] = [{}]
   size = 0
   for name, value in tensors.items():

@@ -1,12 +1,12 @@
-"""The names of T5.1.1's weights: Hugging Face's for T5X's, and which turn.
+"""Hugging Face's names of T5.1.1's weights, and which are transposed.
 
-T5X's kernels are [in, out], Hugging Face's `torch.nn.Linear`s [out, in]; the
-position biases are [heads, buckets] there and [buckets, heads] here, once a
-stack, in the first block. The token table is the same in both.
+T5X's kernels are [in, out]; Hugging Face's `torch.nn.Linear`s are [out, in].
+Position biases are [heads, buckets] in T5X and [buckets, heads] in Hugging
+Face's first block of each stack. The token table is the same in both.
 """
 
 _ATTENTION = {"q": "query", "k": "key", "v": "value", "o": "out"}
-# Stack: its sublayers in order, as (Hugging Face's name, T5X's, T5X's norm).
+# Each stack's sublayers, as (Hugging Face's name, T5X's, T5X's norm).
 _SUBLAYERS = {
   "encoder": (
     ("SelfAttention", "attention", "pre_attention_layer_norm"),
@@ -24,7 +24,7 @@ _SUBLAYERS = {
 }
 _MLP = {"wi_0": "wi_0", "wi_1": "wi_1", "wo": "wo"}
 
-# What Hugging Face's files may hold besides: more copies of the token table.
+# Copies of the token table that Hugging Face's files may hold.
 COPIES = {
   "encoder.embed_tokens.weight": "shared.weight",
   "decoder.embed_tokens.weight": "shared.weight",
@@ -58,5 +58,5 @@ def hf_names(
 
 
 def is_transposed(name: str) -> bool:
-  """Returns whether Hugging Face keeps T5X's parameter `name` transposed."""
+  """Returns whether Hugging Face stores T5X's parameter `name` transposed."""
   return name.endswith(("/kernel", "/rel_embedding"))

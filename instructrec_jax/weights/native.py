@@ -1,7 +1,7 @@
 """Our own checkpoints: <model_dir>/checkpoints/<step>/{params,optimizer,data}.
 
-`train/checkpoint.py` says what is in them; here they are found, read and
-written without a run.
+`train/checkpoint.py` describes their items. This module finds, reads and writes
+them without a run.
 """
 
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ def optimizer(
   """Returns a checkpoint's optimizer state.
 
   Raises:
-    InputError: if it has none, or another than Adafactor's.
+    InputError: It has none, or not Adafactor's.
   """
   if not (folder / OPTIMIZER).is_dir():
     raise _no_state(folder)
@@ -65,19 +65,19 @@ def write(
   """Writes a model_dir with one checkpoint.
 
   Args:
-    out: the folder.
-    params: by T5X's names.
-    written: is told the bytes of each tensor.
-    state: of the optimizer, and the step; None for a checkpoint of step 0 with
-      parameters only.
-    rest: another of our checkpoints, to take as they are all but the parameters
-      from.
+    out: The folder.
+    params: Parameters by T5X's names.
+    written: Called with the bytes of each tensor.
+    state: The optimizer state and the step. None writes a checkpoint of step 0
+      with only parameters.
+    rest: Another of our checkpoints, from which everything but the parameters
+      is copied.
 
   Returns:
     The checkpoint's folder in `out`.
 
   Raises:
-    InputError: if `rest` has no optimizer state.
+    InputError: `rest` has no optimizer state.
   """
   items = {PARAMS: shapes.tree(params)}
   step = 0
@@ -99,7 +99,7 @@ def write(
 
 
 def _copy(source: epath.Path, target: Path) -> None:
-  """Copies a folder, which may be one of a bucket."""
+  """Copies a folder, which may be in a bucket."""
   for at, _, files in source.walk():
     into = target / at.relative_to(source)
     into.mkdir(parents=True, exist_ok=True)

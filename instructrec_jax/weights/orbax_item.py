@@ -1,4 +1,4 @@
-"""An item of an Orbax checkpoint, read and written one array at a time."""
+"""Reads and writes items of Orbax checkpoints, one array at a time."""
 
 import functools
 import json
@@ -14,18 +14,17 @@ from instructrec_jax.model import sharding
 from instructrec_jax.weights import tensor, zarr_array
 
 _METADATA_FILE = "_METADATA"
-# Several chunks to a large array, so that a process that needs a part of it
-# need not read it all.
+# A large array has several chunks, so that a process can read only its part.
 _CHUNK_BYTES = 64 * 2**20
 
 
 def is_whole(folder: epath.Path) -> bool:
-  """Returns whether a checkpoint was saved to its end."""
+  """Returns whether a checkpoint is complete."""
   return ocp.utils.is_checkpoint_finalized(folder)
 
 
 def metadata(item: epath.Path) -> Any:
-  """Returns the tree of an item, with shape and dtype for leaves."""
+  """Returns the tree of an item, whose leaves have shapes and dtypes."""
   return ocp.StandardCheckpointHandler().metadata(item).tree
 
 
@@ -33,14 +32,14 @@ def tensors(item: epath.Path, part: str = "") -> dict[str, tensor.Tensor]:
   """Returns the arrays of an item, unread, by their paths joined by "/".
 
   Args:
-    item: its folder; a tree of dicts.
-    part: a key of the tree, if only what is under it is wanted. The names
-      begin below it.
+    item: The item's folder. Its tree is of dicts.
+    part: A key of the tree, to read only the part below it. Names then start
+      below it.
   """
   tree = metadata(item)
   if part:
     tree = tree.get(part, {})
-  # Orbax restores parts of a tree as well, but takes ten times as long for one.
+  # Orbax can also restore a part of a tree, but takes ten times as long.
   files = json.loads((item / _METADATA_FILE).read_text())
   base = zarr_array.folder(item)
 
@@ -63,13 +62,13 @@ def tensors(item: epath.Path, part: str = "") -> dict[str, tensor.Tensor]:
 
 
 def load(item: epath.Path, expected: Any, part: str = "") -> Any:
-  """Returns the arrays of an item on the devices, as many at once as it can.
+  """Returns the arrays of an item on the devices, read in parallel.
 
   Args:
-    item: its folder.
-    expected: tree of `jax.ShapeDtypeStruct`, with shardings or, for one device,
-      without.
-    part: as for `tensors`.
+    item: The item's folder.
+    expected: A tree of `jax.ShapeDtypeStruct`, with shardings or, for one
+      device, without.
+    part: As for `tensors`.
   """
   if not part:
     args = ocp.args.StandardRestore(expected)
@@ -92,12 +91,12 @@ def load(item: epath.Path, expected: Any, part: str = "") -> Any:
 def save(
   folder: epath.Path, items: Mapping[str, Any], written: Callable[[int], None]
 ) -> None:
-  """Writes a checkpoint, whole or not at all, holding one array at a time.
+  """Writes a checkpoint atomically, with one array in memory at a time.
 
   Args:
-    folder: of the checkpoint, which is not there yet.
-    items: by name, trees with a `tensor.Tensor` for each leaf.
-    written: is told the bytes of each array.
+    folder: The checkpoint's folder, which must not exist.
+    items: Trees by name, with a `tensor.Tensor` for each leaf.
+    written: Called with the bytes of each array.
   """
   registry = ocp.type_handlers.create_type_handler_registry(
     (tensor.Tensor, _TensorHandler(written)),
@@ -105,7 +104,7 @@ def save(
   )
   handler = ocp.CompositeCheckpointHandler(
     **{
-      # Weights are noise: to pack them takes longer than to write them.
+      # Weights are like noise: compressing takes longer than writing them.
       name: ocp.PyTreeCheckpointHandler(
         type_handler_registry=registry, use_compression=False
       )
@@ -126,7 +125,7 @@ def save(
 
 
 class _TensorHandler(ocp.type_handlers.NumpyHandler):
-  """Saves tensors as numpy arrays, each read when its turn has come."""
+  """Saves tensors as numpy arrays, and reads each just before."""
 
   def __init__(self, written: Callable[[int], None]):
     super().__init__(deepcopy_host_arrays=False)
@@ -138,7 +137,7 @@ class _TensorHandler(ocp.type_handlers.NumpyHandler):
     infos: Sequence[Any],
     args: Sequence[Any] | None = None,
   ) -> Sequence[Any]:
-    """Reads and writes the arrays; nothing is left for later."""
+    """Reads and writes the arrays before it returns."""
     args = args or [ocp.SaveArgs()] * len(values)
     for value, info, arg in zip(values, infos, args, strict=True):
       writing = await super().serialize([value.read()], [info], [arg])

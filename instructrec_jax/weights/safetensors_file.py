@@ -1,9 +1,9 @@
-"""The .safetensors format: a header of JSON, then the arrays' bytes.
+"""The .safetensors format: a JSON header, then the arrays' bytes.
 
 https://github.com/huggingface/safetensors#format: eight bytes with the length
 of the header, little-endian; the header, {name: {dtype, shape, data_offsets}};
-the data, in C order, without holes. Reading and writing it here, rather than
-with the package, keeps one tensor in memory instead of the file.
+the data, in C order, without gaps. This module, unlike the package, keeps only
+one tensor in memory.
 """
 
 import json
@@ -26,7 +26,7 @@ def read(path: str | os.PathLike) -> dict[str, tensor.Tensor]:
   """Returns the file's tensors, unread.
 
   Raises:
-    InputError: if it is no such file, is cut off, or has a tensor that is no
+    InputError: It is not such a file, is cut off, or has a tensor that is not
       float32, float16 or bfloat16.
   """
   path = Path(path)
@@ -34,11 +34,11 @@ def read(path: str | os.PathLike) -> dict[str, tensor.Tensor]:
   with path.open("rb") as f:
     length = int.from_bytes(f.read(8), "little")
     if not 2 <= length <= size - 8:
-      raise InputError(f"{path} is no .safetensors file, or is cut off")
+      raise InputError(f"{path} is not a .safetensors file, or is cut off")
     try:
       header = json.loads(f.read(length))
     except ValueError:
-      raise InputError(f"{path} is no .safetensors file") from None
+      raise InputError(f"{path} is not a .safetensors file") from None
   header.pop("__metadata__", None)
   return {
     name: _tensor(path, name, entry, 8 + length, size)
@@ -51,19 +51,19 @@ def _tensor(
 ) -> tensor.Tensor:
   if entry["dtype"] not in _DTYPES:
     raise InputError(
-      f"{path}: {name} is {entry['dtype']}, expected one of "
-      f"{', '.join(_DTYPES)}"
+      f"{path}: expected {name} to be one of {', '.join(_DTYPES)}, got "
+      f"{entry['dtype']}"
     )
   dtype, shape = _DTYPES[entry["dtype"]], tuple(entry["shape"])
   begin, end = (start + offset for offset in entry["data_offsets"])
   if end > size or end - begin != math.prod(shape) * dtype.itemsize:
     raise InputError(
-      f"{path} is cut off or broken: {name} {list(shape)} should end at byte "
-      f"{end}, the file has {size}"
+      f"{path} is cut off or corrupt: {name} {list(shape)} should end at byte "
+      f"{end}, but the file has {size} bytes"
     )
 
   def slices(index: tensor.Index) -> np.ndarray:
-    # Mapped anew each time, and copied: nothing stays in memory by itself.
+    # Map and copy each time, so that nothing stays in memory.
     return np.array(np.memmap(path, dtype, "r", begin, shape)[index])
 
   return tensor.Tensor(shape, dtype, slices)
@@ -74,12 +74,12 @@ def write(
   tensors: Mapping[str, tensor.Tensor],
   written: Callable[[int], None],
 ) -> None:
-  """Writes tensors to a file, holding one at a time.
+  """Writes tensors to a file, with one in memory at a time.
 
   Args:
-    path: the file.
-    tensors: by name, in the order of the file.
-    written: is told the bytes of each.
+    path: The file.
+    tensors: Tensors by name, in the order of the file.
+    written: Called with the bytes of each.
   """
   header: dict[str, dict] = {"__metadata__": {"format": "pt"}}
   end = 0
@@ -91,7 +91,7 @@ def write(
       "data_offsets": [begin, end],
     }
   text = json.dumps(header, separators=(",", ":")).encode()
-  text += b" " * (-len(text) % 8)  # The data begin at a multiple of 8.
+  text += b" " * (-len(text) % 8)  # The data starts at a multiple of 8.
   with Path(path).open("wb") as f:
     f.write(len(text).to_bytes(8, "little") + text)
     for value in tensors.values():

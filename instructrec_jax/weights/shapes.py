@@ -1,4 +1,4 @@
-"""What a network of some size consists of, and how weights differ from it."""
+"""The parameters' shapes of networks, and differences of weights from them."""
 
 import difflib
 import functools
@@ -27,7 +27,7 @@ def table(tree: Any) -> dict[str, Shape]:
 def difference(
   found: Mapping[str, Shape], expected: Mapping[str, Shape], kind: str
 ) -> str:
-  """Returns what differs between two tables of shapes, "" if nothing does."""
+  """Describes the differences of two tables of shapes, "" if there are none."""
   shapes = [
     f"{name} is expected to be {list(expected[name])}, found {list(shape)}"
     for name, shape in found.items()
@@ -58,11 +58,11 @@ def config_of(found: Mapping[str, Shape], where: Any) -> network.T5Config:
   """Returns the sizes of the network that has parameters of these shapes.
 
   Args:
-    found: shapes by T5X's names.
-    where: the checkpoint, for messages.
+    found: Shapes by T5X's names.
+    where: The checkpoint, for messages.
 
   Raises:
-    InputError: if they are not those of a T5.1.1, all of them and no other.
+    InputError: They are not exactly the parameters of a T5.1.1.
   """
   layers = {
     stack: 1
@@ -82,7 +82,7 @@ def config_of(found: Mapping[str, Shape], where: Any) -> network.T5Config:
     if shape is None or len(shape) != rank:
       came = "is missing" if shape is None else f"is {list(shape)}"
       raise InputError(
-        f"{where} is no untied T5.1.1: {name} {came}, expected {rank} axes"
+        f"{where} is not an untied T5.1.1: {name} {came}, expected {rank} axes"
       )
     return shape
 
@@ -101,7 +101,7 @@ def config_of(found: Mapping[str, Shape], where: Any) -> network.T5Config:
   )
   differs = difference(found, parameters_of(config), "parameter")
   if differs:
-    raise InputError(f"{where} is no untied T5.1.1: {differs}")
+    raise InputError(f"{where} is not an untied T5.1.1: {differs}")
   return config
 
 
@@ -112,7 +112,7 @@ def parameters_of(config: network.T5Config) -> dict[str, Shape]:
 
 
 def tree(flat: Mapping[str, Any]) -> dict[str, Any]:
-  """Returns the nested dicts whose paths, joined by "/", are the names."""
+  """Returns nested dicts of a table whose names are paths joined by "/"."""
   return traverse_util.unflatten_dict(dict(flat), sep="/")
 
 
@@ -129,7 +129,7 @@ _SIZES = (
 def gin_model(config: network.T5Config) -> str:
   """Returns the file of gin/models/ with these sizes, or the sizes.
 
-  The vocabulary's rows are not compared: a macro may bind them.
+  The number of vocabulary rows is not compared, because a macro may bind it.
   """
   sizes = {name: getattr(config, name) for name in _SIZES}
   for path in sorted((gin_files.path() / "models").glob("flan_t5_*.gin")):

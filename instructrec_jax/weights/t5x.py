@@ -1,10 +1,10 @@
-"""T5X's checkpoints: <model_dir>/checkpoint_<step>, in either of its formats.
+"""T5X's checkpoints: <model_dir>/checkpoint_<step>, in both of its formats.
 
-Today T5X writes an Orbax item, `state`. Before, and still with use_orbax =
-False, it wrote a MessagePack file, `checkpoint`, with a tree in which small
-arrays stand themselves and large ones as TensorStore specs that name zarr
-folders beside it: the public T5 checkpoints are such. T5X restores the old
-format whichever way it is run, so that is what is written here.
+The new format is an Orbax item, `state`. The old one, which T5X still writes
+with use_orbax = False, is a MessagePack file, `checkpoint`, with a tree. It
+holds small arrays themselves, and for large ones TensorStore specs of zarr
+folders beside it. The public T5 checkpoints have the old format. This module
+writes it too, because T5X can always restore it.
 """
 
 import functools
@@ -27,10 +27,10 @@ from instructrec_jax.weights import (
   zarr_array,
 )
 
-_ITEM = "state"  # Of today's format.
-_FILE = "checkpoint"  # Of the old one.
+_ITEM = "state"  # The item of the new format.
+_FILE = "checkpoint"  # The file of the old format.
 _PREFIX = "checkpoint_"
-_VERSION = 3  # Of the old one: that a current T5X writes and expects.
+_VERSION = 3  # The version of the old format that T5X writes and expects.
 _CHUNK_BYTES = 64 * 2**20
 
 
@@ -66,7 +66,7 @@ def optimizer(
   """Returns a checkpoint's optimizer state.
 
   Raises:
-    InputError: if it has none, or another than Adafactor's.
+    InputError: It has none, or not Adafactor's.
   """
   return adafactor_state.from_t5x(_tensors(folder, "state"), params, folder)
 
@@ -79,14 +79,14 @@ def write(
 ) -> str:
   """Writes a model_dir with one checkpoint, in T5X's old format.
 
-  T5X's training restores an optimizer's state or fails, so there always is one:
-  a fresh one at step 0, if it is not given.
+  T5X's training fails without an optimizer state, so there always is one. By
+  default it is a new one at step 0.
 
   Args:
-    out: the folder.
-    params: by T5X's names.
-    written: is told the bytes of each tensor.
-    state: of the optimizer, and the step.
+    out: The folder.
+    params: Parameters by T5X's names.
+    written: Called with the bytes of each tensor.
+    state: The optimizer state and the step.
 
   Returns:
     The checkpoint's folder in `out`.
@@ -131,12 +131,12 @@ def _tensors(folder: epath.Path, part: str) -> dict[str, tensor.Tensor]:
   try:
     contents = serialization.msgpack_restore((folder / _FILE).read_bytes())
     tree = contents["optimizer"][part]
-  except Exception as error:  # msgpack's errors have no class in common.
+  except Exception as error:  # msgpack's errors have no common class.
     raise InputError(
-      f"{folder / _FILE} is no checkpoint of T5X: expected MessagePack with "
+      f"{folder / _FILE} is not a T5X checkpoint: expected MessagePack with "
       f"optimizer / {part} ({error!r})"
     ) from None
-  # The squares of an optimizer that has not begun are zeros; weights are not.
+  # A new optimizer's squares are zeros, which may be left out of the file.
   return {
     name: _array(folder, leaf, sparse=part == "state")
     for name, leaf in _leaves(tree).items()
@@ -144,7 +144,7 @@ def _tensors(folder: epath.Path, part: str) -> dict[str, tensor.Tensor]:
 
 
 def _leaves(tree: Any, path: str = "") -> dict[str, Any]:
-  """Returns arrays and specs by their paths; None, of no parameter, is left."""
+  """Returns arrays and specs by their paths, without leaves that are None."""
   if isinstance(tree, dict) and not {"driver", "kvstore"} <= tree.keys():
     found = {}
     for key, value in tree.items():
@@ -156,7 +156,7 @@ def _leaves(tree: Any, path: str = "") -> dict[str, Any]:
 def _array(folder: epath.Path, leaf: Any, sparse: bool) -> tensor.Tensor:
   if not isinstance(leaf, dict):
     return tensor.Tensor.of(np.asarray(leaf))
-  # TensorStore before 0.1.14 had the path beside, not inside, the kvstore.
+  # TensorStore before 0.1.14 had the path outside the kvstore.
   path = leaf["kvstore"].get("path", leaf.get("path"))
   return tensor.Tensor(
     tuple(leaf["metadata"]["shape"]),

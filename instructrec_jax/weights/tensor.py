@@ -1,4 +1,4 @@
-"""An array that is read, whole or in part, when it is asked for."""
+"""An array that is read lazily, whole or in part."""
 
 import dataclasses
 import math
@@ -13,7 +13,7 @@ from instructrec_jax.model import sharding
 
 Index = tuple[slice, ...]
 
-# What weights are stored as, by the name that users and formats give it.
+# The dtypes of stored weights, by name.
 DTYPES = {
   "float32": np.dtype(np.float32),
   "bfloat16": np.dtype(ml_dtypes.bfloat16),
@@ -23,15 +23,15 @@ DTYPES = {
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-  """A named array's shape, its dtype, and how to read it.
+  """An array's shape, its dtype, and a function that reads it.
 
-  Nothing of the values is held here, so that a checkpoint's tensors can be
-  listed, checked and handed on before the first is read.
+  It holds no values, so a checkpoint's tensors can be listed and checked before
+  any is read.
 
   Attributes:
-    shape: of the whole array.
-    dtype: one of `DTYPES`' values.
-    slices: reads the part that a tuple of slices, one an axis, names.
+    shape: The shape of the whole array.
+    dtype: One of `DTYPES`' values.
+    slices: Reads the part given by a tuple of slices, one for each axis.
   """
 
   shape: tuple[int, ...]
@@ -40,7 +40,7 @@ class Tensor:
 
   @classmethod
   def of(cls, array: np.ndarray) -> "Tensor":
-    """Returns an array that is in memory already."""
+    """Returns a tensor of an array in memory."""
     return cls(array.shape, array.dtype, lambda index: array[index])
 
   @property
@@ -50,18 +50,18 @@ class Tensor:
 
   @property
   def nbytes(self) -> int:
-    """Returns the number of bytes of the whole."""
+    """Returns the number of bytes."""
     return self.size * self.dtype.itemsize
 
   @property
   def T(self) -> "Tensor":  # noqa: N802
-    """Returns the transposed array, as unread as this one."""
+    """Returns the transposed tensor, without reading it."""
     return Tensor(
       self.shape[::-1], self.dtype, lambda index: self.slices(index[::-1]).T
     )
 
   def astype(self, dtype: np.dtype) -> "Tensor":
-    """Returns the array in another dtype, as unread as this one."""
+    """Returns the tensor in another dtype, without reading it."""
     return Tensor(
       self.shape,
       np.dtype(dtype),
@@ -74,11 +74,11 @@ class Tensor:
     return np.asarray(self.slices(whole), self.dtype, order="C")
 
   def place(self, expected: jax.ShapeDtypeStruct) -> jax.Array:
-    """Returns the array on the devices; reads only what this process needs.
+    """Returns the array on the devices. Each process reads only its part.
 
     Args:
-      expected: its shape and the dtype to have; with a sharding or, for one
-        device, without.
+      expected: The shape and the new dtype, with a sharding or, for one device,
+        without.
     """
     place = expected.sharding or jax.sharding.SingleDeviceSharding(
       jax.devices()[0]
@@ -96,11 +96,11 @@ class Tensor:
 
 
 def place_all(tensors: Mapping[str, Tensor], expected: Any) -> Any:
-  """Returns tensors on the devices, one after the other.
+  """Puts tensors on the devices, one after the other.
 
   Args:
-    tensors: by name, a path joined by "/".
-    expected: tree of `jax.ShapeDtypeStruct` with the same names.
+    tensors: Tensors by name, a path joined by "/".
+    expected: A tree of `jax.ShapeDtypeStruct` with the same names.
   """
   return jax.tree_util.tree_map_with_path(
     lambda path, like: tensors[sharding.path_name(path)].place(like), expected

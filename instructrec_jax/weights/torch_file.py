@@ -1,9 +1,9 @@
-"""PyTorch's .bin files, read without PyTorch and without trusting them.
+"""Reads PyTorch's .bin files safely and without PyTorch.
 
-`torch.save` writes a zip archive, uncompressed: <name>/data.pkl, a pickle of
+`torch.save` writes an uncompressed zip archive: <name>/data.pkl, a pickle of
 the state dict whose tensors point to storages, and <name>/data/<key>, the bytes
-of each storage. A pickle may call anything; this reader knows the few names
-that a state dict of plain tensors consists of and refuses every other.
+of each storage. A pickle may call anything. This reader accepts only the few
+names that a state dict of plain tensors needs.
 """
 
 import collections
@@ -36,7 +36,7 @@ class _Storage(NamedTuple):
 
 
 class _View(NamedTuple):
-  """A tensor: where in a storage its elements are, counted in elements."""
+  """A tensor's place in a storage. Offset and strides are in elements."""
 
   storage: _Storage
   offset: int
@@ -48,8 +48,8 @@ def read(path: str | os.PathLike) -> dict[str, tensor.Tensor]:
   """Returns the file's tensors, unread.
 
   Raises:
-    InputError: if it is no state dict of float32, float16 or bfloat16 tensors
-      in PyTorch's format since 1.6, or is cut off.
+    InputError: It is not a state dict of float32, float16 or bfloat16 tensors
+      in the format of PyTorch 1.6 and later, or is cut off.
   """
   path = Path(path)
   try:
@@ -67,19 +67,19 @@ def read(path: str | os.PathLike) -> dict[str, tensor.Tensor]:
       }
   except (zipfile.BadZipFile, KeyError):
     raise InputError(
-      f"{path} is no file of torch.save since PyTorch 1.6 (a zip archive with "
-      f"data.pkl in it), or is cut off"
+      f"{path}: expected a file of torch.save since PyTorch 1.6 (a zip archive "
+      "with data.pkl in it); it is another file or cut off"
     ) from None
   if not little or sys.byteorder != "little":
-    raise InputError(f"{path} is not in this machine's byte order")
+    raise InputError(f"{path}: expected a little-endian file and machine")
   try:
     views = _Unpickler(io.BytesIO(pickled), path).load()
   except (pickle.UnpicklingError, EOFError, TypeError, AttributeError) as error:
-    raise InputError(f"{path}: its pickle is broken ({error})") from None
+    raise InputError(f"{path}: its pickle is corrupt ({error})") from None
   if not isinstance(views, dict) or not all(
     isinstance(view, _View) for view in views.values()
   ):
-    raise InputError(f"{path} is no state dict: expected names and tensors")
+    raise InputError(f"{path}: expected a state dict of names and tensors")
   return {
     name: _tensor(path, name, view, starts) for name, view in views.items()
   }
@@ -97,20 +97,20 @@ def _tensor(
 ) -> tensor.Tensor:
   storage = view.storage
   if len(view.shape) != len(view.strides) or storage.key not in starts:
-    raise InputError(f"{path} is broken: {name} has no storage of its own")
+    raise InputError(f"{path} is corrupt: {name} has no storage")
   last = view.offset + sum(
     (size - 1) * stride
     for size, stride in zip(view.shape, view.strides, strict=True)
   )
   inside = min(view.strides, default=0) >= 0 <= view.offset
   if math.prod(view.shape) and not (inside and last < storage.elements):
-    raise InputError(f"{path} is broken: {name} reaches out of its storage")
+    raise InputError(f"{path} is corrupt: {name} exceeds its storage")
   start, itemsize = starts[storage.key], storage.dtype.itemsize
   if start + storage.elements * itemsize > path.stat().st_size:
-    raise InputError(f"{path} is cut off: {name} is not whole")
+    raise InputError(f"{path} is cut off: {name} is incomplete")
 
   def slices(index: tensor.Index) -> np.ndarray:
-    # Mapped anew each time, and copied: nothing stays in memory by itself.
+    # Map and copy each time, so that nothing stays in memory.
     flat = np.memmap(path, storage.dtype, "r", start, (storage.elements,))
     strides = [stride * itemsize for stride in view.strides]
     array = np.lib.stride_tricks.as_strided(
@@ -122,14 +122,14 @@ def _tensor(
 
 
 class _Unpickler(pickle.Unpickler):
-  """Knows what a state dict of plain tensors is made of, and nothing else."""
+  """Accepts only the names that a state dict of plain tensors needs."""
 
   def __init__(self, file: io.BytesIO, path: Path):
     super().__init__(file)
     self._path = path
 
   def find_class(self, module: str, name: str) -> Any:
-    """Returns what stands for a name in the pickle."""
+    """Returns the object for a name in the pickle."""
     known = {
       ("collections", "OrderedDict"): collections.OrderedDict,
       ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
@@ -140,8 +140,8 @@ class _Unpickler(pickle.Unpickler):
     if (module, name) in known:
       return known[module, name]
     raise InputError(
-      f"{self._path} asks for {module}.{name}, which a state dict of weights "
-      f"does not need: expected tensors of {', '.join(_STORAGES)}"
+      f"{self._path} asks for {module}.{name}, which is not allowed in a state "
+      f"dict of weights: expected tensors of {', '.join(_STORAGES)}"
     )
 
   def persistent_load(self, pid: Any) -> _Storage:

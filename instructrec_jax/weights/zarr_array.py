@@ -1,4 +1,4 @@
-"""Arrays in zarr folders, read and written by TensorStore, in part or whole."""
+"""Reads and writes arrays in zarr folders with TensorStore."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from etils import epath
 from instructrec_jax.errors import InputError
 from instructrec_jax.weights import tensor
 
-# Nodes of the trees by which an OCDBT store finds its arrays.
+# A cache for the index nodes of OCDBT stores.
 _CONTEXT = ts.Context({"cache_pool#ocdbt": {"total_bytes_limit": 10**8}})
 
 Spec = dict[str, Any]
@@ -19,10 +19,9 @@ def spec(store: Spec, version: int = 2, sparse: bool = False) -> Spec:
   """Returns the TensorStore spec of an array.
 
   Args:
-    store: the spec of its key-value store.
-    version: of zarr.
-    sparse: whether parts that are not there stand for zeros; else they are
-      lost, and reading them is an error.
+    store: The spec of its key-value store.
+    version: The version of zarr.
+    sparse: Whether missing chunks are zeros. Otherwise reading one is an error.
   """
   return {
     "driver": "zarr3" if version == 3 else "zarr",
@@ -47,7 +46,7 @@ def read(spec: Spec, index: tensor.Index) -> np.ndarray:
   """Returns a part of an array.
 
   Raises:
-    InputError: if it is not there.
+    InputError: It is missing or cannot be read.
   """
   try:
     array = ts.open(spec, open=True, context=_CONTEXT).result()
@@ -60,10 +59,10 @@ def read(spec: Spec, index: tensor.Index) -> np.ndarray:
 
 
 def write(spec: Spec, value: tensor.Tensor, chunk_bytes: int) -> dict[str, Any]:
-  """Writes an array, in chunks of whole rows.
+  """Writes an array in chunks of whole rows.
 
   Returns:
-    The metadata that zarr has of it.
+    The array's zarr metadata.
   """
   row_bytes = value.nbytes // max(value.shape[0], 1)
   rows = max(chunk_bytes // max(row_bytes, 1), 1)

@@ -121,5 +121,5 @@ def test_what_stays_in_a_chips_fast_memory_is_not_moved():
 
 
 def test_a_loop_that_does_not_say_how_often_is_an_error():
-  with pytest.raises(ValueError, match="w does not say how often it runs"):
+  with pytest.raises(ValueError, match="w: expected one constant"):
     program.traffic(TPU.replace("constant(7)", "parameter(1)"))

@@ -56,7 +56,7 @@ def test_the_report_says_everything():
     "optimizer                   5.00 MB",
     "temporaries                 4.00 GB",
     "peak                        6.00 GB  of 16.91 GB: fits, 10.91 GB left",
-    "25% of them computed again",
+    "25% of them recomputed",
     "0.203 s  estimated: the longest of products 0.203 s, memory 0.122 s",
     "75%  of the peak of 197 Tflop/s",
     "201,728  positions a second",
@@ -100,7 +100,7 @@ def test_json_holds_the_figures_by_name(plan):
     (Largest(96, 100, 4), "largest batch that fits: 96 rows"),
     (Largest(96, 112, 4), "96 rows fit, 112 do not"),
     (Largest(96, None, 4), "96 rows fit; larger ones were not tried"),
-    (Largest(0, 4, 4), "no batch fits: not even 4 rows"),
+    (Largest(0, 4, 4), "no batch fits: 4 rows do not"),
   ],
 )
 def test_what_is_known_of_the_largest_batch(largest, expected):

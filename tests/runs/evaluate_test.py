@@ -351,7 +351,7 @@ def test_a_run_does_not_go_on_as_another(
     ("VOCABULARY = 'nowhere'", "no records of dataset 'nowhere'"),
     ("VOCABULARY = '/no/such.model'", "/no/such.model does not exist"),
     ("BATCH_SIZE = 12", "use a multiple of 8, such as 8 or 16"),
-    ("WARMUP_STEPS = 2", "expected from 1 to less than the 2 train_steps"),
+    ("WARMUP_STEPS = 2", "less than train_steps (TRAIN_STEPS), 2"),
     ("NUM_PARTITIONS = 3", "does not divide 8 devices"),
     ("NUM_PARTITIONS = 8", "does not divide the 'heads' axis"),
     (

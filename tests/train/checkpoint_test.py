@@ -78,7 +78,7 @@ def test_parameters_load_alone_from_a_run_or_a_step(saved):
 
 def test_another_step_lists_those_there_are(saved):
   assert checkpoint.find(saved[0], step=7).name == "7"
-  with pytest.raises(InputError, match=r"no checkpoint of step 8.*of 7$"):
+  with pytest.raises(InputError, match=r"no checkpoint of step 8.*: 7$"):
     checkpoint.find(saved[0], step=8)
 
 

@@ -167,7 +167,7 @@ def test_one_that_fails_ends_all(tmp_path):
     ),
     (
       {"coordinator_address": "x:1", "num_processes": 2, "process_id": 2},
-      "process_id is 2: expected from 0 to less than the 2",
+      "process_id is 2: expected 0 or more, and less than num_proc",
     ),
   ],
 )
@@ -188,5 +188,7 @@ def test_half_a_cluster_in_the_environment_is_an_error(monkeypatch):
 
 def test_environment_that_is_no_number(monkeypatch):
   monkeypatch.setenv("JAX_NUM_PROCESSES", "two")
-  with pytest.raises(InputError, match="JAX_NUM_PROCESSES is 'two'"):
+  with pytest.raises(
+    InputError, match="JAX_NUM_PROCESSES: expected a number, got 'two'"
+  ):
     distributed.processes().__enter__()

@@ -116,7 +116,7 @@ def test_finished_run_does_nothing_and_says_so(tmp_path, caplog):
   batches, writer = toy.Batches(), toy.Writer()
   with caplog.at_level("INFO", logger="absl"):
     again = train(tmp_path, 3, batches, writer)
-  assert "at step 3 of 3 already: nothing to do" in caplog.text
+  assert "is already at step 3 of 3: there is nothing to do" in caplog.text
   assert not writer.scalars
   jax.tree.map(np.testing.assert_array_equal, first, again)
 

@@ -166,7 +166,7 @@ def test_the_command_says_what_it_did(hf_tiny, tmp_path, capsys):
     ({"to": "tx5"}, r"unknown format 'tx5'. Did you mean 't5x'"),
     ({"optimizer": "cary"}, r"unknown optimizer 'cary'. Did you mean 'carry'"),
     ({"dtype": "bf16"}, r"unknown dtype 'bf16'.*known: bfloat16, float32"),
-    ({"vocabulary": "none.model"}, r"goes with Hugging Face's weights, not t5"),
+    ({"vocabulary": "none.model"}, r"only the format 'hf' takes one, not 't5"),
     ({"vocabulary": "none.model", "to": "hf"}, r"no vocabulary at none.model"),
     ({"src": "nowhere"}, r"no checkpoint at .*nowhere: expected .*config.json"),
     ({"out": "gs://bucket/x"}, r"gs:/.*is not a local folder"),

@@ -204,7 +204,9 @@ def test_another_shape_is_named(old, tmp_path):
 
 def test_a_tied_network_is_named(old, tmp_path):
   rewrite(old, lambda tree: tree["target"]["decoder"].pop("logits_dense"))
-  with pytest.raises(InputError, match=r"no untied T5.1.1.*logits_dense.*miss"):
+  with pytest.raises(
+    InputError, match=r"not an untied T5.1.1.*logits_dense.*miss"
+  ):
     convert.convert(old, tmp_path / "out", "native")
 
 
@@ -231,7 +233,7 @@ def test_momentum_cannot_be_carried(old, tmp_path):
 
 def test_a_file_that_is_no_checkpoint_is_named(tmp_path):
   (tmp_path / "checkpoint").write_text('model_checkpoint_path: "model.ckpt"')
-  with pytest.raises(InputError, match=r"is no checkpoint of T5X.*MessagePack"):
+  with pytest.raises(InputError, match=r"is not a T5X checkpoint.*MessagePack"):
     formats.find(tmp_path).params()
 
 

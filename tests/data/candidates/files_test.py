@@ -275,7 +275,10 @@ def test_scores_that_are_no_numpy_file(data_dir, tmp_path):
   [
     ({"candidates": "popular"}, "Did you mean 'popularity'"),
     ({"candidates": "hard"}, "'hard' need candidates_file, .jsonl or .parquet"),
-    ({"candidates_file": "x.npy"}, "do not take candidates_file: only hard and"),
+    (
+      {"candidates_file": "x.npy"},
+      "do not take candidates_file: only hard and",
+    ),
     ({"among": 20}, "'uniform' do not take among: only hard do"),
     ({"candidates": "file", "candidates_file": "x.npy"}, "kind of file: x.npy"),
     (

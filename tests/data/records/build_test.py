@@ -357,7 +357,9 @@ def test_tables_must_be_there_and_suffice(tmp_path):
     tmp_path / "raw", histories, {"a": "A", "b": "B", "c": "C"}
   )
   normalize.normalize("instructrec/games", raw, tmp_path)
-  with pytest.raises(InputError, match="9 interactions give no records for train"):
+  with pytest.raises(
+    InputError, match="9 interactions give no records for train"
+  ):
     build.build(tmp_path, "games")
 
 

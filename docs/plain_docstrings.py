@@ -13,12 +13,18 @@ _CODE = re.compile(r"(`[^`]+`)")
 # What begins or ends markup outside of code.
 _MARKUP = re.compile(r"[*|\\]|(?<=\w)_(?!\w)")
 
+# What Python says of a NamedTuple's field; the class's docstring says more.
+_FIELD = re.compile(r"Alias for field number \d+$")
+
 
 def process(
   app: Sphinx, what: str, name: str, obj: object, options: object, lines: list
 ) -> None:
   """Puts reStructuredText in place of a docstring's lines."""
   del app, name, obj, options
+  if lines and _FIELD.match(lines[0]):
+    lines.clear()
+    return
   written = [_line(line) for line in lines]
   # In functions and classes an indented block is a section of Google's.
   lines[:] = _with_blocks(lines, written) if what == "module" else written

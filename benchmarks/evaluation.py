@@ -28,7 +28,7 @@ import argparse
 import contextlib
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import absl.logging
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 @contextlib.contextmanager
-def compiled_once() -> Iterator[None]:
+def compiled_once() -> Generator[None]:
   """Keeps XLA's programs on disk, as each evaluation asks for them again."""
   with tempfile.TemporaryDirectory() as folder:
     jax.config.update("jax_compilation_cache_dir", folder)

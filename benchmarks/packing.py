@@ -38,13 +38,13 @@ import tensorflow as tf
 
 from instructrec_jax import artifacts, tasks
 from instructrec_jax.batches import (
-  caching,
   from_records,
   from_tokens,
   token_cache,
 )
 from instructrec_jax.data import normalize, simulate
 from instructrec_jax.data.records import build
+from instructrec_jax.runs import cache
 from instructrec_jax.vocabulary import training
 
 ROW = (512, 128)
@@ -156,7 +156,7 @@ def make_world(folder: Path, users: int) -> None:
 def cache_world(folder: Path) -> float:
   """Caches the world's tokens; returns examples/s."""
   start = time.process_time()
-  manifest = caching.cache_tokens(folder, "instructrec_demo", WORLD_ROW)
+  manifest = cache.cache_tokens(folder, "instructrec_demo", WORLD_ROW)
   return manifest["counts"]["examples"] / (time.process_time() - start)
 
 

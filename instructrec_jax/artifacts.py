@@ -20,7 +20,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NotRequired, TypedDict, cast
 
@@ -65,7 +65,7 @@ class Manifest(TypedDict):
 
 
 @contextlib.contextmanager
-def atomic_open(path: str | os.PathLike) -> Iterator[BinaryIO]:
+def atomic_open(path: str | os.PathLike) -> Generator[BinaryIO]:
   """Yields a file to write, which is `path` once all went well, else nothing.
 
   The folder is made where needed. A bucket needs no help: an object is there
@@ -260,7 +260,7 @@ def _show(flat: Mapping[str, Any], key: str) -> str:
 
 
 @contextlib.contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
+def _staging(folder: Path) -> Generator[Path]:
   """Yields an empty hidden sibling of `folder` that this process alone holds.
 
   The lock is the kernel's, on the folder itself: it goes with the process

@@ -7,7 +7,7 @@ bucket goes through here once, and is an `epath.Path` from there on.
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from etils import epath
@@ -60,7 +60,7 @@ def local(path: str | os.PathLike[str], remedy: str) -> Path:
 
 
 @contextlib.contextmanager
-def reading(path: str | os.PathLike[str]) -> Iterator[None]:
+def reading(path: str | os.PathLike[str]) -> Generator[None]:
   """Says of what goes wrong with a bucket within that it is the bucket.
 
   Raises:

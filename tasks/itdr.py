@@ -61,7 +61,9 @@ def register() -> None:
 
 def _rate(task: seqio.Task) -> int:
   """Returns how many training records there are: all instances count alike."""
-  return task.num_input_examples("train") if "train" in task.splits else 0
+  if "train" not in task.splits:
+    return 0
+  return task.num_input_examples("train") or 0
 
 
 def register_everything(folder: epath.Path, mixtures: Sequence[str]) -> None:
@@ -87,7 +89,7 @@ class _Metrics(NamedTuple):
 
 
 def _of_ratings(pair: Pair) -> _Metrics:
-  scale = pair.domain.scale
+  scale = pair.domain.rated
   said = answer_metrics.Ratings(scale.low, scale.high)
   expected = answer_metrics.ExpectedRatings(scale.ratings)
   return _Metrics(said.postprocess, [said, expected])

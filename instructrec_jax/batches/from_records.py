@@ -122,6 +122,8 @@ def count_unfit(
     InputError: for an unknown task.
   """
   task = lookup.task_or_mixture(task_name)
+  if not isinstance(task, seqio.Task):
+    raise InputError(f"{task_name} is a mixture: expected a task")
   records = task.source.get_dataset(split, shuffle=False).take(sample)
   examples = task.preprocess_postcache(records, task_feature_lengths, seed=0)
   of = sum(1 for _ in records)

@@ -151,14 +151,14 @@ def _by_first_row(ids: pl.Series) -> tuple[np.ndarray, np.ndarray]:
   """
   if not ids.dtype.is_integer():
     ids = ids.cast(pl.Categorical).to_physical()
-  ids = ids.to_numpy()
+  values = ids.to_numpy()
   # Rows of one id, in their order, side by side: a hash table of so many ids
   # would take more memory than this.
-  order = np.argsort(ids, kind="stable")
-  new = np.ones(ids.size, bool)
-  ids = ids[order]
-  np.not_equal(ids[1:], ids[:-1], out=new[1:])
-  del ids
+  order = np.argsort(values, kind="stable")
+  new = np.ones(values.size, bool)
+  values = values[order]
+  np.not_equal(values[1:], values[:-1], out=new[1:])
+  del ids, values
   starts = np.flatnonzero(new)
   del new
   first = order[starts]
@@ -176,9 +176,10 @@ def _look_up(ids: pl.Series, among: pl.Series) -> pl.Series:
     # They are codes already; a join would take their memory once more.
     ids, among = ids.to_physical(), among.to_physical()
     none = among.len()
-    place = np.full(max(ids.max(), among.max()) + 1, none, np.uint32)
-    place[among.to_numpy()] = np.arange(none)
-    found = pl.DataFrame({"place": place[ids.to_numpy()]})
+    codes, known = ids.to_numpy(), among.to_numpy()
+    place = np.full(max(codes.max(), known.max()) + 1, none, np.uint32)
+    place[known] = np.arange(none)
+    found = pl.DataFrame({"place": place[codes]})
     return found.select(pl.when(pl.col("place") < none).then("place"))["place"]
   places = pl.DataFrame({"id": among}).with_row_index("place")
   found = pl.DataFrame({"id": ids}).join(
@@ -300,7 +301,7 @@ def _nothing_left(
 
 
 def _different(codes: np.ndarray) -> int:
-  return np.count_nonzero(_counts(codes))
+  return int(np.count_nonzero(_counts(codes)))
 
 
 def _dense(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

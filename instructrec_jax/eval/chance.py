@@ -36,12 +36,13 @@ def expected(
   means = {}
   for name in metrics.names_for(outcomes) if names is None else names:
     family, k = metrics.parse(name)
-    if family == "ndcg":
+    pairs = pairs_Sx2.tolist()
+    if k is None:
+      values_B = np.array([_WHOLE[family](c, r) for c, r in pairs])[which_B]
+    elif family == "ndcg":
       values_B = _ndcg(outcomes, k)
     else:
-      formula = _FORMULAS[family]
-      values_S = [formula(c, r, k) for c, r in pairs_Sx2.tolist()]
-      values_B = np.array(values_S)[which_B]
+      values_B = np.array([_AT_K[family](c, r, k) for c, r in pairs])[which_B]
     means[name] = math.fsum(values_B.tolist()) / outcomes.n
   return means
 
@@ -72,21 +73,21 @@ def _recall(c: int, r: int, k: int) -> float:
   return min(k, c) / c
 
 
-def _reciprocal_rank(c: int, r: int, k: None) -> float:
+def _reciprocal_rank(c: int, r: int) -> float:
   # The first relevant one is at place p if none is before and one is there.
   places_P = np.arange(1, c + 1)
   here_P = _none_before(c, r)[:-1] - _none_before(c, r)[1:]
   return float((here_P / places_P).sum())
 
 
-def _average_precision(c: int, r: int, k: None) -> float:
+def _average_precision(c: int, r: int) -> float:
   # A relevant one at place p expects (p - 1) (R - 1) / (C - 1) others before.
   places_P = np.arange(1, c + 1)
   others_P = (places_P - 1) * (r - 1) / max(c - 1, 1)
   return float(((1 + others_P) / places_P).sum() / c)
 
 
-def _auc(c: int, r: int, k: None) -> float:
+def _auc(c: int, r: int) -> float:
   return 1.0 if r == c else 0.5
 
 
@@ -100,10 +101,12 @@ def _none_before(c: int, r: int) -> np.ndarray:
   return np.concatenate([[1.0], np.cumprod(left_P)])
 
 
-_FORMULAS: dict[str, Callable[[int, int, int | None], float]] = {
+_AT_K: dict[str, Callable[[int, int, int], float]] = {
   "hr": _hit_rate,
   "precision": _precision,
   "recall": _recall,
+}
+_WHOLE: dict[str, Callable[[int, int], float]] = {
   "mrr": _reciprocal_rank,
   "map": _average_precision,
   "auc": _auc,

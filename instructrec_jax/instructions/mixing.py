@@ -17,7 +17,7 @@ def paper_rates() -> dict[str, float]:
   A template that serves several families is shared out among them. Pairwise,
   of which the paper has no template, counts as one.
   """
-  rates: dict[str, float] = collections.Counter()
+  rates: dict[str, float] = collections.defaultdict(float)
   for row in wordings.ROWS:
     for family in row.families:
       rates[family] += 1 / len(row.families)

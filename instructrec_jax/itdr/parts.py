@@ -150,6 +150,7 @@ def _parts(
   pair: Pair, tables: Mapping[str, Tables], size: int, seed: int
 ) -> Iterator[tuple[_Part, dict[str, int]]]:
   """Yields the parts of a pair, and how many of each split they are to have."""
+  sources: list[tuple[str, ...]]
   if pair.across:
     sources = [two for two in pair.across if {*two} <= {*tables}]
     eligible, make_of = ranking.eligible_across, ranking.across
@@ -161,7 +162,7 @@ def _parts(
     part = _Part(
       " to ".join(names),
       number,
-      eligible(*these, pair),
+      eligible(*these, pair=pair),
       these[-1].items["item_id"]
       if pair.subtask == "target_users"
       else these[-1].users["user_id"],

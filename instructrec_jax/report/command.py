@@ -57,8 +57,8 @@ def report(
   Raises:
     InputError: a folder or file cannot be used; the message says which.
   """
-  out = [paths.anywhere(path) for path in out]
-  for path in out:
+  files = [paths.anywhere(path) for path in out]
+  for path in files:
     if path.suffix not in (_PAGE, *_WRITERS):
       raise unknown(f"kind of file: {path}:", path.suffix, (_PAGE, *_WRITERS))
   if form not in FORMS:
@@ -71,11 +71,11 @@ def report(
     for name, value in others.items():
       if value is not None:
         raise InputError(f"{name} has no use in a report of the form 'itdr'")
-    return _itdr(result_folders, out)
+    return _itdr(result_folders, files)
   losses = None if training_log is None else read_losses(training_log)
   groups = groups_lib.load(result_folders, metrics, baseline, data_dir)
   further = further_lib.load(groups_lib.result_folders(result_folders))
-  for path in out:
+  for path in files:
     if path.suffix == _PAGE:
       # Only the page needs drawing and templates.
       from instructrec_jax.report import page

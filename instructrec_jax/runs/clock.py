@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 
 class Clock:
@@ -28,7 +28,7 @@ class Clock:
     self._turn_to(None)
 
   @contextlib.contextmanager
-  def during(self, stage: str) -> Iterator[None]:
+  def during(self, stage: str) -> Generator[None]:
     """Times a stage; the one that it interrupts goes on afterwards."""
     interrupted = self._stage
     self._turn_to(stage)

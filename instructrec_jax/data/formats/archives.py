@@ -8,9 +8,9 @@ import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from instructrec_jax import artifacts
 from instructrec_jax.errors import InputError
@@ -152,7 +152,7 @@ def fingerprints(files: Mapping[str, File]) -> dict[str, dict[str, Any]]:
 @contextlib.contextmanager
 def unpacked(
   files: Mapping[str, File], scratch: Path | None
-) -> Iterator[dict[str, Path]]:
+) -> Generator[dict[str, Path]]:
   """Yields the files by role, those of archives unpacked for as long.
 
   What is said of an unpacked file inside names the archive in its place.
@@ -198,7 +198,7 @@ def _extract(archive: Path, targets: Mapping[str, Path]) -> None:
 
 
 @contextlib.contextmanager
-def _whole(archive: Path) -> Iterator[None]:
+def _whole(archive: Path) -> Generator[None]:
   """Raises an InputError where what is read of the archive is damaged."""
   try:
     yield
@@ -250,7 +250,12 @@ def _tar(f: IO[bytes]) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
     for info in archive:
       name = PurePosixPath(info.name)
       if info.isfile() and not _is_hidden(name):
-        yield str(name), functools.partial(archive.extractfile, info)
+        yield str(name), functools.partial(_member, archive, info)
+
+
+def _member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+  """Opens a member that is a file."""
+  return cast(IO[bytes], archive.extractfile(info))
 
 
 def _is_hidden(name: PurePosixPath) -> bool:

@@ -22,6 +22,7 @@ its postprocessor:
   )
 """
 
+import abc
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -91,17 +92,20 @@ def _asked(example: Mapping[str, Any], **more: Any) -> Target:
 def _answers(
   targets: Targets, written: Sequence[str | None], read: Sequence[Any] | None
 ) -> Answers:
-  columns = ([t[name] for t in targets] for name in ("instance", "user"))
+  instances, users = (
+    [t["instance"] for t in targets],
+    [t["user"] for t in targets],
+  )
   truths = [t["truth"] for t in targets]
-  return Answers.of(*columns, list(written), truths, read)
+  return Answers.of(instances, users, list(written), truths, read)
 
 
 def _values(figures: Estimates, n: int) -> dict[str, float]:
   return {name: e.value for name, e in figures.items()} | {"n": float(n)}
 
 
-class _Written:
-  """A metric of texts: each is read, and what was read is measured.
+class _Written(abc.ABC):
+  """A metric of texts.
 
   Attributes:
     output: which of the `Inferences` it measures.
@@ -109,12 +113,32 @@ class _Written:
 
   output = "prediction"
 
+  @abc.abstractmethod
+  def measured(
+    self, targets: Targets, inferences: Inferences, seed: int
+  ) -> Measured:
+    """Measures one task."""
+
   def __call__(
     self, targets: Targets, predictions: Sequence[str]
   ) -> dict[str, float]:
     """Measures one task, for SeqIO."""
     found = self.measured(targets, {"prediction": predictions}, _SEED)
     return _values(found.further, len(targets))
+
+
+class _Read(_Written):
+  """A metric of texts: each is read, and what was read is measured."""
+
+  @abc.abstractmethod
+  def _read(self, text: str) -> Any:
+    """Returns what is understood of a text."""
+
+  @abc.abstractmethod
+  def _figures(
+    self, read: Sequence[Any], truths: Sequence[Any], seed: int
+  ) -> Estimates:
+    """Measures what was read."""
 
   def measured(
     self, targets: Targets, inferences: Inferences, seed: int
@@ -127,7 +151,7 @@ class _Written:
 
 
 @dataclasses.dataclass(frozen=True)
-class Ratings(_Written):
+class Ratings(_Read):
   """RMSE and MAE of ratings read out of text, and how many cannot be read.
 
   See `ratings.measure`.
@@ -220,7 +244,7 @@ class ExpectedRatings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Attributes(_Written):
+class Attributes(_Read):
   """How well a user's attributes are told; see `user_attributes.measure`.
 
   Attributes:
@@ -302,6 +326,8 @@ class Lists:
 
   @functools.cached_property
   def _titles(self) -> generated_lists.Titles:
+    if self.titles is None:
+      raise ValueError("without a catalogue each request has titles of its own")
     return generated_lists.Titles(self.titles())
 
   def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
@@ -328,8 +354,9 @@ class Lists:
   ) -> dict[str, float]:
     """Measures one task, for SeqIO."""
     found = self.measured(targets, {"prediction": predictions}, _SEED)
-    outcomes = found.predictions.outcomes
-    figures = resampling.means(metrics.measure(outcomes))
+    figures = {}
+    if found.predictions is not None:
+      figures = resampling.means(metrics.measure(found.predictions.outcomes))
     figures |= _values(found.further, len(targets))
     prefix = f"{self.procedure}/" if self.procedure else ""
     return {f"{prefix}{name}": value for name, value in figures.items()}

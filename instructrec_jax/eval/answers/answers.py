@@ -55,8 +55,13 @@ class Answers:
         f"instance {values[counts.argmax()]}: it comes {counts.max()} times, "
         "expected once"
       )
-    numbers = (np.asarray(n, np.int64) for n in (instances, users))
-    return cls(*numbers, texts, truths, read)
+    return cls(
+      np.asarray(instances, np.int64),
+      np.asarray(users, np.int64),
+      texts,
+      truths,
+      read,
+    )
 
   @property
   def n(self) -> int:

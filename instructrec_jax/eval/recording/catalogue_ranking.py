@@ -7,7 +7,7 @@ writes nothing else; whatever is not among them counts as the last of all.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import seqio
@@ -56,7 +56,7 @@ def catalogue_of(tasks: Sequence[seqio.Task]) -> Catalogue:
       raise InputError(
         f"{task.name} is not over records, so it has no catalogue"
       )
-    records[dataset] = task.source.tfds_dataset
+    records[dataset] = cast(seqio.TfdsDataSource, task.source).tfds_dataset
   if len(records) > 1:
     raise InputError(
       f"tasks of the datasets {', '.join(records)} have no catalogue in "
@@ -116,7 +116,7 @@ class CatalogueEvaluator(seqio.Evaluator):
     self._catalogue = catalogue_of(self.eval_tasks)
     self.titles = title_trie.title_trie(self._catalogue)
 
-  def evaluate(
+  def evaluate(  # pyrefly: ignore[bad-override] - one function of the model.
     self,
     *,
     predict_with_aux_fn: Callable[[tf.data.Dataset], Predicted],

@@ -12,7 +12,7 @@ import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, cast
 
 import gin
 import numpy as np
@@ -60,15 +60,17 @@ def ranking_metric_fn(targets: Targets, scores: Scores) -> dict[str, float]:
   Raises:
     InputError: as `rankings_from`.
   """
-  found = {}
+  found: dict[str, float] = {}
+  requests = 0
   for name, ranking in rankings_from(targets, scores).items():
     predictions = predictions_from(ranking.targets, ranking.scores)
+    requests = predictions.n
     prefix = f"{name}/" if found else ""
     means = resampling.means(metrics.measure(predictions.outcomes))
     if ranking.columns:
       means |= ranking.figures(resampling.means(ranking.columns))
     found |= {f"{prefix}{key}": float(mean) for key, mean in means.items()}
-  return {**found, "n": float(predictions.n)}
+  return {**found, "n": float(requests)}
 
 
 def rankings_from(
@@ -82,9 +84,10 @@ def rankings_from(
   Raises:
     InputError: a target lacks a field, or as `rankings.ranked`.
   """
-  given = {}
+  values: Any = scores
+  given: Mapping[str, Any] = {}
   if isinstance(scores, tuple):
-    scores, given = scores
+    values, given = cast(tuple[Any, Any], scores)
   for number, target in enumerate(targets):
     missing = [name for name in TARGET_FIELDS if name not in target]
     if missing:
@@ -99,7 +102,7 @@ def rankings_from(
         targets, given["items"], given["sizes"], strict=True
       )
     ]
-  return rankings.ranked(targets, np.asarray(scores))
+  return rankings.ranked(targets, np.asarray(values))
 
 
 def predictions_from(targets: Targets, scores: np.ndarray) -> Predictions:
@@ -108,17 +111,21 @@ def predictions_from(targets: Targets, scores: np.ndarray) -> Predictions:
   Raises:
     InputError: as `Predictions.of`.
   """
-  columns = ([t[name] for t in targets] for name in TARGET_FIELDS)
-  first = targets[0] if targets else {}
+  rows: Sequence[Mapping[str, Any]] = targets
+  first = rows[0] if rows else {}
+  columns = {name: [row[name] for row in rows] for name in TARGET_FIELDS}
   return Predictions.of(
-    *columns,
+    columns["instance"],
+    columns["user"],
+    columns["target"],
+    columns["candidates"],
     scores,
     attributes={
-      name: [t["attributes"][name] for t in targets]
+      name: [row["attributes"][name] for row in rows]
       for name in first.get("attributes", {})
     },
     **{
-      argument: [t[name] for t in targets]
+      argument: [row[name] for row in rows]
       for name, argument in OPTIONAL_FIELDS.items()
       if name in first
     },
@@ -168,7 +175,7 @@ class ResultLogger(seqio.Logger):
         "metric_fns must include ranking_metric_fn, or one of answer_metrics"
       )
     # Evaluators without a step say None or -1.
-    step = None if step is None or step < 0 else int(step)
+    step = None if step is None or step < 0 else step
     folder = result_folder(self.output_dir, task_name, step)
     task = seqio.TaskRegistry.get(task_name)
     write_all(
@@ -219,7 +226,9 @@ def _measured(
   seed: int,
 ) -> dict[str | None, answer_metrics.Measured]:
   """Returns what a task's metrics say, by procedure; of each all together."""
-  by_procedure = collections.defaultdict(list)
+  by_procedure: dict[str | None, list[answer_metrics.Measured]] = (
+    collections.defaultdict(list)
+  )
   own = [
     metric
     for metric in task.metric_fns
@@ -276,7 +285,10 @@ def write(
     **description: of a `results.Result`: system, split, seed, procedure, step;
       and skipped, where anybody knows better than the number of records says.
   """
-  number = (found.predictions or found.answers).n
+  requests = found.answers if found.predictions is None else found.predictions
+  if requests is None:
+    raise ValueError(f"{task.name}: nothing was measured")
+  number = requests.n
   description = {
     "skipped": _skipped(task.source, description["split"], number)
   } | description  # fmt: skip
@@ -290,7 +302,7 @@ def write(
   else:
     result = results.Result(
       n=number,
-      requests=found.answers.fingerprint(),
+      requests=requests.fingerprint(),
       metrics={},
       chance={},
       **description,
@@ -347,4 +359,4 @@ def _skipped(source: seqio.DataSource, split: str, n: int) -> dict[str, int]:
   # SeqIO says None or infinity where it does not know.
   if records is None or not np.isfinite(records) or records == n:
     return {}
-  return {"do not fit the lengths, or were not asked for": int(records - n)}
+  return {"do not fit the lengths, or were not asked for": records - n}

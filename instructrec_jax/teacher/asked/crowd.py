@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from typing import Any
 
 Ask = Callable[[Any], Awaitable[Any]]
@@ -13,7 +13,7 @@ Session = Callable[[], contextlib.AbstractAsyncContextManager[Ask]]
 
 def each(
   session: Session, requests: Iterable[Any], concurrency: int
-) -> Iterator[list[tuple[Any, Any]]]:
+) -> Generator[list[tuple[Any, Any]]]:
   """Yields requests with their answers: all that came since, again and again.
 
   An event loop in a thread of its own asks, so that Ctrl-C reaches whoever

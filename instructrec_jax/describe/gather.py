@@ -24,7 +24,7 @@ from instructrec_jax.describe.numbers import (
   Text,
 )
 from instructrec_jax.instructions import wordings
-from instructrec_jax.instructions.families import FIELDS, Family
+from instructrec_jax.instructions.families import FIELDS
 from instructrec_jax.instructions.templates import templates_of
 from instructrec_jax.tasks.family_records import FamilyRecords
 from instructrec_jax.vocabulary import file as vocabulary_file

@@ -5,7 +5,7 @@ own, with more options; what is there already is not made again.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from instructrec_jax import artifacts
 from instructrec_jax.data import names, normalize
@@ -47,14 +47,15 @@ def prepare(
   Raises:
     InputError: as the stages do.
   """
-  clock, done = Clock(), {}
+  clock = Clock()
+  done: dict[str, artifacts.Manifest] = {}
 
   clock.start("normalize")
   tables = normalize.normalize(
     source, raw, data_dir, dataset, overwrite=overwrite, **options
   )
   done["normalize"] = tables
-  dataset: str = tables["options"]["dataset"]
+  dataset = cast(str, tables["options"]["dataset"])
 
   clock.start("annotate")
   texts = names.annotations_dir(data_dir, dataset)
@@ -62,10 +63,14 @@ def prepare(
     there = artifacts.read_manifest(texts, "annotate")
     done["annotate"] = {**there, "reused": True}
   else:
-    done["annotate"] = command.annotate(
-      dataset, data_dir=data_dir, per_user=per_user, seed=seed,
+    annotated = command.annotate(
+      dataset,
+      data_dir=data_dir,
+      per_user=per_user,
+      seed=seed,
       overwrite=overwrite,
-    )  # fmt: skip
+    )
+    done["annotate"] = cast(artifacts.Manifest, annotated)
 
   clock.start("build")
   extras = {} if vocabulary_size is None else build_extras(vocabulary_size)

@@ -61,7 +61,8 @@ def prepare(
   texts = names.annotations_dir(data_dir, dataset)
   if _made_of(texts, tables):  # Perhaps by a teacher that was paid.
     there = artifacts.read_manifest(texts, "annotate")
-    done["annotate"] = {**there, "reused": True}
+    there["reused"] = True
+    done["annotate"] = there
   else:
     annotated = command.annotate(
       dataset,

@@ -53,6 +53,7 @@ clone = test -n "$(2)" -a -f "$(2)/$(3)" || { \
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pyrefly check --python-interpreter-path $(BIN)/python
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -7,7 +7,7 @@ a bucket passes through this module once and is an `epath.Path` from then on.
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from etils import epath

@@ -87,7 +87,7 @@ class _Metrics(NamedTuple):
 
 
 def _of_ratings(pair: Pair) -> _Metrics:
-  scale = pair.domain.scale
+  scale = pair.domain.rated
   said = answer_metrics.Ratings(scale.low, scale.high)
   expected = answer_metrics.ExpectedRatings(scale.ratings)
   return _Metrics(said.postprocess, [said, expected])

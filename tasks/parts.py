@@ -124,5 +124,5 @@ def ranking_target(
     "attributes": {"template": example["template"].decode()},
   }
   if form:
-    target |= {"asked": example["asked"], "form": form}
+    target["asked"], target["form"] = example["asked"], form
   return target

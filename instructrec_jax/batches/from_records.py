@@ -123,6 +123,8 @@ def count_unfit(
     InputError: The task is unknown.
   """
   task = lookup.task_or_mixture(task_name)
+  if not isinstance(task, seqio.Task):
+    raise InputError(f"{task_name} is a mixture: expected a task")
   records = task.source.get_dataset(split, shuffle=False).take(sample)
   examples = task.preprocess_postcache(records, task_feature_lengths, seed=0)
   of = sum(1 for _ in records)

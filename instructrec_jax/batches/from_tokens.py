@@ -172,7 +172,7 @@ class CachedBatches:
   def _take(self, place: _Place) -> tuple[Rows, _Place]:
     """Returns a batch's rows, and the position after it."""
     rows, missing = None, self._batch_size
-    while missing:
+    while rows is None or missing:
       plan = self._plan(place.epoch, place.window)
       part = plan[place.row : place.row + missing]
       rows = part if rows is None else rows + part

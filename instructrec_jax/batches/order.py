@@ -131,9 +131,9 @@ def _feistel(
 
 def _add(digit_E: np.ndarray, hash_E: np.ndarray, base: int) -> np.ndarray:
   """Adds a number drawn by a hash to a digit of a base below 2**32."""
-  base = np.uint64(base)
-  total_E = digit_E + ((hash_E >> _LOW) * base >> _LOW)
-  return np.where(total_E >= base, total_E - base, total_E)
+  limit = np.uint64(base)
+  total_E = digit_E + ((hash_E >> _LOW) * limit >> _LOW)
+  return np.where(total_E >= limit, total_E - limit, total_E)
 
 
 def _hash(value_E: np.ndarray, key: np.uint64) -> np.ndarray:

@@ -14,7 +14,7 @@ rendering by rendering. Tasks are in the order of their names.
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -41,11 +41,12 @@ class Writer:
     self._types = _types(pieces, max_lengths)
     self._max_lengths = np.array(max_lengths)
     self._pieces = pieces
-    self._files = {name: folder / name for name in self._types}
+    self._folder = folder
+    self._files: dict[str, BinaryIO] = {}
     self.examples = self.tokens = 0
 
   def __enter__(self) -> "Writer":
-    self._files = {name: path.open("wb") for name, path in self._files.items()}
+    self._files = {n: (self._folder / n).open("wb") for n in self._types}
     self._write("starts", np.zeros(1))
     return self
 

@@ -177,9 +177,10 @@ def _look_up(ids: pl.Series, among: pl.Series) -> pl.Series:
     # The ids are codes already. A join would take their memory again.
     ids, among = ids.to_physical(), among.to_physical()
     none = among.len()
-    place = np.full(max(ids.max(), among.max()) + 1, none, np.uint32)
-    place[among.to_numpy()] = np.arange(none)
-    found = pl.DataFrame({"place": place[ids.to_numpy()]})
+    codes, known = ids.to_numpy(), among.to_numpy()
+    place = np.full(max(codes.max(), known.max()) + 1, none, np.uint32)
+    place[known] = np.arange(none)
+    found = pl.DataFrame({"place": place[codes]})
     return found.select(pl.when(pl.col("place") < none).then("place"))["place"]
   places = pl.DataFrame({"id": among}).with_row_index("place")
   found = pl.DataFrame({"id": ids}).join(
@@ -301,7 +302,7 @@ def _nothing_left(
 
 
 def _different(codes: np.ndarray) -> int:
-  return np.count_nonzero(_counts(codes))
+  return int(np.count_nonzero(_counts(codes)))
 
 
 def _dense(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

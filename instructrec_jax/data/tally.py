@@ -34,7 +34,7 @@ class Tally:
     """Counts rows left out; 0 rows leave no entry."""
     if rows:
       dropped = self._dropped[table]
-      dropped[reason] = dropped.get(reason, 0) + int(rows)
+      dropped[reason] = dropped.get(reason, 0) + rows
 
   def counts(self) -> dict[str, Any]:
     """Returns the counts; see `cleaning.clean`."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import seqio
@@ -24,8 +24,9 @@ from instructrec_jax.describe.numbers import (
   Text,
 )
 from instructrec_jax.instructions import wordings
-from instructrec_jax.instructions.families import FIELDS, Family
+from instructrec_jax.instructions.families import FIELDS
 from instructrec_jax.instructions.templates import templates_of
+from instructrec_jax.tasks.family_records import FamilyRecords
 from instructrec_jax.vocabulary import file as vocabulary_file
 from instructrec_jax.vocabulary import run_vocabulary
 
@@ -154,8 +155,8 @@ def _family(
   sample: int,
   seed: int,
 ) -> FamilyNumbers:
-  source = task.source
-  family: Family = source.family
+  source = cast(FamilyRecords, task.source)
+  family = source.family
   instances = dict.fromkeys(splits.SPLITS, 0)
   measured = None
   if not source.absent:

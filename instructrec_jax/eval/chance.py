@@ -36,12 +36,13 @@ def expected(
   means = {}
   for name in metrics.names_for(outcomes) if names is None else names:
     family, k = metrics.parse(name)
-    if family == "ndcg":
+    pairs = pairs_Sx2.tolist()
+    if k is None:
+      values_B = np.array([_WHOLE[family](c, r) for c, r in pairs])[which_B]
+    elif family == "ndcg":
       values_B = _ndcg(outcomes, k)
     else:
-      formula = _FORMULAS[family]
-      values_S = [formula(c, r, k) for c, r in pairs_Sx2.tolist()]
-      values_B = np.array(values_S)[which_B]
+      values_B = np.array([_AT_K[family](c, r, k) for c, r in pairs])[which_B]
     means[name] = math.fsum(values_B.tolist()) / outcomes.n
   return means
 
@@ -86,7 +87,7 @@ def _average_precision(c: int, r: int, k: None) -> float:
   return float(((1 + others_P) / places_P).sum() / c)
 
 
-def _auc(c: int, r: int, k: None) -> float:
+def _auc(c: int, r: int) -> float:
   return 1.0 if r == c else 0.5
 
 
@@ -100,10 +101,12 @@ def _none_before(c: int, r: int) -> np.ndarray:
   return np.concatenate([[1.0], np.cumprod(left_P)])
 
 
-_FORMULAS: dict[str, Callable[[int, int, int | None], float]] = {
+_AT_K: dict[str, Callable[[int, int, int], float]] = {
   "hr": _hit_rate,
   "precision": _precision,
   "recall": _recall,
+}
+_WHOLE: dict[str, Callable[[int, int], float]] = {
   "mrr": _reciprocal_rank,
   "map": _average_precision,
   "auc": _auc,

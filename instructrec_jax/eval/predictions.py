@@ -256,7 +256,7 @@ def _flat(
       else f"got {len(counts_B)} rows for {asked.n}"
     )
     raise InputError(f"expected a {what} for each request: {which}")
-  values_E = np.hstack(column) if asked.n else np.zeros(0, np.int64)
+  values_E = np.hstack(list(column)) if asked.n else np.zeros(0, np.int64)
   return np.repeat(np.arange(asked.n), counts_B), values_E
 
 

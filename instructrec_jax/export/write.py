@@ -136,7 +136,10 @@ def write(
         + _fits(task_feature_lengths)
       )
   sizes = {name: instances.size for name, instances in written.items()}
-  counts = {"instructions": sum(sizes.values()), "by task": sizes}
+  counts: dict[str, Any] = {
+    "instructions": sum(sizes.values()),
+    "by task": sizes,
+  }
   if num_instructions is None:
     counts["left out"] = _left_out(tasks, rendering, written)
   return counts

@@ -17,7 +17,7 @@ def paper_rates() -> dict[str, float]:
   A template that serves several families is split evenly among them. Our
   pairwise template, which is not in the paper, counts as one more.
   """
-  rates: dict[str, float] = collections.Counter()
+  rates: dict[str, float] = collections.defaultdict(float)
   for row in wordings.ROWS:
     for family in row.families:
       rates[family] += 1 / len(row.families)

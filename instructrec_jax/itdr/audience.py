@@ -64,9 +64,9 @@ def instances(
     reviews=pl.col("review").tail(pair.kind.history),
   )
   reviews = reviews.rename({"item": "user"})
-  return tuple(
-    frame.join(
-      reviews.select("user", column), "user", "left", maintain_order="left"
-    )
-    for frame, column in ((asked, "beside"), (told, "reviews"))
-  )
+
+  def with_reviews(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    more = reviews.select("user", column)
+    return frame.join(more, "user", "left", maintain_order="left")
+
+  return with_reviews(asked, "beside"), with_reviews(told, "reviews")

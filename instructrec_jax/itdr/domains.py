@@ -65,6 +65,13 @@ class Domain:
   amount: tuple[str, str] | None = None
   ordered: bool = True
 
+  @property
+  def rated(self) -> Scale:
+    """The scale, where what is asked takes one."""
+    if self.scale is None:
+      raise ValueError(f"the domain of {self.things} has no ratings")
+    return self.scale
+
   def words(self) -> dict[str, str]:
     """Returns the words that wordings use for the domain, by name."""
     scale = self.scale

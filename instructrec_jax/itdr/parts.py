@@ -161,7 +161,7 @@ def _parts(
     part = _Part(
       " to ".join(names),
       number,
-      eligible(*these, pair),
+      eligible(*these, pair=pair),
       these[-1].items["item_id"]
       if pair.subtask == "target_users"
       else these[-1].users["user_id"],

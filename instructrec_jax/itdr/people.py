@@ -71,7 +71,7 @@ def with_liking(tables: Tables, users: np.ndarray, pair: Pair) -> pl.DataFrame:
   """
   domain = pair.domain
   amount = domain.amount[0] if domain.amount else None
-  columns = {"rating", "review", amount} - {None}
+  columns = {"rating", "review"} | ({amount} if amount else set())
   rows = tables.of("user", users, sorted(columns))
   if domain.scale is not None:
     rows = rows.drop_nulls("rating")
@@ -154,7 +154,7 @@ def _told(tables: Tables, rows: pl.DataFrame) -> pl.DataFrame:
 def _said(rows: pl.DataFrame, pair: Pair) -> pl.Series:
   """Returns titles with the users' opinions in the form that a pair shows."""
   number = {
-    "rating": lambda: rating.rating_text(pair.domain.scale),
+    "rating": lambda: rating.rating_text(pair.domain.rated),
     "hours": lambda: pl.format(
       "{} hours", pl.col("hours").round(1).cast(pl.String)
     ),

@@ -32,7 +32,7 @@ def instances(
   del rng
   rows = tables.of("user", users, ("rating",)).drop_nulls("rating")
   title = tables.items["title"].gather(rows["item"])
-  rows = rows.select("user", title, rated=rating_text(pair.domain.scale))
+  rows = rows.select("user", title, rated=rating_text(pair.domain.rated))
   entry = pl.format("{} ({})", pl.col("title"), pl.col("rated"))
   made = rows.group_by("user", maintain_order=True).agg(
     history=entry.slice(0, pl.len() - 1).tail(pair.kind.history),

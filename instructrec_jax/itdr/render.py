@@ -218,6 +218,6 @@ def _answers(record: Mapping[str, tf.Tensor], pair: Pair) -> tf.Tensor:
   if pair.kind.candidates:
     return record["candidates"]
   if pair.subtask == "rating_prediction":
-    scale = pair.domain.scale
+    scale = pair.domain.rated
     return tf.constant([scale.text(rating) for rating in scale.ratings])
   return tf.zeros([0], tf.string)

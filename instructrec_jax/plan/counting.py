@@ -44,9 +44,10 @@ def _equation_flops(equation: core.JaxprEqn) -> int:
 
 def _dot_flops(equation: core.JaxprEqn) -> int:
   (contracted, _), _ = equation.params["dimension_numbers"]
-  left, [out] = equation.invars[0].aval, equation.outvars
+  left: Any = equation.invars[0].aval
+  out: Any = equation.outvars[0].aval
   depth = math.prod(left.shape[axis] for axis in contracted)
-  return 2 * math.prod(out.aval.shape) * depth
+  return 2 * math.prod(out.shape) * depth
 
 
 def _inner(equation: core.JaxprEqn) -> Iterator[Any]:

@@ -102,7 +102,8 @@ def _work(plan: Plan) -> Iterator[_Row]:
   if figures.fits:
     yield "moved to and from HBM", _gb(figures.hbm_bytes), ""
     yield "sent to other chips", _gb(figures.ici_bytes), ""
-    parts = (f"{name} {time:.3g} s" for name, time in figures.seconds.items())
+    busy = figures.seconds or {}
+    parts = (f"{name} {time:.3g} s" for name, time in busy.items())
     longest = f"estimated: the longest of {', '.join(parts)}"
     yield "step", f"{plan.seconds:.3g} s", longest
     peak = f"{figures.chip.peak / 1e12:.0f} Tflop/s"

@@ -58,8 +58,8 @@ def report(
   Raises:
     InputError: A folder or file cannot be used; the message names it.
   """
-  out = [paths.anywhere(path) for path in out]
-  for path in out:
+  files = [paths.anywhere(path) for path in out]
+  for path in files:
     if path.suffix not in (_PAGE, *_WRITERS):
       raise unknown(f"kind of file: {path}:", path.suffix, (_PAGE, *_WRITERS))
   if form not in FORMS:
@@ -76,7 +76,7 @@ def report(
   losses = None if training_log is None else read_losses(training_log)
   groups = groups_lib.load(result_folders, metrics, baseline, data_dir)
   further = further_lib.load(groups_lib.result_folders(result_folders))
-  for path in out:
+  for path in files:
     if path.suffix == _PAGE:
       # Only the page needs drawing and templates.
       from instructrec_jax.report import page

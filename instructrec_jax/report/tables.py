@@ -179,7 +179,7 @@ def _records(group: Group) -> Iterator[dict[str, object]]:
   for label, result in results.items():
     for m in group.metrics:
       figure = {"metric": m, **dataclasses.asdict(result.metrics[m])}
-      if label in group.p_values:
+      if group.baseline is not None and label in group.p_values:
         figure["p"] = group.p_values[label][m]
         figure["against"] = group.baseline.label
       yield system(label) | figure

@@ -56,13 +56,14 @@ def prepare(
     source, raw, data_dir, dataset, overwrite=overwrite, **options
   )
   done["normalize"] = tables
-  dataset: str = tables["options"]["dataset"]
+  dataset = cast(str, tables["options"]["dataset"])
 
   clock.start("annotate")
   texts = names.annotations_dir(data_dir, dataset)
   if _made_of(texts, tables):  # A paid teacher may have written them.
     there = artifacts.read_manifest(texts, "annotate")
-    done["annotate"] = {**there, "reused": True}
+    there["reused"] = True
+    done["annotate"] = there
   else:
     annotated = command.annotate(
       dataset,

@@ -15,7 +15,7 @@ from etils import epath
 from flax import traverse_util
 
 from instructrec_jax import paths, tasks
-from instructrec_jax.batches import training_data
+from instructrec_jax.batches import train_batches, training_data
 from instructrec_jax.data.names import PREFIX, RECORDS_VERSION
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import catalogue_ranking
@@ -156,7 +156,7 @@ def train_iterator(
     training_data.of_tokens(
       cached_tokens, cfg.mixture_or_task_name, lengths, _tfds_data_dir() or ""
     )
-  batches = training_data.train_batches(
+  batches = train_batches.train_batches(
     cfg.mixture_or_task_name,
     lengths,
     cfg.batch_size,
@@ -176,7 +176,7 @@ def _steps_without_position(model_dir: str | PathLike[str]) -> int:
   They are the steps of a converted checkpoint, if it is the run's newest one.
   """
   steps = t5x.steps(epath.Path(model_dir))
-  newest = max(steps, default=0)
+  newest = max((step for step in steps if step is not None), default=0)
   return 0 if (steps.get(newest, epath.Path()) / _POSITION).is_dir() else newest
 
 
@@ -195,7 +195,7 @@ class TrainIterator(dataset_iterator.DatasetIterator):
     self._batches = batches
     self._model_dir = paths.absolute(model_dir)
     self._start = batches.get_state()
-    self._first = next(batches)
+    self._first: Mapping[str, np.ndarray] | None = next(batches)
     self._element_spec = {
       name: dataset_iterator.ArraySpec(array.dtype, array.shape)
       for name, array in self._first.items()

@@ -135,7 +135,8 @@ class Scorer:
       )
 
     none = np.empty((0, C), np.float32)
-    return self._shared(plan, start, none, N, inputs_NxL, candidates_NxCxT)
+    found = self._shared(plan, start, none, N, inputs_NxL, candidates_NxCxT)
+    return np.asarray(found)
 
   def write(self, rows: Mapping[str, np.ndarray], length: int) -> np.ndarray:
     """Generates a text for every request by greedy decoding.
@@ -171,7 +172,7 @@ class Scorer:
       )
 
     none = np.empty((0, length), np.int32)
-    return self._shared(plan, start, none, N, inputs_NxL)
+    return np.asarray(self._shared(plan, start, none, N, inputs_NxL))
 
   def recommend(
     self, rows: Mapping[str, np.ndarray], catalogue: trie.Trie

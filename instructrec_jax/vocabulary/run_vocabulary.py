@@ -12,6 +12,7 @@ reads the setting when it is first used.
 """
 
 import hashlib
+from typing import Any
 
 import seqio
 
@@ -32,7 +33,7 @@ class RunVocabulary(seqio.SentencePieceVocabulary):
     """The file that the run's setting names."""
     return path()
 
-  def _model_context(self):
+  def _model_context(self) -> Any:
     if self._model is None:
       self._sentencepiece_model_file = path()
       try:

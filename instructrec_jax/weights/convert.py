@@ -160,7 +160,9 @@ def _writer(
   if carry and found.format == to == "native":
     # The state is copied unchanged, so any optimizer's will do.
     return functools.partial(native.write, params=params, rest=found.folder)
-  state = read_state(found.folder, params) if carry else None
+  state = None
+  if carry and read_state is not None:
+    state = read_state(found.folder, params)
   write = {"native": native.write, "t5x": t5x.write}[to]
   return functools.partial(write, params=params, state=state)
 

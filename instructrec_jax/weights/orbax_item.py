@@ -133,7 +133,7 @@ class _TensorHandler(ocp.type_handlers.NumpyHandler):
 
   async def serialize(
     self,
-    values: Sequence[tensor.Tensor],
+    values: Sequence[Any],
     infos: Sequence[Any],
     args: Sequence[Any] | None = None,
   ) -> Sequence[Any]:

@@ -153,7 +153,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _rebuild_tensor(
-  storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any
+  storage: _Storage, offset: Any, shape: Any, strides: Any, *_: Any
 ) -> _View:
   if not isinstance(storage, _Storage):
     raise pickle.UnpicklingError("a tensor without a storage")

@@ -6,6 +6,8 @@ Without them, everything that `gin.configurable` decorates is an `object`.
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from gin import config as config
+
 _T = TypeVar("_T", bound=Callable[..., Any])
 
 REQUIRED: Any  # Stands for a value of whatever type the parameter has.

@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 
@@ -132,7 +132,7 @@ def processes(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def joined_processes(options: dict[str, Any]) -> Iterator[None]:
+def joined_processes(options: dict[str, Any]) -> Generator[None]:
   """Takes the flags of `processes` out of options, and joins the processes."""
   from instructrec_jax.train import distributed
 

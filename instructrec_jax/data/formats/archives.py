@@ -8,9 +8,9 @@ import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from instructrec_jax import artifacts
 from instructrec_jax.errors import InputError
@@ -250,7 +250,12 @@ def _tar(f: IO[bytes]) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
     for info in archive:
       name = PurePosixPath(info.name)
       if info.isfile() and not _is_hidden(name):
-        yield str(name), functools.partial(archive.extractfile, info)
+        yield str(name), functools.partial(_member, archive, info)
+
+
+def _member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+  """Opens a member that is a file."""
+  return cast(IO[bytes], archive.extractfile(info))
 
 
 def _is_hidden(name: PurePosixPath) -> bool:

@@ -126,7 +126,8 @@ def _refuse(constant: str) -> NoReturn:
   raise ValueError(f"{constant} is not JSON")
 
 
-def _fit(value: Any, dtype: pl.DataType) -> str | list[str | None] | None:
+def _fit(value: Any, dtype: pl.DataType) -> Any:
+  """Returns a text, a list of texts or None, as the type asks."""
   if value is None:
     return None
   if dtype == pl.List(pl.String):

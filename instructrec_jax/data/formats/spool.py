@@ -49,7 +49,7 @@ class Spool:
     nothing = {n for n in rows.columns if empty(rows[n]) == rows.height}
     self._empty = nothing if self._empty is None else self._empty & nothing
     self._waiting.append(rows)
-    self._waiting_bytes += rows.estimated_size()
+    self._waiting_bytes += int(rows.estimated_size())
     if self._waiting_bytes >= self._part_bytes:
       self._flush()
 
@@ -128,7 +128,7 @@ class Spool:
         continue
       at = np.searchsorted(rows[LINE].to_numpy(), lines[start:end])
       kept = (
-        rows.drop(LINE, *self._empty)[at]
+        rows.drop(LINE, *(self._empty or ()))[at]
         .with_columns(pl.Series(_ROW, order[start:end]))
         .sort(_ROW)
       )

@@ -1,5 +1,6 @@
 """Reads records back: a whole split, and the tables beside it."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,9 @@ def load_split(
   return read_split(records_dir(data_dir, dataset), split)
 
 
-def read_split(folder: str | Path, split: str) -> dict[str, np.ndarray]:
+def read_split(
+  folder: str | os.PathLike[str], split: str
+) -> dict[str, np.ndarray]:
   """Reads a split of the records in a folder; see `load_split`."""
   import tensorflow as tf
 

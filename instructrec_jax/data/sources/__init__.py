@@ -61,9 +61,10 @@ class Source:
 
   def of(self, category: str) -> "Source":
     """Returns the member of this family for one of its categories."""
+    name = self.dataset or ""
     return dataclasses.replace(
       self,
-      dataset=self.dataset.replace(CATEGORY.lower(), category.lower()),
+      dataset=name.replace(CATEGORY.lower(), category.lower()),
       files={
         role: file.replace(CATEGORY, category)
         for role, file in self.files.items()

@@ -258,7 +258,7 @@ def _isbn(given: pl.Series) -> tuple[pl.Series, int]:
   new = pl.DataFrame({"id": given}).join(
     ids, on="id", how="left", maintain_order="left"
   )
-  return new[name], (new[name] != new["id"]).sum()
+  return new[name], int((new[name] != new["id"]).sum())
 
 
 def _location() -> pl.Expr:

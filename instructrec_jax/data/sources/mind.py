@@ -188,4 +188,4 @@ def _in_order(impressions: pl.DataFrame) -> tuple[pl.DataFrame, int]:
       pl.when(again).then(nothing).otherwise("history"), "clicked"
     ).alias("item"),
   )
-  return events.explode("item").drop_nulls("item"), again.sum()
+  return events.explode("item").drop_nulls("item"), int(again.sum())

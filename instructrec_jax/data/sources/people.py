@@ -25,6 +25,6 @@ def in_range(users: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
   for name, (low, high) in _RANGES.items():
     if name in users.columns:
       fits = users[name].is_between(low, high)
-      noted[f"{name} is not from {low} to {high}"] = (~fits).sum()
+      noted[f"{name} is not from {low} to {high}"] = int((~fits).sum())
       users = users.with_columns(pl.when(fits).then(name).alias(name))
   return users, {what: number for what, number in noted.items() if number}

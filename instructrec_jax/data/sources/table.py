@@ -166,7 +166,8 @@ def _open(path: Path, delimiter: str | None) -> _Rows:
   if suffix == ".parquet":
     frame = pl.scan_parquet(path).with_row_index(LINE, offset=1)
     return _Rows(frame, None, [])
-  delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
+  if delimiter in ("tab", "\\t"):
+    delimiter = "\t"
   if delimiter is None and suffix not in _BY_SUFFIX:
     raise InputError(
       f"{path}: the ending {suffix!r} does not tell the delimiter: give "

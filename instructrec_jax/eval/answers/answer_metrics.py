@@ -22,6 +22,7 @@ postprocessor:
   )
 """
 
+import abc
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -91,9 +92,12 @@ def _asked(example: Mapping[str, Any], **more: Any) -> Target:
 def _answers(
   targets: Targets, written: Sequence[str | None], read: Sequence[Any] | None
 ) -> Answers:
-  columns = ([t[name] for t in targets] for name in ("instance", "user"))
+  instances, users = (
+    [t["instance"] for t in targets],
+    [t["user"] for t in targets],
+  )
   truths = [t["truth"] for t in targets]
-  return Answers.of(*columns, list(written), truths, read)
+  return Answers.of(instances, users, list(written), truths, read)
 
 
 def _values(figures: Estimates, n: int) -> dict[str, float]:
@@ -109,12 +113,32 @@ class _Written:
 
   output = "prediction"
 
+  @abc.abstractmethod
+  def measured(
+    self, targets: Targets, inferences: Inferences, seed: int
+  ) -> Measured:
+    """Measures one task."""
+
   def __call__(
     self, targets: Targets, predictions: Sequence[str]
   ) -> dict[str, float]:
     """Measures one task, for SeqIO."""
     found = self.measured(targets, {"prediction": predictions}, _SEED)
     return _values(found.further, len(targets))
+
+
+class _Read(_Written):
+  """A metric of texts: each is read, and what was read is measured."""
+
+  @abc.abstractmethod
+  def _read(self, text: str) -> Any:
+    """Returns what is understood of a text."""
+
+  @abc.abstractmethod
+  def _figures(
+    self, read: Sequence[Any], truths: Sequence[Any], seed: int
+  ) -> Estimates:
+    """Measures what was read."""
 
   def measured(
     self, targets: Targets, inferences: Inferences, seed: int
@@ -301,6 +325,8 @@ class Lists:
 
   @functools.cached_property
   def _titles(self) -> generated_lists.Titles:
+    if self.titles is None:
+      raise ValueError("without a catalogue each request has titles of its own")
     return generated_lists.Titles(self.titles())
 
   def postprocess(self, output: str, example: Mapping, is_target: bool) -> Any:
@@ -327,8 +353,9 @@ class Lists:
   ) -> dict[str, float]:
     """Measures one task, for SeqIO."""
     found = self.measured(targets, {"prediction": predictions}, _SEED)
-    outcomes = found.predictions.outcomes
-    figures = resampling.means(metrics.measure(outcomes))
+    figures = {}
+    if found.predictions is not None:
+      figures = resampling.means(metrics.measure(found.predictions.outcomes))
     figures |= _values(found.further, len(targets))
     prefix = f"{self.procedure}/" if self.procedure else ""
     return {f"{prefix}{name}": value for name, value in figures.items()}

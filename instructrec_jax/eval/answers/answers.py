@@ -56,8 +56,13 @@ class Answers:
         f"instance {values[counts.argmax()]}: expected once, got "
         f"{counts.max()} times"
       )
-    numbers = (np.asarray(n, np.int64) for n in (instances, users))
-    return cls(*numbers, texts, truths, read)
+    return cls(
+      np.asarray(instances, np.int64),
+      np.asarray(users, np.int64),
+      texts,
+      truths,
+      read,
+    )
 
   @property
   def n(self) -> int:

@@ -80,7 +80,7 @@ class Listed:
       for place, items in enumerate(self.places, start=1)
       for item in items
     }
-    places = [place.get(int(item), np.inf) for item in candidates]
+    places = [place.get(item, np.inf) for item in candidates]
     return -np.array(places, np.float64)
 
 
@@ -157,7 +157,7 @@ class Titles:
       lines = [self._without_heading(lines[0])]
     entries = [entry for line in lines for entry in self._split(line)]
     if not any(entries):
-      quoted = (m[m.lastindex] for m in _QUOTED.finditer(text))
+      quoted = (m[m.lastindex or 0] for m in _QUOTED.finditer(text))
       entries = list(filter(None, map(self._exact, quoted))) or entries
     yield from entries
 

@@ -69,7 +69,7 @@ def bradley_terry(
   # The logistic function of x is (1 + tanh(x / 2)) / 2, and never overflows.
   won_BxCxC = 0.5 + 0.5 * np.tanh(0.5 * odds_BxCxC.astype(np.float64))
   wins_BxC = (compared_BxCxC * (won_BxCxC + 0.5 * draw)).sum(axis=2)
-  some_BxC = compared_BxCxC.any(axis=2)
+  some_BxC = np.any(compared_BxCxC, axis=2)
   log_BxC = np.zeros(wins_BxC.shape)
   going = np.flatnonzero(some_BxC.any(axis=1))
   for _ in range(_ROUNDS):

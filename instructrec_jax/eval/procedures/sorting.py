@@ -103,7 +103,9 @@ def sort(asker: asking.Asker) -> Ranked:
   at, place = np.nonzero(order_BxC >= 0)
   scores_BxC[at, order_BxC[at, place]] = -place
   columns = rankings.comparison_columns(
-    *(np.concatenate(parts) for parts in (rows, odds, right)),
+    np.concatenate(rows),
+    np.concatenate(odds),
+    np.concatenate(right),
     len(asker.counts),
   )
   return asker.ranked(scores_BxC, columns, rankings.comparison_figures)

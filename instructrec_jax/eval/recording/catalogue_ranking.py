@@ -7,7 +7,7 @@ items rank last.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import seqio
@@ -56,7 +56,7 @@ def catalogue_of(tasks: Sequence[seqio.Task]) -> Catalogue:
       raise InputError(
         f"{task.name} does not read records, so it has no catalogue"
       )
-    records[dataset] = task.source.tfds_dataset
+    records[dataset] = cast(seqio.TfdsDataSource, task.source).tfds_dataset
   if len(records) > 1:
     raise InputError(
       f"the tasks are of several datasets, {', '.join(records)}, which have no "
@@ -115,7 +115,7 @@ class CatalogueEvaluator(seqio.Evaluator):
     self._catalogue = catalogue_of(self.eval_tasks)
     self.titles = title_trie.title_trie(self._catalogue)
 
-  def evaluate(
+  def evaluate(  # pyrefly: ignore[bad-override] - one function of the model.
     self,
     *,
     predict_with_aux_fn: Callable[[tf.data.Dataset], Predicted],

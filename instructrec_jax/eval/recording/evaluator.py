@@ -12,7 +12,7 @@ import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, cast
 
 import gin
 import numpy as np
@@ -60,15 +60,17 @@ def ranking_metric_fn(targets: Targets, scores: Scores) -> dict[str, float]:
   Raises:
     InputError: As `rankings_from`.
   """
-  found = {}
+  found: dict[str, float] = {}
+  requests = 0
   for name, ranking in rankings_from(targets, scores).items():
     predictions = predictions_from(ranking.targets, ranking.scores)
+    requests = predictions.n
     prefix = f"{name}/" if found else ""
     means = resampling.means(metrics.measure(predictions.outcomes))
     if ranking.columns:
       means |= ranking.figures(resampling.means(ranking.columns))
     found |= {f"{prefix}{key}": float(mean) for key, mean in means.items()}
-  return {**found, "n": float(predictions.n)}
+  return {**found, "n": float(requests)}
 
 
 def rankings_from(
@@ -82,9 +84,10 @@ def rankings_from(
   Raises:
     InputError: A target lacks a field, or as `rankings.ranked`.
   """
-  given = {}
+  values: Any = scores
+  given: Mapping[str, Any] = {}
   if isinstance(scores, tuple):
-    scores, given = scores
+    values, given = cast(tuple[Any, Any], scores)
   for number, target in enumerate(targets):
     missing = [name for name in TARGET_FIELDS if name not in target]
     if missing:
@@ -99,7 +102,7 @@ def rankings_from(
         targets, given["items"], given["sizes"], strict=True
       )
     ]
-  return rankings.ranked(targets, np.asarray(scores))
+  return rankings.ranked(targets, np.asarray(values))
 
 
 def predictions_from(targets: Targets, scores: np.ndarray) -> Predictions:
@@ -108,17 +111,21 @@ def predictions_from(targets: Targets, scores: np.ndarray) -> Predictions:
   Raises:
     InputError: As `Predictions.of`.
   """
-  columns = ([t[name] for t in targets] for name in TARGET_FIELDS)
-  first = targets[0] if targets else {}
+  rows: Sequence[Mapping[str, Any]] = targets
+  first = rows[0] if rows else {}
+  columns = {name: [row[name] for row in rows] for name in TARGET_FIELDS}
   return Predictions.of(
-    *columns,
+    columns["instance"],
+    columns["user"],
+    columns["target"],
+    columns["candidates"],
     scores,
     attributes={
-      name: [t["attributes"][name] for t in targets]
+      name: [row["attributes"][name] for row in rows]
       for name in first.get("attributes", {})
     },
     **{
-      argument: [t[name] for t in targets]
+      argument: [row[name] for row in rows]
       for name, argument in OPTIONAL_FIELDS.items()
       if name in first
     },
@@ -276,7 +283,10 @@ def write(
     **description: Fields of a `results.Result`: system, split, seed, procedure
       and step; and skipped, if it does not follow from the number of records.
   """
-  number = (found.predictions or found.answers).n
+  requests = found.answers if found.predictions is None else found.predictions
+  if requests is None:
+    raise ValueError(f"{task.name}: nothing was measured")
+  number = requests.n
   description = {
     "skipped": _skipped(task.source, description["split"], number)
   } | description  # fmt: skip
@@ -290,7 +300,7 @@ def write(
   else:
     result = results.Result(
       n=number,
-      requests=found.answers.fingerprint(),
+      requests=requests.fingerprint(),
       metrics={},
       chance={},
       **description,

@@ -123,8 +123,8 @@ def write(
   """
   folder = paths.anywhere(folder)
   for name, rows in (
-    (PREDICTIONS_FILE, predictions and _rows(predictions)),
-    (ANSWERS_FILE, answers and answers.rows()),
+    (PREDICTIONS_FILE, None if predictions is None else _rows(predictions)),
+    (ANSWERS_FILE, None if answers is None else answers.rows()),
   ):
     if rows is not None:
       lines = [
@@ -248,8 +248,12 @@ def _predictions(rows: Sequence[Mapping[str, Any]]) -> Predictions:
     # NumPy parses the strings "nan" and "-inf".
     scores_C[: len(row["scores"])] = np.asarray(row["scores"], np.float64)
   attributes = rows[0].get("attributes", {}) if rows else {}
+  columns = {name: [row[name] for row in rows] for name in _FIELDS[:4]}
   return Predictions.of(
-    *([row[name] for row in rows] for name in _FIELDS[:4]),
+    columns["instance"],
+    columns["user"],
+    columns["target"],
+    columns["candidates"],
     scores_BxC,
     gains=[row.get("gains", [1.0] * np.size(row["target"])) for row in rows],
     sizes=[row.get("size", len(row["candidates"])) for row in rows],

@@ -211,6 +211,6 @@ def _left(questions, kept, asked):
     yield from batch.unanswered(questions, kept, kind, batches)
 
 
-_DO: Mapping[str, Callable[..., dict[str, Any]]] = dict(
+_DO: Mapping[str, Callable[..., Instead]] = dict(
   zip(_INSTEAD, (_estimate, _write_requests, _read_answers), strict=True)
 )

@@ -6,13 +6,12 @@ import contextlib
 import dataclasses
 import email.utils
 import functools
-import itertools
 import os
 import random
 import time
 import urllib.parse
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from typing import Any, NoReturn
 
 import httpx2
 import polars as pl
@@ -167,7 +166,7 @@ class Client:
         )
 
   @contextlib.asynccontextmanager
-  async def _session(self, kind: Kind) -> AsyncIterator[crowd.Ask]:
+  async def _session(self, kind: Kind) -> AsyncGenerator[crowd.Ask]:
     async with httpx2.AsyncClient(
       timeout=self._timeout_s,
       limits=httpx2.Limits(max_connections=self._concurrency),
@@ -235,7 +234,9 @@ class Client:
       InputError: the server would refuse any request.
     """
     tokens = chat.about_tokens(body) + int(body.get("max_tokens", 0))
-    for tries in itertools.count(1):
+    tries = 0
+    while True:
+      tries += 1
       await self._limits.wait(tokens)
       response, reason = None, "not a chat completion"
       try:
@@ -275,7 +276,7 @@ class Client:
       self._count("sent", found)
     return response, found
 
-  def _give_up(self, reason: str, unreachable: bool) -> None:
+  def _give_up(self, reason: str, unreachable: bool) -> NoReturn:
     self._failed_in_a_row += 1
     if unreachable or self._failed_in_a_row >= _GIVE_UP:
       raise InputError(

@@ -152,11 +152,12 @@ class Local:
   def _generated(self, inputs: list[str], special_tokens: bool) -> list[str]:
     """Returns the model's text for each input, from the cache or new."""
     names = [cache.key(model=self._identity, input=text) for text in inputs]
-    found = {name: self._kept.get(name, 0) for name in names}
+    kept = {name: self._kept.get(name, 0) for name in names}
+    found = {name: it for name, it in kept.items() if it is not None}
     new = {
       name: text
       for name, text in zip(names, inputs, strict=True)
-      if found[name] is None
+      if name not in found
     }
     self._counts["answers_kept_before"] += len(inputs) - len(new)
     self._counts["answers_written"] += len(new)

@@ -176,7 +176,8 @@ def _nearly_named(texts: pl.DataFrame, field: str) -> pl.Series:
     (pl.col("title").str.len_chars() >= _NEAR_LENGTH)
     & (pl.col("title").str.len_chars() <= pl.col("text").str.len_chars())
   )
-  scores = process.cpdist(
+  # Its types know no scorer that has overloads.
+  scores = process.cpdist(  # pyrefly: ignore[no-matching-overload]
     pairs["title"].to_list(),
     pairs["text"].to_list(),
     scorer=fuzz.partial_ratio,

@@ -87,7 +87,7 @@ def compose(
   """
   slots = (*dict.fromkeys(slot for row in main for slot in row), *further)
   first = pl.lit(None, pl.String)
-  for needed, phrasings in reversed(main.items()):
+  for needed, phrasings in reversed(list(main.items())):
     there = pl.all_horizontal(pl.col(slot).is_not_null() for slot in needed)
     filled = fill(phrasings, pl.col("drawn"), slots)
     first = pl.when(there).then(filled).otherwise(first)

@@ -98,7 +98,7 @@ def test_what_tells_of_the_target_says_so(small):
 
 
 def _exported(name, out, **options):
-  write.export(f"instructrec_small_{name}", out, **options)
+  write.write(f"instructrec_small_{name}", out, **options)
   return [json.loads(line) for line in out.read_bytes().splitlines()]
 
 

@@ -112,8 +112,8 @@ class _Segments(NamedTuple):
 class _Outputs(NamedTuple):
   """The output, and each query's largest logit and normalizer.
 
-  The two are kept apart. If a query sees no key, its largest logit is so large
-  that adding the log of the normalizer would round that away.
+  The two are kept apart. If a query sees no key, its largest logit is so far
+  from 0 that adding the log of the normalizer would round the log away.
   """
 
   out: jax.Array

@@ -133,7 +133,7 @@ def _layers_together(stack: nn.Module) -> dict[str, Any]:
   params = stack.variables["params"]
 
   def cast(x: jax.Array, ndim: int) -> jax.Array:
-    """Casts kernels to the dtype of their use, which halves bfloat16 copies."""
+    """Casts kernels before they are copied, which halves bfloat16 copies."""
     return x.astype(dtype) if x.ndim == ndim else x
 
   if stacking.is_stacked(params):

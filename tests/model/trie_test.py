@@ -67,7 +67,7 @@ def test_children_are_in_order_and_the_end_comes_first():
 @pytest.mark.parametrize(
   ("titles", "options", "message"),
   [
-    ([], {}, "expected one item at least"),
+    ([], {}, "expected at least one title"),
     ([(3,), (), (4,), ()], {}, r"title of item 1 .*, item 3 .*has no tokens"),
     (
       [(3,), (4, 5), (2,), (4, 5)],

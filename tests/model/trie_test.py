@@ -81,7 +81,7 @@ def test_children_are_in_order_and_the_end_comes_first():
     (
       [(3,), (2, 3, 4), (5,)],
       {"max_length": 3},
-      r"may have 3 tokens .* longest has 4; too long: item 1 \(2, 3, 4\)",
+      r"at most 3 tokens .* longest has 4; too long: item 1 \(2, 3, 4\)",
     ),
     (
       [(2,) * n for n in range(1, 8)],

@@ -229,7 +229,7 @@ def test_popularity_ranks_the_same_catalogue(small_data, model_dir, tmp_path):
   assert "popularity" in table
   assert "wide" in table
   assert "coverage@10" in table
-  assert "Ranked out of the whole catalogue" in table
+  assert "The whole catalogue was ranked" in table
   # Of the twelve that each beam found.
   command.report([folder], [page], data_dir=small_data)
   assert "further items not shown" in page.read_text()

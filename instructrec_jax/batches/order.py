@@ -111,8 +111,8 @@ def permute(
   keys = bits.random_raw(_ROUNDS)
   digits = math.isqrt(size - 1) + 1, -(-size // (math.isqrt(size - 1) + 1))
   image_E = _feistel(number_E, digits, keys)
-  # A few images are beyond the end. Permuting them again until they are not
-  # still gives a permutation (cycle walking).
+  # A few images are beyond the end. They are permuted again until they are not,
+  # which still gives a permutation (cycle walking).
   while (beyond := np.flatnonzero(image_E >= size)).size:
     image_E[beyond] = _feistel(image_E[beyond], digits, keys)
   return image_E

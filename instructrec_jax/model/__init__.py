@@ -1,1 +1,1 @@
-"""The network, the model both runners drive, and how they are sharded."""
+"""The network, the model that both runners use, and their sharding."""

@@ -1,12 +1,12 @@
-"""Attention that keeps no weights: recomputed in the gradient.
+"""Attention whose weights are recomputed in the gradient.
 
-Of a layer's weights, [rows, heads, queries, keys], nothing is kept for the
-gradient but each query's largest logit and normalizer, from which they are
-computed again (Dao et al. 2022, https://arxiv.org/abs/2205.14135, section 3.1,
-here without its tiling of the keys). On one CPU the queries are taken in
-blocks, each with the keys that it sees, see windows.py.
+The gradient keeps only each query's largest logit and normalizer, and
+recomputes the weights [rows, heads, queries, keys] from them (Dao et al. 2022,
+https://arxiv.org/abs/2205.14135, section 3.1, without its tiling of the keys).
+On one CPU queries are processed in blocks, each with the keys that it sees, see
+windows.py.
 
-Shapes are suffixes of the letters that network.py lists, and N is rows.
+Shape suffixes use the letters of network.py; N is rows.
 """
 
 import functools
@@ -22,7 +22,7 @@ from instructrec_jax.model.reductions import sum_rows
 
 RELPOS_BUCKETS = 32
 RELPOS_MAX_DISTANCE = 128
-MASKED = -1e10  # As in T5X: finite, so that a wholly masked row is no NaN.
+MASKED = -1e10  # Finite as in T5X, so that a fully masked row is not NaN.
 
 
 def relative_position_bucket(
@@ -30,20 +30,20 @@ def relative_position_bucket(
 ) -> np.ndarray:
   """Returns the bucket of each key position relative to its query.
 
-  Half of the buckets hold one distance each, the other half distances that grow
-  logarithmically up to `RELPOS_MAX_DISTANCE`, beyond which all share the last
-  (Raffel et al. 2020, section 2.1).
+  Half of the buckets hold one distance each. The other half hold ranges that
+  grow logarithmically up to `RELPOS_MAX_DISTANCE`; all longer distances share
+  the last (Raffel et al. 2020, section 2.1).
 
   Args:
     distance: int array, key position minus query position.
-    bidirectional: whether keys after the query have buckets of their own (half
-      of all); else they share bucket 0.
+    bidirectional: Whether keys after the query have half of the buckets.
+      Otherwise they share bucket 0.
   """
   buckets = RELPOS_BUCKETS // 2 if bidirectional else RELPOS_BUCKETS
   offset = buckets * (distance > 0) if bidirectional else 0
   distance = np.abs(distance) if bidirectional else np.maximum(-distance, 0)
   exact = buckets // 2
-  # In float32 as T5X computes it: the buckets' edges depend on the rounding.
+  # In float32 as in T5X, because the buckets' edges depend on rounding.
   ratio = distance.astype(np.float32) / exact + np.finfo(np.float32).eps
   growth = np.log(ratio) / np.log(RELPOS_MAX_DISTANCE / exact)
   large = exact + (growth * (buckets - exact)).astype(np.int32)
@@ -60,18 +60,19 @@ def attend(
   k_segments_NxM: jax.Array,
   causal: bool = False,
 ) -> jax.Array:
-  """Returns what each query gathers, [N, H, Q, K] of the values' dtype.
+  """Returns the attention output of each query, [N, H, Q, K] in v's dtype.
 
-  A query sees the keys of its own segment; if none is, all of them alike.
+  A query sees the keys of its own segment. If there are none, it attends to all
+  keys equally.
 
   Args:
-    q_NxHxQxK: queries, not scaled.
-    k_NxHxMxK: keys.
-    v_NxHxMxK: values.
+    q_NxHxQxK: Queries, not scaled.
+    k_NxHxMxK: Keys.
+    v_NxHxMxK: Values.
     bias_HxQxM: float32 added to the logits, or None.
     q_segments_NxQ: int32.
     k_segments_NxM: int32.
-    causal: whether keys after the query are hidden.
+    causal: Whether keys after the query are hidden.
   """
   N, H, Q, _ = q_NxHxQxK.shape
   shape = _shape_of_blocks(N, H, Q, k_NxHxMxK.shape[2])
@@ -85,15 +86,15 @@ def attend(
 def _shape_of_blocks(
   rows: int, heads: int, queries: int, keys: int
 ) -> tuple[int, int] | None:
-  """Returns the rows and queries to do at a time, or None for all at once."""
+  """Returns the rows and queries of a block, or None for all at once."""
   if not sharding.on_one_cpu():
-    return None  # Rows that are split over devices cannot be taken in turns.
+    return None  # Rows split over devices cannot be processed in turns.
   shape = windows.shape_of_blocks(rows, heads, queries, keys)
   return None if shape == (rows, queries) else shape
 
 
 class _Inputs(NamedTuple):
-  """What attention has gradients of; or those gradients."""
+  """The differentiable inputs of attention, or their gradients."""
 
   q: jax.Array
   k: jax.Array
@@ -109,10 +110,10 @@ class _Segments(NamedTuple):
 
 
 class _Outputs(NamedTuple):
-  """What is gathered, and each query's largest logit and normalizer.
+  """The output, and each query's largest logit and normalizer.
 
-  Two figures, not the log of their product: where a query sees no key, the
-  largest logit is so far from 0 that its sum with a log rounds the log away.
+  The two are kept apart. If a query sees no key, its largest logit is so far
+  from 0 that adding the log of the normalizer would round the log away.
   """
 
   out: jax.Array
@@ -120,8 +121,7 @@ class _Outputs(NamedTuple):
   total: jax.Array
 
 
-# In what follows `ahead` says how many positions the first query is after the
-# first key.
+# Below, `ahead` is the position of the first query after the first key.
 
 
 def _logits(
@@ -187,7 +187,7 @@ def _backward(
 def _of_block(
   block: windows.Block, inputs: _Inputs, segments: _Segments
 ) -> tuple[_Inputs, _Segments]:
-  """Returns the parts for a block of queries and the keys that it sees."""
+  """Returns the parts of a block of queries and the keys that it sees."""
   q, k, v, bias = inputs
   return _Inputs(
     block.of_queries(q),
@@ -200,7 +200,7 @@ def _of_block(
 def _forward_in_blocks(
   shape: tuple[int, int], causal: bool, inputs: _Inputs, segments: _Segments
 ) -> _Outputs:
-  """Returns what `_forward` does of everything."""
+  """Returns the result of `_forward`, computed in blocks."""
 
   def add(block: windows.Block, outputs: _Outputs) -> _Outputs:
     read = _of_block(block, inputs, segments)
@@ -222,7 +222,7 @@ def _backward_in_blocks(
   outputs: _Outputs,
   grad: jax.Array,
 ) -> _Inputs:
-  """Returns what `_backward` does of everything."""
+  """Returns the result of `_backward`, computed in blocks."""
 
   def add(block: windows.Block, grads: _Inputs) -> _Inputs:
     read = _of_block(block, inputs, segments)

@@ -1,14 +1,14 @@
-"""Beam search on the device: of any text, or of a catalogue's titles alone.
+"""Beam search on the device, for any text or for a catalogue's titles.
 
-Scores are log-likelihoods in nats, of the whole sequence and over the whole
-vocabulary: of a title the same figure that it has as a given candidate.
+Scores are log-likelihoods in nats of the whole sequence over the whole
+vocabulary. So a title has the same score as it has as a candidate.
 
-Sequences that have ended are kept beside the beams that go on, the best W of
-each. A beam's score can but fall, so that the search is over when none that
-goes on is better than the last of those kept, in any request.
+The search keeps the best W live beams and the best W ended sequences. A beam's
+score can only fall, so the search stops when in all requests no live beam is
+better than the last ended one.
 
-Where a catalogue leaves each beam a single title, there is nothing more to
-choose: all of them are read to their ends in one pass, as given candidates are.
+If a catalogue leaves only one title for each beam, the rest of the titles is
+scored in one pass, as for candidates.
 
 Letters beside those of network.py: W beams, X excluded items.
 """
@@ -31,21 +31,21 @@ from instructrec_jax.model.choices import Choices, InCatalogue
 from instructrec_jax.model.hypotheses import Hypotheses, at, best_of, put
 from instructrec_jax.model.trie import Trie
 
-# Titles that are read to their ends take this part of the room that as many of
-# the longest would take.
+# The sizes of the row that titles are completed in, as parts of the size that
+# as many of the longest title would need.
 _ROW_PARTS = 4, 2, 1
 
 
 class Recommendations(NamedTuple):
-  """The likeliest items of each request, best first.
+  """The most likely items of each request, best first.
 
-  A request that has fewer than W items left has none at the end of its row.
+  If a request has fewer than W items, its row is padded.
 
   Attributes:
-    items: int32 [B, W], item codes; -1 for none.
-    scores: float32 [B, W], log-likelihoods in nats; -inf for none.
-    ranks: int32 [B, W], from 1; those of equal score all have the last of their
-      ranks; 0 for none.
+    items: int32 [B, W], item codes, -1 for none.
+    scores: float32 [B, W], log-likelihoods in nats, -inf for none.
+    ranks: int32 [B, W], from 1, 0 for none. Equal scores all have the last of
+      their ranks.
     tokens: int32 [B, W, T], titles with EOS, padded with 0.
   """
 
@@ -65,26 +65,26 @@ def recommend(
 ) -> Recommendations:
   """Generates items of a catalogue, each once.
 
-  A search with as many beams as there are titles finds the likeliest of all for
-  certain; one with fewer may miss a title that begins unlikely.
+  A search with as many beams as titles finds the most likely ones. One with
+  fewer beams may miss a title with an unlikely start.
 
   Args:
-    module: the network.
-    params: its parameters.
+    module: The network.
+    params: Its parameters.
     encoder_input_tokens_BxL: int32, padded with 0.
-    beams: W, items to find for each request.
-    trie: the catalogue.
-    excluded_items_BxX: int32, codes of items that a request must not get, in
-      any order, padded with -1; None for no such items. With an item goes what
-      has the same title. Codes that the catalogue does not have say nothing.
+    beams: W, the number of items to find for each request.
+    trie: The catalogue.
+    excluded_items_BxX: int32, codes of items to exclude from each request, in
+      any order, padded with -1. Items with the same title are excluded too, and
+      codes outside the catalogue are ignored.
 
   Raises:
-    InputError: if the trie is of another vocabulary than the network.
+    InputError: The trie's vocabulary is larger than the network's.
   """
   if trie.vocab_size > module.config.vocab_size:
     raise InputError(
-      f"the catalogue's tokens are of a vocabulary of {trie.vocab_size}, and "
-      f"the network knows {module.config.vocab_size}: build the trie with the "
+      f"the catalogue's vocabulary has {trie.vocab_size} tokens, but the "
+      f"network has {module.config.vocab_size}: build the trie with the "
       "vocabulary that the network was trained with"
     )
   titles = InCatalogue.of(trie, excluded_items_BxX)
@@ -113,16 +113,15 @@ def search(
   """Finds likely sequences.
 
   Args:
-    module: the network.
-    params: its parameters.
+    module: The network.
+    params: Its parameters.
     encoder_input_tokens_BxL: int32, padded with 0.
-    beams: W, sequences that go on, and that are found.
-    length: T, tokens at most, with EOS.
-    choices: what the sequences are made of.
+    beams: W, the number of live beams, and of sequences to find.
+    length: T, the most tokens, with EOS.
+    choices: The sequences to choose from.
 
   Returns:
-    The best W, each with EOS at its end, unless it had not come to one after
-    `length` tokens.
+    The best W. Each ends with EOS, unless it was cut after `length` tokens.
   """
   module = decoding.unrolled(module)
   model = _Model(module, params, encoder_input_tokens_BxL)
@@ -143,7 +142,7 @@ def search(
     ended = jax.lax.cond(
       _goes_on(state), lambda: _finish(model, choices, state), lambda: ended
     )
-  # What has had no room for an end. (None in a catalogue, whose titles fit.)
+  # Sequences that were cut. (A catalogue's titles always fit.)
   cut_BxW = jnp.where(state.position == length, state.live.scores, -jnp.inf)
   found = best_of(ended, state.live._replace(scores=cut_BxW))
   is_found_BxW = found.scores > -jnp.inf
@@ -165,15 +164,15 @@ class _Model(NamedTuple):
 
 
 class _State(NamedTuple):
-  """What a search knows before a position.
+  """The state of a search before a position.
 
   Attributes:
-    position: int32 scalar, of the token that comes next.
-    live: the beams that go on.
-    ended: the best of those that have ended.
-    ancestors: int32 [B, W, T], the beam in whose place each position of a beam
-      was read; -1 where none was yet.
-    caches: of the network's layers.
+    position: int32 scalar, the position of the next token.
+    live: The live beams.
+    ended: The best ended sequences.
+    ancestors: int32 [B, W, T], the place among beams that each position of a
+      beam was read at; -1 if it was not read yet.
+    caches: Caches of the network's layers.
   """
 
   position: jax.Array
@@ -193,7 +192,7 @@ def _start(model: _Model, W: int, T: int) -> _State:
   )
   return _State(
     position=jnp.int32(0),
-    # All beams start alike: one of them is enough.
+    # All beams would start the same, so only one is live.
     live=none._replace(scores=none.scores.at[:, 0].set(0.0)),
     ended=none,
     ancestors=jnp.full((B, W, T), -1, jnp.int32),
@@ -202,13 +201,13 @@ def _start(model: _Model, W: int, T: int) -> _State:
 
 
 def _goes_on(state: _State) -> jax.Array:
-  """Returns whether a beam may still end better than what has ended."""
+  """Returns whether a live beam may still beat an ended sequence."""
   better_B = jnp.max(state.live.scores, axis=1) > state.ended.scores[:, -1]
   return (state.position < state.live.tokens.shape[2]) & jnp.any(better_B)
 
 
 def _step(model: _Model, choices: Choices, state: _State) -> _State:
-  """Reads one token of each beam, ends beams, and chooses how they go on."""
+  """Reads one token of each beam, ends beams, and chooses the next tokens."""
   position, live, ended, ancestors_BxWxT, caches = state
   B, W = live.scores.shape
   ancestors_BxWxT = put(
@@ -246,7 +245,7 @@ def _step(model: _Model, choices: Choices, state: _State) -> _State:
 
 
 def _finish(model: _Model, choices: InCatalogue, state: _State) -> Hypotheses:
-  """Reads the beams that have no choice left to their ends, in one pass."""
+  """Completes and scores the beams that have no choice left, in one pass."""
   live = state.live
   tokens_BxWxT, end_BxW = choices.whole(live.tokens, live.node, state.position)
   is_live_BxW = live.scores > -jnp.inf
@@ -264,7 +263,7 @@ def _scores(
 ) -> jax.Array:
   """Returns the log-likelihoods of whole sequences, [B, W].
 
-  They lie one after the other in a row, for which there are a few sizes.
+  A request's sequences share one row, which has one of a few sizes.
   """
   _, W, T = tokens_BxWxT.shape
   needed_B = candidate_rows.size_of_one(tokens_BxWxT)

@@ -1,7 +1,7 @@
-"""The blocks and layers that T5.1.1 is made of, named as T5X names them.
+"""The blocks and layers of T5.1.1, with T5X's names.
 
-Shapes are suffixes of the letters that network.py lists; in attention, N is
-rows: requests, or the candidates of all of them.
+Shape suffixes use the letters of network.py. In attention N is rows: requests,
+or the candidates of all requests.
 """
 
 import dataclasses
@@ -20,9 +20,9 @@ from instructrec_jax.model import attention
 from instructrec_jax.model.rms_norm import rms_norm
 from instructrec_jax.model.sharding import constrain, on_one_cpu
 
-# What a layer keeps for its gradient; the rest is computed again. The names are
-# scalable T5X's. "none" keeps all that the gradient reads, "minimal" what
-# matrix products and attention gave, "full" the layer's input alone.
+# What a layer keeps for its gradient. The rest is recomputed. The names are
+# scalable T5X's. "none" keeps all values that the gradient uses, "minimal" the
+# results of matrix products and attention, "full" only the layer's input.
 REMAT: dict[str, Callable[..., Any] | None] = {
   "none": None,
   "minimal": jax.checkpoint_policies.save_only_these_names(
@@ -31,7 +31,7 @@ REMAT: dict[str, Callable[..., Any] | None] = {
   "full": jax.checkpoint_policies.nothing_saveable,
 }
 
-# A decoder layer's keys and values: of its own positions, and of the input's.
+# A decoder layer's keys and values, for its own positions and for the input's.
 Cache = dict[str, tuple[jax.Array, jax.Array]]
 
 _scaled = nn.initializers.variance_scaling
@@ -43,23 +43,23 @@ class T5Config:
   """The sizes of a T5.1.1 network.
 
   Attributes:
-    vocab_size: rows of the embedding, at least the tokenizer's pieces.
-    emb_dim: width of the residual stream.
-    num_heads: attention heads.
-    num_encoder_layers: layers of the encoder.
-    num_decoder_layers: layers of the decoder.
-    head_dim: width of a head; heads × head_dim need not equal emb_dim.
-    mlp_dim: width inside the gated feed-forward block.
-    dropout_rate: share of activations dropped in training.
-    dtype: of activations, "float32" or "bfloat16". Parameters, norms, softmax
-      and logits are float32 always.
-    scan_layers: whether a stack's layers are one scan, which is compiled once
-      and needs less memory. Parameters that come apart, see stacking.py, are
-      copied into one array for it.
-    remat: what is computed again in the gradient, a name out of `REMAT`.
+    vocab_size: Rows of the embedding, at least the tokenizer's pieces.
+    emb_dim: The width of the residual stream.
+    num_heads: The number of attention heads.
+    num_encoder_layers: The number of encoder layers.
+    num_decoder_layers: The number of decoder layers.
+    head_dim: The width of a head. heads × head_dim need not equal emb_dim.
+    mlp_dim: The width inside the gated feed-forward block.
+    dropout_rate: The share of activations dropped in training.
+    dtype: The dtype of activations, "float32" or "bfloat16". Parameters, norms,
+      softmax and logits are always float32.
+    scan_layers: Whether a stack's layers are one scan, which is compiled once
+      and needs less memory. Separate parameters, see stacking.py, are copied
+      into one array for it.
+    remat: What the gradient recomputes, a key of `REMAT`.
 
   Raises:
-    InputError: for an unknown `remat`.
+    InputError: `remat` is unknown.
   """
 
   vocab_size: int
@@ -94,9 +94,9 @@ class Kernel(nn.Module):
 
 
 def project(x: jax.Array, kernel_DxF: jax.Array, dtype: str) -> jax.Array:
-  """Returns x [..., D] times a kernel, [..., F] of a dtype."""
-  # As one matrix product: that of more axes has a gradient with copies that
-  # make it half as fast on CPU.
+  """Returns x [..., D] times a kernel, [..., F] in `dtype`."""
+  # One matrix product, because with more axes the gradient makes copies and is
+  # half as fast on CPU.
   rows = x.reshape(-1, x.shape[-1]).astype(dtype)
   return (rows @ kernel_DxF.astype(dtype)).reshape(*x.shape[:-1], -1)
 
@@ -106,9 +106,9 @@ def project_all(
 ) -> list[jax.Array]:
   """Returns x [..., D] times each of P kernels [D, F], P arrays [..., F].
 
-  One product reads x once, and an accelerator has fewer programs to compile. On
-  CPU the gradients would have to be copied into one array first, which takes
-  longer than it saves.
+  On accelerators one product reads x once and compiles faster. On CPU the
+  gradients would first have to be copied into one array, which takes longer
+  than it saves.
   """
   if on_one_cpu():
     return [project(x, kernel, dtype) for kernel in kernels]
@@ -145,7 +145,7 @@ class Dropout(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    """Returns x, in training with a share of its values dropped."""
+    """Returns x, with a share of its values dropped in training."""
     drop = nn.Dropout(self.rate, broadcast_dims=(-2,))
     return drop(x, deterministic=not train)
 
@@ -187,8 +187,8 @@ class RelativePositionBias(nn.Module):
     buckets = attention.relative_position_bucket(pairs, self.bidirectional)
     if not train:
       return table_HxR[:, buckets]
-    # A product with ones and zeros: the gradient of a lookup would scatter
-    # length**2 values, and slices of one row per distance compile slowly.
+    # A one-hot product, because the gradient of a lookup scatters length**2
+    # values, and slices of one row per distance compile slowly.
     chosen = jax.nn.one_hot(buckets, attention.RELPOS_BUCKETS, axis=0)
     return jnp.einsum("hr,rqm->hqm", table_HxR, chosen, precision="highest")
 
@@ -203,14 +203,14 @@ class Attention(nn.Module):
     cfg = self.config
     inwards = cfg.emb_dim, cfg.num_heads * cfg.head_dim
     init = _scaled(1.0, "fan_in", "normal")
-    # variance_scaling takes the variance: 1 / K of it is 1 / sqrt(K) of values.
+    # 1 / K of the variance scales values by 1 / sqrt(K).
     smaller = _scaled(1.0 / cfg.head_dim, "fan_in", "normal")
     self.query = Kernel(inwards, smaller)
     self.key = Kernel(inwards, init)
     self.value = Kernel(inwards, init)
     self.out = Kernel(inwards[::-1], init)
-    # T5X drops the weights of a key for all queries alike, which is the same as
-    # to drop its value.
+    # T5X drops a key's weights for all queries, which equals dropping its
+    # value.
     self.drop = nn.Dropout(cfg.dropout_rate, broadcast_dims=(-1,))
 
   def __call__(
@@ -224,16 +224,16 @@ class Attention(nn.Module):
     causal: bool = False,
     train: bool = False,
   ) -> jax.Array:
-    """Returns what each position of x gathers from those of y, [N, Q, D].
+    """Returns the output of attention from x to y, [N, Q, D].
 
     Args:
-      x_NxQxD: what asks.
-      y_NxMxD: what is attended to.
+      x_NxQxD: The positions that attend.
+      y_NxMxD: The positions attended to.
       bias_HxQxM: float32 added to the attention logits, or None.
-      x_segments_NxQ: int32; a position sees those of its own segment.
+      x_segments_NxQ: int32. A position sees the positions of its own segment.
       y_segments_NxM: int32.
-      causal: whether later positions are hidden.
-      train: whether to drop attention weights.
+      causal: Whether later positions are hidden.
+      train: Whether to drop attention weights.
     """
     if x_NxQxD is y_NxMxD:
       query, key, value = self.heads(x_NxQxD, self.query, self.key, self.value)
@@ -261,7 +261,7 @@ class Attention(nn.Module):
     x_segments_NxQ: jax.Array,
     y_segments_NxM: jax.Array,
   ) -> jax.Array:
-    """Returns what `__call__` does, of keys and values that are there."""
+    """Returns the result of `__call__`, from keys and values."""
     [query] = self.heads(x_NxQxD, self.query)
     return self.joined(
       attention.attend(
@@ -282,18 +282,18 @@ class Attention(nn.Module):
     bias_Hx_xT: jax.Array,
     ancestors_BxWxT: jax.Array,
   ) -> jax.Array:
-    """Returns what each beam gathers from its own past, [B, W, D].
+    """Returns the output of attention from each beam to its past, [B, W, D].
 
-    All beams' keys are keys of one attention, of which each beam sees those
-    that it came from: so nothing is moved when beams change places.
+    One attention has the keys of all beams, and each beam sees those of its
+    ancestors. So nothing moves when beams change places.
 
     Args:
-      x_BxWxD: what asks, one position of each beam.
-      key_BxHxTxWxK: of all positions, by the place that a beam had there.
-      value_BxHxTxWxK: likewise.
+      x_BxWxD: One position of each beam.
+      key_BxHxTxWxK: Keys of all positions, by the place of a beam there.
+      value_BxHxTxWxK: Values, in the same way.
       bias_Hx_xT: float32 added to the attention logits.
-      ancestors_BxWxT: int32, the place that each beam had at each position; -1
-        at those to come.
+      ancestors_BxWxT: int32, the place of each beam at each position, or -1 at
+        later positions.
     """
     [query_BxHxWxK] = self.heads(x_BxWxD, self.query)
     logits_BxHxWxTxP = jnp.einsum(
@@ -317,7 +317,7 @@ class Attention(nn.Module):
     return self.joined(out_BxHxWxK)
 
   def joined(self, out_NxHxQxK: jax.Array) -> jax.Array:
-    """Returns the projection of what the heads gathered, [N, Q, D]."""
+    """Returns the projection of the heads' outputs, [N, Q, D]."""
     N, _, Q, _ = out_NxHxQxK.shape
     out = out_NxHxQxK.swapaxes(1, 2).reshape(N, Q, -1)
     return project(out, self.out(), self.config.dtype)
@@ -327,7 +327,7 @@ class Attention(nn.Module):
   ) -> tuple[jax.Array, ...]:
     """Returns projections of x, each [N, H, M, K].
 
-    Heads first, so that each head's products are plain matrix products.
+    Heads come first, so each head's products are plain matrix products.
     """
     cfg = self.config
     N, M, _ = x_NxMxD.shape
@@ -350,7 +350,7 @@ class MLP(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    """Returns what the block adds to x, [..., D]."""
+    """Returns the block's output for x, [..., D]."""
     cfg = self.config
 
     inwards = cfg.emb_dim, cfg.mlp_dim
@@ -416,14 +416,14 @@ class DecoderLayer(nn.Module):
     """Returns the layer's output [B, C, T, D]."""
     B, C, T, D = x_BxCxTxD.shape
     x = x_BxCxTxD
-    # Candidates are rows of their own.
+    # Each candidate is a row.
     y = self.pre_self_attention_layer_norm(x).reshape(B * C, T, D)
     segments_NxT = segments_BxCxT.reshape(B * C, T)
     y = self.self_attention(
       y, y, bias_HxTxT, segments_NxT, segments_NxT, causal=True, train=train
     )
     x = residual(x + self.drop(y.reshape(x.shape), train))
-    # All candidates are queries of one attention, so its keys and values are
+    # One attention has all candidates as queries, so its keys and values are
     # projected once a request.
     y = self.encoder_decoder_attention(
       self.pre_cross_attention_layer_norm(x).reshape(B, C * T, D),
@@ -440,7 +440,7 @@ class DecoderLayer(nn.Module):
   def start(self, encoded_BxLxD: jax.Array, beams: int, length: int) -> Cache:
     """Returns the cache before the first of `length` steps of `beams` beams.
 
-    What stands for the input is there once a request, whatever the beams.
+    The beams of a request share the keys and values of the input.
     """
     cfg = self.config
     shape = (
@@ -462,12 +462,12 @@ class DecoderLayer(nn.Module):
     """Returns the layer's output at one position, [B, W, D], and the cache.
 
     Args:
-      x_BxWxD: the layer's input at that position, of each beam.
-      cache: of the positions before it.
+      x_BxWxD: The layer's input at that position, for each beam.
+      cache: The cache of the positions before it.
       position: int32, from 0.
       ancestors_BxWxT: int32, see `Transformer.step`.
       encoder_segments_BxL: int32, 1 where there is input.
-      bias_Hx_xT: the position's biases.
+      bias_Hx_xT: The position's biases.
     """
     x = x_BxWxD
     y = self.pre_self_attention_layer_norm(x)
@@ -480,7 +480,7 @@ class DecoderLayer(nn.Module):
     x += self.self_attention.look_back(
       y, keys, values, bias_Hx_xT, ancestors_BxWxT
     )
-    # All beams are queries of one attention to the input.
+    # One attention to the input has all beams as queries.
     y = self.encoder_decoder_attention.gather(
       self.pre_cross_attention_layer_norm(x),
       *cache["cross"],

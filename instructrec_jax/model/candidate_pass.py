@@ -1,8 +1,8 @@
 """One pass of the decoder over all candidates of a request.
 
-Shapes are suffixes of the letters of network.py and candidate_rows.py; P is the
+Shape suffixes use the letters of network.py and candidate_rows.py. P is the
 positions of a request, 1 + R × S: the start, which all candidates share, and
-those of the rows.
+the positions of the rows.
 """
 
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ def log_likelihoods(
 ) -> tuple[jax.Array, jax.Array]:
   """Returns the log-likelihood of each candidate's tokens, in nats.
 
-  A method of the network, to be given to `module.apply`.
+  It is a method of the network for `module.apply`.
 
   Args:
-    module: the network, bound to its parameters.
+    module: The network, bound to its parameters.
     encoder_input_tokens_BxL: int32, padded with 0.
-    rows: the candidates.
+    rows: The candidates.
 
   Returns:
-    float32 [B, C] of first tokens, and [B, R, S] of those that follow; of no
-    meaning where there is no token.
+    float32 [B, C] for first tokens, and [B, R, S] for the tokens that follow.
+    Values without a token are meaningless.
   """
   segments_BxL = network.one_segment(encoder_input_tokens_BxL)
   encoded_BxLxD = module.encoder(
@@ -55,13 +55,13 @@ def after_input(
   cross: Sequence[tuple[jax.Array, jax.Array]],
   rows: CandidateRows[jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
-  """Returns what `log_likelihoods` does, of an input that has been encoded.
+  """Returns the result of `log_likelihoods`, for an encoded input.
 
   Args:
-    module: the network, bound to its parameters.
+    module: The network, bound to its parameters.
     encoder_input_tokens_BxL: int32, padded with 0.
-    cross: the keys and the values of the input, of each layer.
-    rows: the candidates.
+    cross: Each layer's keys and values of the input.
+    rows: The candidates.
   """
   segments_BxL = network.one_segment(encoder_input_tokens_BxL)
   x_BxPxD, context = _begin(module, rows)
@@ -75,7 +75,7 @@ def after_input(
 def _begin(
   module: network.Transformer, rows: CandidateRows[jax.Array]
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
-  """Returns the first layer's input, and what `_layer` takes at the end."""
+  """Returns the first layer's input, and the last arguments of `_layer`."""
   B, _, S = rows.tokens.shape
   start_Bx_ = jnp.zeros((B, 1), rows.tokens.dtype)
   tokens_BxP = jnp.concatenate([start_Bx_, rows.tokens.reshape(B, -1)], axis=1)
@@ -92,7 +92,7 @@ def _end(
   x_BxPxD: jax.Array,
   rows: CandidateRows[jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
-  """Returns the log-likelihoods, of the last layer's output."""
+  """Returns the log-likelihoods from the last layer's output."""
   decoder = module.decoder
   return likelihood.of_rows(
     decoder.decoder_norm(x_BxPxD),
@@ -114,7 +114,7 @@ def _layer_after_encoder(
 ) -> jax.Array:
   """Returns a layer's output [B, P, D]."""
   del train
-  # All positions are queries of one attention, so its keys and values are
+  # One attention has all positions as queries, so its keys and values are
   # projected once a request.
   keys_values = layer.encoder_decoder_attention.keys_values(encoded_BxLxD)
   return _layer(
@@ -163,15 +163,15 @@ def _look_back(
   bias_HxSxS: jax.Array,
   start_bias_BxHxRxS: jax.Array,
 ) -> jax.Array:
-  """Returns what each position gathers from its candidate's past, [B, P, D].
+  """Returns the output of attention to each candidate's past, [B, P, D].
 
   Args:
-    module: the self-attention.
-    x_BxPxD: the positions.
-    candidate_BxRxS: int32; in a row, a position sees those of its own candidate
-      up to itself. All see the start, which sees itself alone.
-    bias_HxSxS: added to the logits between positions of a row.
-    start_bias_BxHxRxS: added to the logits of the start.
+    module: The self-attention.
+    x_BxPxD: The positions.
+    candidate_BxRxS: int32. In a row, a position sees the positions of its own
+      candidate up to itself. All see the start, which sees only itself.
+    bias_HxSxS: Added to the logits between positions of a row.
+    start_bias_BxHxRxS: Added to the logits of the start.
   """
   S = candidate_BxRxS.shape[2]
 

@@ -1,12 +1,12 @@
-"""How the candidates of a request lie in the rows that the decoder reads.
+"""The layout of a request's candidates in the rows that the decoder reads.
 
-What candidates share is computed once: the decoder's first input is the start
-token for all of them, so that a request has one such position, which gives the
-likelihood of every candidate's first token. What comes after it, a candidate's
-tokens but its last, lies in rows, several candidates to a row. (Titles share
-little more than their start: of random ones out of Amazon's Games, a tree over
-20 candidates has 0.5 % fewer positions, over 100 it has 2 %. Rows without
-padding have half to a quarter of them.)
+The decoder's first input is the start token for all candidates. So a request
+has only one such position, which gives the likelihood of every first token. The
+rest of the decoder's input, a candidate's tokens but its last, is in rows with
+several candidates each. (Titles share little more than their start. For random
+titles of Amazon's Games, a tree over 20 candidates saves 0.5 % of the
+positions, over 100 candidates 2 %. Rows without padding save half to three
+quarters.)
 
 Letters beside those of network.py: R rows of a request, S positions of a row.
 """
@@ -19,7 +19,7 @@ import numpy as np
 
 from instructrec_jax.model import packing
 
-# Rows are NumPy's on the host, and JAX's in what is compiled.
+# Rows are NumPy arrays on the host, and JAX arrays in compiled functions.
 Array = TypeVar("Array", jax.Array, np.ndarray)
 
 
@@ -27,11 +27,11 @@ class CandidateRows(NamedTuple, Generic[Array]):
   """The candidates of B requests, int32.
 
   Attributes:
-    first: [B, C], the first token of each candidate; 0 for an absent one.
-    tokens: [B, R, S], what the decoder reads after the start token.
+    first: [B, C], the first token of each candidate, 0 for an absent one.
+    tokens: [B, R, S], the decoder's inputs after the start token.
     following: [B, R, S], the token after each.
-    candidate: [B, R, S], whose they are, counted from 1; 0 where nobody's.
-    place: [B, R, S], where in the candidate they are, counted from 1.
+    candidate: [B, R, S], the candidate of each, from 1, or 0 for padding.
+    place: [B, R, S], the place of each in its candidate, from 1.
   """
 
   first: Array
@@ -42,7 +42,7 @@ class CandidateRows(NamedTuple, Generic[Array]):
 
 
 def one_a_row(candidates_BxCxT: jax.Array) -> CandidateRows[jax.Array]:
-  """Returns rows of one candidate each, padded as they are given."""
+  """Returns rows of one candidate each, with the padding that they have."""
   _, C, T = candidates_BxCxT.shape
   if T == 1:  # A row has at least one position.
     candidates_BxCxT = jnp.pad(candidates_BxCxT, ((0, 0), (0, 0), (0, 1)))
@@ -66,16 +66,16 @@ def size_of_one(candidates_BxCxT: jax.Array) -> jax.Array:
 
 
 def in_one(candidates_BxCxT: jax.Array, size: int) -> CandidateRows[jax.Array]:
-  """Returns one row a request, its candidates one after the other.
+  """Returns one row a request, with its candidates one after the other.
 
   Args:
-    candidates_BxCxT: int32, padded with 0; they may be traced.
-    size: S, at least what `size_of_one` says.
+    candidates_BxCxT: int32, padded with 0. They may be traced.
+    size: S, at least the values of `size_of_one`.
   """
   each = one_a_row(candidates_BxCxT)
   length_BxC = jnp.sum(each.candidate > 0, axis=2)
   begin_BxC = jnp.cumsum(length_BxC, axis=1) - length_BxC
-  # What is nobody's goes past the row's end, where it is dropped.
+  # Padding goes past the row's end, where it is dropped.
   at_BxCxT = jnp.where(
     each.candidate > 0, begin_BxC[..., None] + each.place - 1, size
   )
@@ -90,12 +90,12 @@ def in_one(candidates_BxCxT: jax.Array, size: int) -> CandidateRows[jax.Array]:
 
 
 class Places(NamedTuple):
-  """Where each candidate of N requests begins, int64 [N, C].
+  """The start of each candidate of N requests, int64 [N, C].
 
   Attributes:
-    row: the row of its request.
-    position: in that row.
-    length: positions that it needs: its tokens but the last.
+    row: The row of its request.
+    position: The position in that row.
+    length: The positions that it needs: its tokens but the last.
   """
 
   row: np.ndarray
@@ -104,7 +104,7 @@ class Places(NamedTuple):
 
 
 def places(candidates_NxCxT: np.ndarray, width: int) -> Places:
-  """Returns where candidates go, the longest first, each where it fits first.
+  """Places candidates into rows by first-fit decreasing.
 
   Args:
     candidates_NxCxT: int32, padded with 0.
@@ -114,7 +114,7 @@ def places(candidates_NxCxT: np.ndarray, width: int) -> Places:
   length_NxC = np.maximum((candidates_NxCxT > 0).sum(axis=2) - 1, 0)
   order_NxC = np.argsort(-length_NxC, axis=1, kind="stable")
   sorted_CxN = np.take_along_axis(length_NxC, order_NxC, axis=1).T
-  # A row's second length is of no use here: nothing needs any of it.
+  # A row's second length is not used.
   row_CxN = packing.first_fit(
     np.stack([sorted_CxN, np.zeros_like(sorted_CxN)], axis=2), (width, 0), 1
   )
@@ -138,9 +138,9 @@ def fill(
 
   Args:
     candidates_BxCxT: int32, padded with 0.
-    places: of these candidates.
-    rows: R, at least what `places` has.
-    width: S, as it was for `places`.
+    places: The places of these candidates.
+    rows: R, at least the rows of `places`.
+    width: S, as for `places`.
   """
   B, _, T = candidates_BxCxT.shape
   b, c, t = np.nonzero(np.arange(T)[None, None] < places.length[..., None])
@@ -168,9 +168,9 @@ def sums(
   """Returns the sum over each candidate's tokens, [B, C].
 
   Args:
-    rows: the candidates.
-    of_first_BxC: a figure for each candidate's first token.
-    of_rest_BxRxS: for each token in `rows.following`.
+    rows: The candidates.
+    of_first_BxC: A value for each candidate's first token.
+    of_rest_BxRxS: A value for each token in `rows.following`.
   """
   B, C = of_first_BxC.shape
   number_C = jnp.arange(1, C + 1)[None, None]

@@ -1,7 +1,7 @@
-"""What a beam search chooses from: any text, or a catalogue's titles alone.
+"""The choices of a beam search: any text, or only a catalogue's titles.
 
 Letters beside those of network.py: W beams, X excluded items, S titles of the
-catalogue, E edges of the trie that are looked at together.
+catalogue, E edges of the trie in a block.
 """
 
 import dataclasses
@@ -13,8 +13,8 @@ from instructrec_jax.model import decoding
 from instructrec_jax.model.hypotheses import Step, at, best_of, put
 from instructrec_jax.model.trie import Trie
 
-# Edges of the trie that are looked at together, of each request. Few beams have
-# more children together, but for those that have only just begun.
+# Edges of the trie in a block, for each request. The beams rarely have more
+# children together, except at the start.
 _EDGES = 512
 
 # Tokens [B, W, T] and nodes [B, W].
@@ -23,27 +23,27 @@ _Read = tuple[jax.Array, jax.Array]
 
 @dataclasses.dataclass(frozen=True)
 class AnyText:
-  """Every token of the vocabulary; a sequence may end anywhere."""
+  """Any token of the vocabulary. A sequence may end anywhere."""
 
   def ends(self, node_BxW: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns whether a sequence may end here, and the node that it ends at."""
+    """Returns whether a sequence may end here, and the node of its end."""
     return jnp.ones(node_BxW.shape, bool), node_BxW
 
   def best(
     self, logits_BxWxV: jax.Array, scores_BxW: jax.Array, node_BxW: jax.Array
   ) -> Step:
-    """Returns the best ways to go on.
+    """Returns the best continuations.
 
     Args:
-      logits_BxWxV: float32, of the next token; it is worth its logit.
-      scores_BxW: float32, what is added to it; -inf where there is no beam.
-      node_BxW: int32, where beams are.
+      logits_BxWxV: float32, logits of the next token.
+      scores_BxW: float32, added to the logits; -inf if there is no beam.
+      node_BxW: int32, the nodes of beams.
     """
     del node_BxW
     W, V = logits_BxWxV.shape[1:]
     goes_on_V = jnp.arange(V) != decoding.EOS
     logits_BxWxV = jnp.where(goes_on_V[None, None], logits_BxWxV, -jnp.inf)
-    # No beam has more than W of the best W.
+    # At most W of the best W are from one beam.
     values_BxWxK, tokens_BxWxK = jax.lax.top_k(logits_BxWxV, min(W, V))
     K = values_BxWxK.shape[2]
     flat = (scores_BxW[..., None] + values_BxWxK).reshape(-1, W * K)
@@ -54,14 +54,14 @@ class AnyText:
 
 @dataclasses.dataclass(frozen=True)
 class InCatalogue:
-  """The titles of a trie, less those that a request excludes.
+  """The titles of a trie, without those that a request excludes.
 
-  There are starts after which only one title is left: such beams are decided.
+  A beam is decided if only one title has its start.
 
   Attributes:
-    trie: the titles.
-    excluded: int32 [B, X], numbers of the titles to leave out, each once; the
-      number of titles, S, for none.
+    trie: The titles.
+    excluded: int32 [B, X], numbers of the titles to exclude, each once. The
+      number of titles, S, stands for none.
   """
 
   trie: Trie
@@ -71,7 +71,7 @@ class InCatalogue:
   def of(
     cls, trie: Trie, excluded_items_BxX: jax.Array | None
   ) -> "InCatalogue":
-    """Returns the choices, by items; see `recommend`."""
+    """Returns the choices, given items to exclude; see `recommend`."""
     trie = jax.tree.map(jnp.asarray, trie)
     if excluded_items_BxX is None:
       return cls(trie, jnp.zeros((1, 0), jnp.int32))
@@ -91,10 +91,10 @@ class InCatalogue:
   def best(
     self, logits_BxWxV: jax.Array, scores_BxW: jax.Array, node_BxW: jax.Array
   ) -> Step:
-    """Returns the best ways to go on.
+    """Returns the best continuations.
 
-    The children of all beams are numbered one beam after the other, and looked
-    at in blocks: a node may have thousands, or one.
+    The children of all beams are numbered in the order of beams and processed
+    in blocks, because a node may have one or thousands.
     """
     B, W = scores_BxW.shape
     first_BxW = self.trie.first_child[node_BxW] + self._has_end(node_BxW)
@@ -102,7 +102,7 @@ class InCatalogue:
     count_BxW = jnp.where(scores_BxW > -jnp.inf, count_BxW, 0)
     until_BxW = jnp.cumsum(count_BxW, axis=1)
     total_B = until_BxW[:, -1]
-    # A child's node less its number.
+    # A child's node, minus its number.
     shift_BxW = first_BxW - (until_BxW - count_BxW)
     rows_Bx_ = jnp.arange(B)[:, None]
 
@@ -131,23 +131,23 @@ class InCatalogue:
     return best
 
   def is_decided(self, node_BxW: jax.Array) -> jax.Array:
-    """Returns whether there is one title below a node."""
+    """Returns whether there is only one title below a node."""
     return self.trie.high[node_BxW] - self.trie.low[node_BxW] == 1
 
   def whole(
     self, tokens_BxWxT: jax.Array, node_BxW: jax.Array, position: jax.Array
   ) -> tuple[jax.Array, jax.Array]:
-    """Returns the titles below nodes that have one, and their leaves.
+    """Returns the titles below nodes with one title, and their leaves.
 
     Args:
-      tokens_BxWxT: int32, what was decided before the position.
-      node_BxW: int32, where in the trie beams are.
+      tokens_BxWxT: int32, the tokens before the position.
+      node_BxW: int32, the nodes of beams.
       position: int32.
     """
 
     def add(at: jax.Array, state: _Read) -> _Read:
       tokens_BxWxT, node_BxW = state
-      # A leaf's children are those of a node after it: it has none.
+      # A leaf has no children; `first_child` is then another node's child.
       is_leaf_BxW = self.trie.token[node_BxW] == decoding.EOS
       child_BxW = self.trie.first_child[node_BxW]
       node_BxW = jnp.where(is_leaf_BxW, node_BxW, child_BxW)
@@ -159,7 +159,7 @@ class InCatalogue:
     )
 
   def _has_end(self, node: jax.Array) -> jax.Array:
-    """Returns whether a title ends after a node that is no leaf."""
+    """Returns whether a title ends after a node that is not a leaf."""
     return self.trie.token[self.trie.first_child[node]] == decoding.EOS
 
   def _is_left(self, node_BxE: jax.Array) -> jax.Array:
@@ -172,5 +172,5 @@ class InCatalogue:
     return jnp.sum(below, axis=-1) < (high_BxEx_ - low_BxEx_)[..., 0]
 
 
-# What a search may choose from.
+# The choices that a search can have.
 Choices = AnyText | InCatalogue

@@ -14,9 +14,9 @@ _State = tuple[jax.Array, jax.Array, jax.Array, jax.Array, list[network.Cache]]
 
 
 def unrolled(module: network.Transformer) -> network.Transformer:
-  """Returns the network, its layers one after the other and not as one scan.
+  """Returns the network without a scan over layers.
 
-  For one pass it does not pay to copy all kernels into one array.
+  For one pass, copying all kernels into one array does not pay off.
   """
   config = dataclasses.replace(module.config, scan_layers=False)
   return module.clone(config=config)
@@ -28,17 +28,17 @@ def greedy(
   encoder_input_tokens_BxL: jax.Array,
   length: int,
 ) -> tuple[jax.Array, jax.Array]:
-  """Takes the likeliest token at each position, until all rows have ended.
+  """Takes the most likely token at each position, until all rows have ended.
 
   Args:
-    module: the network.
-    params: its parameters.
+    module: The network.
+    params: Its parameters.
     encoder_input_tokens_BxL: int32, padded with 0.
-    length: tokens at most, with the end.
+    length: The most tokens, with EOS.
 
   Returns:
-    int32 [B, length], each row with EOS at its end if it came to one, padded
-    with 0; and float32 [B], its log-likelihood in nats.
+    int32 [B, length], padded with 0, where a row ends with EOS unless it was
+    cut; and float32 [B], the log-likelihoods in nats.
   """
   module = unrolled(module)
   B = len(encoder_input_tokens_BxL)

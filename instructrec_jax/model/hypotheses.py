@@ -1,7 +1,4 @@
-"""Beams as arrays: the W sequences of a request that a search keeps.
-
-The best come first.
-"""
+"""Beams as arrays: the W sequences of a request, best first."""
 
 from typing import NamedTuple, TypeVar
 
@@ -10,12 +7,12 @@ import jax.numpy as jnp
 
 
 class Hypotheses(NamedTuple):
-  """Sequences and what they are worth, of each request the best first.
+  """Sequences and their scores, best first.
 
   Attributes:
-    scores: float32 [B, W], -inf where there is none.
+    scores: float32 [B, W], -inf for none.
     tokens: int32 [B, W, T], padded with 0.
-    node: int32 [B, W], where in the trie each has come to.
+    node: int32 [B, W], the node of each in the trie.
   """
 
   scores: jax.Array
@@ -24,9 +21,9 @@ class Hypotheses(NamedTuple):
 
 
 class Step(NamedTuple):
-  """How W beams go on: whence, with which token, and whither in the trie.
+  """The continuations of W beams: the parent, the token, and the trie's node.
 
-  All [B, W], int32 but for the scores, which are -inf where there is none.
+  All are [B, W] and int32. The scores are float32, -inf for none.
   """
 
   scores: jax.Array
@@ -48,13 +45,13 @@ def put(
 
 
 def at(x: jax.Array, places_BxW: jax.Array) -> jax.Array:
-  """Returns [B, W, ...] of x [B, M, ...]: each request's own places."""
+  """Takes [B, W, ...] from x [B, M, ...], at each request's own places."""
   places = places_BxW.reshape(*places_BxW.shape, *[1] * (x.ndim - 2))
   return jnp.take_along_axis(x, places, axis=1)
 
 
 def best_of(kept: Kept, new: Kept) -> Kept:
-  """Returns as many of both as are kept, the best first."""
+  """Returns the best of both, best first, as many as `kept` has."""
   both = jax.tree.map(lambda *xs: jnp.concatenate(xs, axis=1), kept, new)
   scores, places_BxW = jax.lax.top_k(both.scores, kept.scores.shape[1])
   chosen = jax.tree.map(lambda x: at(x, places_BxW), both)

@@ -1,12 +1,12 @@
-"""The log-likelihood of tokens: of a batch to train on, and of candidates.
+"""The log-likelihood of tokens, for training batches and for candidates.
 
-Autodiff of a log-softmax keeps its exponentials for the gradient, an array as
-large as the logits, and adds up the gradients of its two terms in a third; here
-there is one pass over the logits each way. Of candidates not even the logits
-are there as a whole.
+Autodiff of a log-softmax keeps the exponentials, an array as large as the
+logits, and adds the gradients of its two terms in a third. Here there is one
+pass over the logits in each direction. For candidates the logits never exist as
+a whole.
 
 Letters beside those of network.py: P positions of a request, E tokens whose
-likelihood is asked for.
+likelihood is computed.
 """
 
 import jax
@@ -14,11 +14,11 @@ import jax.numpy as jnp
 
 from instructrec_jax.model import blocks, sharding
 
-# Bytes of logits that are computed at a time: on a CPU as many as stay in its
-# cache, on each of other devices as many as keep it busy.
+# Bytes of logits computed at a time: what fits a CPU's cache, and what keeps
+# each other device busy.
 _CPU_LOGITS = 2**20
 _DEVICE_LOGITS = 2**27
-# Of the vocabulary: fewer columns make a slow matrix product.
+# Fewer columns of the vocabulary make a slow matrix product.
 _FEWEST_COLUMNS = 1024
 
 _Pair = tuple[jax.Array, jax.Array]
@@ -42,10 +42,10 @@ def token_log_likelihood(
 
 
 def target_logit(logits: jax.Array, targets: jax.Array) -> jax.Array:
-  """Returns the logit of each target, float32 [...]; see above."""
+  """Returns the logit of each target, float32 [...]."""
   if sharding.on_one_cpu():
     return jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
-  # A comparison and a sum fuse into one pass, also where V is sharded; taking
+  # A comparison and a sum fuse into one pass, also if V is sharded. Taking
   # along the axis would gather V.
   return jnp.sum(jnp.where(_at_target(logits, targets), logits, 0.0), axis=-1)
 
@@ -64,7 +64,7 @@ def _forward(
 def _backward(
   kept: tuple[jax.Array, jax.Array, jax.Array], grads: _Pair
 ) -> tuple[jax.Array, None]:
-  """Gradients: one-hot minus softmax of the first, softmax of the second."""
+  """The first gradient is one-hot minus softmax, the second is softmax."""
   logits, targets, log_z = kept
   grad_logp, grad_log_z = (jnp.expand_dims(grad, -1) for grad in grads)
   softmax = jnp.exp(logits - jnp.expand_dims(log_z, -1))
@@ -84,11 +84,11 @@ def of_rows(
   """Returns the log-likelihoods of candidates' tokens, in nats.
 
   Args:
-    x_BxPxD: the decoder's output at the start, and at the R * S positions of
+    x_BxPxD: The decoder's output at the start, and at the R * S positions of
       the rows.
-    kernel_DxV: the projection to the vocabulary.
-    first_BxC: int32, tokens that may follow the start.
-    following_BxRxS: int32, the token that follows each position of the rows.
+    kernel_DxV: The projection to the vocabulary.
+    first_BxC: int32, tokens after the start.
+    following_BxRxS: int32, the token after each position of the rows.
 
   Returns:
     float32 [B, C] and [B, R, S].
@@ -105,7 +105,7 @@ def _of_vocabulary_blocks(
   first_BxC: jax.Array,
   following_BxQ: jax.Array,
 ) -> _Pair:
-  """Some of the vocabulary at a time, so that the kernel is read once."""
+  """Computes a block of the vocabulary at a time, to read the kernel once."""
   (B, P, _), V, C = x_BxPxD.shape, kernel_DxV.shape[1], first_BxC.shape[1]
   tokens_BxE = jnp.concatenate([first_BxC, following_BxQ], axis=1)
   at_E = jnp.concatenate([jnp.zeros(C, jnp.int32), jnp.arange(1, P)])
@@ -150,7 +150,7 @@ def _of_positions(
   first_BxC: jax.Array,
   following_BxQ: jax.Array,
 ) -> _Pair:
-  """Some positions at a time; the vocabulary may be split over devices."""
+  """Computes a block of positions at a time. The vocabulary may be sharded."""
 
   def logits_of(x_BxQxD: jax.Array) -> jax.Array:
     logits = blocks.project(x_BxQxD, kernel_DxV, "float32")

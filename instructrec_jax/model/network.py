@@ -1,26 +1,25 @@
-"""T5.1.1 with T5X's parameter tree; the decoder takes many candidates a row.
+"""T5.1.1 with T5X's parameter tree, and many candidates a row in the decoder.
 
 T5.1.1 (Raffel et al. 2020, https://arxiv.org/abs/1910.10683, and Shazeer 2020,
-https://arxiv.org/abs/2002.05202): RMS norms before each block, gated GELU,
+https://arxiv.org/abs/2002.05202) has RMS norms before each block, gated GELU,
 relative position biases shared by a stack's layers, no biases in dense layers,
-output projection not tied to the embedding, and no 1 / sqrt(head_dim) in the
-attention, whose query kernel is initialised smaller instead.
+an output projection not tied to the embedding, and no 1 / sqrt(head_dim) in the
+attention, whose query kernel has a smaller initialization instead.
 
-Shapes are written as suffixes of these letters; a `_` stands for an axis of
-size one that broadcasts:
+Shape suffixes use these letters. A `_` stands for an axis of size one that
+broadcasts:
   B batch            C candidates     D embed     K head dim   V vocabulary
   L input length     T target length  H heads     F mlp        N layers
   Q query positions  M key positions  (each L, T or C * T)
   W beams            P places of beams
 
-Every axis that a request shares is computed once a request: the decoder's
-tokens are [B, C, T], its cross-attention sees them as C * T queries against one
-set of keys and values, and nothing of shape [B, C, L, ...] exists. Training is
-the case C = 1.
+What the candidates of a request share is computed once. The decoder's tokens
+are [B, C, T], its cross-attention has C * T queries and one set of keys and
+values, and nothing of shape [B, C, L, ...] exists. In training C = 1.
 
-The layers of a stack are separate in the parameters, as T5X names them, and run
-one after the other or as one scan over them all, see `run_layers`. Decoding
-token by token, `start` and `step` keep the keys and values of what was decided.
+The layers of a stack have separate parameters with T5X's names. They run one
+after the other or as one scan, see `run_layers`. For decoding token by token,
+`start` and `step` keep the keys and values of earlier tokens.
 """
 
 from collections.abc import Callable, Mapping
@@ -57,14 +56,14 @@ def run_layers(
   train: bool,
   method: Callable[..., jax.Array] | None = None,
 ) -> jax.Array:
-  """Returns the output of a stack's layers, each on that of the one before.
+  """Runs a stack's layers in order, and returns the last one's output.
 
   Args:
-    stack: whose list `layers` is, and whose parameters layers_0, layers_1, ….
-    x: [..., D], the first one's input.
-    *context: what all of them take beside it.
-    train: whether to drop out, by the rng "dropout" of the stack.
-    method: of a layer; None to call it.
+    stack: The stack, with a list `layers` and parameters layers_0, layers_1, ….
+    x: [..., D], the first layer's input.
+    *context: Further arguments of all layers.
+    train: Whether to use dropout, with the stack's rng "dropout".
+    method: The method of a layer to call. By default the layer itself.
   """
   cfg = stack.config
   if stack.is_initializing():
@@ -81,7 +80,7 @@ def run_layers(
     return apply(layer, params, *arguments, rngs=rngs, method=method), None
 
   if REMAT[cfg.remat] is not None:
-    # Inside a scan nothing can be merged with what was computed before.
+    # Inside a scan, common subexpressions cannot be merged anyway.
     step = jax.checkpoint(
       step, policy=REMAT[cfg.remat], prevent_cse=not cfg.scan_layers
     )
@@ -107,12 +106,12 @@ def apply(
 
 
 def _unbound(stack: nn.Module) -> nn.Module:
-  """Returns a layer like the stack's, to be applied to any one's parameters."""
+  """Returns an unbound layer, to apply with any layer's parameters."""
   return type(stack.layers[0])(stack.config, parent=None)
 
 
 def bound_layers(stack: nn.Module) -> list[Callable[..., Any]]:
-  """Returns for each layer what applies a method to it and its arguments."""
+  """Returns for each layer a function that calls a method with arguments."""
 
   def bind(params: dict[str, Any]) -> Callable[..., Any]:
     def call(method: Callable[..., Any] | str, *arguments: Any) -> Any:
@@ -134,7 +133,7 @@ def _layers_together(stack: nn.Module) -> dict[str, Any]:
   params = stack.variables["params"]
 
   def cast(x: jax.Array, ndim: int) -> jax.Array:
-    """Kernels are copied as they are used: half as much in bfloat16."""
+    """Casts kernels before they are copied, which halves bfloat16 copies."""
     return x.astype(dtype) if x.ndim == ndim else x
 
   if stacking.is_stacked(params):
@@ -151,7 +150,7 @@ class Encoder(nn.Module):
   config: T5Config
 
   def setup(self) -> None:
-    """Declares the parts, named as T5X does."""
+    """Declares the parts, with T5X's names."""
     cfg = self.config
     self.relpos_bias = RelativePositionBias(cfg.num_heads, True)
     self.layers = [EncoderLayer(cfg) for _ in range(cfg.num_encoder_layers)]
@@ -161,7 +160,7 @@ class Encoder(nn.Module):
   def __call__(
     self, x_BxLxD: jax.Array, segments_BxL: jax.Array, train: bool
   ) -> jax.Array:
-    """Returns the encoded input [B, L, D], normed."""
+    """Returns the normalized encoding of the input, [B, L, D]."""
     x = run_layers(
       self,
       residual(self.drop(x_BxLxD, train)),
@@ -178,7 +177,7 @@ class Decoder(nn.Module):
   config: T5Config
 
   def setup(self) -> None:
-    """Declares the parts, named as T5X does."""
+    """Declares the parts, with T5X's names."""
     cfg = self.config
     self.relpos_bias = RelativePositionBias(cfg.num_heads, False)
     self.layers = [DecoderLayer(cfg) for _ in range(cfg.num_decoder_layers)]
@@ -244,23 +243,23 @@ class Decoder(nn.Module):
     return constrain(logits, "batch", None, "vocab"), after
 
   def _logits(self, x: jax.Array) -> jax.Array:
-    """Returns [..., V], in float32 as the loss needs the precision."""
+    """Returns [..., V] in float32, because the loss needs the precision."""
     return project(x, self.logits_dense(), "float32")
 
 
 class Transformer(nn.Module):
   """An encoder and a decoder that share the token table.
 
-  Segment ids keep packed examples apart: a position sees only positions of its
+  Segment ids separate packed examples: a position sees only positions with its
   own id, and padding has id 0. Without them a row is one example. Padding is
-  token 0. Positions of packed examples are not asked for: relative distances
-  inside an example do not depend on where in the row it stands.
+  token 0. Positions of packed examples are not needed, because relative
+  distances inside an example do not depend on its place in the row.
   """
 
   config: T5Config
 
   def setup(self) -> None:
-    """Names the three parts as T5X does."""
+    """Declares the three parts, with T5X's names."""
     self.token_embedder = Embedding(self.config)
     self.encoder = Encoder(self.config)
     self.decoder = Decoder(self.config)
@@ -280,9 +279,9 @@ class Transformer(nn.Module):
       encoder_input_tokens_BxL: int32, padded with 0.
       decoder_input_tokens_BxCxT: int32, each candidate shifted right by one,
         with 0 in front.
-      encoder_segment_ids_BxL: int32 of packed rows, both or neither of the two.
+      encoder_segment_ids_BxL: int32, for packed rows. Give both ids or none.
       decoder_segment_ids_BxCxT: int32.
-      train: whether to drop out, which needs the rng "dropout".
+      train: Whether to use dropout, which needs the rng "dropout".
 
     Returns:
       float32 [B, C, T, V].
@@ -307,12 +306,12 @@ class Transformer(nn.Module):
   def start(
     self, encoder_input_tokens_BxL: jax.Array, beams: int, length: int
   ) -> list[Cache]:
-    """Encodes the input, and returns what `step` needs.
+    """Encodes the input, and returns the caches for `step`.
 
     Args:
       encoder_input_tokens_BxL: int32, padded with 0.
-      beams: W, the sequences of a request that are decoded side by side.
-      length: T, steps at most.
+      beams: W, the sequences of a request decoded in parallel.
+      length: T, the most steps.
     """
     encoded_BxLxD = self.encoder(
       self.token_embedder(encoder_input_tokens_BxL),
@@ -331,16 +330,15 @@ class Transformer(nn.Module):
   ) -> tuple[jax.Array, list[Cache]]:
     """Returns the logits after one more token of each beam.
 
-    Beams may change places between steps, be dropped or go on as several: who
-    came from whom is said by `ancestors_BxWxT`, and the caches stay as they
-    are.
+    Between steps beams may change places, end, or split. `ancestors_BxWxT`
+    records where each came from, so the caches do not change.
 
     Args:
-      tokens_BxW: int32, 0 at the first position, then what was decided.
-      caches: from `start`, or the step before.
+      tokens_BxW: int32, 0 at the first position, then the chosen tokens.
+      caches: The caches from `start`, or from the step before.
       position: int32, from 0.
-      ancestors_BxWxT: int32, the place from 0 to W that each beam had at each
-        position up to this one; -1 at those after it.
+      ancestors_BxWxT: int32, the place below W that each beam had at each
+        position up to this one, and -1 at later positions.
       encoder_input_tokens_BxL: int32, as given to `start`.
 
     Returns:

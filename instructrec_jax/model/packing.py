@@ -1,11 +1,10 @@
-"""Which examples share a row: first-fit decreasing, many groups at a time.
+"""Packs examples into rows: first-fit decreasing, many groups at a time.
 
 First-fit decreasing takes the largest example first and puts each into the
-first row with room for both its inputs and its targets. One example after the
-other would be slow in Python, so the examples are dealt out, largest first, to
-groups that are packed side by side: each step places one example in every
-group. At 512/128 tokens, groups of 512 lose half a percent against one group
-of all.
+first row with room for both its inputs and its targets. Placing one example at
+a time is slow in Python. So examples are dealt out, largest first, to groups,
+and each step places one example in every group. At 512/128 tokens, groups of
+512 need 0.5 % more rows than one group.
 """
 
 import numpy as np
@@ -17,12 +16,12 @@ def pack(lengths_Ex2: np.ndarray, row_lengths: tuple[int, int]) -> np.ndarray:
   """Returns a row for each example.
 
   Args:
-    lengths_Ex2: integers [examples, 2], tokens of inputs and targets; neither
+    lengths_Ex2: Integers [examples, 2], tokens of inputs and targets. Neither
       may exceed its row's length.
-    row_lengths: tokens of a row's inputs and targets.
+    row_lengths: Tokens of a row's inputs and targets.
 
   Returns:
-    int64 [examples], row numbers from 0; no number is left out.
+    int64 [examples], row numbers from 0, without gaps.
   """
   examples = len(lengths_Ex2)
   groups = max(1, examples // _GROUP)
@@ -31,7 +30,7 @@ def pack(lengths_Ex2: np.ndarray, row_lengths: tuple[int, int]) -> np.ndarray:
   size_E = (lengths_Ex2 / np.array(row_lengths)).max(axis=1)
   largest_first = np.argsort(-size_E, kind="stable")
   small = max(row_lengths) <= np.iinfo(np.int16).max
-  # What is missing from the last step has no length, and fits anywhere.
+  # The last step is padded with length 0, which fits anywhere.
   dealt = np.zeros((steps * groups, 2), np.int16 if small else np.int32)
   dealt[:examples] = lengths_Ex2[largest_first]
   # A few rows more than an ideal packing would need.
@@ -49,11 +48,11 @@ def by_row(row_E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns the examples row by row.
 
   Args:
-    row_E: integers [examples], each example's row, from `pack`.
+    row_E: Integers [examples], each example's row, from `pack`.
 
   Returns:
-    int64 [examples], example numbers, those of row 0 first; and int64
-    [rows + 1], where in them each row begins, and where the last ends.
+    int64 [examples], example numbers in the order of rows; and int64
+    [rows + 1], where each row begins in them, and where the last ends.
   """
   begin = np.concatenate([[0], np.cumsum(np.bincount(row_E))])
   return np.argsort(row_E, kind="stable"), begin
@@ -62,12 +61,12 @@ def by_row(row_E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def first_fit(
   lengths_SxGx2: np.ndarray, row_lengths: tuple[int, int], rows: int
 ) -> np.ndarray:
-  """Puts each example into the first row of its group that has room for it.
+  """Puts each example into the first row of its group with room for it.
 
   Args:
-    lengths_SxGx2: [steps, groups, 2], in the order in which they are placed.
-    row_lengths: as in `pack`.
-    rows: to begin with in each group; more are added when needed.
+    lengths_SxGx2: [steps, groups, 2], in the order of placement.
+    row_lengths: As in `pack`.
+    rows: The initial rows of each group. More are added when needed.
 
   Returns:
     int64 [steps, groups], each example's row within its group.

@@ -1,8 +1,8 @@
-"""The model both runners drive: loss, evaluation and candidate scores.
+"""The model that both runners use: loss, evaluation and candidate scores.
 
-`RankingModel` fulfils T5X's model contract without importing T5X: it has the
-attributes and methods that T5X's trainer and evaluator call, and T5X checks no
-base class.
+`RankingModel` fulfils T5X's model contract without importing T5X. It has the
+attributes and methods that T5X's trainer and evaluator call. T5X does not check
+its base class.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ Batch = Mapping[str, jax.Array]
 Params = network.Params
 Metrics = dict[str, clu_metrics.Metric]
 
-# What T5X's names for a loss normalizing factor stand for, by the loss weights.
+# T5X's names of loss normalizing factors, as functions of the loss weights.
 LOSS_NORMALIZERS: dict[str, Callable[[jax.Array], jax.Array | int]] = {
   "NUM_REAL_TARGET_TOKENS": jnp.sum,
   "NUM_TOTAL_TARGET_TOKENS": lambda weights: weights.size,
@@ -44,12 +44,11 @@ class RankingModel:
   """A T5.1.1 that is trained on targets and scores candidates by likelihood.
 
   Attributes:
-    config: sizes of the network.
-    module: the network, a `network.Transformer`.
-    optimizer_def: what T5X updates the parameters with; our runner takes its
-      optimizer apart from the model.
-    FEATURE_CONVERTER_CLS: SeqIO converter for the batches, which is
-      given from outside, as it needs TensorFlow.
+    config: The sizes of the network.
+    module: The network, a `network.Transformer`.
+    optimizer_def: T5X's optimizer. Our runner gets its optimizer separately.
+    FEATURE_CONVERTER_CLS: The SeqIO converter for batches. It is an argument,
+      because it needs TensorFlow.
   """
 
   def __init__(
@@ -65,31 +64,30 @@ class RankingModel:
     catalogue: trie.Trie | None = None,
     length_power: float = 0.0,
   ):
-    """Builds the network; makes no parameters yet.
+    """Builds the network, without parameters.
 
     Args:
-      config: sizes of the network.
-      input_vocabulary: SeqIO vocabulary of the inputs, for T5X.
-      output_vocabulary: SeqIO vocabulary of the targets, for T5X.
-      optimizer_def: T5X optimizer definition, for T5X.
-      feature_converter_cls: SeqIO feature converter, for the pipeline and T5X.
-      z_loss: weight of the squared log normalizer, which keeps logits near
-        zero; 1e-4 is T5X's.
-      loss_normalizing_factor: what the summed loss is divided by: None for 1, a
-        number, or a name out of `LOSS_NORMALIZERS`. Adafactor's steps do not
-        depend on it, except for the weight of its epsilons.
-      num_beams: of `predict_batch`; 1 without a catalogue takes the likeliest
-        token at each position.
-      catalogue: titles that `predict_batch` chooses from, see
-        `instructrec_jax.title_trie`; None for any text.
-      length_power: what the number of a candidate's tokens, in proportion to
-        the mean of its request, is raised to, and its log-likelihood divided
-        by, for its score: 0 for the log-likelihood, 1 to rank by its mean over
-        the tokens. Where all have one length, as yes and no have, nothing
-        changes.
+      config: The sizes of the network.
+      input_vocabulary: SeqIO's vocabulary of the inputs, for T5X.
+      output_vocabulary: SeqIO's vocabulary of the targets, for T5X.
+      optimizer_def: T5X's optimizer definition, for T5X.
+      feature_converter_cls: SeqIO's feature converter, for T5X.
+      z_loss: The weight of the squared log normalizer, which keeps logits near
+        zero. 1e-4 is T5X's.
+      loss_normalizing_factor: The divisor of the summed loss: a number, a key
+        of `LOSS_NORMALIZERS`, or None for 1. Adafactor's steps depend on it
+        only through its epsilons.
+      num_beams: The beams of `predict_batch`. 1 without a catalogue is greedy
+        decoding.
+      catalogue: The titles that `predict_batch` chooses from, see
+        `instructrec_jax.title_trie`. By default it writes any text.
+      length_power: A candidate's log-likelihood is divided by (its tokens /
+        the mean of its request)^length_power. 0 ranks by the sum over tokens,
+        1 by the mean. Candidates of equal length, such as yes and no, keep
+        their scores.
 
     Raises:
-      InputError: if the factor is an unknown name, or there is no beam.
+      InputError: The factor is an unknown name, or `num_beams` is below 1.
     """
     if num_beams < 1:
       raise errors.InputError(f"num_beams = {num_beams}: expected 1 or more")
@@ -116,16 +114,15 @@ class RankingModel:
     input_shapes: Mapping[str, tuple[int, ...]] | None = None,
     input_types: Mapping[str, Any] | None = None,
   ) -> dict[str, Any]:
-    """Returns fresh parameters and the logical axes of each.
+    """Returns initial parameters and the logical axes of each.
 
     Args:
-      rng: key to draw them with.
-      input_shapes: of a batch, which T5X passes; parameters do not depend on
-        it.
-      input_types: likewise.
+      rng: The key to draw them with.
+      input_shapes: Not used. T5X passes it.
+      input_types: Not used. T5X passes it.
 
     Returns:
-      {"params", "params_axes"} as T5X lays them out.
+      {"params", "params_axes"} in T5X's layout.
     """
     del input_shapes, input_types
     tokens = jnp.zeros((1, 1), jnp.int32)
@@ -150,19 +147,19 @@ class RankingModel:
     """Returns the loss to differentiate, and sums with counts to report.
 
     Args:
-      params: the network's parameters.
+      params: The network's parameters.
       batch: int32 encoder_input_tokens [B, L], decoder_input_tokens and
-        decoder_target_tokens [B, T]; optionally decoder_loss_weights [B, T]
-        (else every target but padding counts once) and, of packed rows,
+        decoder_target_tokens [B, T]. Optional are decoder_loss_weights [B, T]
+        (by default 1 except for padding) and, for packed rows,
         encoder_segment_ids [B, L] and decoder_segment_ids [B, T].
-      dropout_rng: key for dropout, or None for none.
+      dropout_rng: The key for dropout, or None for no dropout.
 
     Returns:
       The loss, summed over target tokens and divided by the normalizing factor,
-      and metrics: "loss" is the plain negative log-likelihood in nats a target
-      token, "accuracy" the share of targets with the highest logit, "z_loss"
-      in nats a target token, "input_fill" and "target_fill" the share of
-      positions that are no padding.
+      and metrics. "loss" is the negative log-likelihood in nats a target token,
+      "accuracy" the share of targets with the highest logit, "z_loss" in nats a
+      target token, and "input_fill" and "target_fill" the shares of positions
+      without padding.
     """
     targets_BxT = batch["decoder_target_tokens"]
     weights_BxT = batch.get("decoder_loss_weights", targets_BxT > 0)
@@ -174,7 +171,7 @@ class RankingModel:
     loss /= self._normalizer(weights_BxT)
 
     count = jnp.sum(weights_BxT)
-    # Cheaper than argmax; it differs where two logits tie only.
+    # Cheaper than argmax. It differs only for tied logits.
     correct_BxT = target_logit(logits_BxTxV, targets_BxT) >= jnp.max(
       logits_BxTxV, axis=-1
     )
@@ -195,22 +192,22 @@ class RankingModel:
     }
 
   def eval_fn(self, params: Params, batch: Batch) -> tuple[jax.Array, Metrics]:
-    """Returns what `loss_fn` does, without dropout."""
+    """Returns the result of `loss_fn` without dropout."""
     return self.loss_fn(params, batch, None)
 
   def score_batch(self, params: Params, batch: Batch) -> jax.Array:
     """Returns the score of every candidate of every request.
 
     Args:
-      params: the network's parameters.
+      params: The network's parameters.
       batch: int32 encoder_input_tokens [B, L] and candidate_tokens [B, C, T],
-        each candidate with EOS at its end and padded with 0. A candidate of
-        padding only is absent. Instead of candidate_tokens there may be
-        candidate_rows, the same candidates without their padding.
+        where each candidate ends with EOS and is padded with 0. A candidate
+        with only padding is absent. candidate_rows, the same candidates without
+        padding, may replace candidate_tokens.
 
     Returns:
       float32 [B, C], log-likelihoods in nats, summed over the candidate's
-      tokens with EOS, and divided as `length_power` says; -inf for an absent
+      tokens with EOS and normalized by `length_power`; -inf for an absent
       candidate.
     """
     if "candidate_rows" in batch:
@@ -219,8 +216,8 @@ class RankingModel:
       )
     else:
       rows = candidate_rows.one_a_row(batch["candidate_tokens"])
-    # On a CPU it takes long to copy all kernels into one array for a scan; for
-    # an accelerator it takes long to compile many layers.
+    # On a CPU copying all kernels into one array for a scan is slow. For an
+    # accelerator compiling many layers is slow.
     one_cpu = sharding.on_one_cpu()
     module = decoding.unrolled(self.module) if one_cpu else self.module
     first_BxC, rest_BxRxS = network.apply(
@@ -250,20 +247,20 @@ class RankingModel:
   def predict_batch_with_aux(
     self, params: Params, batch: Batch, rng: jax.Array | None = None
   ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Decodes an answer: the likeliest that is found.
+    """Decodes the most likely answer that is found.
 
     Args:
-      params: the network's parameters.
-      batch: int32 encoder_input_tokens [B, L]. Of a model with a catalogue also
-        what `recommend_batch` takes; else decoder_input_tokens [B, T] or
-        candidate_tokens [B, C, T], which give the length T.
-      rng: not needed; T5X passes one.
+      params: The network's parameters.
+      batch: int32 encoder_input_tokens [B, L]. With a catalogue, also the
+        features of `recommend_batch`. Otherwise decoder_input_tokens [B, T] or
+        candidate_tokens [B, C, T], for the length T.
+      rng: Not used. T5X passes it.
 
     Returns:
-      int32 [B, T], with EOS at the end and padded with 0; and "scores", float32
-      [B], the log-likelihood of each in nats. With a catalogue the first is the
-      likeliest title, and beside "scores" [B, W] there are the "items" and
-      "ranks" of `beam.Recommendations`.
+      int32 [B, T], ending with EOS and padded with 0; and "scores", float32
+      [B], their log-likelihoods in nats. With a catalogue the first is the most
+      likely title, and "scores" [B, W], "items" and "ranks" are those of
+      `beam.Recommendations`.
     """
     del rng
     if self._catalogue is not None:
@@ -285,17 +282,16 @@ class RankingModel:
   def recommend_batch(
     self, params: Params, batch: Batch, catalogue: trie.Trie
   ) -> beam.Recommendations:
-    """Generates items out of a catalogue by `num_beams` beams.
+    """Generates items of a catalogue with `num_beams` beams.
 
-    A large catalogue is better given here than to the model, as an argument of
-    what is compiled: T5X, which gives no such argument, compiles it as a
-    constant.
+    A large catalogue is better passed here than to the model. It is then an
+    argument of the compiled function, and not a constant as in T5X.
 
     Args:
-      params: the network's parameters.
-      batch: int32 encoder_input_tokens [B, L] and, if a request must not get
-        some items, excluded_items [B, X], their codes, padded with -1.
-      catalogue: the titles.
+      params: The network's parameters.
+      batch: int32 encoder_input_tokens [B, L] and, to exclude items,
+        excluded_items [B, X], their codes, padded with -1.
+      catalogue: The titles.
     """
     return beam.recommend(
       self.module,
@@ -309,7 +305,7 @@ class RankingModel:
   def _logits(
     self, params: Params, batch: Batch, dropout_rng: jax.Array | None
   ) -> jax.Array:
-    """Returns the logits [B, T, V] of a training batch: one candidate a row."""
+    """Returns the logits [B, T, V] of a training batch."""
     segments_BxT = batch.get("decoder_segment_ids")
     logits_Bx_xTxV = network.apply(
       self.module,

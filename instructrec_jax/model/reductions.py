@@ -1,4 +1,4 @@
-"""Sums over the first axis, which XLA is slow at on a CPU."""
+"""Sums over the first axis, which are slow in XLA on a CPU."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from instructrec_jax.model import sharding
 
-# Elements of a row above which XLA's sum over rows on a CPU runs at a
-# twentieth of the memory's speed.
+# With more elements in a row, XLA's sum over rows on a CPU runs at a twentieth
+# of the memory's speed.
 _WIDE = 8192
 
 

@@ -1,7 +1,7 @@
 """The root-mean-square norm, with a gradient in few passes.
 
-Autodiff of it writes out the scale for every row, and sums the scale's gradient
-over the rows at a tenth of the memory's speed where XLA runs on a CPU.
+Autodiff writes the scale for every row. With XLA on a CPU it also sums the
+scale's gradient over rows at a tenth of the memory's speed.
 """
 
 import jax
@@ -12,7 +12,7 @@ _EPSILON = 1e-6
 
 @jax.custom_vjp
 def rms_norm(x_RxD: jax.Array, scale_D: jax.Array) -> jax.Array:
-  """Returns each row over its root mean square, times the scale.
+  """Returns each row, divided by its root mean square, times the scale.
 
   Zhang & Sennrich 2019, https://arxiv.org/abs/1910.07467, equation 4.
 
@@ -46,7 +46,7 @@ def _backward(
   scaled_RxD = grad_RxD * scale_D[None]
   mean_Rx_ = jnp.mean(scaled_RxD * x_RxD, axis=-1, keepdims=True)
   grad_x_RxD = inverse_Rx_ * (scaled_RxD - x_RxD * inverse_Rx_**2 * mean_Rx_)
-  # A product with ones: a sum over rows is slow on a CPU.
+  # A product with ones, because a sum over rows is slow on a CPU.
   ones_R = jnp.ones(len(x_RxD), jnp.float32)
   return grad_x_RxD, ones_R @ (grad_RxD * x_RxD * inverse_Rx_)
 

@@ -1,4 +1,4 @@
-"""Where each array lives: rules from names to axes of a (data, model) mesh."""
+"""The sharding of arrays: rules from names to axes of a (data, model) mesh."""
 
 import contextlib
 import contextvars
@@ -19,7 +19,7 @@ _ATTENTION = (
   r"(encoder/layers_\d+/attention"
   r"|decoder/layers_\d+/(self|encoder_decoder)_attention)"
 )
-# Name of a parameter: its logical axes. Each parameter matches exactly one.
+# The logical axes of parameters by name. Each parameter matches exactly one.
 PARAMETER_AXES = (
   (r"token_embedder/embedding", ("vocab", "embed")),
   (r"(encoder|decoder)/relpos_bias/rel_embedding", ("heads", "relpos_buckets")),
@@ -31,8 +31,8 @@ PARAMETER_AXES = (
   (r"(encoder/encoder|decoder/decoder)_norm/scale", ("embed",)),
   (r"decoder/logits_dense/kernel", ("embed", "vocab")),
 )
-# Logical axis: axis of the mesh, None for a copy on every device. As in T5X an
-# array uses an axis of the mesh once, for the first of its axes that asks.
+# The mesh axis of each logical axis, None for a copy on every device. As in
+# T5X, if an array has a mesh axis twice, its first such axis gets it.
 MESH_AXES = {
   "batch": "data",
   "embed": None,
@@ -43,9 +43,9 @@ MESH_AXES = {
   "relpos_buckets": None,
   "vocab": "model",
 }
-# By T5X's parameter_partitioning_dims: over the model axis of the mesh, or over
-# the data axis as well, so that each device keeps its share of every parameter
-# and of the optimizer's state (fully sharded).
+# By T5X's parameter_partitioning_dims: 1 shards over the mesh's model axis, 2
+# also over the data axis, so that each device has its share of every parameter
+# and of the optimizer state (fully sharded).
 RULES = {1: MESH_AXES, 2: MESH_AXES | {"embed": "data"}}
 
 _MESH: contextvars.ContextVar[Mesh | None] = contextvars.ContextVar(
@@ -57,10 +57,10 @@ def logical_axes(name: str) -> tuple[str, ...]:
   """Returns the logical axes of a parameter.
 
   Args:
-    name: its path, joined by "/".
+    name: Its path, joined by "/".
 
   Raises:
-    ValueError: unless exactly one rule matches.
+    ValueError: Not exactly one rule matches.
   """
   found = [
     (rule, axes) for rule, axes in PARAMETER_AXES if re.fullmatch(rule, name)
@@ -69,7 +69,7 @@ def logical_axes(name: str) -> tuple[str, ...]:
     rules = [rule for rule, _ in found] or "none"
     raise ValueError(
       f"parameter {name!r} must match exactly one rule of "
-      f"sharding.PARAMETER_AXES, it matches {rules}"
+      f"sharding.PARAMETER_AXES, but it matches {rules}"
     )
   return found[0][1]
 
@@ -80,12 +80,12 @@ def make_mesh(
   """Returns the mesh of all devices.
 
   Args:
-    num_partitions: devices that one copy of the parameters is split over; the
-      rest of the factor splits the batch.
-    devices: all that there are by default.
+    num_partitions: The number of devices that share a copy of the parameters.
+      The batch is split over such groups.
+    devices: The devices. By default all.
 
   Raises:
-    InputError: if the devices do not divide into such groups.
+    InputError: The devices do not divide into such groups.
   """
   count = jax.device_count() if devices is None else len(devices)
   if num_partitions < 1 or count % num_partitions:
@@ -99,8 +99,8 @@ def make_mesh(
     axis_types=(jax.sharding.AxisType.Auto,) * 2,
     devices=devices,
   )
-  # Rows in the order of their processes, so that what a process feeds of a
-  # batch is one piece, see `data_shard`.
+  # Rows in the order of processes, so that a process feeds one contiguous part
+  # of a batch, see `data_shard`.
   by_process = sorted(
     mesh.devices, key=lambda row: [device.process_index for device in row]
   )
@@ -111,11 +111,11 @@ def rules(parameter_partitioning_dims: int = 1) -> Mapping[str, str | None]:
   """Returns the axis of the mesh for each logical axis.
 
   Args:
-    parameter_partitioning_dims: 1 splits parameters over the model axis, 2 over
-      the data axis as well.
+    parameter_partitioning_dims: 1 splits parameters over the model axis, 2 also
+      over the data axis.
 
   Raises:
-    InputError: for any other number.
+    InputError: It is another number.
   """
   if parameter_partitioning_dims not in RULES:
     raise unknown(
@@ -130,7 +130,7 @@ def rules(parameter_partitioning_dims: int = 1) -> Mapping[str, str | None]:
 def on_mesh(
   mesh: Mesh, parameter_partitioning_dims: int = 1
 ) -> Generator[None]:
-  """Lets `constrain` work in what is traced inside; T5X has its own way."""
+  """Makes `constrain` work in functions traced inside. T5X has its own way."""
   table = rules(parameter_partitioning_dims)
   before = _MESH.set(mesh)
   try:
@@ -156,18 +156,18 @@ def jit_on_mesh(
 
 
 def constrain(x: jax.Array, *axes: str | None) -> jax.Array:
-  """Returns x, on a mesh split as the logical axes say; elsewhere as it is."""
+  """Shards x by its logical axes. Without a mesh, x is unchanged."""
   return nn.with_logical_constraint(x, axes, mesh=_MESH.get())
 
 
 def devices() -> list[jax.Device]:
-  """Returns what runs that which is traced."""
+  """Returns the devices that run the traced function."""
   mesh = _MESH.get()
   return jax.devices() if mesh is None else list(mesh.devices.flat)
 
 
 def on_one_cpu() -> bool:
-  """Returns whether what is traced runs on a single CPU device."""
+  """Returns whether the traced function runs on a single CPU device."""
   return len(devices()) == 1 and devices()[0].platform == "cpu"
 
 
@@ -176,22 +176,22 @@ def tree_shardings(
 ) -> Any:
   """Returns a sharding for every leaf of a tree.
 
-  A leaf whose path ends in a parameter's name is split as the parameter is;
-  Adafactor's row and column statistics are split as the axis that is left of
-  the parameter. Everything else (step counts, placeholders of shape [1]) is
-  copied to every device.
+  A leaf whose path ends in a parameter's name is split like the parameter.
+  Adafactor's row and column statistics are split like the parameter's remaining
+  axis. Everything else (step counts, placeholders of shape [1]) is copied to
+  every device.
 
   Args:
-    mesh: the mesh.
-    params: the parameters, arrays or `jax.ShapeDtypeStruct`s.
-    tree: likewise, a train state, or the parameters alone.
-    parameter_partitioning_dims: see `rules`.
+    mesh: The mesh.
+    params: The parameters, as arrays or `jax.ShapeDtypeStruct`s.
+    tree: A train state or the parameters, in the same form.
+    parameter_partitioning_dims: See `rules`.
 
   Returns:
-    The structure of `tree`, of `NamedSharding`s.
+    A tree like `tree`, of `NamedSharding`s.
 
   Raises:
-    InputError: if a parameter's axis does not divide over the mesh.
+    InputError: A parameter's axis does not divide over the mesh.
   """
   table = rules(parameter_partitioning_dims)
   shapes = {
@@ -213,11 +213,11 @@ def tree_shardings(
 
 
 def placed(shapes: Any, shardings: Any) -> Any:
-  """Returns a tree of `jax.ShapeDtypeStruct`s that know where they belong.
+  """Adds shardings to a tree of `jax.ShapeDtypeStruct`s.
 
   Args:
-    shapes: tree of `jax.ShapeDtypeStruct`s.
-    shardings: the same tree, from `tree_shardings`.
+    shapes: A tree of `jax.ShapeDtypeStruct`s.
+    shardings: The tree's shardings, from `tree_shardings`.
   """
   return jax.tree.map(
     lambda shape, place: jax.ShapeDtypeStruct(
@@ -229,7 +229,7 @@ def placed(shapes: Any, shardings: Any) -> Any:
 
 
 def path_name(path: tuple[Any, ...]) -> str:
-  """Returns a tree path's keys joined by "/", of dicts, tuples or classes."""
+  """Returns the keys of a tree's path, joined by "/"."""
   return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
@@ -251,15 +251,14 @@ def check_rows(mesh: Mesh, rows: int) -> None:
 
 
 def put_batch(mesh: Mesh, batch: Any) -> Any:
-  """Returns a batch on the devices, its rows split over the data axis.
+  """Puts a batch on the devices, with its rows split over the data axis.
 
   Args:
-    mesh: the mesh.
-    batch: this process's rows of each array of a tree: its share by
-      `data_shard`.
+    mesh: The mesh.
+    batch: A tree of arrays with this process's rows, its share by `data_shard`.
 
   Raises:
-    InputError: if the rows of all processes do not divide over the data axis.
+    InputError: The rows of all processes do not divide over the data axis.
   """
   rows = len(jax.tree.leaves(batch)[0]) * data_shard(mesh)[1]
   check_rows(mesh, rows)
@@ -282,9 +281,9 @@ def _leaf_axes(
 
   `axes` and `param_shape` are the parameter's.
 
-  Of Adafactor's statistics, `v_row` has averaged out the parameter's largest
-  axis and `v_col` the second largest; of equal ones the later counts as larger
-  (optax's and T5X's rule).
+  Adafactor's `v_row` averages over the parameter's largest axis, and `v_col`
+  over the second largest. Of equal axes the later counts as larger (optax's and
+  T5X's rule).
   """
   if shape == param_shape:
     return axes
@@ -297,14 +296,13 @@ def _leaf_axes(
 
 
 def data_shard(mesh: Mesh) -> tuple[int, int]:
-  """Returns which share of each batch this process feeds, and of how many.
+  """Returns the share of each batch that this process feeds, and their number.
 
-  Processes whose devices hold the same rows feed the same share: several of
-  them make up one group of `num_partitions` devices if that is more than one
-  process has.
+  Processes whose devices hold the same rows feed the same share. That is so if
+  `num_partitions` is more than the devices of a process.
 
   Raises:
-    InputError: if a process's devices hold rows that are no such share.
+    InputError: A process's devices do not hold such a share.
   """
   index = jax.process_index()
   rows = {
@@ -349,8 +347,8 @@ def _check_divisible(
     if table[axis] == "data":
       raise InputError(
         f"parameter_partitioning_dims = 2 over {parts} devices of the mesh's "
-        f"data axis does not divide {wrong}; choose 1, or a num_partitions "
-        "that leaves fewer"
+        f"data axis does not divide {wrong}; choose 1, or a larger "
+        "num_partitions"
       )
     common = np.gcd.reduce([n for n, _, a in split if table[a] == "model"])
     valid = [d for d in _divisors(mesh.size) if common % d == 0]

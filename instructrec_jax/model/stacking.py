@@ -1,12 +1,12 @@
-"""Layers of a stack as one: arrays [N, ...] instead of N arrays.
+"""Stacks the parameters of layers: one array [N, ...] instead of N arrays.
 
-Checkpoints, and everything that reads them, have each layer's parameters apart,
-under T5X's names: encoder/layers_0/…, encoder/layers_1/…. A network that scans
-over its layers wants them together, encoder/layers/…. A step that is given them
-so needs no copy of them, and the optimizer's update is compiled once for all.
+Checkpoints keep each layer's parameters separate, with T5X's names:
+encoder/layers_0/…, encoder/layers_1/…. A network that scans over its layers
+needs them stacked, as encoder/layers/…. A step that gets them stacked makes no
+copy, and the optimizer's update is compiled once for all layers.
 
-These functions take any tree that holds parameters, or what an optimizer keeps
-of each: the parameters themselves, a train state, its shapes or its shardings.
+These functions take any tree of parameters or of the optimizer state: the
+parameters, a train state, its shapes or its shardings.
 """
 
 import itertools
@@ -19,36 +19,36 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
-# The key of a stack's layers together, and of each apart.
+# The key of a stack's stacked layers, and of separate ones.
 TOGETHER = "layers"
 _APART = re.compile(rf"{TOGETHER}_(\d+)")
 _STACKS = ("encoder", "decoder")
 
 
 def stack(tree: Any) -> Any:
-  """Returns a tree with each stack's layers together."""
+  """Returns a tree with each stack's layers stacked."""
   return _map_stacks(lambda node: _together(node, _stack_arrays), tree)
 
 
 def shardings(tree: Any) -> Any:
-  """Returns the shardings of `stack`'s result, of those of its argument."""
+  """Returns the shardings of a stacked tree, from those of the tree."""
   return _map_stacks(lambda node: _together(node, _stack_shardings), tree)
 
 
 def unstack(tree: Any) -> Any:
-  """Returns a tree with each stack's layers apart: undoes `stack`."""
+  """Returns a tree with each stack's layers separate. It undoes `stack`."""
   return _map_stacks(_apart, tree)
 
 
 def converters(
   places: Any,
 ) -> tuple[Callable[[Any], Any], Callable[[Any], Any], Any]:
-  """Returns `stack` and `unstack` on devices, and the shardings of the stacked.
+  """Returns jitted `stack` and `unstack`, and the stacked tree's shardings.
 
-  Each of the two needs the memory of the tree once more.
+  Each of the two needs as much memory again as the tree.
 
   Args:
-    places: shardings of the tree with its layers apart.
+    places: The shardings of the tree with separate layers.
   """
   together = shardings(places)
   return (
@@ -59,18 +59,18 @@ def converters(
 
 
 def is_stacked(params: Mapping[str, Any]) -> bool:
-  """Returns whether the layers are together in a stack's own parameters."""
+  """Returns whether a stack's parameters have stacked layers."""
   return TOGETHER in params
 
 
 def per_layer(
   transform: optax.GradientTransformation,
 ) -> optax.GradientTransformation:
-  """Returns an optimizer that treats layers that are together as if apart.
+  """Returns an optimizer that treats stacked layers as separate ones.
 
-  For one that looks at a parameter as a whole, as Adafactor at its root mean
-  square. What it keeps for all parameters, such as counts, must not depend on
-  their values.
+  It is for optimizers that use a whole parameter, as Adafactor uses its root
+  mean square. State of all parameters, such as counts, must not depend on their
+  values.
   """
 
   def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
@@ -88,7 +88,7 @@ def per_layer(
 
 
 def _is_in(path: tuple[Any, ...], name: str) -> bool:
-  """Returns whether a leaf is of the layers together of the named stack."""
+  """Returns whether a leaf is in the stacked layers of the named stack."""
   keys = [getattr(key, "key", None) for key in path]
   return (name, TOGETHER) in itertools.pairwise(keys)
 

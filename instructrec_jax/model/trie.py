@@ -12,34 +12,34 @@ import numpy as np
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.model.decoding import EOS
 
-_FIRST_TOKEN = 2  # 0 pads and 1 ends.
-_NAMED = 3  # Items that an error names, of all that it counts.
+_FIRST_TOKEN = 2  # 0 is padding and 1 is EOS.
+_NAMED = 3  # The most items that an error names.
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Trie:
-  """The titles that can be generated, and how each goes on after each start.
+  """A prefix tree of the titles that can be generated.
 
-  A node is what some titles have in common at their start; a leaf is a whole
-  title with EOS. Nodes are numbered breadth first from the root, 0, and those
-  after the same node by their tokens: so a node's children are neighbours, in
-  order, and the one that ends a title comes first. Titles are numbered in
-  lexicographic order of their tokens, so that those below a node are a run.
+  A node is a common prefix of titles. A leaf is a whole title with EOS. Nodes
+  are numbered breadth-first from the root, 0, and children of a node by their
+  tokens. So a node's children are contiguous, and the one with EOS comes first.
+  Titles are numbered in lexicographic order of their tokens, so the titles
+  below a node are contiguous.
 
-  A title is looked up nowhere: what the arrays say of a node is all that a
-  search needs. They are NumPy's, or a device's after `jax.device_put`.
+  These arrays are all that a search needs. They are NumPy arrays, or on a
+  device after `jax.device_put`.
 
   Attributes:
-    token: int32 [1 + E], a node's last token, 0 of the root.
-    first_child: int32 [2 + E]; the children of node n are first_child[n] to
-      first_child[n + 1], which is not one of them.
+    token: int32 [1 + E], a node's last token, 0 for the root.
+    first_child: int32 [2 + E]. The children of node n are first_child[n] up to,
+      but without, first_child[n + 1].
     low: int32 [1 + E], the first title below a node.
-    high: int32 [1 + E], the first after those below it.
-    item: int32 [S], the item that each title stands for.
+    high: int32 [1 + E], the title after the last one below it.
+    item: int32 [S], the item of each title.
     title: int32 [N], each item's title.
-    length: tokens of the longest title, with EOS.
-    vocab_size: ids of tokens are smaller.
+    length: Tokens of the longest title, with EOS.
+    vocab_size: The size of the vocabulary. Tokens are below it.
   """
 
   token: jax.Array | np.ndarray
@@ -60,14 +60,14 @@ def from_titles(
   same_title: str = "error",
   max_length: int | None = None,
 ) -> Trie:
-  """Returns the tree of texts; see `build`.
+  """Returns the trie of texts; see `build`.
 
   Args:
-    titles: by item code.
-    encode: returns the tokens of many texts, without EOS.
-    vocab_size: ids of tokens are smaller.
-    same_title: as for `build`.
-    max_length: likewise.
+    titles: Titles by item code.
+    encode: Returns the tokens of many texts, without EOS.
+    vocab_size: The size of the vocabulary.
+    same_title: As for `build`.
+    max_length: As for `build`.
   """
   tokens = encode(titles)
   lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
@@ -93,21 +93,21 @@ def build(
   same_title: str = "error",
   max_length: int | None = None,
 ) -> Trie:
-  """Returns the tree of the titles.
+  """Returns the trie of the titles.
 
   Args:
-    tokens: integers, those of all titles one after the other, without EOS.
-    lengths: integers [N], tokens of each title, by item code.
-    vocab_size: ids of tokens are smaller.
-    titles: texts for errors to quote.
-    same_title: what to do with items whose titles have the same tokens, which
-      no search can tell apart: "error", or "first": the title stands for the
-      first of them, and `Trie.item[Trie.title[n]]` is that item for each.
-    max_length: tokens that a title may have, with EOS; None for any number.
+    tokens: Integers, the concatenated tokens of all titles, without EOS.
+    lengths: Integers [N], tokens of each title, by item code.
+    vocab_size: The size of the vocabulary.
+    titles: Texts to quote in errors.
+    same_title: What to do if several items' titles have the same tokens, which
+      no search can tell apart. "error" raises. With "first" the title stands
+      for the first of them: `Trie.item[Trie.title[n]]` is that item for each.
+    max_length: The most tokens of a title, with EOS. By default no limit.
 
   Raises:
-    InputError: no titles; one without tokens, too long, or with an id that is
-      none of a piece of text; two that are the same; an unknown choice.
+    InputError: There are no titles; a title has no tokens, too many, or an
+      invalid token; two titles are the same; or `same_title` is unknown.
   """
   if same_title not in _SAME_TITLE:
     raise unknown("same_title", same_title, _SAME_TITLE)
@@ -120,8 +120,8 @@ def build(
   token = np.concatenate([level.token for level in levels])
   low = np.concatenate([level.low for level in levels])
   high = np.concatenate([level.high for level in levels])
-  # Nodes are in the order of their parents, so that a node's children begin
-  # where those of the nodes before it end.
+  # Nodes are in the order of their parents, so a node's children begin where
+  # the children of earlier nodes end.
   parents = np.concatenate(
     [
       level.parent + first
@@ -154,10 +154,10 @@ class _Level:
   """The nodes of one depth.
 
   Attributes:
-    token: int32, each one's last token.
-    parent: int64, its parent's place among the nodes one level up.
+    token: int32, each node's last token.
+    parent: int64, its parent's place among the nodes of the level above.
     low: int32, the place in lexicographic order of the first title below it.
-    high: int32, that of the first after those below it.
+    high: int32, the place after the last title below it.
   """
 
   token: np.ndarray
@@ -169,18 +169,18 @@ class _Level:
 def _levels(
   tokens: np.ndarray, lengths: np.ndarray, vocab_size: int
 ) -> tuple[list[_Level], np.ndarray]:
-  """Sorts titles token by token, and collects the nodes on the way.
+  """Sorts titles token by token, and collects the nodes.
 
   Returns:
-    A level for the root and each place of a token, and int32 [N], the items in
-    the order of their titles, items of the same title in that of their codes.
+    A level for the root and for each position of a token; and int32 [N], the
+    items in the order of their titles, and of codes for the same title.
   """
   n = len(lengths)
   start = np.cumsum(lengths) - lengths
   order = np.empty(n, np.int32)
   levels = [_Level(*(np.array([x], np.int32) for x in (0, 0, 0, n)))]
-  # Titles that go on, in the order of what was seen of them; the places that
-  # they share out among themselves; and the node that each has come to.
+  # The unfinished titles, in the order of their prefixes; the places that they
+  # will take; and the node of each.
   rows, places, nodes = np.arange(n), np.arange(n), np.zeros(n, np.int64)
   for depth in range(int(lengths.max()) + 1):
     ends = lengths[rows] == depth
@@ -214,42 +214,42 @@ def _titles_of(
   same_title: str,
   name: "_Names",
 ) -> tuple[np.ndarray, ...]:
-  """Returns low, high, item and title, once each title has one number.
+  """Numbers the titles, and returns low, high, item and title.
 
   Raises:
-    InputError: if items share a title and none may.
+    InputError: Items share a title, and `same_title` is "error".
   """
   shared = np.flatnonzero(is_leaf & (high - low > 1))
   if len(shared) and same_title == "error":
     one, other = order[low[shared[0]] :][:2]
     more = f" and {len(shared) - 1} more titles" if len(shared) > 1 else ""
     raise InputError(
-      f"{name(one)} and {name(other)} have titles of the same tokens{more}, so "
-      "that none says which is meant: give each its own, leave one out, or "
-      "choose same_title = 'first', by which it stands for the first of them "
+      f"{name(one)} and {name(other)} have titles of the same tokens{more}, "
+      "which no answer can tell apart: give each its own title, leave one out, "
+      "or choose same_title = 'first', which takes the first item "
       f"(same_title: {', '.join(_SAME_TITLE)})"
     )
   is_first = np.zeros(len(order), bool)
   is_first[low[is_leaf]] = True
-  number = np.cumsum(is_first, dtype=np.int32) - 1  # Of each place's title.
+  number = np.cumsum(is_first, dtype=np.int32) - 1  # The title of each place.
   title = np.empty(len(order), np.int32)
   title[order] = number
   return number[low], number[high - 1] + 1, order[is_first], title
 
 
 class _Names:
-  """How errors name an item."""
+  """Names items in errors."""
 
   def __init__(self, titles: Sequence[str] | None):
     self._titles = titles
 
   def __call__(self, item: int) -> str:
-    """Returns its code, and its title if there are texts."""
+    """Returns an item's code, and its title if there are texts."""
     quoted = "" if self._titles is None else f" {self._titles[item]!r}"
     return f"item {item}{quoted}"
 
   def some(self, items: np.ndarray) -> str:
-    """Returns the first few, and how many more there are."""
+    """Returns the names of the first few, and the number of others."""
     named = ", ".join(self(item) for item in items[:_NAMED])
     more = len(items) - _NAMED
     return named if more <= 0 else f"{named} and {more} more"
@@ -262,32 +262,33 @@ def _check(
   max_length: int | None,
   name: _Names,
 ) -> None:
-  """Raises `InputError` if the titles make no tree."""
+  """Raises `InputError` if the titles are not valid."""
   if not len(lengths):
-    raise InputError("a catalogue without titles: expected one item at least")
+    raise InputError("the catalogue: expected at least one title, got none")
   if lengths.min() < 0 or lengths.sum() != len(tokens):
     raise InputError(
-      f"titles: expected {len(tokens)} tokens in all, lengths add up to "
-      f"{lengths.sum()}"
+      f"titles: expected lengths that add up to {len(tokens)} tokens, got a "
+      f"sum of {lengths.sum()}"
     )
   empty = np.flatnonzero(lengths == 0)
   if len(empty):
     raise InputError(
-      f"no token is left of the title of {name.some(empty)}: give it a title "
-      "of letters that the vocabulary knows, or leave it out"
+      f"the title of {name.some(empty)} has no tokens: give it a title with "
+      "characters of the vocabulary, or leave it out"
     )
   if max_length is not None:
     long = np.flatnonzero(lengths >= max_length)
     if len(long):
       raise InputError(
-        f"a title may have {max_length} tokens with its end, and the longest "
-        f"has {lengths.max() + 1}; too long: {name.some(long)}. Give the "
-        "targets more tokens, or shorten them"
+        f"expected titles of at most {max_length} tokens with EOS, but the "
+        f"longest has {lengths.max() + 1}; too long: {name.some(long)}. Allow "
+        "more tokens for targets, or shorten the titles"
       )
   wrong = np.flatnonzero((tokens < _FIRST_TOKEN) | (tokens >= vocab_size))
   if len(wrong):
     item = np.searchsorted(np.cumsum(lengths), wrong[0], side="right")
     raise InputError(
       f"{name(item)}: expected tokens from {_FIRST_TOKEN} to {vocab_size - 1} "
-      f"(0 pads and 1 ends), got {tokens[wrong[0]]}: is it another vocabulary?"
+      f"(0 is padding, 1 is EOS), got {tokens[wrong[0]]}: check that the "
+      "vocabulary is the run's"
     )

@@ -1,12 +1,12 @@
-"""Blocks of queries, one after the other, with the keys that they see.
+"""Processes blocks of queries with a window of the keys that they see.
 
-Where a row holds several examples, or padding, a query sees but part of its
-row's keys, and most of the weights computed for it would be thrown away. Blocks
-are for one CPU: what is computed of one stays in its cache, and each comes with
-a window of keys, the narrowest of a few widths that holds all it sees. (XLA
-must know every width when it compiles, so there is a loop for each.)
+If a row holds several examples or padding, a query sees only a part of its
+row's keys, and most weights would be computed in vain. Blocks are for one CPU,
+in whose cache the results of a block fit. A block's window of keys has the
+smallest of a few widths that holds all keys it sees. (XLA needs to know widths
+when it compiles, so there is a loop for each.)
 
-Arrays are [rows, heads, positions, anything]; segments have one head and one
+Arrays are [rows, heads, positions, anything]. Segments have one head and one
 number a position.
 """
 
@@ -17,17 +17,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Bytes of weights to compute at a time: what stays in a core's cache, but is
-# work enough for the programs to start.
+# Bytes of weights computed at a time: few enough for a core's cache, and enough
+# to outweigh the overhead of a block.
 _BLOCK_BYTES = 4 * 2**20
-# A row of more weights than this is worth to be taken in windows.
+# Windows pay off for rows with more bytes of weights than this.
 _ROW_BYTES = 2**20
-# Widths are so many equal parts of all keys, from one part to all of them.
+# The number of widths: one, two, ... of this many equal parts of all keys.
 _WIDTHS = 4
 
 
 class Block(NamedTuple):
-  """Some queries and their window of keys; the first three are traced."""
+  """Some queries and their window of keys. The first three are traced."""
 
   row: jax.Array
   query: jax.Array
@@ -45,7 +45,7 @@ class Block(NamedTuple):
     return self._cut(x, self.key, self.keys)
 
   def of_bias(self, bias_HxQxM: jax.Array) -> jax.Array:
-    """Returns what the bias adds to the block's logits."""
+    """Returns the block's part of the bias."""
     sizes = len(bias_HxQxM), self.queries, self.keys
     return jax.lax.dynamic_slice(bias_HxQxM, self._bias_start, sizes)
 
@@ -55,13 +55,13 @@ class Block(NamedTuple):
     return jax.lax.dynamic_update_slice(whole, part, start)
 
   def add_keys(self, whole: jax.Array, part: jax.Array) -> jax.Array:
-    """Returns an array of keys with this window added to."""
+    """Returns an array of keys with this part added to its window."""
     start = self.row, 0, self.key, 0
     part += self.of_keys(whole)
     return jax.lax.dynamic_update_slice(whole, part, start)
 
   def add_bias(self, whole: jax.Array, part: jax.Array) -> jax.Array:
-    """Returns a gradient of the bias with this part added to."""
+    """Returns a gradient of the bias with this part added."""
     part += self.of_bias(whole)
     return jax.lax.dynamic_update_slice(whole, part, self._bias_start)
 
@@ -77,15 +77,15 @@ class Block(NamedTuple):
 def shape_of_blocks(
   rows: int, heads: int, queries: int, keys: int
 ) -> tuple[int, int]:
-  """Returns how many rows, and how many of their queries, a block has.
+  """Returns the numbers of rows and of queries of a block.
 
-  Both divide what there is of them.
+  Both divide the numbers that there are.
   """
   one_row = 4 * heads * queries * keys
   if one_row <= _ROW_BYTES:
     fitting = min(rows, _BLOCK_BYTES // one_row)
     return max(d for d in range(1, fitting + 1) if rows % d == 0), queries
-  # Half a row at most, or a window would have to be as wide as the row.
+  # At most half a row, or a window would have to be as wide as the row.
   half = queries
   while half % 2 == 0 and (
     half == queries or 4 * heads * half * keys > _BLOCK_BYTES
@@ -102,16 +102,16 @@ def for_each(
   k_segments: jax.Array,
   causal: bool,
 ) -> Any:
-  """Returns what `body` made of the carry after all blocks, in some order.
+  """Calls `body` with all blocks, in any order, and returns the last carry.
 
   Args:
-    body: takes a block and a carry, and returns the next carry.
-    carry: any tree of arrays.
-    shape: rows and queries of a block.
-    q_segments: int32 [N, 1, Q, 1]; a query sees the keys of its segment, or all
-      keys if there is none.
+    body: Takes a block and a carry, and returns the next carry.
+    carry: Any tree of arrays.
+    shape: Rows and queries of a block.
+    q_segments: int32 [N, 1, Q, 1]. A query sees the keys of its segment, or all
+      keys if there are none.
     k_segments: int32 [N, 1, M, 1].
-    causal: whether keys after the query are hidden.
+    causal: Whether keys after the query are hidden.
   """
   rows, queries = shape
   starts, sizes = _windows(shape, q_segments, k_segments, causal)
@@ -131,7 +131,7 @@ def for_each(
 
 
 def _widths(keys: int) -> list[int]:
-  """Returns the widths that windows may have, the widest last."""
+  """Returns the widths that windows may have, in ascending order."""
   count = _WIDTHS if keys % _WIDTHS == 0 else 1
   return [keys // count * (n + 1) for n in range(count)]
 
@@ -142,7 +142,7 @@ def _windows(
   k_segments: jax.Array,
   causal: bool,
 ) -> tuple[jax.Array, jax.Array]:
-  """Returns the first key of each block's window, and the width's number."""
+  """Returns the first key and the number of the width of each window."""
   rows, queries = shape
   N, _, Q, _ = q_segments.shape
   M = k_segments.shape[2]

@@ -117,7 +117,7 @@ def _work(plan: Plan) -> Iterator[_Row]:
 def largest_text(largest: Largest) -> str:
   """Returns a line on the largest batch."""
   if not largest.fits:
-    return f"no batch fits: {largest.fails} rows do not"
+    return f"no batch fits; the smallest tried has {largest.fails} rows"
   if largest.fails is None:
     return f"largest batch: {largest.fits} rows fit; larger ones were not tried"
   if largest.is_exact:

@@ -343,7 +343,7 @@ def _lines(group: Group) -> list[str]:
     *aligned(rows),
     "",
     *_exposure_lines(group),
-    f"Of {title(first)}: {about}. Chance is by formula.{best}",
+    f"Columns of {title(first)}: {about}. Chance is by formula.{best}",
     *p_note(group),
     *group.notes,
   ]

@@ -279,5 +279,5 @@ def test_what_cannot_be_searched_is_an_error():
   with pytest.raises(InputError, match="num_beams = 0: expected 1 or more"):
     ranking_model.RankingModel(CONFIG, num_beams=0)
   other = dataclasses.replace(TRIE, vocab_size=32100)
-  with pytest.raises(InputError, match="32100, and the network knows 44"):
+  with pytest.raises(InputError, match="32100 tokens, but the network has 44"):
     recommender(4)(PARAMS, INPUTS, other, None)

@@ -67,8 +67,8 @@ def test_children_are_in_order_and_the_end_comes_first():
 @pytest.mark.parametrize(
   ("titles", "options", "message"),
   [
-    ([], {}, "expected one item at least"),
-    ([(3,), (), (4,), ()], {}, r"no token is left .* item 1 .*, item 3 "),
+    ([], {}, "expected at least one title"),
+    ([(3,), (), (4,), ()], {}, r"title of item 1 .*, item 3 .*has no tokens"),
     (
       [(3,), (4, 5), (2,), (4, 5)],
       {},
@@ -81,7 +81,7 @@ def test_children_are_in_order_and_the_end_comes_first():
     (
       [(3,), (2, 3, 4), (5,)],
       {"max_length": 3},
-      r"may have 3 tokens .* longest has 4; too long: item 1 \(2, 3, 4\)",
+      r"at most 3 tokens .* longest has 4; too long: item 1 \(2, 3, 4\)",
     ),
     (
       [(2,) * n for n in range(1, 8)],
@@ -96,5 +96,5 @@ def test_what_makes_no_tree_is_named(titles, options, message):
 
 
 def test_lengths_must_be_those_of_the_tokens():
-  with pytest.raises(InputError, match=r"3 tokens in all.*add up to 4"):
+  with pytest.raises(InputError, match=r"add up to 3 tokens.*sum of 4"):
     trie.build(np.array([3, 4, 5]), np.array([2, 2]), VOCABULARY)

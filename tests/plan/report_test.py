@@ -100,7 +100,7 @@ def test_json_holds_the_figures_by_name(plan):
     (Largest(96, 100, 4), "largest batch that fits: 96 rows"),
     (Largest(96, 112, 4), "96 rows fit, 112 do not"),
     (Largest(96, None, 4), "96 rows fit; larger ones were not tried"),
-    (Largest(0, 4, 4), "no batch fits: 4 rows do not"),
+    (Largest(0, 4, 4), "no batch fits; the smallest tried has 4 rows"),
   ],
 )
 def test_what_is_known_of_the_largest_batch(largest, expected):

@@ -136,7 +136,7 @@ def test_titles_of_instructrec_s_own_tasks(evaluate, small, tmp_path):
      "line 3: expected a text in the field 'prediction', got None"),
     ([*_ANSWERS, {"task": _TOP_K, "instance": 12, "prediction": 4}],
      "line 3: expected a text in the field 'prediction', got 4"),
-    ([{"predict": "Go"}], "line 1: expected a task and an instance"),
+    ([{"predict": "Go"}], "line 1: expected a task (a name) and an instance"),
     ([_ANSWERS[0] | {"instance": "11"}], "an instance (an integer)"),
     ([], "expected predictions, got none"),
   ],

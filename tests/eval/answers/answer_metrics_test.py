@@ -352,7 +352,8 @@ def test_reports_show_them_side_by_side(run, tmp_path):
   assert "out_of_catalogue" in shown
   assert "RECALL@5" in shown
   line = next(x for x in shown.splitlines() if x.startswith("rated, "))
-  assert line.split()[2:] == ["1.4142", "1.0000", "0.0000"]
+  interval = "0.0000\u20132.0000"
+  assert line.split()[2:] == ["1.4142", interval, "1.0000", "0.0000"]
   for out in outs:
     text = out.read_text()
     for name in ("out", "parse", "1.4142"):

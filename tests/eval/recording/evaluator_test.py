@@ -126,7 +126,7 @@ def test_without_a_step_there_is_no_folder_for_it(task, tmp_path):
 @pytest.mark.parametrize(
   ("change", "message"),
   [
-    (lambda t, s: (t, s[:2]), "instance 12: no scores; there are 3 requests"),
+    (lambda t, s: (t, s[:2]), "instance 12 has no scores: expected 3 rows"),
     (lambda t, s: (t[:2], s), "scores: expected 2 rows, .* got 3"),
     (lambda t, s: (t, s[:, :2]), "instance 10: expected 3 scores, .* got 2"),
     (lambda t, s: (t, s[:, 0]), r"expected the shape .* = \[3, 3\], got \[3\]"),

@@ -93,7 +93,10 @@ def _binding(binding: str) -> None:
   name, _, value = binding.partition("=")
   value = gin.config.parse_value(value)
   if "." in name:
+    # Raises if no configurable of ours is called so.
     _in(configurables.__all__)(name.rpartition(".")[0].rpartition(".")[2])
+    gin.parse_config([binding])
+    gin.clear_config()
   else:
     _in(_MACROS)(name)
   if name == "MIXTURE_OR_TASK_NAME":
@@ -282,6 +285,10 @@ def _check_pip(words: list[str]) -> None:
 def check(words: list[str]) -> None:
   """Raises if a command is none that works today."""
   program_name, *rest = words
+  if program_name.startswith("--gin."):
+    for word in words:
+      _binding(word.removeprefix("--gin."))
+    return
   if program_name.startswith("launch/"):
     _check_launcher(program_name, rest)
     return

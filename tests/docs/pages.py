@@ -51,10 +51,10 @@ def anchors(page: Path) -> set[str]:
 
 
 def header_commands(gin_file: Path) -> Iterator[list[str]]:
-  """Yields the commands that a gin file's comments show, as words."""
+  """Yields a gin file's commands, and bindings that one may add, as words."""
   lines = re.findall(r"^#   (.*)$", gin_file.read_text(), re.MULTILINE)
   for words in commands("\n".join(lines)):
-    if words[0] in ("instructrec", "python"):
+    if words[0] in ("instructrec", "python") or words[0].startswith("--gin."):
       yield words
 
 

@@ -64,7 +64,7 @@ class Manifest(TypedDict):
 
 
 @contextlib.contextmanager
-def atomic_open(path: str | os.PathLike) -> Iterator[BinaryIO]:
+def atomic_open(path: str | os.PathLike) -> Generator[BinaryIO]:
   """Yields a file to write, which becomes `path` only if nothing fails.
 
   The parent folder is created if needed. In a bucket, an object appears only
@@ -258,7 +258,7 @@ def _show(flat: Mapping[str, Any], key: str) -> str:
 
 
 @contextlib.contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
+def _staging(folder: Path) -> Generator[Path]:
   """Yields an empty hidden sibling of `folder`, locked by this process.
 
   The kernel drops the lock when the process ends, however it ends. A folder

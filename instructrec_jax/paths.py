@@ -60,7 +60,7 @@ def local(path: str | os.PathLike[str], remedy: str) -> Path:
 
 
 @contextlib.contextmanager
-def reading(path: str | os.PathLike[str]) -> Iterator[None]:
+def reading(path: str | os.PathLike[str]) -> Generator[None]:
   """Turns errors while reading from a bucket into InputErrors that name it.
 
   Raises:

@@ -61,7 +61,9 @@ def register() -> None:
 
 def _rate(task: seqio.Task) -> int:
   """Returns the number of training records, to sample instances uniformly."""
-  return task.num_input_examples("train") if "train" in task.splits else 0
+  if "train" not in task.splits:
+    return 0
+  return task.num_input_examples("train") or 0
 
 
 def register_everything(folder: epath.Path, mixtures: Sequence[str]) -> None:

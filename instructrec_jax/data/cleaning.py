@@ -152,14 +152,14 @@ def _by_first_row(ids: pl.Series) -> tuple[np.ndarray, np.ndarray]:
   """
   if not ids.dtype.is_integer():
     ids = ids.cast(pl.Categorical).to_physical()
-  ids = ids.to_numpy()
+  values = ids.to_numpy()
   # A stable sort puts the rows of an id side by side in their order. A hash
   # table of so many ids would take more memory.
-  order = np.argsort(ids, kind="stable")
-  new = np.ones(ids.size, bool)
-  ids = ids[order]
-  np.not_equal(ids[1:], ids[:-1], out=new[1:])
-  del ids
+  order = np.argsort(values, kind="stable")
+  new = np.ones(values.size, bool)
+  values = values[order]
+  np.not_equal(values[1:], values[:-1], out=new[1:])
+  del ids, values
   starts = np.flatnonzero(new)
   del new
   first = order[starts]

@@ -84,7 +84,7 @@ def _tasks(dataset: str, data_dir: str) -> dict[str, seqio.Task]:
   for kind, variant in (("all_forms", variants.PLAIN), (_SEARCH, _SEARCH)):
     if not (records_dir(data_dir, dataset, variant) / MANIFEST).exists():
       continue
-    every = task_or_mixture(f"{mixture}_{kind}")
+    every = cast(seqio.Mixture, task_or_mixture(f"{mixture}_{kind}"))
     # The order of registration, not the alphabet's.
     order = list(every.rate_per_task_name)
     for task in sorted(every.tasks, key=lambda task: order.index(task.name)):

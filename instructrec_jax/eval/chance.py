@@ -73,14 +73,14 @@ def _recall(c: int, r: int, k: int) -> float:
   return min(k, c) / c
 
 
-def _reciprocal_rank(c: int, r: int, k: None) -> float:
+def _reciprocal_rank(c: int, r: int) -> float:
   # Place p holds the first relevant item if none is before and one is there.
   places_P = np.arange(1, c + 1)
   here_P = _none_before(c, r)[:-1] - _none_before(c, r)[1:]
   return float((here_P / places_P).sum())
 
 
-def _average_precision(c: int, r: int, k: None) -> float:
+def _average_precision(c: int, r: int) -> float:
   # Of the other relevant ones, (p - 1) (R - 1) / (C - 1) are before place p.
   places_P = np.arange(1, c + 1)
   others_P = (places_P - 1) * (r - 1) / max(c - 1, 1)

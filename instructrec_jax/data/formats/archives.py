@@ -152,7 +152,7 @@ def fingerprints(files: Mapping[str, File]) -> dict[str, dict[str, Any]]:
 @contextlib.contextmanager
 def unpacked(
   files: Mapping[str, File], scratch: Path | None
-) -> Iterator[dict[str, Path]]:
+) -> Generator[dict[str, Path]]:
   """Yields the path of each file by role; members are unpacked meanwhile.
 
   An InputError about an unpacked file names the archive instead.
@@ -198,7 +198,7 @@ def _extract(archive: Path, targets: Mapping[str, Path]) -> None:
 
 
 @contextlib.contextmanager
-def _whole(archive: Path) -> Iterator[None]:
+def _whole(archive: Path) -> Generator[None]:
   """Raises an InputError if the archive is damaged."""
   try:
     yield

@@ -52,7 +52,7 @@ def _short(name: str, source: sources.Source) -> Iterator[str]:
 
 def _detail(name: str, source: sources.Source) -> Iterator[str]:
   yield f"{name}  (dataset {source.dataset or 'named by you'})"
-  said = inspect.getdoc(source.reader).partition("\n\n")[0]
+  said = (inspect.getdoc(source.reader) or "").partition("\n\n")[0]
   yield from _wrapped("reader", " ".join(said.split()))
   yield from _wrapped("homepage", source.homepage)
   yield from _wrapped("licence", source.licence)

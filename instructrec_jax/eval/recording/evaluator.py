@@ -175,7 +175,7 @@ class ResultLogger(seqio.Logger):
         "metric_fns must have ranking_metric_fn or a metric of answer_metrics"
       )
     # Evaluators without a step pass None or -1.
-    step = None if step is None or step < 0 else int(step)
+    step = None if step is None or step < 0 else step
     folder = result_folder(self.output_dir, task_name, step)
     task = seqio.TaskRegistry.get(task_name)
     write_all(
@@ -226,7 +226,9 @@ def _measured(
   seed: int,
 ) -> dict[str | None, answer_metrics.Measured]:
   """Measures all metrics of a task; merges the results of each procedure."""
-  by_procedure = collections.defaultdict(list)
+  by_procedure: dict[str | None, list[answer_metrics.Measured]] = (
+    collections.defaultdict(list)
+  )
   own = [
     metric
     for metric in task.metric_fns
@@ -357,4 +359,4 @@ def _skipped(source: seqio.DataSource, split: str, n: int) -> dict[str, int]:
   # SeqIO returns None or infinity if it does not know.
   if records is None or not np.isfinite(records) or records == n:
     return {}
-  return {"not asked for, or longer than the lengths": int(records - n)}
+  return {"not asked for, or longer than the lengths": records - n}

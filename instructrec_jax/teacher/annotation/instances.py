@@ -96,6 +96,8 @@ class Chosen:
 
   def told(self, instance: pl.Series) -> pl.Series:
     """Returns the targets' reviews as a teacher sees them."""
+    if self.reviews is None:
+      raise ValueError("there are no reviews")
     review = self.reviews.gather(instance).to_frame()
     return review.select(personal.mask(pl.col("review")))["review"]
 

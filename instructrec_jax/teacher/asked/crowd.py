@@ -13,7 +13,7 @@ Session = Callable[[], contextlib.AbstractAsyncContextManager[Ask]]
 
 def each(
   session: Session, requests: Iterable[Any], concurrency: int
-) -> Iterator[list[tuple[Any, Any]]]:
+) -> Generator[list[tuple[Any, Any]]]:
   """Yields lists of requests with the answers that arrived since the last list.
 
   An event loop in its own thread sends the requests, so that Ctrl-C reaches the

@@ -34,22 +34,28 @@ from pathlib import Path
 import absl.logging
 import figures
 import jax
+import numpy as np
 import seqio
+from flax import traverse_util
 
+from instructrec_jax import gin_files
 from instructrec_jax.data import normalize, simulate
 from instructrec_jax.data.records import build
 from instructrec_jax.eval.recording import results
-from instructrec_jax.runs import evaluate, train
+from instructrec_jax.runs import evaluate
 from instructrec_jax.runs.clock import Clock
 from instructrec_jax.vocabulary import training
+from instructrec_jax.weights import native, tensor
 
 DATASET = "evaluation_benchmark"
 TASK = f"instructrec_{DATASET}_p1_i0_t3"
+FILES = ("experiments/games_tiny.gin",)
+BINDINGS = (f"MIXTURE_OR_TASK_NAME = {TASK!r}", f"VOCABULARY = {DATASET!r}")
 PHASES = ("loading", "requests", "model", "metrics", "the rest")
 
 
-def prepare(raw: Path | None, folder: Path, requests: int) -> Path:
-  """Builds records, and trains a model for two steps; returns its folder."""
+def prepare(raw: Path | None, folder: Path, requests: int) -> None:
+  """Builds records, and writes a model of random weights."""
   if raw is None:
     # A few have bought too little to be kept.
     simulate.write(folder / "raw", num_users=requests * 11 // 10)
@@ -57,31 +63,35 @@ def prepare(raw: Path | None, folder: Path, requests: int) -> Path:
   else:
     normalize.normalize("instructrec/games", raw, folder, DATASET)
   build.build(folder, DATASET, **training.build_extras(4096))
-  model_dir = folder / "model"
-  train.train(
-    ["runs/native_finetune.gin", "experiments/games_tiny.gin"],
-    [
-      f"MODEL_DIR = {str(model_dir)!r}",
-      f"MIXTURE_OR_TASK_NAME = {TASK!r}",
-      f"VOCABULARY = {DATASET!r}",
-      "TRAIN_STEPS = 2",
-      "WARMUP_STEPS = 1",
-    ],
-    tfds_data_dir=str(folder / "records"),
+  gin_files.parse(
+    ["runs/native_evaluate.gin", *FILES],
+    [*BINDINGS, f"MODEL_DIR = {str(folder / 'model')!r}"],
   )
-  return model_dir
+  variables = jax.jit(gin_files.macro("MODEL").get_initial_variables)(
+    jax.random.key(0)
+  )
+  weights = traverse_util.flatten_dict(variables["params"], sep="/")
+  native.write(
+    folder / "model",
+    {name: tensor.Tensor.of(np.asarray(x)) for name, x in weights.items()},
+    written=lambda _: None,
+  )
 
 
-def evaluate_once(
-  model_dir: Path, out: Path, split: str
-) -> tuple[dict[str, float], int]:
+def evaluate_once(folder: Path, split: str) -> tuple[dict[str, float], int]:
   """Evaluates; returns the seconds of each phase, and the requests measured."""
   clock = Clock()
   with clock.during("the rest"):
-    [folder] = evaluate.evaluate(
-      str(model_dir), out=out, split=split, clock=clock
+    [results_folder] = evaluate.evaluate(
+      str(folder / "model"),
+      FILES,
+      BINDINGS,
+      tfds_data_dir=str(folder / "records"),
+      out=folder / "results",
+      split=split,
+      clock=clock,
     )
-  return clock.seconds, results.read_result(folder).n
+  return clock.seconds, results.read_result(results_folder).n
 
 
 def run(args: argparse.Namespace) -> tuple[int, list[dict[str, float]]]:
@@ -90,9 +100,9 @@ def run(args: argparse.Namespace) -> tuple[int, list[dict[str, float]]]:
   split = "test_2k" if args.raw else "test"
   with tempfile.TemporaryDirectory() as name:
     folder = Path(name)
-    model_dir = prepare(args.raw, folder, args.requests)
+    prepare(args.raw, folder, args.requests)
     for _ in range(args.rounds + 1):
-      seconds, n = evaluate_once(model_dir, folder / "results", split)
+      seconds, n = evaluate_once(folder, split)
       rounds.append(seconds)
       print(f"a round: {sum(seconds.values()):.1f} s", flush=True)
   seqio.set_tfds_data_dir_override(None)

@@ -112,8 +112,7 @@ TOYS = {
       "share": lambda share: share == 0.01,
     },
   ),
-  # The one that starts processes for its sides here.
-  "train_step": ([], {"tokens_per_s": _positive}),
+  "train_step": (["--here"], {"tokens_per_s": _positive}),
 }
 # Keys that are null where a peer is not installed, and modules of the peer.
 T5X = ("t5x", "airio", "jestimator")
@@ -207,6 +206,60 @@ def test_a_peer_takes_part(name, key, toy):
     pytest.importorskip(module, reason=f"{module} is not installed")
   _, found = toy(name, *TOYS[name][0])
   assert found[key] > 0
+
+
+# A benchmark of two sides, of which one's peer is not there.
+RACE = """
+import argparse, os, sys, time
+sys.path.insert(0, {benchmarks!r})
+import turns
+
+def ours(args):
+  return lambda: time.sleep(args.seconds), {{"process": os.getpid()}}
+
+def theirs(args):
+  import no_such_peer
+
+SIDES = {{
+  "ours": turns.Recipe(ours), "theirs": turns.Recipe(theirs, ("no_such_peer",))
+}}
+flags = argparse.ArgumentParser()
+turns.add_flags(flags)
+flags.add_argument("--seconds", type=float)
+flags.add_argument("--toy", action="store_true")
+turns.serve(SIDES, flags.parse_args())
+"""
+
+
+def test_sides_take_turns_in_processes_of_their_own(
+  benchmark_of, tmp_path, capsys
+):
+  turns = benchmark_of("turns")
+  script = tmp_path / "race.py"
+  script.write_text(RACE.format(benchmarks=str(BENCHMARKS)))
+  args = argparse.Namespace(
+    here=False, toy=True, side=None, seconds=0.01, steps=None
+  )
+  sides = turns.begin(str(script), {}, ["ours", "theirs"], args)
+  assert [*sides] == ["ours"]
+  said = capsys.readouterr().out
+  assert said == "theirs is absent: no_such_peer is not installed\n"
+  process = sides["ours"].said["process"]
+  assert process != os.getpid()
+  seconds = turns.play(sides, rounds=3)
+  assert [*map(len, seconds.values())] == [3]
+  assert min(seconds["ours"]) >= 0.01
+  with pytest.raises(ProcessLookupError):
+    os.kill(process, 0)
+
+
+def test_a_side_that_ends_ends_the_benchmark(benchmark_of, tmp_path):
+  turns = benchmark_of("turns")
+  script = tmp_path / "race.py"
+  script.write_text("raise SystemExit(3)")
+  args = argparse.Namespace(here=False)
+  with pytest.raises(SystemExit, match=r"race\.py --side=ours ended: 3"):
+    turns.begin(str(script), {}, ["ours"], args)
 
 
 def test_a_side_that_fails_is_not_taken_for_an_absent_one(benchmark_of):

@@ -9,8 +9,7 @@ import pytest
 from flax import traverse_util
 from jax.extend import core
 
-from instructrec_jax.errors import InputError
-from instructrec_jax.model import attention, blocks, decoding, network
+from instructrec_jax.model import network
 from tests.model import golden as golden_file
 from tests.model.golden import shifted
 
@@ -138,73 +137,6 @@ def test_t5x_network_agrees(golden):
   np.testing.assert_allclose(logits[real], expected[real], rtol=1e-4, atol=3e-5)
 
 
-@pytest.mark.parametrize("remat", blocks.REMAT)
-def test_gradients_do_not_depend_on_how_layers_run(remat):
-  """Against the layers one by one, all kept; with dropout."""
-  golden = golden_file.load("uneven")
-
-  def gradients(**changes):
-    config = dataclasses.replace(golden["config"], **changes)
-
-    def loss(params):
-      logits = network.Transformer(config).apply(
-        {"params": params},
-        golden["inputs"],
-        shifted(golden["candidates"]),
-        train=True,
-        rngs={"dropout": jax.random.key(0)},
-      )
-      return jnp.sum(jnp.square(logits)) / logits.size
-
-    return jax.jit(jax.grad(loss))(golden["params"])
-
-  expected = gradients(scan_layers=False, remat="none")
-  found = gradients(scan_layers=True, remat=remat)
-  jax.tree.map(
-    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5),
-    found,
-    expected,
-  )
-
-
-def test_unknown_remat_lists_the_choices():
-  with pytest.raises(InputError, match=r"'some'.*full, minimal, none"):
-    dataclasses.replace(CONFIG, remat="some")
-
-
-def test_greedy_decodes_equal_hugging_face(golden):
-  """Token by token, with the keys and values of what was decided."""
-  module = network.Transformer(golden["config"])
-  expected = golden["decoded"]
-  decode = jax.jit(decoding.greedy, static_argnums=(0, 3))
-  tokens, scores = decode(
-    module, golden["params"], golden["decoded_inputs"], expected.shape[1]
-  )
-  np.testing.assert_array_equal(tokens, expected)
-  # All at once, the same tokens have the same log-likelihood.
-  ended = np.cumsum(expected == 1, axis=1) - (expected == 1) > 0
-  logits = apply(golden, golden["decoded_inputs"], shifted(expected)[:, None])
-  logp = np.take_along_axis(
-    np.asarray(jax.nn.log_softmax(logits[:, 0])), expected[..., None], -1
-  )[..., 0]
-  np.testing.assert_allclose(scores, (logp * ~ended).sum(1), rtol=1e-4)
-
-
-@pytest.mark.parametrize("bidirectional", [True, False])
-def test_relative_position_bias_is_the_bucket_of_each_pair(bidirectional):
-  length = 300
-  bias = blocks.RelativePositionBias(num_heads=2, bidirectional=bidirectional)
-  params = bias.init(jax.random.key(0), length, True)
-  table = np.asarray(params["params"]["rel_embedding"])
-  pairs = np.arange(length)[None, :] - np.arange(length)[:, None]
-  buckets = attention.relative_position_bucket(pairs, bidirectional)
-  assert buckets.min() == 0
-  assert buckets.max() == attention.RELPOS_BUCKETS - 1
-  for train in (True, False):
-    found = bias.apply(params, length, train)
-    np.testing.assert_array_equal(found, table[:, buckets])
-
-
 def programs_in(jaxpr):
   """Yields a program, and those inside it: loops, checkpoints, calls."""
   yield jaxpr
@@ -237,20 +169,6 @@ def test_bfloat16_is_close_and_logits_stay_float32(golden):
   exact, rough = apply(*args), apply(*args, dtype="bfloat16")
   assert rough.dtype == np.float32
   assert 0 < np.abs(exact - rough).max() < 0.4
-
-
-def test_dropout_acts_in_training_only(golden):
-  args = golden["params"], golden["inputs"], shifted(golden["candidates"])
-  model = network.Transformer(golden["config"])
-
-  @jax.jit
-  def train(seed):
-    rngs = {"dropout": jax.random.key(seed)}
-    return model.apply({"params": args[0]}, *args[1:], train=True, rngs=rngs)
-
-  trained = [train(seed) for seed in (0, 0, 1)]
-  np.testing.assert_array_equal(trained[0], trained[1])
-  assert np.abs(trained[0] - trained[2]).max() > 0.1
 
 
 def test_initial_kernels_have_t5s_spread():

@@ -1,6 +1,5 @@
 """`instructrec convert`: its output, its refusals, its memory."""
 
-import dataclasses
 import itertools
 import os
 import signal
@@ -9,74 +8,20 @@ import sys
 import tracemalloc
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from instructrec_jax import cli
 from instructrec_jax.errors import InputError
-from instructrec_jax.model import network, sharding
-from instructrec_jax.optim import optimizers
-from instructrec_jax.train import checkpoint, runner, step
+from instructrec_jax.model import network
 from instructrec_jax.weights import (
-  adafactor_state,
   convert,
   formats,
   native,
   shapes,
   tensor,
 )
-from tests.train import toy
-
-# Some axes have at least 128, so that Adafactor factors some of its statistics.
-CONFIG = dataclasses.replace(toy.CONFIG, emb_dim=128, mlp_dim=136)
-
-
-def train(folder, steps, make=toy.adafactor, config=CONFIG, **options):
-  writer = toy.Writer()
-  state = runner.train(
-    toy.model(config), make(), toy.Batches(), writer, folder, steps,
-    log_period=1, **options,
-  )  # fmt: skip
-  return state, {n: scalars["loss"] for n, scalars in writer.scalars.items()}
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-  """A run with checkpoints of steps 2, 4 and 6, and the losses of its steps."""
-  folder = tmp_path_factory.mktemp("trained") / "run"
-  return folder, *train(folder, 6, checkpoint_period=2)
-
-
-@pytest.fixture(scope="module")
-def saved_adamw(tmp_path_factory):
-  """A run of another optimizer, with a checkpoint of step 4."""
-  folder = tmp_path_factory.mktemp("adamw") / "run"
-  like = step.state_shapes(toy.model(), optimizers.adamw())
-  state = jax.tree.map(
-    lambda x: jnp.arange(x.size, dtype=x.dtype).reshape(x.shape), like
-  )
-  state = dataclasses.replace(state, step=jnp.int32(4))
-  batches = toy.Batches()
-  batches.position = 9
-  with checkpoint.Checkpoints(folder, keep=None) as checkpoints:
-    checkpoints.save(state, batches)
-  return folder, state
-
-
-def test_state_comes_back_from_t5x_to_the_bit(trained, tmp_path):
-  run, state, _ = trained
-  carry = {"optimizer": "carry"}
-  convert.convert(run, tmp_path / "t5x", "t5x", **carry)
-  convert.convert(tmp_path / "t5x", tmp_path / "back", "native", **carry)
-  like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), state)
-  with checkpoint.Checkpoints(tmp_path / "back", keep=1) as checkpoints:
-    again = checkpoints.restore(6, like, toy.Batches())
-  # The last learning rate is only shown; T5X does not keep it.
-  rate = state.opt_state.hyperparams
-  opt_state = again.opt_state._replace(hyperparams=rate)
-  again = dataclasses.replace(again, opt_state=opt_state)
-  jax.tree.map(np.testing.assert_array_equal, again, state)
+from tests.weights import toy_run
 
 
 def test_a_run_goes_on_after_it_was_to_t5x_and_back(trained, tmp_path):
@@ -84,61 +29,19 @@ def test_a_run_goes_on_after_it_was_to_t5x_and_back(trained, tmp_path):
   carry = {"optimizer": "carry"}
   convert.convert(run, tmp_path / "t5x", "t5x", step=2, **carry)
   convert.convert(tmp_path / "t5x", tmp_path / "back", "native", **carry)
-  _, found = train(tmp_path / "back", 6)
+  _, found = toy_run.train(tmp_path / "back", 6)
   assert found == {n: losses[n] for n in (3, 4, 5, 6)}
-
-
-def test_ours_to_ours_carries_whatever_the_optimizer_is(saved_adamw, tmp_path):
-  run, state = saved_adamw
-  convert.convert(run, tmp_path / "b", "native", optimizer="carry")
-  like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), state)
-  batches = toy.Batches()
-  with checkpoint.Checkpoints(tmp_path / "b", keep=1) as checkpoints:
-    again = checkpoints.restore(4, like, batches)
-  jax.tree.map(np.testing.assert_array_equal, again, state)
-  assert batches.position == 9
-
-
-def test_only_adafactor_can_be_carried_to_t5x(saved_adamw, tmp_path):
-  run, _ = saved_adamw
-  with pytest.raises(InputError, match=r"state of Adafactor.*/mu/.*reset"):
-    convert.convert(run, tmp_path / "b", "t5x", optimizer="carry")
-  convert.convert(run, tmp_path / "b", "t5x")
-
-
-def test_fresh_state_is_that_of_the_optimizer(trained):
-  _, state, _ = trained
-  params = {
-    sharding.path_name(path): tensor.Tensor.of(np.asarray(leaf))
-    for path, leaf in jax.tree_util.tree_leaves_with_path(state.params)
-  }
-  ours = adafactor_state.to_native(adafactor_state.fresh(params), params)
-  first = toy.adafactor().init(state.params)
-  rate = {"learning_rate": np.float32(0)}  # Of no update yet.
-  jax.tree.map(
-    lambda x, theirs: np.testing.assert_array_equal(x.read(), theirs),
-    ours,
-    {"step": 0, "opt_state": first._replace(hyperparams=rate)},
-  )
 
 
 def test_parameters_only_are_to_start_from_not_to_go_on_with(trained, tmp_path):
   run, state, _ = trained
   convert.convert(run, tmp_path / "a", "native")
   with pytest.raises(InputError, match=r"INITIAL_CHECKPOINT_PATH"):
-    train(tmp_path / "a", 4)
-  begun, _ = train(
+    toy_run.train(tmp_path / "a", 4)
+  begun, _ = toy_run.train(
     tmp_path / "b", 0, initial_checkpoint_path=tmp_path / "a"
   )  # fmt: skip
   jax.tree.map(np.testing.assert_array_equal, begun.params, state.params)
-
-
-def test_any_step_of_a_run(trained, tmp_path):
-  run, _, _ = trained
-  convert.convert(run, tmp_path / "b", "t5x", optimizer="carry", step=4)
-  assert formats.find(tmp_path / "b").step == 4
-  with pytest.raises(InputError, match=r"no checkpoint of step 9.*2, 4, 6"):
-    convert.convert(run, tmp_path / "c", "t5x", step=9)
 
 
 def test_the_command_says_what_it_did(hf_tiny, tmp_path, capsys):
@@ -193,16 +96,6 @@ def test_paths_may_be_relative(hf_tiny, tmp_path, monkeypatch, to):
   convert.convert("source", "out", to)
   convert.convert("out", "again", "hf")
   assert formats.find("again").params()
-
-
-def test_two_checkpoints_of_a_step_must_be_told_apart(hf_tiny, tmp_path):
-  for to in ("t5x", "native"):
-    convert.convert(hf_tiny / "bin", tmp_path / to, to)
-  (tmp_path / "t5x" / "checkpoint_0").rename(
-    tmp_path / "native" / "checkpoint_0"
-  )
-  with pytest.raises(InputError, match=r"several checkpoints of step 0: name"):
-    formats.find(tmp_path / "native")
 
 
 KILLED = """

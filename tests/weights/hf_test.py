@@ -2,11 +2,9 @@
 
 import importlib.util
 import json
-import pickle
 import shutil
 import subprocess
 import sys
-import zipfile
 
 import jax
 import ml_dtypes
@@ -15,7 +13,7 @@ import pytest
 from etils import epath
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.model import network, ranking_model, sharding
+from instructrec_jax.model import ranking_model, sharding
 from instructrec_jax.train import checkpoint
 from instructrec_jax.weights import (
   convert,
@@ -23,7 +21,6 @@ from instructrec_jax.weights import (
   safetensors_file,
   shapes,
   tensor,
-  torch_file,
 )
 
 KINDS = {
@@ -236,50 +233,6 @@ def test_token_tables_must_be_one(copy):
     formats.find(folder).params()
 
 
-class _Calls:
-  """Pickles to a call of `print`."""
-
-  def __reduce__(self):
-    return print, ("the pickle was run",)
-
-
-def test_a_pickle_that_calls_something_is_refused(tmp_path, capsys):
-  path = tmp_path / "pytorch_model.bin"
-  with zipfile.ZipFile(path, "w") as archive:
-    archive.writestr("model/data.pkl", pickle.dumps({"x": _Calls()}, 2))
-  with pytest.raises(InputError, match=r"asks for __builtin__.print, which"):
-    torch_file.read(path)
-  assert not capsys.readouterr().out
-
-
-def test_a_file_of_old_pytorch_is_named(tmp_path):
-  path = tmp_path / "pytorch_model.bin"
-  path.write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C, 2))
-  with pytest.raises(InputError, match=r"since PyTorch 1.6"):
-    torch_file.read(path)
-
-
-def test_views_of_a_storage_are_read(tmp_path):
-  torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-  table = torch.arange(24.0).reshape(4, 6)
-  state = {
-    "whole": table,
-    "turned": table.t(),
-    "part": table[1:, 2:4],
-    "halves": table.to(torch.bfloat16),
-    "parameter": torch.nn.Parameter(table),
-  }
-  torch.save(state, tmp_path / "x.bin")
-  found = torch_file.read(tmp_path / "x.bin")
-  for name, value in state.items():
-    np.testing.assert_array_equal(
-      found[name].read().astype(np.float32), value.detach().float().numpy()
-    )
-  np.testing.assert_array_equal(
-    found["turned"].slices((slice(1, 3), slice(None))), table.t()[1:3].numpy()
-  )
-
-
 # In a process of its own: PyTorch's compiler and TensorFlow's do not get along.
 LOGITS = """
 import sys
@@ -317,44 +270,6 @@ def test_the_configuration_is_as_transformers_writes_it(hf_tiny, tmp_path):
   same = ours.keys() & theirs.keys()
   assert {k: ours[k] for k in same} == {k: theirs[k] for k in same}
   assert theirs.keys() - same == {"dtype", "is_decoder", "transformers_version"}
-
-
-def test_the_packages_reader_agrees_with_ours(hf_tiny, tmp_path):
-  package = pytest.importorskip(
-    "safetensors.numpy", reason="safetensors is not installed"
-  )
-  convert.convert(hf_tiny / "sharded", tmp_path / "a", "hf")
-  theirs = package.load_file(tmp_path / "a" / "model.safetensors")
-  ours = safetensors_file.read(tmp_path / "a" / "model.safetensors")
-  assert theirs.keys() == ours.keys()
-  for name, value in theirs.items():
-    np.testing.assert_array_equal(ours[name].read(), value)
-
-
-# Width, heads, width in the feed-forward block, layers of each stack: as the
-# public Flan-T5 folders' config.json have them; heads are 64 wide in all.
-FLAN_T5 = {
-  "small": (512, 6, 1024, 8),
-  "base": (768, 12, 2048, 12),
-  "large": (1024, 16, 2816, 24),
-  "xl": (2048, 32, 5120, 24),
-  "xxl": (4096, 64, 10240, 24),
-}
-
-
-@pytest.mark.parametrize("size", FLAN_T5)
-def test_sizes_tell_the_gin_file(size):
-  emb_dim, num_heads, mlp_dim, layers = FLAN_T5[size]
-  config = network.T5Config(
-    vocab_size=32128,
-    emb_dim=emb_dim,
-    num_heads=num_heads,
-    num_encoder_layers=layers,
-    num_decoder_layers=layers,
-    head_dim=64,
-    mlp_dim=mlp_dim,
-  )
-  assert shapes.gin_model(config) == f"gin/models/flan_t5_{size}.gin"
 
 
 def test_there_is_no_optimizer_to_carry(hf_tiny, tmp_path):

@@ -14,7 +14,7 @@ import seqio
 
 from instructrec_jax.baselines import rank as baselines
 from instructrec_jax.batches import feature_converter
-from instructrec_jax.data.names import records_dir, tables_dir
+from instructrec_jax.data.names import tables_dir
 from instructrec_jax.data.records import read
 from instructrec_jax.data.records.catalogue import Catalogue
 from instructrec_jax.data.records.seen import Seen
@@ -27,6 +27,8 @@ from instructrec_jax.scoring.scorer import Scorer
 from tests import tiny
 
 TASK = "instructrec_small_p1_i0_t2"
+
+
 ITEMS = 48
 
 
@@ -244,24 +246,6 @@ def test_random_ranks_at_chance(small_data, tmp_path, monkeypatch):
   assert len(np.unique(found.scores[:, 0])) == found.n
   low, high = result.metrics["hr@10"].low, result.metrics["hr@10"].high
   assert low <= result.chance["hr@10"] <= high
-
-
-def test_what_was_seen_is_the_log_before_the_target(small_data):
-  folder = records_dir(small_data, "small")
-  had = _had(small_data)
-  requests = read.load_split(small_data, "small", "test")
-  order = np.random.default_rng(0).permutation(len(requests["instance"]))
-  seen = Seen.of(
-    folder,
-    "test",
-    requests["instance"][order],
-    list(requests["target"][order][:, None]),
-  )
-  for row, user in enumerate(requests["user"][order]):
-    assert set(seen.matrix()[row]) - {-1} == had[user]
-    assert seen.counts()[row] == len(had[user])
-  with pytest.raises(InputError, match="split 'test' has no instance 3"):
-    Seen.of(folder, "test", np.array([3]), [np.array([1])])
 
 
 def test_items_of_one_title_tie():

@@ -6,15 +6,13 @@ import pytest
 
 from instructrec_jax.errors import InputError
 from instructrec_jax.teacher.asked import prompts
-from instructrec_jax.teacher.asked.cache import Answer, Cache
+from instructrec_jax.teacher.asked.cache import Cache
 from instructrec_jax.teacher.asked.chat import Chat
 from instructrec_jax.teacher.asked.client import Client
-from instructrec_jax.teacher.asked.limits import Limits
 from instructrec_jax.teacher.protocol import (
   FAULT,
   INSTANCE,
   INTENTION,
-  JUDGEMENT,
 )
 from tests.teacher.asked.chat_server import KEY, ChatServer, some_faults, text
 
@@ -122,24 +120,6 @@ def test_retry_after_holds_everybody(value, tmp_path, quick):
     assert server.times[1] - server.times[0] >= least
 
 
-def test_rates_are_kept(tmp_path, quick):
-  with ChatServer() as server:
-    limits = Limits(requests_per_minute=60 * 50)
-    client = _client(server, tmp_path / "a.db", limits=limits)
-    began = time.monotonic()
-    _all(client, _batches(11))
-    assert server.times[-1] - began >= 10 / 50 * 0.9
-
-  with ChatServer() as server:
-    # About 500 tokens each.
-    limits = Limits(tokens_per_minute=60 * 50_000)
-    client = _client(server, tmp_path / "b.db", limits=limits)
-    began = time.monotonic()
-    _all(client, _batches(11))
-    [size] = {len(str(r["messages"])) // 4 for r in server.requests[:1]}
-    assert server.times[-1] - began >= 10 * size / 50_000 * 0.8
-
-
 def test_a_slow_answer_is_asked_for_again(tmp_path, quick):
   with ChatServer(lambda n, body: "slow" if n == 0 else None) as server:
     client = _client(server, tmp_path / "a.db", timeout_s=0.3, concurrency=1)
@@ -237,16 +217,3 @@ def test_addresses_that_cannot_be_used(url, tmp_path):
   with pytest.raises(InputError, match="base_url") as error:
     _client(url, tmp_path / "a.db")
   assert "secret" not in str(error.value)
-
-
-def test_a_judge_answers_with_yes_or_no(tmp_path, quick):
-  kept = Cache(tmp_path / "a.db")
-  request = {"text": "I like it.", "information": "a", "target": "b"}
-  name = _CHAT.key(JUDGEMENT, _CHAT.body(JUDGEMENT, request))
-  kept.put(name, 0, Answer('{"comes_from_information": "maybe"}'))
-  answer = dict.fromkeys(JUDGEMENT.outputs, "Yes.")
-  kept.put(name, 1, Answer(str(answer).replace("'", '"')))
-  batch = pl.DataFrame({INSTANCE: [0], **{k: [v] for k, v in request.items()}})
-  frame = _all(_client("http://127.0.0.1:1", tmp_path / "a.db"), [batch],
-               JUDGEMENT)  # fmt: skip
-  assert frame.row(0)[1:] == ("yes", "yes", "yes", "yes", None)

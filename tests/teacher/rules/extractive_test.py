@@ -1,192 +1,102 @@
+"""The teacher that answers by rules."""
+
 import polars as pl
-import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from instructrec_jax.teacher.protocol import INSTANCE, PREFERENCE
-from instructrec_jax.teacher.rules import intentions, preferences
+from instructrec_jax.teacher.annotation import texts
+from instructrec_jax.teacher.checks import validate
+from instructrec_jax.teacher.protocol import AUDIENCE, INSTANCE, INTEREST
+from instructrec_jax.teacher.rules import audiences, interests
+from instructrec_jax.teacher.rules.extractive import Extractive
 
-
-def _preference(drawn=0, **lists):
-  frame = pl.DataFrame(
-    {INSTANCE: [0], **{k: [v] for k, v in lists.items()}},
-    schema_overrides={
-      INSTANCE: pl.UInt32,
-      **{k: v for k, v in PREFERENCE.inputs.items() if k in lists},
-    },
-  )
-  return preferences.write(frame, [drawn])["preference"][0]
+_COUNT = 12
 
 
-def _intentions(review, count):
-  """Returns both wordings of a review, as `count` numbers draw them."""
-  frame = pl.DataFrame({INSTANCE: range(count), "review": [review] * count})
-  return [row[1:] for row in intentions.write(frame, range(count)).rows()]
+_OF = {INTEREST.name: interests, AUDIENCE.name: audiences}
 
 
-def _intention(review):
-  [texts] = _intentions(review, 1)
-  return texts
+def _frame(kind, rows):
+  columns = {name for row in rows for name in row}
+  return pl.DataFrame(
+    {name: [row.get(name) for row in rows] for name in columns},
+    schema_overrides={name: kind.inputs[name] for name in columns},
+  ).select(pl.int_range(pl.len()).alias(INSTANCE), pl.all())
 
 
-def test_labels_and_brands_that_a_history_shares_are_named():
-  text = _preference(
-    title=["One", "Two", "Three"],
-    categories=[["Tea", "Green Tea"], ["Tea", "Green Tea"], ["Cups"]],
-    brand=["Leaf", "Leaf", "Potter"],
-  )
-  assert "Green Tea" in text
-  assert "Leaf" in text
-  assert "Cups" not in text
-  assert "One" not in text
+def _texts(kind, **row):
+  """Returns what is written of one request, by many draws."""
+  frame = _frame(kind, [row] * _COUNT)
+  drawn = [number * 2_654_435_761 % 2**32 for number in range(_COUNT)]
+  [field] = kind.outputs
+  return _OF[kind.name].write(frame, drawn)[field].to_list()
 
 
-def test_a_brand_is_named_without_its_form_of_company():
-  for brand, expected in (("Leaf Media, Inc.", "Leaf Media"), ("A & Co",) * 2):
-    text = _preference(title=["One", "Two"], brand=[brand] * 2)
-    assert "Inc" not in text
-    assert expected in text
+def test_nothing_known_is_nothing_said():
+  assert _texts(AUDIENCE, thing="video", title="So this is why")[0] is None
+  row = {"title": ["Bread", "Hammer"], "liked": [False, False]}
+  assert _texts(INTEREST, **row)[0] is None
+  frame = _frame(AUDIENCE, [{"thing": "video", "title": "So this is why"}])
+  keys = frame.select(INSTANCE, item=INSTANCE)
+  written = texts.write(Extractive("v", 0, keys), AUDIENCE, frame)
+  assert written["absent"].to_list() == ["nothing says whom the item is for"]
 
 
-def test_brands_are_told_where_none_is_shared():
-  text = _preference(
-    title=list("abcd"), categories=[["Tea"]] * 4, brand=["W", "X", "Y", "Z"]
-  )
-  assert "Z, Y and X" in text
-  assert "W" not in text.replace("What", "")
+def test_wordings_vary_and_follow_from_the_key_alone():
+  row = {"thing": "movie", "title": "Qx", "categories": ["Comedy", "Drama"],
+         "year": 1987}  # fmt: skip
+  frame = _frame(AUDIENCE, [row] * 200)
+  keys = frame.select(INSTANCE, item=pl.col(INSTANCE) + 5)
+  all_of_them = texts.write(Extractive("d", 0, keys), AUDIENCE, frame)
+  assert all_of_them["text"].n_unique() >= 6
+  some = [150, 3, 77]
+  few = texts.write(Extractive("d", 0, keys), AUDIENCE, frame[some])
+  assert few["text"].to_list() == all_of_them["text"][some].to_list()
+  other = texts.write(Extractive("d", 1, keys), AUDIENCE, frame)
+  assert (other["text"] != all_of_them["text"]).any()
 
 
-def test_labels_of_what_is_counted_are_plural():
-  text = _preference(title=["A", "B"], categories=[["Board Game"]] * 2)
-  assert "Board Games" in text
-  text = _preference(title=["A", "B"], categories=[["Green Tea"]] * 2)
-  assert "Green Tea" in text
-  assert "Teas" not in text
-
-
-def test_what_stands_in_brackets_is_no_topic():
-  titles = ["Lantern (Blue Design)", "Candle (Blue Design)"]
-  assert _preference(title=titles) is None
-
-
-def test_a_general_label_is_named_with_the_one_above_it():
-  text = _preference(
-    title=["A", "B"], categories=[["PlayStation 4", "Games"]] * 2
-  )
-  assert "PlayStation 4 Games" in text
-
-
-def test_a_label_of_people_is_named_with_what_is_for_them():
-  text = _preference(
-    title=["A", "B"], categories=[["Fashion & Style", "Women"]] * 2
-  )
-  assert "Fashion & Style for Women" in text
-
-
-def test_titles_say_what_they_are_where_nothing_else_does():
-  titles = ["Chess - Xbox 360", "Xbox 360 Cable", "Go (Xbox 360)"]
-  text = _preference(title=titles)
-  assert "Xbox 360" in text
-  assert "series" not in text
-  titles = ["Kind of Blue - Vinyl", "Blue Train - Vinyl"]
-  assert "Vinyl" in _preference(title=titles)
-
-
-def test_a_series_is_the_longest_shared_beginning():
-  titles = ["Call of Duty: Ghosts", "Call of Duty 4", "Chess"]
-  assert "the Call of Duty series" in _preference(title=titles)
-  # One that is a title itself is not named.
-  for titles in (
-    ["Green Valley", "Green Valley Nights", "Chess"],
-    ["Green Valley - Limited Edition", "Green Valley Nights", "Chess"],
-  ):
-    assert "series" not in (_preference(title=titles) or "")
-
-
-def test_recent_low_and_usual_prices_are_told():
-  categories = [["Rock"]] * 6 + [["Jazz"]] * 2
-  text = _preference(title=list("abcdefgh"), categories=categories)
-  assert "Rock" in text.partition(".")[0]
-  assert "Jazz" in text.partition(".")[2]
-  text = _preference(
-    title=list("abcd"), categories=[["Rock"]] * 3 + [["Polka"]],
-    rating=[5.0, 4.0, 5.0, 1.0], price=[10.0, 11.0, 12.0, 11.0],
-  )  # fmt: skip
-  assert "Polka" in text.partition(".")[2]
-  assert " 11" in text
-
-
-def test_nothing_shared_is_nothing_said():
-  assert _preference(title=["Bread", "Hammer"]) is None
-  assert _preference(title=["Bread"]) is None
-
-
-@pytest.mark.parametrize(
-  ("review", "expected"),
+_WORDS = st.sampled_from(
   [
-    ("Bought this for my 9 year old nephew's birthday.",
-     ["my 9-year-old nephew", "birthday"]),
-    ("Wife loves it!", ["my wife"]),
-    ("A perfect gift for teens", ["teens"]),
-    ("Not what I like but a nice surprise for our neighbors",
-     ["our neighbors"]),
-    ("Great idea for the coffee lover.", ["coffee lover"]),
-    ("Great bag for long bus rides", ["good for long bus rides"]),
-    ("A must for anyone who enjoys cooking", ["people who like cooking"]),
-    ("It helps me learn about birds.", ["helps me learn about birds"]),
-    ("Bought it for our road trip.", ["for our road trip"]),
-    ("Full of useful tips!", ["plenty of tips"]),
-    ("I gave it to my sister as a Christmas present!", ["my sister",
-     "Christmas"]),
-    ("My kids love it.", ["my kids"]),
-    ("I needed something sturdy for the garden, and here it is",
-     ["something sturdy for the garden"]),
-    ("Got it to replace my old controller.", ["to replace my old controller"]),
-    ("Arrived late. Works great with my old laptop.",
-     ["works with my old laptop"]),
-    ("It is very easy to use.", ["easy to use"]),
-    ("Great graphics, so-so sound", ["with good graphics"]),
-  ],
-)  # fmt: skip
-def test_what_a_review_states_is_said_again(review, expected):
-  for first, second in _intentions(review, 4):
-    assert first != second
-    for part in expected:
-      assert part in first
-      assert part in second
-
-
-def test_a_present_for_nobody_in_particular():
-  for text in _intention("MADE A NICE GIFT"):
-    assert "gift" in text or "present" in text
-
-
-@pytest.mark.parametrize(
-  "review",
-  [
-    "Five stars.",
-    "Not good for kids at all.",
-    "I would never give it to my son.",
-    "Thank you for the quick delivery!",
-    "The gift card arrived on time.",
-    "I could not get it to work with this.",
-    "Write to [e-mail] for my brother",
-    "They sent me two old ones.",
-    "I received this as a gift.",
-    "I have read the Easter issue.",
-    "It is full of gift ideas.",
-    "Good for a year, or so I hope",
-    "Fine for those who like nothing else.",
-    "",
-  ],
+    "Green",
+    "Tea",
+    "History",
+    "War",
+    "Puzzle",
+    "Drama",
+    "Fern",
+    "Night",
+    "Comedy",
+  ]
 )
-def test_a_review_that_states_none_gives_none(review):
-  assert _intention(review) == (None, None)
 
 
-def test_sentences_do_not_run_together():
-  # "for my" and "son" are in different sentences.
-  assert _intention("It was for my. Son of a gun!") == (None, None)
+_NAMES = st.lists(_WORDS, min_size=1, max_size=3).map(" ".join)
 
 
-def test_wordings_vary_with_what_is_drawn():
-  texts = {first for first, _ in _intentions("A gift for my son.", 50)}
-  assert len(texts) >= 4
+@settings(max_examples=8, deadline=None)
+@given(st.data())
+def test_a_title_is_never_named(data):
+  many = data.draw(st.integers(1, 5))
+  names = st.lists(_NAMES, min_size=many, max_size=many)
+  labels = st.lists(_NAMES, max_size=3)
+  marks = st.lists(st.booleans(), min_size=many, max_size=many)
+  row = {
+    "thing": "book",
+    "title": data.draw(names),
+    "categories": [data.draw(labels) for _ in range(many)],
+    "brand": data.draw(names),
+    "liked": data.draw(marks),
+  }  # fmt: skip
+  one = {k: row[k][0] for k in ("title", "categories", "brand")}
+  for kind, told, titles in (
+    (INTEREST, row, row["title"]),
+    (AUDIENCE, one, row["title"][:1]),
+  ):
+    [field] = kind.outputs
+    written = [text for text in _texts(kind, **told) if text is not None]
+    rows = pl.DataFrame(
+      {"text": written, "titles": [titles] * len(written)},
+      schema={"text": pl.String, "titles": pl.List(pl.String)},
+    )
+    assert not validate.named(rows, field).any()

@@ -1,23 +1,18 @@
+"""Texts that a teacher writes are checked and kept."""
+
 import json
-import pathlib
 
 import polars as pl
 import pytest
 
-from instructrec_jax.errors import InputError
 from instructrec_jax.teacher.annotation import texts
 from instructrec_jax.teacher.annotation.choosing import Choice
-from instructrec_jax.teacher.asked import prompts
-from instructrec_jax.teacher.asked.chat import SAMPLING, Chat
 from instructrec_jax.teacher.protocol import (
   AUDIENCE,
   FAULT,
   INSTANCE,
-  INTENTION,
   INTEREST,
-  JUDGEMENT,
   NO_ANSWER,
-  PREFERENCE,
 )
 from tests.teacher.asked.chat_server import ChatServer
 
@@ -25,6 +20,8 @@ _GOOD = (
   "The user enjoys quiet puzzles and long stories, and cares less for anything "
   "that is loud."
 )
+
+
 _KEYS = pl.DataFrame({INSTANCE: [0, 1, 2], "item": [7, 8, 9]})
 
 
@@ -101,18 +98,6 @@ def test_a_server_writes_texts_that_are_checked_and_kept(
     assert len(server.requests) == 3
 
 
-def test_requests_of_both_kinds_go_into_batch_files(tmp_path):
-  asked = [
-    (kind, texts.batches(kind, requests))
-    for kind, requests in ((INTEREST, _interests()), (AUDIENCE, _audiences()))
-  ]
-  options = {"model": "toy", "write_requests": tmp_path / "out"}
-  done = Choice("api", tmp_path, options).instead(asked)
-  assert done.counts["requests"] == 6
-  [file] = done.counts["files"]
-  assert "example.org" not in pathlib.Path(file).read_text()
-
-
 def test_a_text_that_copies_a_review_is_turned_down():
   class Copier:
     def answer(self, kind, batches):
@@ -128,59 +113,3 @@ def test_a_text_that_copies_a_review_is_turned_down():
     "copied from the review", "too short", None
   ]  # fmt: skip
   assert frame["absent"].to_list() == [None, None, NO_ANSWER]
-
-
-def test_liked_and_disliked_items_are_told_apart():
-  [row] = _interests().head(1).rows(named=True)
-  facts = prompts.facts(INTEREST, row)
-  assert facts == {
-    "thing": "game",
-    "liked": [
-      {
-        "title": "Lantern Harbour",
-        "hours": 12.25,
-        "review": "Write to jo@example.org!<br/>Lovely.",
-      }
-    ],
-    "disliked": [{"title": "Ash Arena", "hours": 0.5}],
-  }
-  [row] = _interests().tail(1).rows(named=True)
-  assert list(prompts.facts(INTEREST, row)) == ["thing", "had"]
-
-
-def test_what_was_kept_for_the_older_kinds_is_still_found():
-  # Names under which answers were kept before there were other kinds.
-  chat, names = Chat("toy", SAMPLING), {}
-  for kind, request in (
-    (INTENTION, {"review": "A gift"}),
-    (PREFERENCE, {"title": ["a", "b"], "rating": [1.0, None]}),
-    (JUDGEMENT, {"text": "a", "information": "b", "target": "c"}),
-  ):
-    names[kind.name] = chat.key(kind, chat.body(kind, {INSTANCE: 0} | request))
-  assert names == {
-    "intention": "fedab66e05839a2228b9a36c84d2beab30e343d0",
-    "preference": "7b4805832577ca289b2ede7dd17d36ba2498a3ad",
-    "judgement": "ff0ffcc4c6bd9888f4c0a1144bca1ceb55f15b31",
-  }
-  assert prompts.versions((PREFERENCE, INTENTION)) == {
-    "preference": 1,
-    "intention": 1,
-  }
-
-
-@pytest.mark.parametrize(
-  ("teacher", "given", "expected"),
-  [
-    ("oracle", {}, "extractive"),
-    ("api", {}, "--model"),
-    ("local", {"model": "m", "estimate": True}, "--estimate is for"),
-    ("api", {"model": "m", "price_input": 1.0}, "--price_output"),
-    ("api", {"model": "m", "sampling": "[]"}, "JSON object"),
-  ],
-)
-def test_options_are_checked_before_anything_is_opened(
-  teacher, given, expected, tmp_path
-):
-  with pytest.raises(InputError, match=expected):
-    Choice(teacher, tmp_path, given)
-  assert not list(tmp_path.iterdir())

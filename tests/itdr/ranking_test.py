@@ -1,4 +1,4 @@
-"""What instances are made of, against tables worked out by hand."""
+"""What is ranked, and what stands before it."""
 
 import numpy as np
 import polars as pl
@@ -6,8 +6,7 @@ import pytest
 
 from instructrec_jax import artifacts
 from instructrec_jax.data.names import tables_dir
-from instructrec_jax.itdr import audience, entries, people, ranking, rating
-from instructrec_jax.itdr.domains import DOMAINS
+from instructrec_jax.itdr import people, ranking
 from instructrec_jax.itdr.pairs import PAIRS
 from instructrec_jax.itdr.tables import Tables
 from tests import made_up_itdr
@@ -48,23 +47,13 @@ def _one(made):
 
 
 _RNG = np.random.default_rng(0)
+
+
 _EIGHT = {
   "user": [0] * 8,
   "item": range(8),
   "rating": [4.0, 3.5, None, 2.0, 5.0, 1.0, 4.5, 2.5],
 }
-
-
-def test_rating_prediction_tells_the_newest_rating(tmp_path):
-  pair = PAIRS["rating_prediction_ml_32m"]
-  tables = _tables(tmp_path, "ml_32m", _EIGHT)
-  assert rating.eligible(tables, pair).tolist() == [0]
-  made = _one(rating.instances(tables, np.array([0]), pair, _RNG))
-  assert made["history"] == [
-    "Film A (4.0)", "Film B (3.5)", "Film D (2.0)", "Film E (5.0)",
-    "Film F (1.0)", "Film G (4.5)",
-  ]  # fmt: skip
-  assert (made["item"], made["answer"]) == ("Film H", "2.5")
 
 
 def test_top_k_holds_the_newest_out_and_ranks_them_by_rating(tmp_path):
@@ -132,42 +121,6 @@ def test_cross_domain_takes_users_of_both_domains(tmp_path):
   assert (made["source"], made["market"]) == ("All Beauty", "Amazon Fashion")
 
 
-@pytest.mark.parametrize(
-  ("dataset", "name"),
-  [
-    ("cds_and_vinyl_2023", "CDs and Vinyl"),
-    ("grocery_and_gourmet_food_2023", "Grocery and Gourmet Food"),
-  ],
-)
-def test_domains_have_names(dataset, name):
-  assert ranking.domain_name(dataset) == name
-
-
-def test_attributes_that_are_not_known_are_left_out(tmp_path):
-  pair = PAIRS["user_attributes_ml_1m"]
-  tables = _tables(
-    tmp_path,
-    "ml_1m",
-    {"user": [0] * 4 + [1] * 4 + [2] * 4, "item": [*range(4)] * 3,
-     "rating": [5.0, 1.0, 4.0, 2.0] + [3.0] * 8},
-    {"categories": [["Drama", "War"], ["Comedy"]] * 13},
-    {"gender": ["female", None, None], "age_group": [None, "25-34", None],
-     "occupation": ["writer", None, None]},
-  )  # fmt: skip
-  assert people.eligible_by_attributes(tables, pair).tolist() == [0, 1]
-  made = people.attributes(tables, np.array([1, 0]), pair, _RNG)
-  assert made["user"].to_list() == [1, 0]
-  assert made["answer"].to_list() == [
-    "age group: 25-34",
-    "gender: female, occupation: writer",
-  ]
-  # Her mean is 3; of equal ratings all are liked.
-  assert made["history"].to_list()[1] == [
-    "Film A (Drama, War)", "Film C (Drama, War)"
-  ]  # fmt: skip
-  assert len(made["history"].to_list()[0]) == 4
-
-
 def test_listeners_like_what_they_play_most(tmp_path):
   pair = PAIRS["user_attributes_lastfm_1k"]
   tables = _tables(
@@ -179,64 +132,6 @@ def test_listeners_like_what_they_play_most(tmp_path):
   made = _one(people.attributes(tables, np.array([0]), pair, _RNG))
   assert made["history"] == ["Film C", "Film A", "Film D", "Film B"]
   assert made["answer"] == "country: Japan"
-
-
-def test_interests_show_what_is_liked_and_what_is_not(tmp_path):
-  pair = PAIRS["interests_amazon_books_reviews"]
-  rows = {
-    "user": [0] * 5,
-    "item": range(5),
-    "rating": [5.0, 5.0, 1.0, 4.0, 2.0],
-    "review": ['A "great" story.', None, "Mail me: a@b.org", "x " * 60, ""],
-  }
-  tables = _tables(tmp_path, "amazon_books_reviews", rows)
-  assert people.eligible_by_interests(tables, pair).tolist() == [0]
-  shown, told = people.interests(tables, np.array([0]), pair, _RNG)
-  made = shown.row(0, named=True)
-  assert made["history"] == [
-    "Film A: \"A 'great' story.\"",
-    "Film B",
-    f'Film D: "{" ".join("x" * entries.REVIEW_WORDS)} …"',
-  ]
-  assert made["beside"] == ['Film C: "Mail me: [e-mail]"', "Film E"]
-  assert told.row(0, named=True)["liked"] == [True, True, False, True, False]
-
-
-def test_an_audience_hears_of_what_is_known_and_said(tmp_path):
-  pair = PAIRS["target_users_yelp"]
-  said = ["Nothing.", "The best breakfast in all of town.", None]
-  tables = _tables(
-    tmp_path,
-    "yelp",
-    {"user": range(3), "item": [1, 1, 0], "review": said},
-    {"title": ["Joe's", "The Nook"], "place": ["Tampa, FL", "Phoenix, AZ"],
-     "categories": [["Bars"], ["Cafes", "Breakfast"]]},
-  )  # fmt: skip
-  assert audience.eligible(tables, pair).tolist() == [1]
-  shown, _ = audience.instances(tables, np.array([1]), pair, _RNG)
-  made = shown.row(0, named=True)
-  assert made["item"] == (
-    "The Nook. City: Phoenix, AZ. Kinds: Cafes, Breakfast."
-  )
-  assert made["beside"] == ['"The best breakfast in all of town."']
-
-
-def test_facts_that_are_not_there_are_left_out():
-  items = pl.DataFrame(
-    {
-      "title": ["Dune.", "Tar"],
-      "brand": ["Frank Herbert", None],
-      "categories": [["Science Fiction"], []],
-      "year": [1965, None],
-      "description": ["Sand, spice and worms!", ""],
-    }
-  )
-  domain = DOMAINS["amazon_books_reviews"]
-  assert entries.facts(items, domain).to_list() == [
-    "Dune. Author: Frank Herbert. Categories: Science Fiction. Year: 1965. "
-    "About: Sand, spice and worms!",
-    "Tar.",
-  ]
 
 
 @pytest.mark.parametrize(

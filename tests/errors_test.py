@@ -1,0 +1,31 @@
+"""What a person at the keyboard reads of a name that is not known."""
+
+import pytest
+
+from instructrec_jax import errors
+
+
+@pytest.mark.parametrize(
+  ("name", "choices", "message"),
+  [
+    ("gmaes", ["games", "books"],
+     "unknown source 'gmaes'. Did you mean 'games'? (known: books, games)"),
+    ("xyz", ["games"], "unknown source 'xyz'. (known: games)"),
+    ("xyz", [], "unknown source 'xyz'. (known: none)"),
+    ("name_3", [f"name_{n}" for n in range(10, 23)] + ["name_3x"],
+     "unknown source 'name_3'. Did you mean 'name_3x' or 'name_13' or "
+     "'name_22'? (14 are known)"),
+  ],
+)  # fmt: skip
+def test_near_names_come_first(name, choices, message):
+  found = str(errors.unknown("source", name, choices))
+  if len(choices) > 12:  # Which of equally near ones come is difflib's choice.
+    assert found.startswith("unknown source 'name_3'. Did you mean 'name_3x'")
+    assert found.endswith("(14 are known)")
+  else:
+    assert found == message
+
+
+def test_it_is_a_value_error():
+  assert isinstance(errors.unknown("a", "b", []), errors.InputError)
+  assert issubclass(errors.InputError, ValueError)

@@ -1,0 +1,71 @@
+"""What a model is told."""
+
+import polars as pl
+
+from instructrec_jax.teacher.asked import prompts
+from instructrec_jax.teacher.asked.chat import SAMPLING, Chat
+from instructrec_jax.teacher.protocol import (
+  INSTANCE,
+  INTENTION,
+  INTEREST,
+  JUDGEMENT,
+  PREFERENCE,
+)
+
+
+def _requests(kind, **columns):
+  frame = pl.DataFrame(
+    columns, schema_overrides={c: kind.inputs[c] for c in columns}
+  )
+  return frame.with_row_index(INSTANCE)
+
+
+def _interests():
+  return _requests(
+    INTEREST,
+    thing=["game"] * 3,
+    title=[["Lantern Harbour", "Ash Arena"], ["Owl Post"], ["Tin Parade"]],
+    liked=[[True, False], [True], [None]],
+    hours=[[12.25, 0.5], [None], [3.0]],
+    review=[
+      ["Write to jo@example.org!<br/>Lovely.", None], [None], ["Fine fun."]
+    ],
+  )  # fmt: skip
+
+
+def test_liked_and_disliked_items_are_told_apart():
+  [row] = _interests().head(1).rows(named=True)
+  facts = prompts.facts(INTEREST, row)
+  assert facts == {
+    "thing": "game",
+    "liked": [
+      {
+        "title": "Lantern Harbour",
+        "hours": 12.25,
+        "review": "Write to jo@example.org!<br/>Lovely.",
+      }
+    ],
+    "disliked": [{"title": "Ash Arena", "hours": 0.5}],
+  }
+  [row] = _interests().tail(1).rows(named=True)
+  assert list(prompts.facts(INTEREST, row)) == ["thing", "had"]
+
+
+def test_what_was_kept_for_the_older_kinds_is_still_found():
+  # Names under which answers were kept before there were other kinds.
+  chat, names = Chat("toy", SAMPLING), {}
+  for kind, request in (
+    (INTENTION, {"review": "A gift"}),
+    (PREFERENCE, {"title": ["a", "b"], "rating": [1.0, None]}),
+    (JUDGEMENT, {"text": "a", "information": "b", "target": "c"}),
+  ):
+    names[kind.name] = chat.key(kind, chat.body(kind, {INSTANCE: 0} | request))
+  assert names == {
+    "intention": "fedab66e05839a2228b9a36c84d2beab30e343d0",
+    "preference": "7b4805832577ca289b2ede7dd17d36ba2498a3ad",
+    "judgement": "ff0ffcc4c6bd9888f4c0a1144bca1ceb55f15b31",
+  }
+  assert prompts.versions((PREFERENCE, INTENTION)) == {
+    "preference": 1,
+    "intention": 1,
+  }

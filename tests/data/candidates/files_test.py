@@ -9,6 +9,7 @@ import pytest
 from instructrec_jax.baselines import rank as baselines
 from instructrec_jax.data.names import records_dir
 from instructrec_jax.data.records import build, read
+from instructrec_jax.data.records.requests import Requests
 from instructrec_jax.errors import InputError
 from tests.data.raw_files import read_tables
 
@@ -93,10 +94,9 @@ def test_several_relevant_items(data_dir, world, tmp_path):
     row["relevant"] = row["items"][:2][::-1]
   path = _write(tmp_path / "mine.jsonl", rows)
   build.build(data_dir, "games", candidates="file", candidates_file=path)
-  got = read.load_split(data_dir, "games", "test")
+  got = Requests.load(data_dir, "games", "test")
   want = {r["user_id"]: r["relevant"] for r in rows if r["split"] == "test"}
-  found = baselines.relevant_items(got)
-  for user, codes in zip(got["user"], found, strict=True):
+  for user, codes in zip(got.user, got.relevant_items, strict=True):
     assert [world["items"][c] for c in codes] == want[world["users"][user]]
   train = read.load_split(data_dir, "games", "train")
   assert not train["relevant"].size

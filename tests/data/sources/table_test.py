@@ -123,7 +123,7 @@ def test_table_errors_name_file_column_and_choices(log):
   assert "time_unit=ms" in message(interactions_file="ms.csv")
   (log / "none.csv").write_text("who,what,when\n,p1,5\nann,,5\n,p1,6\n")
   said = message(interactions_file="none.csv")
-  assert "2 with who is missing (none.csv:2)" in said
+  assert "2 left out: who is missing (first at none.csv:2)" in said
   (log / "empty.csv").write_text("")
   assert "is empty" in message(interactions_file="empty.csv")
 

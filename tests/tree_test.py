@@ -61,7 +61,8 @@ TESTED_BY = {
     " report/command.py",
     "a page is drawn of them"),
   "tests/export/write_test.py": (
-    "export/command.py export/untokenized.py batches/contents.py", "what the command writes"),
+    "export/command.py export/untokenized.py batches/contents.py",
+    "what the command writes"),
   "tests/instructions/render_test.py": (
     "instructions/order.py tasks/family_records.py"
     " vocabulary/run_vocabulary.py",

@@ -3,6 +3,8 @@
 import collections
 from typing import Any
 
+import numpy as np
+
 from instructrec_jax.data.formats.raw import Raw
 
 
@@ -30,11 +32,11 @@ class Tally:
     """Sets the number of rows of a table that are kept."""
     self._kept[table] = rows
 
-  def drop(self, table: str, reason: str, rows: int) -> None:
+  def drop(self, table: str, reason: str, rows: int | np.integer) -> None:
     """Counts rows left out; 0 rows leave no entry."""
     if rows:
       dropped = self._dropped[table]
-      dropped[reason] = dropped.get(reason, 0) + rows
+      dropped[reason] = dropped.get(reason, 0) + int(rows)  # For JSON.
 
   def counts(self) -> dict[str, Any]:
     """Returns the counts; see `cleaning.clean`."""

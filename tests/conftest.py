@@ -32,9 +32,8 @@ from instructrec_jax.data import normalize, simulate
 from instructrec_jax.data.records import build
 from instructrec_jax.teacher.annotation import command
 from instructrec_jax.vocabulary import run_vocabulary, training
-from tests import tiny, traced
+from tests import tiny
 
-traced.keep_graphs()
 tiny.shorten_shuffling()
 
 # Made-up data of ITDR, which tests of several rooms take, and what is said at

@@ -25,11 +25,14 @@ of SeqIO's pipeline, cache_examples_per_s while the cache is written.
 """
 
 import argparse
+import contextlib
+import io
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import absl.logging
 import figures
 import gin
 import numpy as np
@@ -250,12 +253,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     f"{args.examples:,} examples, rows of {ROW[0]}/{ROW[1]} tokens, batches of "
     f"{args.batch_size}; {args.rounds} rounds, each side once a round",
   )
+  absl.logging.set_verbosity(absl.logging.ERROR)
   with tempfile.TemporaryDirectory() as folder:
     packing, fills = run_packing(Path(folder), args)
     medians = figures.table("examples/s", packing, SEQIO, digits=0)
     for side, fill in fills.items():
       print(f"  {side}: {fill:.1%} of tokens are real")
-    ways = run_pipeline(Path(folder), args)
+    with contextlib.redirect_stderr(io.StringIO()):
+      ways = run_pipeline(Path(folder), args)
     medians |= figures.table("examples/s", ways, RECORDS, digits=0)
 
   figures.finish(

@@ -87,6 +87,8 @@ def _ready(lowered, *arguments) -> tuple[turns.Take, dict]:
 
 def ours(args: argparse.Namespace) -> tuple[turns.Take, dict]:
   """The step of `instructrec train`."""
+  import jax
+
   from instructrec_jax.model import network, ranking_model, sharding, stacking
   from instructrec_jax.optim import optimizers
   from instructrec_jax.train import step
@@ -96,7 +98,7 @@ def ours(args: argparse.Namespace) -> tuple[turns.Take, dict]:
   )
   model = ranking_model.RankingModel(config)
   adafactor = optimizers.adafactor()
-  mesh = sharding.make_mesh()
+  mesh = sharding.make_mesh(devices=jax.devices()[:1])  # As the peers have.
   shapes = step.state_shapes(model, adafactor)
   places = sharding.tree_shardings(mesh, shapes.params, shapes)
   state = step.make_state(model, adafactor, 0, places)

@@ -203,33 +203,38 @@ def _written(folder):
   }
 
 
+def _evaluating(trained, out, *cluster):
+  """Starts to evaluate, on two devices."""
+  return programs.start(
+    "-m", "instructrec_jax.cli", "evaluate", "--split=test", "--batch_size=8",
+    "--mixture_or_task_name=instructrec_small_p1_i0_t3",
+    f"--model_dir={trained}", f"--out={out}", *cluster, devices=2,
+  )  # fmt: skip
+
+
 def test_two_processes_evaluate_as_one_does(trained, tmp_path):
   """60 requests in batches of 8: one has four of them, the other too, less."""
-  task, count = "instructrec_small_p1_i0_t3", 2
-  evaluate.evaluate(
-    str(trained),
-    mixture_or_task_name=task,
-    split="test",
-    batch_size=8,
-    out=tmp_path / "one",
-  )
-  address = f"localhost:{programs.free_port()}"
+  address = f"--coordinator_address=localhost:{programs.free_port()}"
   started = [
-    programs.start(
-      "-m", "instructrec_jax.cli", "evaluate", "--split=test",
-      f"--model_dir={trained}", f"--out={tmp_path / 'two'}", "--batch_size=8",
-      f"--mixture_or_task_name={task}", f"--coordinator_address={address}",
-      f"--num_processes={count}", f"--process_id={index}", devices=2,
-    )
-    for index in range(count)
-  ]  # fmt: skip
+    _evaluating(trained, tmp_path / "one"),
+    *(
+      _evaluating(
+        trained,
+        tmp_path / "two",
+        address,
+        "--num_processes=2",
+        f"--process_id={index}",
+      )
+      for index in range(2)
+    ),
+  ]
   try:
     outputs = [process.communicate(timeout=240) for process in started]
   finally:
     for process in started:
       process.kill()
-  assert [p.returncode for p in started] == [0] * count, outputs
-  assert ["HR@1" in stdout for stdout, _ in outputs] == [True, False]
+  assert [p.returncode for p in started] == [0] * 3, outputs
+  assert ["HR@1" in stdout for stdout, _ in outputs] == [True, True, False]
   one = _written(tmp_path / "one")
   assert any(name.endswith("predictions.jsonl") for name in one)
   assert _written(tmp_path / "two") == one

@@ -151,7 +151,7 @@ class _Read(_Written):
 
 
 @dataclasses.dataclass(frozen=True)
-class Ratings(_Written):
+class Ratings(_Read):
   """RMSE and MAE of ratings in text, and the share that cannot be parsed.
 
   See `ratings.measure`.
@@ -244,7 +244,7 @@ class ExpectedRatings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Attributes(_Written):
+class Attributes(_Read):
   """Accuracy of a user's attributes; see `user_attributes.measure`.
 
   Attributes:

@@ -72,7 +72,7 @@ def report(
     for name, value in others.items():
       if value is not None:
         raise InputError(f"{name} cannot be used with the form 'itdr'")
-    return _itdr(result_folders, out)
+    return _itdr(result_folders, files)
   losses = None if training_log is None else read_losses(training_log)
   groups = groups_lib.load(result_folders, metrics, baseline, data_dir)
   further = further_lib.load(groups_lib.result_folders(result_folders))

@@ -104,7 +104,7 @@ def _values(figures: Estimates, n: int) -> dict[str, float]:
   return {name: e.value for name, e in figures.items()} | {"n": float(n)}
 
 
-class _Written:
+class _Written(abc.ABC):
   """A metric that parses each text and measures the parsed values.
 
   Attributes:

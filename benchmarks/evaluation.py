@@ -67,15 +67,13 @@ def prepare(raw: Path | None, folder: Path, requests: int) -> None:
     ["runs/native_evaluate.gin", *FILES],
     [*BINDINGS, f"MODEL_DIR = {str(folder / 'model')!r}"],
   )
-  variables = jax.jit(gin_files.macro("MODEL").get_initial_variables)(
-    jax.random.key(0)
-  )
-  weights = traverse_util.flatten_dict(variables["params"], sep="/")
-  native.write(
-    folder / "model",
-    {name: tensor.Tensor.of(np.asarray(x)) for name, x in weights.items()},
-    written=lambda _: None,
-  )
+  shapes = gin_files.macro("MODEL").parameter_shapes()
+  rng = np.random.default_rng(0)
+  weights = {
+    name: tensor.Tensor.of(rng.normal(0, 0.1, x.shape).astype(np.float32))
+    for name, x in traverse_util.flatten_dict(shapes, sep="/").items()
+  }
+  native.write(folder / "model", weights, written=lambda _: None)
 
 
 def evaluate_once(folder: Path, split: str) -> tuple[dict[str, float], int]:

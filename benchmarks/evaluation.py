@@ -2,7 +2,7 @@
 
     python benchmarks/evaluation.py [--raw ~/llmrank/games]
 
-About 5,000 test users, ten candidates each in the instruction (the form T3),
+5,000 test users, ten candidates each in the instruction (the form T3),
 ranked by the tiny T5 of experiments/games_tiny.gin, at most 256 and 64 tokens.
 They are those of a made-up shop with as many customers. With --raw they are
 2,000 users of InstructRec's Games, whose titles and histories are longer, from
@@ -57,8 +57,7 @@ PHASES = ("loading", "requests", "model", "metrics", "the rest")
 def prepare(raw: Path | None, folder: Path, requests: int) -> None:
   """Builds records, and writes a model of random weights."""
   if raw is None:
-    # A few have bought too little to be kept.
-    simulate.write(folder / "raw", num_users=requests * 11 // 10)
+    simulate.write(folder / "raw", num_users=requests)
     normalize.normalize("table", folder / "raw/board_games", folder, DATASET)
   else:
     normalize.normalize("instructrec/games", raw, folder, DATASET)

@@ -10,6 +10,7 @@ T5X's), writes the results.
 
 import collections
 import dataclasses
+import operator
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, cast
@@ -175,7 +176,8 @@ class ResultLogger(seqio.Logger):
         "metric_fns must have ranking_metric_fn or a metric of answer_metrics"
       )
     # Evaluators without a step pass None or -1.
-    step = None if step is None or step < 0 else step
+    # T5X's step may be of numpy, which JSON does not take.
+    step = None if step is None or step < 0 else operator.index(step)
     folder = result_folder(self.output_dir, task_name, step)
     task = seqio.TaskRegistry.get(task_name)
     write_all(
@@ -359,4 +361,6 @@ def _skipped(source: seqio.DataSource, split: str, n: int) -> dict[str, int]:
   # SeqIO returns None or infinity if it does not know.
   if records is None or not np.isfinite(records) or records == n:
     return {}
-  return {"not asked for, or longer than the lengths": records - n}
+  return {
+    "not asked for, or longer than the lengths": operator.index(records - n)
+  }

@@ -37,8 +37,12 @@ RUN = (
 )
 
 
+# As many examples of a task are shuffled in the package.
+SHUFFLED = parts.SHUFFLE_BUFFER_SIZE
+
+
 def shorten_shuffling(examples: int = 48) -> None:
-  """Lets training on tasks that are registered later begin early.
+  """Lets training begin early on ITDR's tasks and those registered later.
 
   A run renders as many examples of each task as are shuffled before it takes
   its first step: 33,000 of ITDR's, otherwise. The order of a run follows from
@@ -47,7 +51,7 @@ def shorten_shuffling(examples: int = 48) -> None:
   parts.SHUFFLE_BUFFER_SIZE = examples
   for registry in (seqio.MixtureRegistry, seqio.TaskRegistry):
     for name in [*registry.names()]:
-      if name.startswith("itdr"):
+      if name.startswith(("itdr", "instructrec_small", "instructrec_all")):
         registry.remove(name)
   itdr.register()
 

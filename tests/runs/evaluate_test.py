@@ -207,7 +207,6 @@ def _evaluating(trained, out, *cluster):
   """Starts to evaluate, on two devices."""
   return programs.start(
     "-m", "instructrec_jax.cli", "evaluate", "--split=test", "--batch_size=8",
-    "--mixture_or_task_name=instructrec_small_p1_i0_t3",
     f"--model_dir={trained}", f"--out={out}", *cluster, devices=2,
   )  # fmt: skip
 

@@ -38,11 +38,11 @@ def expected(
     family, k = metrics.parse(name)
     pairs = pairs_Sx2.tolist()
     if k is None:
-      values_B = np.array([_WHOLE[family](c, r) for c, r in pairs])[which_B]
+      values_B = np.array([WHOLE[family](c, r) for c, r in pairs])[which_B]
     elif family == "ndcg":
       values_B = _ndcg(outcomes, k)
     else:
-      values_B = np.array([_AT_K[family](c, r, k) for c, r in pairs])[which_B]
+      values_B = np.array([AT_K[family](c, r, k) for c, r in pairs])[which_B]
     means[name] = math.fsum(values_B.tolist()) / outcomes.n
   return means
 
@@ -101,12 +101,12 @@ def _none_before(c: int, r: int) -> np.ndarray:
   return np.concatenate([[1.0], np.cumprod(left_P)])
 
 
-_AT_K: dict[str, Callable[[int, int, int], float]] = {
+AT_K: dict[str, Callable[[int, int, int], float]] = {
   "hr": _hit_rate,
   "precision": _precision,
   "recall": _recall,
 }
-_WHOLE: dict[str, Callable[[int, int], float]] = {
+WHOLE: dict[str, Callable[[int, int], float]] = {
   "mrr": _reciprocal_rank,
   "map": _average_precision,
   "auc": _auc,

@@ -112,9 +112,7 @@ def test_a_metric_of_ones_own(monkeypatch):
   blocks = [b for b in _blocks("extending.md") if "discount" in b]
   names = _run(*blocks)
   monkeypatch.setitem(metrics.WHOLE, "first", names["first_discount"])
-  monkeypatch.setitem(
-    chance._FORMULAS, "first", names["expected_first_discount"]
-  )
+  monkeypatch.setitem(chance.WHOLE, "first", names["expected_first_discount"])
   rng = np.random.default_rng(0)
   gains = np.eye(10)[np.zeros(20_000, int)]
   outcomes = metrics.Outcomes.of(rng.random(gains.shape), gains)

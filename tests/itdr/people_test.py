@@ -1,50 +1,17 @@
 """What is known of a user, and liked by one."""
 
 import numpy as np
-import polars as pl
 
-from instructrec_jax import artifacts
-from instructrec_jax.data.names import tables_dir
 from instructrec_jax.itdr import entries, people
 from instructrec_jax.itdr.pairs import PAIRS
-from instructrec_jax.itdr.tables import Tables
-
-_TITLES = [f"Film {letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
-
-
-def _tables(folder, name, interactions, items=None, users=None):
-  """Writes small tables; row is code."""
-  items = {"title": _TITLES} | (items or {})
-  count = len(items["title"])
-  frames = {
-    "interactions": pl.DataFrame(interactions, strict=False).with_columns(
-      pl.col("user", "item").cast(pl.UInt32)
-    ),
-    "items": pl.DataFrame({"item_id": [f"i{n}" for n in range(count)]} | items)
-    .with_row_index("item"),
-    "users": pl.DataFrame(
-      {"user_id": [f"u{n}" for n in range(max(interactions["user"]) + 1)]}
-      | (users or {})
-    ).with_row_index("user"),
-  }  # fmt: skip
-
-  def write(where):
-    for table, frame in frames.items():
-      frame.write_parquet(where / f"{table}.parquet")
-    return {}
-
-  artifacts.run_stage(
-    "normalize", tables_dir(folder, name), write, inputs={}, options={}
-  )
-  return Tables(folder, name)
-
+from tests.itdr import small_tables
 
 _RNG = np.random.default_rng(0)
 
 
 def test_attributes_that_are_not_known_are_left_out(tmp_path):
   pair = PAIRS["user_attributes_ml_1m"]
-  tables = _tables(
+  tables = small_tables.tables(
     tmp_path,
     "ml_1m",
     {"user": [0] * 4 + [1] * 4 + [2] * 4, "item": [*range(4)] * 3,
@@ -75,7 +42,7 @@ def test_interests_show_what_is_liked_and_what_is_not(tmp_path):
     "rating": [5.0, 5.0, 1.0, 4.0, 2.0],
     "review": ['A "great" story.', None, "Mail me: a@b.org", "x " * 60, ""],
   }
-  tables = _tables(tmp_path, "amazon_books_reviews", rows)
+  tables = small_tables.tables(tmp_path, "amazon_books_reviews", rows)
   assert people.eligible_by_interests(tables, pair).tolist() == [0]
   shown, told = people.interests(tables, np.array([0]), pair, _RNG)
   made = shown.row(0, named=True)

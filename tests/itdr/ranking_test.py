@@ -4,47 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from instructrec_jax import artifacts
-from instructrec_jax.data.names import tables_dir
 from instructrec_jax.itdr import people, ranking
 from instructrec_jax.itdr.pairs import PAIRS
 from instructrec_jax.itdr.tables import Tables
 from tests import made_up_itdr
-
-_TITLES = [f"Film {letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
-
-
-def _tables(folder, name, interactions, items=None, users=None):
-  """Writes small tables; row is code."""
-  items = {"title": _TITLES} | (items or {})
-  count = len(items["title"])
-  frames = {
-    "interactions": pl.DataFrame(interactions, strict=False).with_columns(
-      pl.col("user", "item").cast(pl.UInt32)
-    ),
-    "items": pl.DataFrame({"item_id": [f"i{n}" for n in range(count)]} | items)
-    .with_row_index("item"),
-    "users": pl.DataFrame(
-      {"user_id": [f"u{n}" for n in range(max(interactions["user"]) + 1)]}
-      | (users or {})
-    ).with_row_index("user"),
-  }  # fmt: skip
-
-  def write(where):
-    for table, frame in frames.items():
-      frame.write_parquet(where / f"{table}.parquet")
-    return {}
-
-  artifacts.run_stage(
-    "normalize", tables_dir(folder, name), write, inputs={}, options={}
-  )
-  return Tables(folder, name)
-
-
-def _one(made):
-  frame = made[0] if isinstance(made, tuple) else made
-  return frame.row(0, named=True)
-
+from tests.itdr import small_tables
 
 _RNG = np.random.default_rng(0)
 
@@ -58,8 +22,8 @@ _EIGHT = {
 
 def test_top_k_holds_the_newest_out_and_ranks_them_by_rating(tmp_path):
   pair = PAIRS["top_k_ml_32m"]
-  tables = _tables(tmp_path, "ml_32m", _EIGHT)
-  made = _one(ranking.instances(tables, np.array([0]), pair, _RNG))
+  tables = small_tables.tables(tmp_path, "ml_32m", _EIGHT)
+  made = small_tables.one(ranking.instances(tables, np.array([0]), pair, _RNG))
   assert made["history"] == ["Film A", "Film B", "Film C"]
   # 5.0, 4.5, 2.5, 2.0, 1.0 stars.
   assert made["relevant_items"] == [4, 6, 7, 3, 5]
@@ -69,17 +33,19 @@ def test_top_k_holds_the_newest_out_and_ranks_them_by_rating(tmp_path):
   others = [c for c in made["candidate_items"] if c not in range(3, 8)]
   assert len(others) == 5
   assert all(c >= 8 for c in others)  # Never met.
-  assert made["candidates"] == [_TITLES[c] for c in made["candidate_items"]]
+  assert made["candidates"] == [
+    small_tables.TITLES[c] for c in made["candidate_items"]
+  ]
   order = [4, 6, 7, 3, 5, *others]
   assert made["answer"] == "; ".join(
-    f"{place}. {_TITLES[c]}" for place, c in enumerate(order, 1)
+    f"{place}. {small_tables.TITLES[c]}" for place, c in enumerate(order, 1)
   )
 
 
 def test_without_ratings_time_is_the_order(tmp_path):
   rows = {"user": [0] * 6, "item": range(6)}
-  tables = _tables(tmp_path, "mind_small", rows)
-  made = _one(
+  tables = small_tables.tables(tmp_path, "mind_small", rows)
+  made = small_tables.one(
     ranking.instances(tables, np.array([0]), PAIRS["top_k_mind"], _RNG)
   )
   assert made["history"] == ["Film A", "Film B"]
@@ -89,23 +55,23 @@ def test_without_ratings_time_is_the_order(tmp_path):
 
 def test_next_item_is_the_newest(tmp_path):
   rows = {"user": [0] * 6, "item": [5, 4, 3, 2, 1, 0]}
-  tables = _tables(tmp_path, "microlens_100k", rows)
+  tables = small_tables.tables(tmp_path, "microlens_100k", rows)
   pair = PAIRS["next_item_microlens"]
-  made = _one(ranking.instances(tables, np.array([0]), pair, _RNG))
-  assert made["history"] == [_TITLES[n] for n in (5, 4, 3, 2, 1)]
+  made = small_tables.one(ranking.instances(tables, np.array([0]), pair, _RNG))
+  assert made["history"] == [small_tables.TITLES[n] for n in (5, 4, 3, 2, 1)]
   assert (made["answer"], made["relevant_items"]) == ("Film A", [0])
   assert len(made["candidates"]) == 5
   assert made["candidates"].count("Film A") == 1
 
 
 def test_cross_domain_takes_users_of_both_domains(tmp_path):
-  source = _tables(
+  source = small_tables.tables(
     tmp_path,
     "all_beauty_2023",
     {"user": [0] * 5 + [1] * 5, "item": [*range(5)] * 2},
   )
   # The same people under other codes.
-  market = _tables(
+  market = small_tables.tables(
     tmp_path,
     "amazon_fashion_2023",
     {"user": [0] * 4 + [1] * 6, "item": [9, 8, 7, 6, 1, 2, 3, 4, 5, 6]},
@@ -114,8 +80,10 @@ def test_cross_domain_takes_users_of_both_domains(tmp_path):
   )
   pair = PAIRS["cross_domain_amazon_2023"]
   assert ranking.eligible_across(source, market, pair).tolist() == [1]
-  made = _one(ranking.across(source, market, np.array([1]), pair, _RNG))
-  assert made["beside"] == [_TITLES[n] for n in range(5)]
+  made = small_tables.one(
+    ranking.across(source, market, np.array([1]), pair, _RNG)
+  )
+  assert made["beside"] == [small_tables.TITLES[n] for n in range(5)]
   assert made["history"] == ["Hat 1", "Hat 2"]
   assert made["relevant_items"] == [3, 4, 5, 6]
   assert (made["source"], made["market"]) == ("All Beauty", "Amazon Fashion")
@@ -123,13 +91,13 @@ def test_cross_domain_takes_users_of_both_domains(tmp_path):
 
 def test_listeners_like_what_they_play_most(tmp_path):
   pair = PAIRS["user_attributes_lastfm_1k"]
-  tables = _tables(
+  tables = small_tables.tables(
     tmp_path,
     "lastfm_1k",
     {"user": [0] * 4, "item": range(4), "plays": [9, 70, 1, 30]},
     users={"country": ["Japan"]},
   )
-  made = _one(people.attributes(tables, np.array([0]), pair, _RNG))
+  made = small_tables.one(people.attributes(tables, np.array([0]), pair, _RNG))
   assert made["history"] == ["Film C", "Film A", "Film D", "Film B"]
   assert made["answer"] == "country: Japan"
 

@@ -14,46 +14,10 @@ from instructrec_jax.teacher.protocol import (
   INTEREST,
   NO_ANSWER,
 )
+from tests.teacher import itdr_requests
 from tests.teacher.asked.chat_server import ChatServer
 
-_GOOD = (
-  "The user enjoys quiet puzzles and long stories, and cares less for anything "
-  "that is loud."
-)
-
-
 _KEYS = pl.DataFrame({INSTANCE: [0, 1, 2], "item": [7, 8, 9]})
-
-
-def _requests(kind, **columns):
-  frame = pl.DataFrame(
-    columns, schema_overrides={c: kind.inputs[c] for c in columns}
-  )
-  return frame.with_row_index(INSTANCE)
-
-
-def _interests():
-  return _requests(
-    INTEREST,
-    thing=["game"] * 3,
-    title=[["Lantern Harbour", "Ash Arena"], ["Owl Post"], ["Tin Parade"]],
-    liked=[[True, False], [True], [None]],
-    hours=[[12.25, 0.5], [None], [3.0]],
-    review=[
-      ["Write to jo@example.org!<br/>Lovely.", None], [None], ["Fine fun."]
-    ],
-  )  # fmt: skip
-
-
-def _audiences():
-  return _requests(
-    AUDIENCE,
-    title=["Lantern Harbour", "Owl Post", "Tin Parade"],
-    categories=[["Puzzle"], [], None],
-    reviews=[
-      [_GOOD.replace("user", "man")], ["Call 555-123-4567 now."], None
-    ],
-  )  # fmt: skip
 
 
 def _api(server, folder, **more):
@@ -63,14 +27,17 @@ def _api(server, folder, **more):
 
 @pytest.mark.parametrize(
   ("kind", "requests", "private"),
-  [(INTEREST, _interests(), "jo@example.org"), (AUDIENCE, _audiences(), "555")],
+  [
+    (INTEREST, itdr_requests.interests(), "jo@example.org"),
+    (AUDIENCE, itdr_requests.audiences(), "555"),
+  ],
 )
 def test_a_server_writes_texts_that_are_checked_and_kept(
   kind, requests, private, tmp_path, quick
 ):
   answers = {
     "Lantern": "Anybody who likes Lantern Harbour is sure to like the rest.",
-    "Owl": _GOOD,
+    "Owl": itdr_requests.GOOD,
     "Tin": "I like tin and all that is made of it in the whole world.",
   }
 
@@ -84,7 +51,7 @@ def test_a_server_writes_texts_that_are_checked_and_kept(
     frame = texts.write(choice.teacher("toys", 0, _KEYS), kind, requests)
     assert frame.rows() == [
       (0, answers["Lantern"], None, "names the item"),
-      (1, _GOOD, None, None),
+      (1, itdr_requests.GOOD, None, None),
       (2, answers["Tin"], None, "not in the third person"),
     ]
     for body in server.requests:
@@ -108,7 +75,7 @@ def test_a_text_that_copies_a_review_is_turned_down():
           **{FAULT: pl.lit(None, pl.String)},
         ).drop_nulls("target_users")
 
-  frame = texts.write(Copier(), AUDIENCE, _audiences())
+  frame = texts.write(Copier(), AUDIENCE, itdr_requests.audiences())
   assert frame["reason"].to_list() == [
     "copied from the review", "too short", None
   ]  # fmt: skip

@@ -1,7 +1,5 @@
 """What a model is told."""
 
-import polars as pl
-
 from instructrec_jax.teacher.asked import prompts
 from instructrec_jax.teacher.asked.chat import SAMPLING, Chat
 from instructrec_jax.teacher.protocol import (
@@ -11,30 +9,11 @@ from instructrec_jax.teacher.protocol import (
   JUDGEMENT,
   PREFERENCE,
 )
-
-
-def _requests(kind, **columns):
-  frame = pl.DataFrame(
-    columns, schema_overrides={c: kind.inputs[c] for c in columns}
-  )
-  return frame.with_row_index(INSTANCE)
-
-
-def _interests():
-  return _requests(
-    INTEREST,
-    thing=["game"] * 3,
-    title=[["Lantern Harbour", "Ash Arena"], ["Owl Post"], ["Tin Parade"]],
-    liked=[[True, False], [True], [None]],
-    hours=[[12.25, 0.5], [None], [3.0]],
-    review=[
-      ["Write to jo@example.org!<br/>Lovely.", None], [None], ["Fine fun."]
-    ],
-  )  # fmt: skip
+from tests.teacher import itdr_requests
 
 
 def test_liked_and_disliked_items_are_told_apart():
-  [row] = _interests().head(1).rows(named=True)
+  [row] = itdr_requests.interests().head(1).rows(named=True)
   facts = prompts.facts(INTEREST, row)
   assert facts == {
     "thing": "game",
@@ -47,7 +26,7 @@ def test_liked_and_disliked_items_are_told_apart():
     ],
     "disliked": [{"title": "Ash Arena", "hours": 0.5}],
   }
-  [row] = _interests().tail(1).rows(named=True)
+  [row] = itdr_requests.interests().tail(1).rows(named=True)
   assert list(prompts.facts(INTEREST, row)) == ["thing", "had"]
 
 

@@ -127,5 +127,10 @@ def count_unfit(
     raise InputError(f"{task_name} is a mixture: expected a task")
   records = task.source.get_dataset(split, shuffle=False).take(sample)
   examples = task.preprocess_postcache(records, task_feature_lengths, seed=0)
-  of = sum(1 for _ in records)
-  return {"skipped": of - sum(1 for _ in examples), "of": of}
+  of, fitting = map(_count, (records, examples))
+  return {"skipped": of - fitting, "of": of}
+
+
+def _count(ds: tf.data.Dataset) -> int:
+  """Returns the number of elements, counted by reading them."""
+  return int(ds.reduce(tf.zeros([], tf.int64), lambda n, _: n + 1))

@@ -25,8 +25,7 @@ class TrainingData:
     made_of: Data and settings that a run cannot change once started, as JSON.
     vocabulary: The vocabulary's file, digest and number of pieces.
     too_long: By task, the number of records "skipped" because they do not fit,
-      "of" how many.
-    is_sample: Whether `too_long` counts only the first records.
+      "of" how many; None for records, see `count_too_long`.
     renderings: The number of epochs with different wordings and negatives; None
       for no limit.
     epoch_rows: The approximate number of rows of an epoch, if known.
@@ -34,8 +33,7 @@ class TrainingData:
 
   made_of: dict[str, Any]
   vocabulary: dict[str, Any]
-  too_long: dict[str, dict[str, int]]
-  is_sample: bool = False
+  too_long: dict[str, dict[str, int]] | None = None
   renderings: int | None = None
   epoch_rows: float | None = None
 
@@ -50,22 +48,38 @@ def of_records(name: str, lengths: Mapping[str, int]) -> TrainingData:
   Raises:
     InputError: There is no such mixture.
   """
-  from instructrec_jax.batches import from_records
-  from instructrec_jax.tasks import lookup
   from instructrec_jax.vocabulary import run_vocabulary
 
-  rates = lookup.train_rates(name)
   return TrainingData(
     made_of=made_of_records(name)
     | {"task_feature_lengths": dict(lengths), "tokens": None},
     vocabulary=run_vocabulary.describe(),
-    too_long={
-      task.name: from_records.count_unfit(task.name, "train", lengths)
-      for task in lookup.tasks_with(name, "train")
-      if task.name in rates
-    },
-    is_sample=True,
   )
+
+
+def count_too_long(
+  name: str, lengths: Mapping[str, int]
+) -> dict[str, dict[str, int]]:
+  """Counts which of each task's first training records do not fit.
+
+  It renders them, which takes about a second for each task.
+
+  Args:
+    name: A mixture or task.
+    lengths: The most tokens of inputs and targets.
+
+  Returns:
+    By task, the number of records "skipped", and "of" how many.
+  """
+  from instructrec_jax.batches import from_records
+  from instructrec_jax.tasks import lookup
+
+  rates = lookup.train_rates(name)
+  return {
+    task.name: from_records.count_unfit(task.name, "train", lengths)
+    for task in lookup.tasks_with(name, "train")
+    if task.name in rates
+  }
 
 
 def made_of_records(name: str) -> dict[str, Any]:

@@ -261,15 +261,22 @@ def render(
       output_features[feature].vocabulary,
     )
   vocabulary = output_features["candidates"].vocabulary
-  tokens["candidates"] = vocabulary.encode_tf(
-    tf.cond(
-      drawn.stored,
-      lambda: _answers(form, tf.gather(catalogue.titles, shown_QxW)),
-      lambda: tf.zeros([1, 0], tf.string),
-    )
+  answers_QxA = tf.cond(
+    drawn.stored,
+    lambda: _answers(form, tf.gather(catalogue.titles, shown_QxW)),
+    lambda: tf.zeros([1, 0], tf.string),
+  )
+  tokens["candidates"] = vocabulary.encode_tf(tf.reshape(answers_QxA, [-1]))
+  padded = {
+    feature: with_eos(of_feature, vocabulary.eos_id)
+    for feature, of_feature in tokens.items()
+  }
+  padded["candidates"] = tf.reshape(
+    padded["candidates"],
+    tf.concat([tf.shape(answers_QxA), tf.shape(padded["candidates"])[1:]], 0),
   )
   return {
-    **_padded(tokens, vocabulary.eos_id),
+    **padded,
     **{f"{feature}_pretokenized": text for feature, text in texts.items()},
     "asked": drawn.asked,
     **_repeated(record, drawn, templates, catalogue),
@@ -388,16 +395,6 @@ def _answers(form: Form, titles_QxW: tf.Tensor) -> tf.Tensor:
   return tf.tile(tf.constant([form.answers]), [tf.shape(titles_QxW)[0], 1])
 
 
-def _padded(
-  tokens: Mapping[str, tf.RaggedTensor], eos: int
-) -> dict[str, tf.Tensor]:
-  """Returns each feature's tokens with EOS, padded with 0."""
-  return {
-    feature: with_eos(of_feature, eos).to_tensor()
-    for feature, of_feature in tokens.items()
-  }
-
-
 def _repeated(
   record: Mapping[str, tf.Tensor],
   drawn: _Drawn,
@@ -418,17 +415,31 @@ def _repeated(
     "candidates_pretokenized": tf.gather(catalogue.titles, items_C),
   }
   count = tf.shape(drawn.asked)[0]
+  once = {name: tf.expand_dims(value, 0) for name, value in values.items()}
   return {
-    name: tf.repeat(tf.convert_to_tensor(value)[None], count, 0)
-    for name, value in values.items()
+    name: tf.tile(value, [count] + [1] * (value.shape.rank - 1))
+    for name, value in once.items()
   }
 
 
-def with_eos(tokens: tf.RaggedTensor, eos: int) -> tf.RaggedTensor:
-  """Returns int32 tokens with EOS appended to each innermost row."""
-  outer = tf.cast(tokens.bounding_shape()[:-1], tf.int32)
-  ends = tf.fill(tf.concat([outer, [1]], 0), tf.constant(eos, tf.int32))
-  return tf.concat([tf.cast(tokens, tf.int32), ends], -1)
+def with_eos(tokens: tf.RaggedTensor, eos: int) -> tf.Tensor:
+  """Returns each row's tokens with EOS, padded with 0.
+
+  Args:
+    tokens: int32 [N, (tokens)].
+    eos: the token of EOS.
+
+  Returns:
+    int32 [N, T], where T is the most tokens of a row and one more; [0, 0] if
+    there are no rows.
+  """
+  # A ragged operation takes dozens of plain ones.
+  lengths_N = tokens.row_lengths()
+  more = tf.minimum(tf.size(lengths_N), 1)
+  padded_NxT = tf.pad(tokens.to_tensor(), [[0, 0], [0, more]])
+  place_T = tf.range(tf.shape(padded_NxT, tf.int64)[1])
+  is_end_NxT = place_T == lengths_N[:, None]
+  return tf.where(is_end_NxT, eos, tf.cast(padded_NxT, tf.int32))
 
 
 def fits(

@@ -84,8 +84,7 @@ def render(
   example = {
     "inputs": tf.concat([tokens_L, eos], 0),
     "targets": encoded(record["answer"]),
-    "candidates": instructions.with_eos(candidates, vocabulary.eos_id)
-    .to_tensor(),
+    "candidates": instructions.with_eos(candidates, vocabulary.eos_id),
     "inputs_pretokenized": _joined(kept_P),
     "description_pretokenized": tf.constant(description),
     "question_pretokenized": _joined(question_P),
@@ -208,9 +207,10 @@ def _shortened(
     total_P = tf.cumsum(tf.gather(lengths_P, order))
     fits_P = tf.gather(total_P <= budget, tf.argsort(order))
     kept_P &= fits_P | (ages_P <= 1)
-  # The tokens are flat because a ragged operation takes dozens of plain ones.
-  tokens_L = tf.boolean_mask(tokens.values, tf.repeat(kept_P, lengths_P))
-  return tf.boolean_mask(parts_P, kept_P), tf.cast(tokens_L, tf.int32)
+  # tf.boolean_mask takes dozens of operations.
+  kept_K = tf.where(kept_P)[:, 0]
+  tokens_L = tf.gather(tokens, kept_K).values
+  return tf.gather(parts_P, kept_K), tf.cast(tokens_L, tf.int32)
 
 
 def _answers(record: Mapping[str, tf.Tensor], pair: Pair) -> tf.Tensor:

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gin
@@ -57,10 +57,21 @@ def train(
     data = training_data.of_records(name, lengths)
   model_dirs.check_rows(model, data.vocabulary)
   model_dir = paths.anywhere(model_dir)
+  earlier = {}
   with paths.reading(model_dir):
     is_there = (model_dir / "checkpoints").is_dir()
   if is_there:
-    model_dirs.check_same(model_dir, data.made_of)
+    earlier = model_dirs.check_same(model_dir, data.made_of)
+    step = model_dirs.last_step(model_dir)
+    if step is not None and step >= macro("TRAIN_STEPS"):
+      # To open the data takes longest, so this comes first.
+      return earlier | {"mixture": name, "step": step}
+  # A run that goes on has counted before.
+  too_long = (
+    data.too_long
+    or earlier.get("too_long")
+    or training_data.count_too_long(name, lengths)
+  )
   libraries = ["jax", "flax", "optax", "orbax-checkpoint"]
   manifest = {
     "stage": "train",
@@ -72,11 +83,12 @@ def train(
     "versions": artifacts.versions(
       (*libraries, *([] if tokens else ["seqio", "tensorflow"]))
     ),
-    "too_long": data.too_long,
+    "too_long": too_long,
   }
-  _check_fit(data, lengths)
+  _check_fit(too_long, lengths)
   if jax.process_index() == 0:
-    _tell(data, lengths)
+    _tell_too_long(too_long, lengths, is_sample=not tokens)
+    _tell_repeats(data)
     artifacts.atomic_write_text(
       model_dir / model_dirs.CONFIG_FILE, gin.config_str()
     )
@@ -87,26 +99,36 @@ def train(
   return manifest | {"mixture": name, "step": int(state.step)}
 
 
-def _check_fit(data: training_data.TrainingData, lengths: Any) -> None:
+def _check_fit(
+  too_long: Mapping[str, Mapping[str, int]], lengths: Mapping[str, int]
+) -> None:
   """Raises InputError if no record of a task fits."""
-  for task, too_long in data.too_long.items():
-    if too_long["skipped"] == too_long["of"]:
+  for task, counts in too_long.items():
+    if counts["skipped"] == counts["of"]:
       raise InputError(
-        f"{task}: none of {too_long['of']} training records fits "
+        f"{task}: none of {counts['of']} training records fits "
         f"{dict(lengths)} tokens: raise TASK_FEATURE_LENGTHS"
       )
 
 
-def _tell(data: training_data.TrainingData, lengths: Any) -> None:
-  """Prints which records training leaves out, and whether it repeats some."""
-  which = "the first " if data.is_sample else ""
-  for task, too_long in data.too_long.items():
-    if too_long["skipped"]:
+def _tell_too_long(
+  too_long: Mapping[str, Mapping[str, int]],
+  lengths: Mapping[str, int],
+  is_sample: bool,
+) -> None:
+  """Prints which records training leaves out."""
+  which = "the first " if is_sample else ""
+  for task, counts in too_long.items():
+    if counts["skipped"]:
       print(
-        f"{task}: {too_long['skipped']} of {which}{too_long['of']} training "
+        f"{task}: {counts['skipped']} of {which}{counts['of']} training "
         f"records do not fit {dict(lengths)} tokens and are left out",
         file=sys.stderr,
       )
+
+
+def _tell_repeats(data: training_data.TrainingData) -> None:
+  """Prints whether training repeats wordings and negatives."""
   if data.renderings is None:
     return
   epochs = macro("TRAIN_STEPS") * macro("BATCH_SIZE") / data.epoch_rows

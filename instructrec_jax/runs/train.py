@@ -8,13 +8,14 @@ from typing import Any
 
 import gin
 import jax
-import numpy as np
 
 from instructrec_jax import artifacts, gin_files, paths, quiet_tensorflow
 from instructrec_jax.batches import training_data
 from instructrec_jax.errors import InputError
 from instructrec_jax.gin_files import macro
+from instructrec_jax.model import sharding
 from instructrec_jax.runs import model_dir as model_dirs
+from instructrec_jax.weights import formats
 
 
 def train(
@@ -66,6 +67,7 @@ def train(
     if step is not None and step >= macro("TRAIN_STEPS"):
       # To open the data takes longest, so this comes first.
       return earlier | {"mixture": name, "step": step}
+  num_parameters = _check_settings(model)
   # A run that goes on has counted before.
   too_long = (
     data.too_long
@@ -78,7 +80,7 @@ def train(
     "made_of": data.made_of,
     "tfds_data_dir": str(paths.absolute(tfds_data_dir)),
     "vocabulary": data.vocabulary,
-    "parameters": _count_parameters(model),
+    "parameters": num_parameters,
     "devices": [str(device) for device in jax.devices()],
     "versions": artifacts.versions(
       (*libraries, *([] if tokens else ["seqio", "tensorflow"]))
@@ -97,6 +99,26 @@ def train(
     )
   state = runner()
   return manifest | {"mixture": name, "step": int(state.step)}
+
+
+def _check_settings(model: Any) -> int:
+  """Returns the number of parameters, after checks that take no time.
+
+  Raises:
+    InputError: The batch, the model or the optimizer cannot be used, or there
+      is no checkpoint to start from.
+  """
+  mesh = sharding.make_mesh(macro("NUM_PARTITIONS"))
+  sharding.check_rows(mesh, macro("BATCH_SIZE"))
+  shapes = model.parameter_shapes()
+  sharding.tree_shardings(
+    mesh, shapes, shapes, macro("PARAMETER_PARTITIONING_DIMS")
+  )
+  macro("OPTIMIZER")
+  initial = macro("INITIAL_CHECKPOINT_PATH")
+  if initial is not None:
+    formats.find(initial)
+  return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
 
 
 def _check_fit(
@@ -139,8 +161,3 @@ def _tell_repeats(data: training_data.TrainingData) -> None:
       f"run `instructrec cache --epochs={math.ceil(epochs)}`",
       file=sys.stderr,
     )
-
-
-def _count_parameters(model: Any) -> int:
-  leaves = jax.tree.leaves(model.parameter_shapes())
-  return sum(int(np.prod(leaf.shape)) for leaf in leaves)

@@ -14,6 +14,7 @@ import sentencepiece
 from instructrec_jax.data.records import read
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import results
+from instructrec_jax.model import sharding
 from instructrec_jax.report import command as report
 from instructrec_jax.runs import evaluate
 from instructrec_jax.runs.clock import Clock
@@ -198,37 +199,35 @@ def _written(folder):
   }
 
 
-def _evaluating(trained, out, *cluster):
-  """Starts to evaluate, on two devices."""
-  return programs.start(
-    "-m", "instructrec_jax.cli", "evaluate", "--split=test", "--batch_size=8",
-    f"--model_dir={trained}", f"--out={out}", *cluster, devices=2,
-  )  # fmt: skip
-
-
-def test_two_processes_evaluate_as_one_does(trained, tmp_path):
+def test_two_processes_evaluate_as_one_does(
+  trained, small_data, tmp_path, monkeypatch
+):
   """60 requests in batches of 8: one has four of them, the other too, less."""
-  address = f"--coordinator_address=localhost:{programs.free_port()}"
+  cluster = f"--coordinator_address=localhost:{programs.free_port()}"
   started = [
-    _evaluating(trained, tmp_path / "one"),
-    *(
-      _evaluating(
-        trained,
-        tmp_path / "two",
-        address,
-        "--num_processes=2",
-        f"--process_id={index}",
-      )
-      for index in range(2)
-    ),
-  ]
+    programs.start(
+      "-m", "instructrec_jax.cli", "evaluate", "--split=test", "--batch_size=8",
+      f"--model_dir={trained}", f"--out={tmp_path / 'two'}", cluster,
+      "--num_processes=2", f"--process_id={index}", devices=2,
+    )
+    for index in range(2)
+  ]  # fmt: skip
+  make = sharding.make_mesh
+  monkeypatch.setattr(
+    sharding,
+    "make_mesh",
+    lambda num_partitions, _: make(num_partitions, jax.devices()[:2]),
+  )
   try:
+    evaluate.evaluate(
+      str(trained), out=tmp_path / "one", split="test", batch_size=8
+    )
     outputs = [process.communicate(timeout=240) for process in started]
   finally:
     for process in started:
       process.kill()
-  assert [p.returncode for p in started] == [0] * 3, outputs
-  assert ["HR@1" in stdout for stdout, _ in outputs] == [True, True, False]
+  assert [p.returncode for p in started] == [0] * 2, outputs
+  assert ["HR@1" in stdout for stdout, _ in outputs] == [True, False]
   one = _written(tmp_path / "one")
   assert any(name.endswith("predictions.jsonl") for name in one)
   assert _written(tmp_path / "two") == one

@@ -4,8 +4,9 @@ r"""Turns Python literals, as repr() writes them, into JSON.
 million lines. Lines of an unambiguous grammar are therefore rewritten together
 in a few passes. Only the other lines are evaluated one by one.
 
-The grammar is a flat dict of text, numbers, True, False, None, and lists of
-text and numbers, as repr() writes them in Python 2 and 3. Quotes stand only
+The grammar is a dict of text, numbers, True, False, None, lists of text and
+numbers, lists of such lists, and dicts of text to numbers and lists, as repr()
+writes them in Python 2 and 3. Quotes stand only
 around text, so a scan from left to right finds each text at its first quote. A
 backslash starts an escape, so `\\` is read before `\'` can be. Line breaks and
 other control characters do not occur, so they can mark the ends of a text.
@@ -30,7 +31,13 @@ _TEXT = "|".join(
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?"
 _ENTRY = rf"(?:{_TEXT}|{_NUMBER})"
 _LIST = rf"\[(?:{_ENTRY}(?:, {_ENTRY})*)?\]"
-_PAIR = rf"(?:{_TEXT}): (?:{_TEXT}|{_NUMBER}|True|False|None|{_LIST})"
+_LISTS = rf"\[{_LIST}(?:, {_LIST})*\]"
+_INNER = rf"(?:{_TEXT}): (?:{_ENTRY}|{_LIST})"
+_DICT = rf"\{{(?:{_INNER}(?:, {_INNER})*)?\}}"
+_PAIR = (
+  rf"(?:{_TEXT}): "
+  rf"(?:{_TEXT}|{_NUMBER}|True|False|None|{_LIST}|{_LISTS}|{_DICT})"
+)
 _LINE = rf"^\{{(?:{_PAIR}(?:, {_PAIR})*)?\}}$"
 
 _QUOTED = "|".join(

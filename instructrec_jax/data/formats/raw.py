@@ -1,6 +1,7 @@
 """The result of a reader: a dataset's rows before any cleaning."""
 
 import dataclasses
+from typing import Literal
 
 import polars as pl
 
@@ -39,6 +40,9 @@ class Raw:
       the table and in the spool connects their rows. If "users" is spooled, it
       has the user_id for each LINE of the interactions, whose user column is
       then a number in place of the user_id.
+    order: what tells the order of a user's interactions: "time", the times;
+      "sequence", the order of the rows, which the file says is that of events;
+      "none", nothing.
   """
 
   interactions: pl.DataFrame
@@ -47,3 +51,4 @@ class Raw:
   bad: dict[str, list[Bad]] = dataclasses.field(default_factory=dict)
   noted: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
   spooled: dict[str, Spool] = dataclasses.field(default_factory=dict)
+  order: Literal["time", "sequence", "none"] = "time"

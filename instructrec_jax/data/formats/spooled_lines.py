@@ -41,6 +41,7 @@ class Table:
     fields: the short columns.
     long: the columns that are spooled.
     noted: which rows to count, by the note under which they are counted.
+    dialect: the notation of a line.
   """
 
   columns: Mapping[str, pl.DataType]
@@ -48,6 +49,7 @@ class Table:
   fields: Mapping[str, Field]
   long: Mapping[str, pl.Expr]
   noted: Mapping[str, pl.Expr]
+  dialect: jsonl.Dialect = jsonl.JSON
 
 
 def read(
@@ -55,7 +57,6 @@ def read(
   kinds: Mapping[tuple[str, str], Table],
   files: Mapping[str, Path],
   scratch: Path,
-  dialect: jsonl.Dialect = jsonl.JSON,
 ) -> Raw:
   """Reads the files of a source.
 
@@ -65,15 +66,14 @@ def read(
       whose `needs` its first object has.
     files: "interactions" and "items".
     scratch: a folder for texts until their rows are known.
-    dialect: the notation of a line.
 
   Raises:
     InputError: a file is damaged, of another kind, or has no usable row.
   """
   for role, path in files.items():
-    _check_kind(source, kinds, role, path, dialect)
+    _check_kind(source, kinds, role, path)
   loaded = {
-    role: _load(kinds[source, role], role, path, scratch, dialect)
+    role: _load(kinds[source, role], role, path, scratch)
     for role, path in files.items()
   }
   return Raw(
@@ -90,10 +90,9 @@ def _check_kind(
   kinds: Mapping[tuple[str, str], Table],
   role: str,
   path: Path,
-  dialect: jsonl.Dialect,
 ) -> None:
   """Raises InputError if the file is not of this source and role."""
-  keys = jsonl.first_object(path, dialect)
+  keys = jsonl.first_object(path, kinds[source, role].dialect)
   kind = next((k for k, t in kinds.items() if keys.keys() >= {*t.needs}), None)
   if kind == (source, role):
     return
@@ -120,9 +119,7 @@ class _Loaded:
   noted: dict[str, int]
 
 
-def _load(
-  table: Table, role: str, path: Path, scratch: Path, dialect: jsonl.Dialect
-) -> _Loaded:
+def _load(table: Table, role: str, path: Path, scratch: Path) -> _Loaded:
   """Reads one file: short columns into memory, long ones into spools."""
   schema = {LINE: pl.get_index_type(), **table.columns}
   values, fault, reasons = checks(table.fields, schema)
@@ -133,7 +130,7 @@ def _load(
   spools = {name: Spool(scratch / name) for name in long}
   short, faults = [], Faults(path)
   noted = collections.Counter()
-  for piece in jsonl.pieces(path, table.columns, dialect):
+  for piece in jsonl.pieces(path, table.columns, table.dialect):
     rows = piece.rows.select(
       LINE,
       *values,
@@ -143,7 +140,7 @@ def _load(
       ),
       fault.alias(FAULT),
     )
-    faults.add(f"not a {dialect.noun}", piece.wrong)
+    faults.add(f"not a {table.dialect.noun}", piece.wrong)
     rows = faults.usable(rows, reasons)
     short.append(rows.select(LINE, *table.fields).with_columns(ids))
     for name, columns in long.items():

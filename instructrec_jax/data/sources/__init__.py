@@ -10,7 +10,9 @@ from instructrec_jax.data.sources import (
   amazon_books,
   anime,
   book_crossing,
+  hetrec,
   lastfm,
+  lc_rec,
   microlens,
   mind,
   movielens,
@@ -76,6 +78,7 @@ CATEGORY = "<Category>"
 _AMAZON = "none stated; for research, to be cited"
 _GROUPLENS = "non-commercial research; no redistribution without permission"
 _LASTFM = "http://ocelma.net/MusicRecommendationDataset/"
+_HETREC = "https://grouplens.org/datasets/hetrec-2011/"
 _CSV_FILES = {"interactions": "ratings.csv", "items": "movies.csv"}
 
 # To add a dataset, add a row and, if no reader here fits, a reader.
@@ -136,6 +139,17 @@ SOURCES: Mapping[str, Source] = {
     homepage="http://www2.informatik.uni-freiburg.de/~cziegler/BX/",
     licence="research, to be acknowledged",
     archives=("BX-CSV-Dump.zip",),
+  ),
+  "book_crossing/commas": Source(
+    dataset="book_crossing_commas",
+    reader=book_crossing.read_commas,
+    files={
+      "interactions": "Ratings.csv",
+      "items": "Books.csv",
+      "users": "Users.csv",
+    },
+    homepage="https://www.kaggle.com/datasets/arashnic/book-recommendation-dataset",
+    licence="research, to be acknowledged; CC0 as Kaggle has it",
   ),
   "book_crossing/kaggle": Source(
     dataset="book_crossing_kaggle",
@@ -242,6 +256,57 @@ SOURCES: Mapping[str, Source] = {
     licence="non-commercial",
     archives=("lastfm-dataset-360K.tar.gz",),
   ),
+  "hetrec/lastfm": Source(
+    dataset="hetrec_lastfm",
+    reader=hetrec.read_lastfm,
+    files={
+      "interactions": "user_artists.dat",
+      "items": "artists.dat",
+      "tagged?": "user_taggedartists.dat",
+      "tags?": "tags.dat",
+    },
+    homepage=_HETREC,
+    licence="non-commercial research, to be acknowledged",
+    archives=("hetrec2011-lastfm-2k.zip",),
+  ),
+  "hetrec/movielens": Source(
+    dataset="hetrec_movielens",
+    reader=hetrec.read_movielens,
+    files={
+      "interactions": "user_ratedmovies-timestamps.dat",
+      "items": "movies.dat",
+      "genres": "movie_genres.dat",
+    },
+    homepage=_HETREC,
+    licence="non-commercial research, to be acknowledged",
+    archives=("hetrec2011-movielens-2k*.zip",),
+  ),
+  "hetrec/delicious": Source(
+    dataset="hetrec_delicious",
+    reader=hetrec.read_delicious,
+    files={
+      "interactions": "user_taggedbookmarks-timestamps.dat",
+      "items": "bookmarks.dat",
+      "tags?": "tags.dat",
+    },
+    homepage=_HETREC,
+    licence="non-commercial research, to be acknowledged",
+    archives=("hetrec2011-delicious-2k.zip",),
+  ),
+  f"amazon_2014/{CATEGORY}": Source(
+    dataset="<category>_2014",
+    reader=amazon.read_2014,
+    files={
+      "interactions": (
+        f"reviews_{CATEGORY}_5.json* or reviews_{CATEGORY}.json*"
+      ),
+      "items": f"meta_{CATEGORY}.json*",
+    },
+    homepage="https://cseweb.ucsd.edu/~jmcauley/datasets/amazon/links.html",
+    licence=_AMAZON,
+    spools=True,
+    categories=amazon.CATEGORIES_2014,
+  ),
   f"amazon_2018/{CATEGORY}": Source(
     dataset="<category>_2018",
     reader=amazon.read_2018,
@@ -309,6 +374,20 @@ SOURCES: Mapping[str, Source] = {
     licence="Yelp Dataset Terms of Use: academic; no redistribution",
     spools=True,
     archives=("yelp_dataset.tar", "yelp_dataset.tgz", "Yelp-JSON.zip"),
+  ),
+  "lc_rec": Source(
+    dataset=None,
+    reader=lc_rec.read,
+    files={
+      "interactions": "*.inter.json",
+      "items": "*.item.json",
+      "user_ids?": "*.user2id",
+      "item_ids?": "*.item2id",
+    },
+    homepage="https://github.com/zhengbw0324/LC-Rec",
+    licence="that of the dataset",
+    # The files are 5-core. Without another one, all their users stay.
+    k_core=1,
   ),
   "recbole": Source(
     dataset=None,

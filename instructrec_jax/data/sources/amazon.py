@@ -1,16 +1,20 @@
-"""Amazon Reviews, editions 2018 and 2023: reviews and metadata as JSON lines.
+"""Amazon Reviews of 2014, 2018 and 2023: one review or item per line.
 
 A review gives the user, item, rating, time, text and headline. An item gives
 the title, categories, brand, description and price. Names of reviewers and all
-other keys are not read.
+other keys are not read. All lines are JSON except the metadata of 2014, which
+are Python literals.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from instructrec_jax.data.formats import markup, spooled_lines
+from instructrec_jax.data.formats.python_lines import PYTHON
 from instructrec_jax.data.formats.raw import Raw
 from instructrec_jax.data.formats.spooled_lines import Table
 from instructrec_jax.data.formats.text import Field
@@ -38,6 +42,32 @@ _BOTH = (
   "Patio_Lawn_and_Garden",
   "Pet_Supplies",
   "Software",
+  "Sports_and_Outdoors",
+  "Tools_and_Home_Improvement",
+  "Toys_and_Games",
+  "Video_Games",
+)
+CATEGORIES_2014 = (
+  "Amazon_Instant_Video",
+  "Apps_for_Android",
+  "Automotive",
+  "Baby",
+  "Beauty",
+  "Books",
+  "CDs_and_Vinyl",
+  "Cell_Phones_and_Accessories",
+  "Clothing_Shoes_and_Jewelry",
+  "Digital_Music",
+  "Electronics",
+  "Grocery_and_Gourmet_Food",
+  "Health_and_Personal_Care",
+  "Home_and_Kitchen",
+  "Kindle_Store",
+  "Movies_and_TV",
+  "Musical_Instruments",
+  "Office_Products",
+  "Patio_Lawn_and_Garden",
+  "Pet_Supplies",
   "Sports_and_Outdoors",
   "Tools_and_Home_Improvement",
   "Toys_and_Games",
@@ -122,6 +152,7 @@ def _reviews(
 
 
 def _metadata(item: str, categories: str, brand: str) -> Table:
+  """Returns the metadata of 2018 and 2023."""
   return Table(
     columns={
       item: _TEXT,
@@ -149,20 +180,69 @@ def _metadata(item: str, categories: str, brand: str) -> Table:
   )
 
 
+def _paths(values: pl.Series) -> pl.Series:
+  """Returns the labels of lists of paths, given as JSON, in their order."""
+  # Few paths are different, so each is parsed once.
+  unique = values.drop_nulls().unique()
+  lists = pl.Series([_labels_of(text) for text in unique], dtype=_TEXTS)
+  known = pl.DataFrame({"text": unique, "list": lists})
+  found = values.to_frame("text").join(
+    known, on="text", how="left", maintain_order="left"
+  )
+  return found["list"]
+
+
+def _labels_of(text: str) -> list[str]:
+  try:
+    return _flat(json.loads(text))
+  except ValueError:
+    return [text]
+
+
+def _flat(value: Any) -> list[str]:
+  if isinstance(value, list):
+    return [label for each in value for label in _flat(each)]
+  return [str(value)]
+
+
+_METADATA_2014 = Table(
+  columns=dict.fromkeys(
+    ("asin", "title", "categories", "brand", "description", "price"), _TEXT
+  ),
+  needs=("asin",),
+  fields={"item_id": Field("asin", required=True), "title": Field("title")},
+  long={
+    # An item has several paths through the tree of categories.
+    "categories": pl.col("categories")
+    .map_batches(_paths, _TEXTS)
+    .map_batches(markup.labels, _TEXTS),
+    "brand": _brand("brand"),
+    "description": _plain("description"),
+    "price": _price("price"),
+  },
+  noted={
+    "HTML in description removed": _has_markup("description"),
+    "price is not a number": _IS_NO_PRICE,
+  },
+  dialect=PYTHON,
+)
+
 # UInt32 seconds last until 2106 and take half the memory of a table's Int64.
 _SECONDS = pl.UInt32
 _MILLISECONDS = pl.col("timestamp").cast(pl.Int64, strict=False) // 1000
 
+_REVIEWS_2018 = _reviews(
+  "reviewerID",
+  "asin",
+  "overall",
+  Field("unixReviewTime", _SECONDS, required=True),
+  "reviewText",
+  "summary",
+)
+
 # By source and role.
 _KINDS: Mapping[tuple[str, str], Table] = {
-  ("amazon_2018/…", "interactions"): _reviews(
-    "reviewerID",
-    "asin",
-    "overall",
-    Field("unixReviewTime", _SECONDS, required=True),
-    "reviewText",
-    "summary",
-  ),
+  ("amazon_2018/…", "interactions"): _REVIEWS_2018,
   ("amazon_2023/…", "interactions"): _reviews(
     "user_id",
     # An asin is a colour or a size of the product parent_asin.
@@ -175,6 +255,21 @@ _KINDS: Mapping[tuple[str, str], Table] = {
   ("amazon_2023/…", "items"): _metadata("parent_asin", "categories", "store"),
   ("amazon_2018/…", "items"): _metadata("asin", "category", "brand"),
 }
+
+
+# Reviews have the same keys as in 2018, so an object does not tell the edition.
+_KINDS_2014: Mapping[tuple[str, str], Table] = {
+  ("amazon_2014/…", "interactions"): _REVIEWS_2018,
+  ("amazon_2014/…", "items"): _METADATA_2014,
+}
+
+
+def read_2014(files: Mapping[str, Path], scratch: Path) -> Raw:
+  """Reads reviews_<Category>_5.json and meta_<Category>.json; see `read_2018`.
+
+  The reviews are JSON. The metadata are Python literals.
+  """
+  return spooled_lines.read("amazon_2014/…", _KINDS_2014, files, scratch)
 
 
 def read_2018(files: Mapping[str, Path], scratch: Path) -> Raw:

@@ -1,4 +1,6 @@
-"""Book-Crossing (Ziegler 2004): the original dump, and Kaggle's joined table.
+"""Book-Crossing (Ziegler 2004): the original dump, and two copies on Kaggle.
+
+One copy has the files with commas, the other one has joined them.
 
 Neither has times, so a user's books are in the file's order. Rating 0 means
 that the user met the book; it is no rating.
@@ -32,52 +34,94 @@ _USERS = ("User-ID", "Location", "Age")
 # are 0.
 _YEARS = (1400, 2005)
 _IMPLICIT = "rating 0, which means no rating"
+_SEPARATED = "author separated from the title"
+# A title and an author that are in one field.
+_BOTH = r'^(.*?)\\";(.*?)"?$'
 _ISBN = "ISBN corrected: capitals, blanks, leading zeros"
+
+
+_RATING_FIELDS = {
+  "user": Field("User-ID", pl.UInt32, required=True),
+  "item": Field("ISBN", required=True),
+  "rating": Field("Book-Rating", pl.Float32, required=True),
+}
+_BOOK_FIELDS = {
+  "item_id": Field("ISBN", required=True),
+  "title": Field("Book-Title"),
+  "brand": Field("Book-Author"),
+  "year": Field("Year-Of-Publication", pl.Int32),
+}
+_USER_FIELDS = {
+  "user_id": Field("User-ID", pl.UInt32, required=True),
+  "age": Field("Age", pl.Int32),
+  "location": Field("Location"),
+}
 
 
 def read(files: Mapping[str, Path]) -> Raw:
   """Reads BX-Book-Ratings.csv, BX-Books.csv and BX-Users.csv."""
   path = files["interactions"]
   rows, short, _ = _rows(path, _RATINGS)
-  ratings, bad = parse(
-    rows,
-    path,
-    {
-      "user": Field("User-ID", pl.UInt32, required=True),
-      "item": Field("ISBN", required=True),
-      "rating": Field("Book-Rating", pl.Float32, required=True),
-    },
-  )
+  ratings, bad = parse(rows, path, _RATING_FIELDS)
   path = files["items"]
   rows, short_items, shifted = _rows(path, _BOOKS)
-  books, bad_items = parse(
-    rows,
-    path,
-    {
-      "item_id": Field("ISBN", required=True),
-      "title": Field("Book-Title"),
-      "brand": Field("Book-Author"),
-      "year": Field("Year-Of-Publication", pl.Int32),
-    },
-  )
+  books, bad_items = parse(rows, path, _BOOK_FIELDS)
   path = files["users"]
   rows, short_users, _ = _rows(path, _USERS)
-  users, bad_users = parse(
-    rows,
-    path,
-    {
-      "user_id": Field("User-ID", pl.UInt32, required=True),
-      "age": Field("Age", pl.Int32),
-      "location": Field("Location"),
-    },
-  )
+  users, bad_users = parse(rows, path, _USER_FIELDS)
   raw = _raw(ratings, books, users)
   if shifted:
-    raw.noted["items"]["author separated from the title"] = shifted
+    raw.noted["items"][_SEPARATED] = shifted
   bad = {
     "interactions": short + bad,
     "items": short_items + bad_items,
     "user_attributes": short_users + bad_users,
+  }
+  return dataclasses.replace(raw, bad=bad)
+
+
+def read_commas(files: Mapping[str, Path]) -> Raw:
+  r"""Reads Ratings.csv, Books.csv and Users.csv, which have commas and quotes.
+
+  In a few rows of the books, the title and the author are one field,
+  `title\";author"`, and the fields after it are one column to the left.
+  """
+  as_text = {"year": Field("Year-Of-Publication")}
+  ratings = quoted.load(files["interactions"], _RATING_FIELDS)
+  books = quoted.load(files["items"], _BOOK_FIELDS | as_text)
+  # Ages are written as 34.0, because some are missing.
+  users = quoted.load(
+    files["users"], _USER_FIELDS | {"age": Field("Age", pl.Float64)}
+  )
+  both = pl.col("title").str.contains(_BOTH)
+  author = pl.col("title").str.extract(_BOTH, 2)
+  title = pl.col("title").str.extract(_BOTH, 1)
+  year = pl.when(both).then("brand").otherwise("year")
+  rows = books.rows.with_columns(pl.col("item_id").cast(pl.String))
+  rows = rows.with_columns(
+    pl.when(both).then(title).otherwise("title").alias("title"),
+    pl.when(both).then(author).otherwise("brand").alias("brand"),
+    year.cast(pl.Int32, strict=False).alias("year"),
+  )
+  raw = _raw(
+    ratings.rows.with_columns(pl.col("item").cast(pl.String)),
+    rows,
+    users.rows.with_columns(pl.col("age").cast(pl.Int32)),
+  )
+  shifted = books.rows.select(both.sum()).item()
+  lost = rows["year"].null_count() - books.rows["year"].null_count()
+  notes = {
+    "interactions": ratings.noted,
+    "items": books.noted
+    | {_SEPARATED: shifted, "Year-Of-Publication is not a number": lost},
+    "user_attributes": users.noted,
+  }
+  for table, counts in notes.items():
+    raw.noted[table].update({what: n for what, n in counts.items() if n})
+  bad = {
+    "interactions": ratings.bad,
+    "items": books.bad,
+    "user_attributes": users.bad,
   }
   return dataclasses.replace(raw, bad=bad)
 

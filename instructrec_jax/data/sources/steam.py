@@ -70,6 +70,7 @@ _KINDS = {
       "without hours": pl.col("hours").is_null(),
       "HTML in text removed": pl.col("text").str.contains(markup.HAS_MARKUP),
     },
+    dialect=PYTHON,
   ),
   ("steam", "items"): Table(
     columns={
@@ -98,6 +99,7 @@ _KINDS = {
         r"^\d{4}-\d\d-\d\d$"
       ),
     },
+    dialect=PYTHON,
   ),
 }
 
@@ -109,4 +111,4 @@ def read(files: Mapping[str, Path], scratch: Path) -> Raw:
     files: "interactions" and "items".
     scratch: a folder for texts until their rows are known.
   """
-  return spooled_lines.read("steam", _KINDS, files, scratch, PYTHON)
+  return spooled_lines.read("steam", _KINDS, files, scratch)

@@ -12,7 +12,14 @@ from tests.data.sources.steam_files import python_2
 _TEXT = st.text() | st.text("\\'\"xuUN0123 {}[],:n\n\t\x02\x03é😀")
 _NUMBER = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 _SCALAR = st.none() | st.booleans() | _NUMBER | _TEXT
-_FLAT = st.dictionaries(_TEXT, _SCALAR | st.lists(_SCALAR, max_size=3))
+_LIST = st.lists(_SCALAR, max_size=3)
+_FLAT = st.dictionaries(
+  _TEXT,
+  _SCALAR
+  | _LIST
+  | st.lists(_LIST, max_size=2)
+  | st.dictionaries(_TEXT, _SCALAR | _LIST, max_size=2),
+)
 _VALUE = st.recursive(
   _SCALAR,
   lambda v: st.lists(v, max_size=3) | st.dictionaries(_TEXT, v, max_size=2),
@@ -97,6 +104,7 @@ def test_lines_of_repr_need_no_evaluation(monkeypatch):
 
   monkeypatch.setattr(python_lines, "_evaluated", refuse)
   row = {"a": 'it\'s \\ "é" 😀\n', "b": [1, "x"], "c": None, "d": -1.5e-7}
+  row |= {"e": [["a", "b"], [], [1]], "f": {"a": ["b's"], "c": 1}, "g": {}}
   for write in (repr, python_2):
     line = python_lines.to_json(write(row).encode())
     assert json.loads(line) == row

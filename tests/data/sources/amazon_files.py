@@ -1,4 +1,4 @@
-"""Amazon's files in small: the exact formats of both editions, with quirks.
+"""Amazon's files in small: the exact formats of the editions, with quirks.
 
 Ann and Bob stay at two interactions each; Cyd and Dan fall one after the other
 once the repeat is gone; Eve has only what is not listed.
@@ -98,6 +98,45 @@ ITEMS_2018 = [
 ]
 
 
+REVIEWS_2014 = [
+  _line(
+    {
+      "reviewerID": user,
+      "asin": item,
+      "reviewerName": f"Name of {user}",
+      "helpful": [3, 4],
+      "reviewText": text,
+      "overall": 5.0,
+      "summary": "Good &amp; cheap",
+      "unixReviewTime": day * DAY,
+      "reviewTime": "01 30, 2014",
+    },
+    {},
+  )
+  for user, item, day, text in (
+    ("ann", "B1", 2, "It is &#34;nice&#34;."),
+    ("ann", "B2", 1, ""),
+    ("bob", "B1", 1, "x\u00e9 \\/ \ud83d\ude00"),
+    ("bob", "B2", 3, None),
+    ("bob", "B3", 3, "No title."),
+  )
+]
+
+# As repr() wrote them in Python 2.
+ITEMS_2014 = [
+  "{'asin': 'B1', 'description': 'Isn\\'t \"it\" <b>fine</b>?', 'title': "
+  '"Dr. Foo\'s Cream &amp; Oil", '
+  "'price': 12.99, 'imUrl': 'http://x/1.jpg', 'related': {'also_bought': "
+  "['B2', 'B3'], 'bought_together': ['B2']}, 'salesRank': {'Beauty': 461765}, "
+  "'brand': 'Foo', 'categories': [['Beauty', 'Skin Care', 'Face'], "
+  "['Beauty', 'Bath &amp; Body']]}",
+  "{'asin': 'B2', 'title': 'M\\xfcsli \\\\ Bar', 'categories': [['Beauty']], "
+  "'salesRank': {}}",
+  "{'asin': 'B3', 'imUrl': 'http://x/3.jpg', 'categories': [['Beauty']]}",
+  "{'asin': 'B4', 'title': 'cut o",
+]
+
+
 def review_2023(user: str, parent: str, day: int, **changes) -> str:
   return _line(
     {
@@ -172,4 +211,10 @@ def write_2023(folder: Path, reviews=REVIEWS_2023, items=ITEMS_2023) -> Path:
   """In two folders, as Hugging Face has them."""
   write_lines(folder / "review_categories/All_Beauty.jsonl", reviews)
   write_lines(folder / "meta_categories/meta_All_Beauty.jsonl", items)
+  return folder
+
+
+def write_2014(folder: Path) -> Path:
+  write_lines(folder / "reviews_Beauty_5.json", REVIEWS_2014)
+  write_lines(folder / "meta_Beauty.json", ITEMS_2014)
   return folder

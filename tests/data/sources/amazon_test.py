@@ -17,6 +17,7 @@ from tests.data.sources.amazon_files import (
   ITEMS_2023,
   REVIEWS_2018,
   review_2018,
+  write_2014,
   write_2018,
   write_2023,
   write_lines,
@@ -114,6 +115,40 @@ def test_2018(tmp_path):
   }
   assert not {"rating", *_TOLD} & {*counts["absent"]["interactions"]}
   assert "year" in counts["absent"]["items"]
+
+
+def test_2014(tmp_path):
+  manifest, tables = _normalize(
+    "amazon_2014/Beauty", write_2014(tmp_path), tmp_path, k_core=1
+  )
+  assert manifest["options"]["dataset"] == "beauty_2014"
+  assert {row[:2] + row[3:] for row in _by_name(tables)} == {
+    ("ann", "B1", 'It is "nice".', "Good & cheap"),
+    ("ann", "B2", None, "Good & cheap"),
+    ("bob", "B1", "xé \\/ 😀", "Good & cheap"),
+    ("bob", "B2", None, "Good & cheap"),
+  }
+  items = tables["items"].drop("item", "price")
+  assert items.rows() == [
+    (
+      "B1",
+      "Dr. Foo's Cream & Oil",
+      ["Beauty", "Skin Care", "Face", "Bath & Body"],
+      "Foo",
+      'Isn\'t "it" fine?',
+    ),
+    ("B2", "Müsli \\ Bar", ["Beauty"], None, None),
+  ]
+  assert tables["items"]["price"].to_list() == [pytest.approx(12.99), None]
+  counts = manifest["counts"]
+  assert counts["interactions"]["read"] == 5
+  assert counts["items"]["dropped"] == {
+    "not a Python dict": 1,
+    "title missing": 1,
+  }
+  assert counts["first_bad"] == {
+    "items: not a Python dict": "meta_Beauty.json:4"
+  }
 
 
 def test_labels_and_authors(tmp_path):
@@ -368,7 +403,11 @@ def test_unknown_categories_show_near_names(name, said):
 
 def test_families_are_as_large_as_their_editions():
   # As their homepages list them.
-  sizes = {"amazon_2018/<Category>": 29, "amazon_2023/<Category>": 34}
+  sizes = {
+    "amazon_2014/<Category>": 24,
+    "amazon_2018/<Category>": 29,
+    "amazon_2023/<Category>": 34,
+  }
   for name, size in sizes.items():
     assert len(set(sources.SOURCES[name].categories)) == size
 

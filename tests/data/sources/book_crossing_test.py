@@ -219,3 +219,61 @@ def test_real_book_crossing(real_data, tmp_path):
   )
   found = raw.interactions["item"].is_in(list(known)).sum()
   assert found > 2 * as_given
+
+
+def _commas(folder):
+  folder.mkdir()
+  (folder / "Ratings.csv").write_text(
+    "User-ID,ISBN,Book-Rating\r\n1,2005018,5\r\n1,034545104X,0\r\n"
+    "2,078946697X,8\r\nx,078946697X,8\r\n"
+  )
+  (folder / "Books.csv").write_text(
+    "ISBN,Book-Title,Book-Author,Year-Of-Publication,Publisher,"
+    "Image-URL-S,Image-URL-M,Image-URL-L\r\n"
+    '0002005018,"Proof, ""A""",X. Y.,2001,"Press, Inc",s,m,l\r\n'
+    "034545104X,Flesh &amp; Blood,A. B.,0,Press,s,m,l\r\n"
+    '078946697X,"X-Men (Level 4)\\"";Michael Teitelbaum""",2000,'
+    "DK Publishing Inc,s,m,l,\r\n"
+    "0771074670,Odd,C. D.,unknown,Press,s,m,l\r\n"
+  )
+  (folder / "Users.csv").write_text(
+    'User-ID,Location,Age\r\n1,"nyc, new york, usa",\r\n'
+    '2,"porto, n/a, portugal",17.0\r\n3,"x, y, z",244.0\r\n'
+  )
+  return folder
+
+
+def test_commas(tmp_path):
+  raw = finding.locate("book_crossing/commas", _commas(tmp_path / "raw"), {})[
+    1
+  ]()
+  assert raw.interactions.rows() == [
+    (1, "0002005018", 5.0),
+    (1, "034545104X", None),
+    (2, "078946697X", 8.0),
+  ]
+  assert raw.items.rows() == [
+    ("0002005018", 'Proof, "A"', "X. Y.", 2001),
+    ("034545104X", "Flesh &amp; Blood", "A. B.", None),
+    ("078946697X", "X-Men (Level 4)", "Michael Teitelbaum", 2000),
+    ("0771074670", "Odd", "C. D.", None),
+  ]
+  assert raw.users.rows() == [
+    (1, None, "nyc, new york, usa"),
+    (2, 17, "porto, portugal"),
+    (3, None, "x, y, z"),
+  ]
+  assert raw.noted["items"] == {
+    "year is not from 1400 to 2005": 1,
+    "author separated from the title": 1,
+    "Year-Of-Publication is not a number": 1,
+  }
+  assert raw.noted["interactions"] == {
+    "ISBN corrected: capitals, blanks, leading zeros": 1,
+    "rating 0, which means no rating": 1,
+  }
+  (bad,) = raw.bad["interactions"]
+  assert (bad.reason, bad.first) == (
+    "User-ID is not a number",
+    "Ratings.csv:5",
+  )

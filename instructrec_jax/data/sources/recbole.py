@@ -6,8 +6,10 @@ from pathlib import Path
 import polars as pl
 
 from instructrec_jax import errors
+from instructrec_jax.data.formats import markup
 from instructrec_jax.data.formats.raw import Bad, Raw
 from instructrec_jax.data.formats.text import LINE, Field, parse, read_unquoted
+from instructrec_jax.data.sources import labels, windows
 from instructrec_jax.errors import InputError
 
 # The names of our tables' columns in RecBole's datasets.
@@ -26,15 +28,18 @@ def read(files: Mapping[str, Path]) -> Raw:
   """Reads one .inter file with its .item and, if there is one, .user file.
 
   A row of the .inter file is one interaction or, if there is a column
-  item_id_list, a history (oldest first) and the item after it. The longest of a
-  user's histories is used, because files for training contain every prefix.
+  item_id_list, a history (oldest first) and the item after it. The histories of
+  a user are joined, see `windows.whole`. The separator of labels is chosen for
+  the whole column, see `labels.separator_of`.
   """
   rows, short = _rows(files["interactions"])
+  noted = {}
   if "item_id_list" in rows.columns:
-    interactions, bad = _sequences(rows, files["interactions"])
+    interactions, bad, joined = _sequences(rows, files["interactions"])
+    noted["interactions"] = joined
   else:
     interactions, bad = _single(rows, files["interactions"])
-  items, bad_items = _items(files["items"])
+  items, bad_items, noted["items"] = _items(files["items"])
   users, bad_users = None, []
   if "users" in files:
     user_rows, short_users = _rows(files["users"])
@@ -55,6 +60,7 @@ def read(files: Mapping[str, Path]) -> Raw:
       "items": bad_items,
       "user_attributes": bad_users,
     },
+    noted,
   )
 
 
@@ -95,40 +101,19 @@ def _single(rows: pl.DataFrame, path: Path) -> tuple[pl.DataFrame, list[Bad]]:
 
 def _sequences(
   rows: pl.DataFrame, path: Path
-) -> tuple[pl.DataFrame, list[Bad]]:
-  histories, bad = parse(
-    rows,
-    path,
-    {
-      "user": Field("user_id", required=True),
-      "history": Field("item_id_list"),
-      "item": Field("item_id", required=True),
-    },
-  )
-  whole = pl.concat_list(pl.col("history").fill_null("").str.split(" "), "item")
-  histories = (
-    histories.select("user", whole.alias("item"))
-    .with_row_index("row")
-    .with_columns(pl.col("item").list.len().alias("length"))
-  )
-  longest = (
-    histories.sort("length", descending=True, maintain_order=True)
-    .unique("user", keep="first", maintain_order=True)
-    .sort("row")
-  )
-  interactions = (
-    longest.select("user", "item").explode("item").filter(pl.col("item") != "")
-  )
-  if longest.height < histories.height:
-    other = histories.join(longest, on="row", how="anti", maintain_order="left")
-    # Line 1 is the header. Unusable rows before this one are not counted.
-    place = f"{path.name}:{other['row'][0] + 2}"
-    reason = "a shorter history of the same user"
-    bad = [*bad, Bad(reason, other.height, place)]
-  return interactions, bad
+) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:
+  fields = {
+    "user": Field("user_id", required=True),
+    "history": Field("item_id_list"),
+    "item": Field("item_id", required=True),
+  }
+  parsed, bad = parse(rows, path, fields)
+  blanks = pl.col("history").str.replace_all(r"\s+", " ").str.split(" ")
+  interactions, joined = windows.whole(parsed.with_columns(blanks))
+  return interactions, bad, joined
 
 
-def _items(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
+def _items(path: Path) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:
   rows, short = _rows(path)
   _need(rows, path, ["item_id"])
   fields = {"item_id": Field("item_id", required=True)}
@@ -143,20 +128,11 @@ def _items(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
       f"{', '.join(c for c in rows.columns if c != LINE)}"
     )
   items, bad = parse(rows, path, fields)
+  noted = {}
   if "categories" in items.columns:
-    items = items.with_columns(_labels(pl.col("categories")))
-  return items, short + bad
-
-
-def _labels(text: pl.Expr) -> pl.Expr:
-  """Splits a token_seq at commas if it has any, otherwise at blanks.
-
-  Amazon's files have `'Video Games', 'PC'`, MovieLens's have `Comedy Drama`.
-  """
-  text = text.fill_null("").str.strip_chars("[]")
-  listed = text.str.contains("^['\"]|,")
-  labels = (
-    pl.when(listed).then(text.str.split(",")).otherwise(text.str.split(" "))
-  )
-  stripped = labels.list.eval(pl.element().str.strip_chars(" '\""))
-  return stripped.list.eval(pl.element().filter(pl.element() != ""))
+    texts = markup.unescape(items["categories"])
+    separator = labels.separator_of(texts)
+    items = items.with_columns(labels.split(texts, separator))
+    note = f"labels of {fields['categories'].column} split by {separator!r}"
+    noted[note] = int((items["categories"].list.len() > 0).sum())
+  return items, short + bad, noted

@@ -23,7 +23,7 @@ def test_recbole_one_row_an_interaction(tmp_path):
     "item_id:token\tmovie_title:token_seq\trelease_year:token\t"
     "class:token_seq\n"
     "1\tToy Story\t1995\tAnimation Children's\n"
-    "\"2\t\"Heat\" wave\t1995\t'Video Games', 'PC'\n"
+    '"2\t"Heat" wave\t1995\tComedy\n'
   )
   raw = _read("recbole", tmp_path)
   assert raw.interactions.rows() == [
@@ -34,30 +34,31 @@ def test_recbole_one_row_an_interaction(tmp_path):
   assert raw.items["year"].to_list() == [1995, 1995]
   assert raw.items["categories"].to_list() == [
     ["Animation", "Children's"],
-    ["Video Games", "PC"],
+    ["Comedy"],
   ]
+  assert raw.noted["items"] == {"labels of class split by 'blank'": 2}
   assert [(b.reason, b.rows, b.first) for b in raw.bad["interactions"]] == [
     ("user_id is missing", 1, "x.inter:4"),
     ("rating is not a number", 1, "x.inter:5"),
   ]
 
 
-def test_recbole_prefixes_of_one_history_count_once(tmp_path):
+def test_recbole_windows_of_one_history_are_joined(tmp_path):
   (tmp_path / "x.train.inter").write_text(
     "user_id:token\titem_id_list:token_seq\titem_id:token\n"
-    "a\t1\t2\na\t1 2\t3\nb\t5\t1\n"
+    "a\t1\t2\na\t1 2\t3\na\t2 3\t4\nb\t5\t1\n"
   )
   (tmp_path / "x.item").write_text("item_id:token\ttitle:token_seq\n1\tOne\n")
   raw = _read("recbole", tmp_path)
   assert raw.interactions.rows() == [
-    ("a", "1"),
-    ("a", "2"),
-    ("a", "3"),
+    *(("a", item) for item in "1234"),
     ("b", "5"),
     ("b", "1"),
   ]
-  (bad,) = raw.bad["interactions"]
-  assert (bad.rows, bad.first) == (1, "x.train.inter:2")
+  assert raw.bad["interactions"] == []
+  assert raw.noted["interactions"] == {
+    "histories that were joined to a longer one": 2
+  }
 
 
 def test_recbole_errors(tmp_path):

@@ -35,6 +35,11 @@ INTERACTIONS = {
   "item": Column(pl.UInt32, "row of the item in `items`", required=True),
   "rating": Column(pl.Float32, "as given, on the source's own scale"),
   "timestamp": Column(pl.Int64, "seconds since 1970-01-01 UTC"),
+  "split": Column(
+    pl.UInt8,
+    "the source's own split: 0 for training, 1 validation, 2 test; absent if "
+    "it has none",
+  ),
   "plays": Column(pl.UInt32, "how often the user played it"),
   "hours": Column(pl.Float32, "hours that the user played it"),
   "review": Column(pl.String, "the user's text on the item"),

@@ -243,11 +243,9 @@ def _in_order(
 def _by_time(
   raw: pl.DataFrame, rows: np.ndarray, key: np.ndarray
 ) -> np.ndarray:
-  """Returns the order by `key` [rows], then time, then place in `rows`."""
-  keys = (key,)
-  if "timestamp" in raw.columns:
-    keys = (raw["timestamp"].to_numpy()[rows], key)
-  return np.lexsort(keys)
+  """Returns the order by `key` [rows], split, time and place in `rows`."""
+  told = [n for n in ("timestamp", "split") if n in raw.columns]
+  return np.lexsort((*(raw[name].to_numpy()[rows] for name in told), key))
 
 
 def _k_core(user: np.ndarray, item: np.ndarray, k: int) -> np.ndarray:

@@ -42,7 +42,7 @@ def read(
       f"run `instructrec annotate {dataset}` first"
     )
   train = with_positions(interactions).filter(
-    pl.Series(splits.train_rows(interactions["user"].to_numpy()))
+    pl.Series(splits.train_rows(interactions))
   )
   said = (
     pl.read_parquet(texts / ANNOTATIONS)

@@ -1,8 +1,9 @@
-"""Splits interactions into targets: leave-one-out, or by item."""
+"""Splits interactions: leave-one-out, by item, or as the source does."""
 
 import dataclasses
 
 import numpy as np
+import polars as pl
 
 SPLITS = ("train", "validation", "test")
 # One item for the history, one for validation and one for test.
@@ -29,6 +30,33 @@ class Instances:
 
   def __getitem__(self, rows: slice | np.ndarray) -> "Instances":
     return Instances(self.target[rows], self.first[rows])
+
+
+def by_user(interactions: pl.DataFrame) -> dict[str, Instances]:
+  """Splits every user's sequence, by `split` if there is such a column.
+
+  With the column, an interaction is a target of its part of the source's split,
+  unless it is the user's first, which has no history.
+
+  Args:
+    interactions: user and, if the source has a split, split; see
+      schema.INTERACTIONS.
+
+  Returns:
+    The instances of each split, in row order.
+  """
+  user = interactions["user"].to_numpy()
+  if "split" not in interactions.columns:
+    return leave_one_out(user)
+  split = interactions["split"].to_numpy()
+  first, length = _runs(user)
+  first_of_row = np.repeat(first, length)
+  has_history = np.arange(user.size) > first_of_row
+  rows = {
+    name: np.flatnonzero(has_history & (split == number))
+    for number, name in enumerate(SPLITS)
+  }
+  return {name: Instances(row, first_of_row[row]) for name, row in rows.items()}
 
 
 def leave_one_out(user: np.ndarray) -> dict[str, Instances]:
@@ -84,8 +112,11 @@ def by_item(item: np.ndarray, rng: np.random.Generator) -> dict[str, Instances]:
   return {split: Instances(row, row) for split, row in rows.items()}
 
 
-def train_rows(user: np.ndarray) -> np.ndarray:
-  """Returns which rows are in the training part, bool [rows]."""
+def train_rows(interactions: pl.DataFrame) -> np.ndarray:
+  """Returns which rows are in the training part, bool [rows]; see `by_user`."""
+  if "split" in interactions.columns:
+    return interactions["split"].to_numpy() == 0
+  user = interactions["user"].to_numpy()
   first, length = _runs(user)
   held_out = np.where(length >= MIN_INTERACTIONS, 2, 0)
   return np.arange(user.size) < np.repeat(first + length - held_out, length)

@@ -33,24 +33,23 @@ class Targets:
 def by_user(
   interactions: pl.DataFrame, tables: Path, texts: Path | None
 ) -> Targets:
-  """Returns users' sequences with a teacher's texts, split leave-one-out."""
+  """Returns users' sequences with a teacher's texts, split by user."""
   users = pl.read_parquet(tables / "users.parquet", columns=["user", "user_id"])
   train_items = _train_items(interactions, users)
   if texts is not None:
     interactions = _annotated(
       interactions, pl.read_parquet(texts / queries.ANNOTATIONS)
     )
+  parts = splits.by_user(interactions)
   of = interactions["user"].to_numpy()
-  lengths = np.bincount(of)
+  number = int(of.max()) + 1
+  tested = np.unique(of[parts["test"].target]).size
   return Targets(
     interactions,
-    splits.leave_one_out(of),
+    parts,
     users["user_id"],
     train_items,
-    {
-      "users": lengths.size,
-      "users_not_evaluated": int((lengths < splits.MIN_INTERACTIONS).sum()),
-    },
+    {"users": number, "users_not_evaluated": number - tested},
   )
 
 
@@ -106,7 +105,7 @@ def interactions_of(path: Path) -> pl.DataFrame:
   rows = pl.scan_parquet(path)
   names = rows.collect_schema().names()
   return rows.select(
-    name for name in names if name == "item" or name in schema.RECORD
+    name for name in names if name in ("item", "split") or name in schema.RECORD
   ).collect()
 
 
@@ -114,7 +113,7 @@ def catalogue_of(
   interactions: pl.DataFrame, items: pl.DataFrame
 ) -> pl.DataFrame:
   """Returns the items with train_count, their count in the training part."""
-  train = splits.train_rows(interactions["user"].to_numpy())
+  train = splits.train_rows(interactions)
   met = interactions["item"].to_numpy()[train]
   times = np.bincount(met, minlength=items.height).astype(np.uint32)
   return items.with_columns(train_count=pl.Series(times))
@@ -123,7 +122,7 @@ def catalogue_of(
 def _train_items(
   interactions: pl.DataFrame, users: pl.DataFrame
 ) -> pl.DataFrame:
-  train = splits.train_rows(interactions["user"].to_numpy())
+  train = splits.train_rows(interactions)
   items = (
     interactions.filter(pl.Series(train))
     .group_by("user", maintain_order=True)

@@ -7,6 +7,9 @@ import polars as pl
 
 from instructrec_jax.data.formats.spool import Spool
 
+# What tells the order of a user's interactions; see `Raw.order`.
+Order = Literal["time", "sequence", "none"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Bad:
@@ -51,4 +54,4 @@ class Raw:
   bad: dict[str, list[Bad]] = dataclasses.field(default_factory=dict)
   noted: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
   spooled: dict[str, Spool] = dataclasses.field(default_factory=dict)
-  order: Literal["time", "sequence", "none"] = "time"
+  order: Order = "time"

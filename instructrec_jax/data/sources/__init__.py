@@ -15,6 +15,7 @@ from instructrec_jax.data.sources import (
   lc_rec,
   microlens,
   mind,
+  mini_one_rec,
   movielens,
   pixelrec,
   recbole,
@@ -389,10 +390,31 @@ SOURCES: Mapping[str, Source] = {
     # The files are 5-core. Without another one, all their users stay.
     k_core=1,
   ),
+  "mini_one_rec": Source(
+    dataset=None,
+    reader=mini_one_rec.read,
+    files={
+      "interactions": "train/*.csv or *train*.csv",
+      "valid?": "valid/*.csv or *valid*.csv",
+      "test?": "test/*.csv or *test*.csv",
+      "items?": "index/*.item.json or *.item.json",
+    },
+    homepage="https://github.com/AkaliKong/MiniOneRec",
+    licence="that of the dataset",
+    # As in lc_rec.
+    k_core=1,
+  ),
   "recbole": Source(
     dataset=None,
     reader=recbole.read,
-    files={"interactions": "*.inter", "items": "*.item", "users?": "*.user"},
+    files={
+      # Several files are a split, which is kept.
+      "interactions": "*.train.inter or *.inter",
+      "valid?": "*.valid.inter or *.val.inter",
+      "test?": "*.test.inter",
+      "items": "*.item",
+      "users?": "*.user",
+    },
     homepage="https://github.com/RUCAIBox/RecSysDatasets",
     licence="that of the dataset",
   ),

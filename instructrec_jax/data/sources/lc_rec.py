@@ -35,7 +35,7 @@ def read(files: Mapping[str, Path]) -> Raw:
     files: "interactions" and "items", and optionally "user_ids" and "item_ids".
   """
   interactions, bad = _histories(files["interactions"])
-  items, bad_items = _items(files["items"])
+  texts, bad_items = items(files["items"])
   noted = {"interactions": {}, "items": {}}
   for role, table, column in (
     ("user_ids", "interactions", "user"),
@@ -43,17 +43,17 @@ def read(files: Mapping[str, Path]) -> Raw:
     ("item_ids", "items", "item_id"),
   ):
     if role in files:
-      frame = interactions if table == "interactions" else items
+      frame = interactions if table == "interactions" else texts
       ids, unknown = _renamed(frame[column], files[role])
       if unknown:
         noted[table][f"{column} not in {files[role].name}"] = unknown
       if table == "interactions":
         interactions = interactions.with_columns(ids)
       else:
-        items = items.with_columns(ids)
+        texts = texts.with_columns(ids)
   return Raw(
     interactions,
-    items,
+    texts,
     bad={"interactions": bad, "items": bad_items},
     noted=noted,
     order="sequence",
@@ -125,7 +125,8 @@ def _text(value: Any) -> str:
   return str(value).encode("utf-8", "replace").decode()
 
 
-def _items(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
+def items(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
+  """Reads <name>.item.json, and returns the items and what is not an object."""
   found = _load(
     path, 'with the texts of each item, such as {"0": {"title": …}}'
   )

@@ -1,5 +1,6 @@
 """RecBole's atomic files: tab-separated, with `name:type` in the header."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import polars as pl
 
 from instructrec_jax import errors
 from instructrec_jax.data.formats import markup
-from instructrec_jax.data.formats.raw import Bad, Raw
+from instructrec_jax.data.formats.raw import Bad, Order, Raw
 from instructrec_jax.data.formats.text import LINE, Field, parse, read_unquoted
-from instructrec_jax.data.sources import labels, windows
+from instructrec_jax.data.sources import kept_split, labels
 from instructrec_jax.errors import InputError
 
 # The names of our tables' columns in RecBole's datasets.
@@ -21,24 +22,26 @@ _ITEM_NAMES = {
   "price": ("price",),
   "year": ("release_year", "year"),
 }
+# The endings of the files of a split.
+_TRAIN = re.compile(r"\.train\.inter(?:\.gz)?$")
+_ANY = re.compile(r"\.[a-z]+\.inter(?:\.gz)?$")
 _ITEM_DTYPES = {"price": pl.Float32, "year": pl.Int32}
 
 
 def read(files: Mapping[str, Path]) -> Raw:
-  """Reads one .inter file with its .item and, if there is one, .user file.
+  """Reads .inter files with their .item and, if there is one, .user file.
 
-  A row of the .inter file is one interaction or, if there is a column
+  A row of an .inter file is one interaction or, if there is a column
   item_id_list, a history (oldest first) and the item after it. The histories of
-  a user are joined, see `windows.whole`. The separator of labels is chosen for
-  the whole column, see `labels.separator_of`.
+  a user are joined, see `windows.whole`. The files <name>.train.inter,
+  <name>.valid.inter and <name>.test.inter are a split, which is kept. The
+  separator of labels is chosen for the whole column, see `labels.separator_of`.
   """
-  rows, short = _rows(files["interactions"])
-  noted = {}
-  if "item_id_list" in rows.columns:
-    interactions, bad, joined = _sequences(rows, files["interactions"])
-    noted["interactions"] = joined
-  else:
-    interactions, bad = _single(rows, files["interactions"])
+  parts, short = {}, []
+  for role, path in _parts(files).items():
+    parts[role], wrong = _rows(path)
+    short += wrong
+  interactions, bad, order, noted = _interactions(parts, files)
   items, bad_items, noted["items"] = _items(files["items"])
   users, bad_users = None, []
   if "users" in files:
@@ -61,7 +64,61 @@ def read(files: Mapping[str, Path]) -> Raw:
       "user_attributes": bad_users,
     },
     noted,
+    order=order,
   )
+
+
+def _parts(files: Mapping[str, Path]) -> dict[str, Path]:
+  """Returns the files of a split, or the one file, by role.
+
+  Raises:
+    InputError: the files have different names.
+  """
+  parts = kept_split.paths(files)
+  train = parts["interactions"]
+  if not _TRAIN.search(train.name):
+    return {"interactions": train}
+  name = _TRAIN.split(train.name)[0]
+  other = next(
+    (p for p in parts.values() if _ANY.split(p.name)[0] != name), None
+  )
+  if other is not None:
+    raise InputError(
+      f"{other} is not of the same split as {train}: expected a name that "
+      f"starts with {name!r}"
+    )
+  return parts
+
+
+def _interactions(
+  parts: Mapping[str, pl.DataFrame], files: Mapping[str, Path]
+) -> tuple[pl.DataFrame, list[Bad], Order, dict[str, dict[str, int]]]:
+  """Returns the interactions, bad rows, what tells the order, and notes."""
+  columns = {role: {*rows.columns} for role, rows in parts.items()}
+  for role, names in columns.items():
+    if ("item_id_list" in names) != ("item_id_list" in columns["interactions"]):
+      raise InputError(
+        f"{files[role]}: expected the columns of {files['interactions']}, "
+        "because a row is a history in both or in neither"
+      )
+  is_sequence = "item_id_list" in columns["interactions"]
+  is_timed = all("timestamp" in names for names in columns.values())
+  tables, bad = {}, []
+  for role, rows in parts.items():
+    parsed = _sequences if is_sequence else _single
+    tables[role], wrong = parsed(rows, files[role])
+    bad += wrong
+  if is_sequence:
+    found, joined = kept_split.joined(kept_split.together(tables))
+    return found, bad, "sequence", {"interactions": joined}
+  common = [
+    name
+    for name in tables["interactions"].columns
+    if all(name in table.columns for table in tables.values())
+  ]
+  rows = {role: table.select(common) for role, table in tables.items()}
+  found = kept_split.together(rows)
+  return found, bad, "time" if is_timed else "none", {}
 
 
 def _rows(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
@@ -101,7 +158,7 @@ def _single(rows: pl.DataFrame, path: Path) -> tuple[pl.DataFrame, list[Bad]]:
 
 def _sequences(
   rows: pl.DataFrame, path: Path
-) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:
+) -> tuple[pl.DataFrame, list[Bad]]:
   fields = {
     "user": Field("user_id", required=True),
     "history": Field("item_id_list"),
@@ -109,8 +166,7 @@ def _sequences(
   }
   parsed, bad = parse(rows, path, fields)
   blanks = pl.col("history").str.replace_all(r"\s+", " ").str.split(" ")
-  interactions, joined = windows.whole(parsed.with_columns(blanks))
-  return interactions, bad, joined
+  return parsed.with_columns(blanks), bad
 
 
 def _items(path: Path) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:

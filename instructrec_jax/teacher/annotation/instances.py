@@ -211,7 +211,7 @@ def choose(
   table = interactions.lazy()
   texts = [c for c in _TEXTS if c in table.collect_schema()]
   interactions = table.drop(texts).collect()
-  frame = _targets(interactions["user"].to_numpy(), per_user)
+  frame = _targets(interactions, per_user)
   if num_users is not None:
     users = np.unique(interactions["user"].to_numpy())
     if not 1 <= num_users <= users.size:
@@ -231,15 +231,16 @@ def choose(
   return Chosen(frame.with_row_index(INSTANCE), interactions, written, items)
 
 
-def _targets(user: np.ndarray, per_user: int) -> pl.DataFrame:
+def _targets(interactions: pl.DataFrame, per_user: int) -> pl.DataFrame:
   """Returns `Chosen.frame` of all users' targets.
 
   Args:
-    user: the user of each interaction.
+    interactions: see schema.INTERACTIONS.
     per_user: the most training targets of a user.
   """
+  user = interactions["user"].to_numpy()
   names, parts = [], []
-  for name, part in splits.leave_one_out(user).items():
+  for name, part in splits.by_user(interactions).items():
     if name == "train":
       of = user[part.target]
       place = ragged.places(of, int(user.max()) + 1)

@@ -10,7 +10,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,15 +96,8 @@ def _histories(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
       f'{path}: expected the items of each user, such as {{"0": [3, 1]}}, '
       f"found {json.dumps(next(iter(found.values())))[:80]}"
     )
-  rows = pl.DataFrame(
-    {
-      "user": pl.Series([_text(u) for u in users[usable]], dtype=pl.String),
-      "item": pl.Series(
-        [_text(i) for i, fits in zip(items, usable, strict=True) if fits],
-        dtype=pl.String,
-      ),
-    }
-  )
+  kept = [item for item, fits in zip(items, usable, strict=True) if fits]
+  rows = pl.DataFrame([_series("user", users[usable]), _series("item", kept)])
   return rows, [each for each in bad if each.rows]
 
 
@@ -138,16 +131,15 @@ def items(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
       f"{json.dumps(seen if texts else next(iter(found.values())))[:80]}"
     )
   bad = _bad(path, "not an object", (i for i in found if i not in texts))
-  rows = {"item_id": [_text(item) for item in texts]}
-  dtypes = {"item_id": pl.String()}
+  columns = [_series("item_id", list(texts))]
   for name in ("title", "description", "brand"):
-    if name == "title" or any(name in each for each in texts.values()):
-      rows[name] = [_prose(each.get(name)) for each in texts.values()]
-      dtypes[name] = pl.String()
+    if any(name in each for each in texts.values()):
+      told = [_prose(each.get(name)) for each in texts.values()]
+      columns.append(_series(name, told))
   if any("categories" in each for each in texts.values()):
-    rows["categories"] = _labels([e.get("categories") for e in texts.values()])
-    dtypes["categories"] = _TEXTS
-  items = pl.DataFrame(rows, dtypes)
+    told = _labels([each.get("categories") for each in texts.values()])
+    columns.append(pl.Series("categories", told, _TEXTS))
+  items = pl.DataFrame(columns)
   clean = {
     "description": pl.col("description").map_batches(markup.plain, pl.String),
     "brand": pl.col("brand").map_batches(markup.one_line, pl.String),
@@ -157,11 +149,16 @@ def items(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
   return items, [bad] if bad.rows else []
 
 
+def _series(name: str, values: Sequence[str | None]) -> pl.Series:
+  texts = [None if value is None else _text(value) for value in values]
+  return pl.Series(name, texts, pl.String)
+
+
 def _prose(value: Any) -> str | None:
   """Returns a text; a list of texts becomes paragraphs."""
   if isinstance(value, list):
     value = "\n".join(str(each) for each in value if each is not None)
-  return None if value is None else _text(value)
+  return None if value is None else str(value)
 
 
 def _labels(values: list[Any]) -> list[list[str]]:

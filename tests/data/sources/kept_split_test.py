@@ -22,11 +22,11 @@ def test_one_file_has_no_split_and_several_have():
   st.randoms(use_true_random=False),
 )
 def test_each_target_gets_the_split_of_its_row(items, width, a, b, random):
-  ends = sorted((a, b))
+  parts = [0] + [(k >= min(a, b)) + (k >= max(a, b)) for k in range(1, 10)]
   rows = [
-    ("u", items[max(0, k - width) : k], items[k], (k >= ends[0]) + (k >= ends[1]))
+    ("u", items[max(0, k - width) : k], items[k], parts[k])
     for k in range(1, 10)
-  ]  # fmt: skip
+  ]
   random.shuffle(rows)
   schema = {
     "user": pl.String,
@@ -36,6 +36,5 @@ def test_each_target_gets_the_split_of_its_row(items, width, a, b, random):
   }
   found, noted = kept_split.joined(pl.DataFrame(rows, schema, orient="row"))
   assert found["item"].to_list() == list(items)
-  want = [0] + [(k >= ends[0]) + (k >= ends[1]) for k in range(1, 10)]
-  assert found["split"].to_list() == want
+  assert found["split"].to_list() == parts
   assert "after a target of a later part, moved to it" not in noted

@@ -1,10 +1,12 @@
 """`instructrec normalize`: read raw files and write clean tables."""
 
 import argparse
+import pathlib
 from typing import Any
 
 from instructrec_jax.cli.shared import flags, printing
 from instructrec_jax.cli.shared.command import Command
+from instructrec_jax.errors import InputError
 
 _EXAMPLES = """
   instructrec normalize movielens/100k --raw ~/ml-100k
@@ -20,7 +22,16 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
 
 def _run(source: str, raw: str, **options: Any) -> None:
   from instructrec_jax.data import normalize
+  from instructrec_jax.data.sources import proposing
 
+  proposal = proposing.if_needed(source, pathlib.Path(raw), options)
+  if proposal is not None:
+    print("\n".join(proposal.lines()))
+    raise InputError(
+      "nothing was read, because no columns are named. The values above are of "
+      "the columns that fit best. If they are right, run\n"
+      f"  {proposal.command}"
+    )
   printing.print_manifest(normalize.normalize(source, raw, **options))
 
 

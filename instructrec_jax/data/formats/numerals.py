@@ -46,7 +46,7 @@ def finite(value: pl.Expr) -> pl.Expr:
 
 def known(texts: pl.Expr) -> pl.Expr:
   """Returns texts with null in place of the words of NO_VALUE."""
-  return pl.when(~texts.str.strip_chars().is_in(NO_VALUE)).then(texts)
+  return pl.when(~texts.is_in(NO_VALUE)).then(texts)
 
 
 def _read(

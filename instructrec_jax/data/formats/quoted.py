@@ -1,6 +1,6 @@
 """Reads files of delimited text in pieces and counts every bad row.
 
-Comma-separated text has RFC 4180 quotes, see `records`. Tabs are mostly used
+Comma-separated text has RFC 4180 quotes, see `rfc4180`. Tabs are mostly used
 without quotes, so quotes have a meaning in such a file only if it was written
 with them. A delimiter of several characters is never quoted.
 """
@@ -14,9 +14,9 @@ from pathlib import Path
 import polars as pl
 
 from instructrec_jax import errors
-from instructrec_jax.data.formats import blocks, records, text
+from instructrec_jax.data.formats import blocks, rfc4180, text
 from instructrec_jax.data.formats.raw import Bad
-from instructrec_jax.data.formats.records import Piece
+from instructrec_jax.data.formats.rfc4180 import Piece
 from instructrec_jax.data.formats.spool import LINE, Spool, empty
 from instructrec_jax.data.formats.text import (
   FAULT,
@@ -104,13 +104,15 @@ def load(
   coded = pl.col(n for n in ids if fields[n].dtype == pl.String)
   kept, counts, faults = [], collections.Counter(), Faults(path)
   for piece in pieces(path, list(wanted), form):
-    rows = piece.rows.select(
+    # Lazy, so that a value and its fault share their computation.
+    rows = piece.rows.lazy().select(
       LINE,
       *values,
       *(value.alias(name) for name, value in long.items()),
       *(test.fill_null(False).alias(what) for what, test in noted.items()),
       fault.alias(FAULT),
     )
+    rows = rows.collect(engine="streaming")
     count(faults, piece)
     rows = faults.usable(rows, reasons).with_columns(coded.cast(pl.Categorical))
     for name in long:
@@ -199,7 +201,7 @@ def pieces(
         if column not in names:
           raise errors.unknown(f"column of {path}", column, names)
     if quotes is None and b'"' in data:
-      quotes = records.is_quoted(data, names, form.separator)
+      quotes = rfc4180.is_quoted(data, names, form.separator)
     how = (data, names, form.separator, line, columns)
     if quotes:
       piece, rest = _records(*how, last=after is None)
@@ -220,14 +222,14 @@ def _records(
   columns: Sequence[str],
   last: bool,
 ) -> tuple[Piece, bytes]:
-  """Reads records with quotes, and returns the rest; see `records.one_by_one`.
+  """Reads records with quotes, and returns the rest; see `rfc4180.one_by_one`.
 
   Empty lines at the end do not make a piece ill formed.
   """
   body = data.rstrip(b"\r\n")
-  found = records.whole(body + b"\n", names, separator, line, columns)
+  found = rfc4180.whole(body + b"\n", names, separator, line, columns)
   if found is None or (found[1] and (last or len(found[1]) > _LONGEST)):
-    return records.one_by_one(data, names, separator, line, columns, last)
+    return rfc4180.one_by_one(data, names, separator, line, columns, last)
   piece, rest = found
   return piece, rest and rest[:-1] + data[len(body) :]
 

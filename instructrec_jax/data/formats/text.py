@@ -404,15 +404,18 @@ class Faults:
         other columns.
       reasons: the reasons from `checks`.
     """
-    faults = rows.filter(pl.col(FAULT).is_not_null()).group_by(FAULT)
-    counts = faults.agg(pl.len(), pl.col(LINE).min()).sort(FAULT)
-    for code, count, line in counts.rows():
-      self._count(reasons[code], count, f"{self._path.name}:{line}")
-    good = rows.filter(pl.col(FAULT).is_null()).drop(FAULT)
+    good = rows
+    if rows[FAULT].null_count() < rows.height:
+      faults = rows.filter(pl.col(FAULT).is_not_null()).group_by(FAULT)
+      counts = faults.agg(pl.len(), pl.col(LINE).min()).sort(FAULT)
+      for code, count, line in counts.rows():
+        self._count(reasons[code], count, f"{self._path.name}:{line}")
+      good = rows.filter(pl.col(FAULT).is_null())
+    good = good.drop(FAULT)
     odd = [name for name in good.columns if name.startswith(_ODD)]
     for name in odd:
-      found = good.select(LINE, name).drop_nulls()
-      if not found.is_empty():
+      if good[name].null_count() < good.height:
+        found = good.select(LINE, name).drop_nulls()
         line, value = found.row(0)
         first = f"{_short(value)} at {self._path.name}:{line}"
         reason = name.partition("\0")[2]

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import strategies as st
 
-from instructrec_jax.data.formats import blocks, quoted, records
+from instructrec_jax.data.formats import blocks, quoted, rfc4180
 from instructrec_jax.data.formats.raw import Bad
 from instructrec_jax.data.formats.spool import Spool
 from instructrec_jax.data.formats.text import LINE, Field
@@ -70,7 +70,7 @@ def test_well_formed_pieces_are_not_taken_record_by_record(
 ):
   rows = [(str(i), f'A "{i}", or\n{i}', "") for i in range(300)]
   (tmp_path / "x.csv.gz").write_bytes(gzip.compress(_written(rows)))
-  monkeypatch.setattr(records, "one_by_one", None)
+  monkeypatch.setattr(rfc4180, "one_by_one", None)
   assert _rows(_read(tmp_path / "x.csv.gz", monkeypatch, 1 << 20)) == rows
 
 

@@ -64,39 +64,13 @@ def whole(
     line: the number of the first line.
     columns: the columns to read.
   """
-  if data.count(b"\r") != data.count(b"\r\n"):
+  if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
     return None
-  text = np.frombuffer(data, np.uint8)
-  split = ord(separator)
-  quotes = np.flatnonzero(text == _QUOTE)
-  breaks = np.flatnonzero(text == _LF)
-
-  def outside(places: np.ndarray) -> np.ndarray:
-    if not quotes.size:
-      return places
-    return places[np.searchsorted(quotes, places) % 2 == 0]
-
-  ends = outside(breaks)
-  if not ends.size:
+  found = _plain if b'"' not in data else _quoted
+  checked = found(data, len(names), ord(separator))
+  if checked is None:
     return None
-  length = int(ends[-1]) + 1
-  quotes = quotes[: np.searchsorted(quotes, length)]
-  before = text[np.maximum(quotes[::2] - 1, 0)]
-  before[quotes[::2] == 0] = _LF
-  follows = text[quotes[1::2] + 1]
-  if not (
-    np.isin(before, (split, _LF, _QUOTE)).all()
-    and np.isin(follows, (split, _LF, _CR, _QUOTE)).all()
-  ):
-    return None
-  every_split = np.flatnonzero(text[:length] == split)
-  splits = outside(every_split)
-  number = np.diff(np.searchsorted(splits, ends), prepend=0)
-  if (number != len(names) - 1).any():
-    return None
-  starts = np.searchsorted(breaks, [0, *(ends[:-1] + 1)])
-  if _hides_rows(every_split, breaks, starts, ends, len(names) - 1):
-    return None
+  length, starts = checked
   places = [names.index(column) for column in columns]
   try:
     rows = pl.read_csv(
@@ -108,7 +82,7 @@ def whole(
     )
   except pl.exceptions.PolarsError:
     return None
-  if rows.height != ends.size:
+  if rows.height != starts.size:
     return None
   lines = pl.Series(LINE, starts + line, pl.get_index_type())
   named = (
@@ -117,29 +91,96 @@ def whole(
   return Piece(rows.select(lines, *named), {}), data[length:]
 
 
+def _plain(
+  data: bytes, fields: int, split: int
+) -> tuple[int, np.ndarray] | None:
+  """Checks lines without quotes; see `_quoted`."""
+  text = np.frombuffer(data, np.uint8)
+  marks = text[(text == split) | (text == _LF)]
+  if not _regular(marks, fields, split):
+    return None
+  return len(data), np.arange(marks.size // fields)
+
+
+def _quoted(
+  data: bytes, fields: int, split: int
+) -> tuple[int, np.ndarray] | None:
+  """Checks the places of quotes and the number of fields.
+
+  Args:
+    data: whole lines.
+    fields: the number of fields of a record.
+    split: the character between fields.
+
+  Returns:
+    The length of all whole records, and the place of the first line of each
+    [records]; None if any is not well formed.
+  """
+  text = np.frombuffer(data, np.uint8)
+  places = np.flatnonzero((text == _QUOTE) | (text == split) | (text == _LF))
+  marks = text[places]
+  is_quote, is_break = marks == _QUOTE, marks == _LF
+  # A quote that opens a stretch is inside, and one that closes it is not.
+  inside = np.cumsum(is_quote, dtype=np.uint32) % 2 == 1
+  is_end = is_break & ~inside
+  if not is_end.any():
+    return None
+  whole_marks = int(np.flatnonzero(is_end)[-1]) + 1
+  length = int(places[whole_marks - 1]) + 1
+  places, marks, is_quote, is_break, inside, is_end = (
+    each[:whole_marks]
+    for each in (places, marks, is_quote, is_break, inside, is_end)
+  )
+  opening = places[is_quote & inside]
+  before = text[np.maximum(opening - 1, 0)]
+  follows = text[places[is_quote & ~inside] + 1]
+  if not (
+    (_is_any(before, split, _LF, _QUOTE) | (opening == 0)).all()
+    and _is_any(follows, split, _LF, _CR, _QUOTE).all()
+  ):
+    return None
+  if not _regular(marks[~is_quote & ~inside], fields, split):
+    return None
+  last = np.cumsum(is_break)[is_end] - 1
+  starts = np.concatenate([[0], last[:-1] + 1])
+  if (last > starts).any():
+    splits = np.cumsum(marks == split)[is_break]
+    if _hides_rows(np.diff(splits, prepend=0), starts, last, fields - 1):
+      return None
+  return length, starts
+
+
+def _is_any(values: np.ndarray, *wanted: int) -> np.ndarray:
+  return np.logical_or.reduce([values == each for each in wanted])
+
+
+def _regular(marks: np.ndarray, fields: int, split: int) -> bool:
+  """Returns whether every record has its number of fields.
+
+  Args:
+    marks: the separators and line ends outside quotes, in order.
+    fields: the number of fields of a record.
+    split: the separator.
+  """
+  if marks.size % fields:
+    return False
+  marks = marks.reshape(-1, fields)
+  return bool((marks[:, :-1] == split).all() and (marks[:, -1] == _LF).all())
+
+
 def _hides_rows(
-  splits: np.ndarray,
-  breaks: np.ndarray,
-  starts: np.ndarray,
-  ends: np.ndarray,
-  needed: int,
+  splits: np.ndarray, starts: np.ndarray, last: np.ndarray, needed: int
 ) -> bool:
   """Returns whether each line of any longer record looks like a row.
 
   Args:
-    splits: places of all separators.
-    breaks: places of all line breaks.
-    starts: [records], the places in `breaks` of the ends of the first lines.
-    ends: [records], the places in the text of the ends of the records.
+    splits: [lines], the number of separators.
+    starts: [records], the first line.
+    last: [records], the last line.
     needed: separators of a row.
   """
-  last = np.searchsorted(breaks, ends)
-  longer = last > starts
-  if not longer.any():
-    return False
-  of_lines = np.diff(np.searchsorted(splits, breaks[: last[-1] + 1]), prepend=0)
-  unlike = np.concatenate([[0], np.cumsum(of_lines != needed)])
-  return bool((longer & (unlike[last + 1] == unlike[starts])).any())
+  unlike = np.concatenate([[0], np.cumsum(splits != needed)])
+  return bool(((last > starts) & (unlike[last + 1] == unlike[starts])).any())
 
 
 def one_by_one(

@@ -265,7 +265,13 @@ def _staging(folder: Path) -> Generator[Path]:
   that a killed process left behind is therefore known to be stale.
   """
   staging = folder.with_name(f".{folder.name}.partial")
-  staging.mkdir(parents=True, exist_ok=True)
+  try:
+    staging.mkdir(parents=True, exist_ok=True)
+  except (FileExistsError, NotADirectoryError):
+    taken = next(p for p in (staging, *staging.parents) if p.is_file())
+    raise InputError(
+      f"{taken} is a file: expected a folder, to write {folder} in it"
+    ) from None
   lock = os.open(staging, os.O_RDONLY)
   try:
     try:

@@ -1,5 +1,6 @@
 """Cleans raw tables: titles, repeats, k-core, order, dense codes."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,16 @@ from instructrec_jax.data.formats.spool import LINE
 from instructrec_jax.data.tally import Tally
 from instructrec_jax.errors import InputError
 
-# Some of Amazon's 2018 titles are pieces of the page around them.
-_BROKEN_TITLE = r"<[A-Za-z/!]|getTime"  # A regular expression.
+# How the texts of a table lose their HTML, by column.
+_PLAIN = {
+  "interactions": {"review": markup.plain, "summary": markup.one_line},
+  "items": {
+    "categories": markup.labels,
+    "brand": markup.one_line,
+    "description": markup.plain,
+    "place": markup.one_line,
+  },
+}
 _PART = 1 << 20
 
 
@@ -67,6 +76,8 @@ def clean(
     .with_row_index("item"),
     "users": _user_table(raw, first_rows[users], tally),
   }
+  for name, how in _PLAIN.items():
+    tables[name] = _without_html(tables[name], name, how, tally)
   # Tables with spooled columns are completed and checked when written.
   tables = {
     name: df if name in raw.spooled else schema.conform(df, name)
@@ -80,10 +91,9 @@ def clean(
 def _clean_items(raw: pl.DataFrame, tally: Tally) -> pl.DataFrame:
   """Returns one row per id; unusable titles become null."""
   tally.read("items", raw.height)
-  titles = markup.unescape(raw["title"])
-  title = pl.col("title").str.replace_all(r"\s+", " ").str.strip_chars()
-  items = raw.with_columns(titles).with_columns(title)
-  broken = pl.col("title").str.contains(_BROKEN_TITLE)
+  items = raw.with_columns(markup.title(raw["title"]))
+  # Some of Amazon's 2018 titles are pieces of the page around them.
+  broken = pl.col("title").str.contains(markup.IS_PAGE)
   items = items.with_columns(
     pl.when(broken)
     .then(pl.lit("broken"))
@@ -110,6 +120,23 @@ def _clean_items(raw: pl.DataFrame, tally: Tally) -> pl.DataFrame:
   return best.with_columns(
     pl.when(pl.col("fault").is_null()).then("title").alias("title")
   ).drop("fault")
+
+
+def _without_html(
+  table: pl.DataFrame,
+  name: str,
+  how: Mapping[str, Callable[[pl.Series], pl.Series]],
+  tally: Tally,
+) -> pl.DataFrame:
+  """Cleans the texts of a table; spooled texts were cleaned when read."""
+  for column in [column for column in how if column in table.columns]:
+    texts = table[column]
+    if texts.dtype == pl.List:
+      texts = texts.list.join("\n", ignore_nulls=True)
+    has_html = texts.str.contains(markup.HAS_MARKUP).sum()
+    tally.note(name, f"HTML in {column} removed", has_html)
+    table = table.with_columns(how[column](table[column]).alias(column))
+  return table
 
 
 def _coded(

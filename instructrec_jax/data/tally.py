@@ -12,17 +12,25 @@ class Tally:
   """Counts rows read, kept and dropped, by table and reason."""
 
   def __init__(self, raw: Raw):
-    """Starts with the rows that the reader left out."""
+    """Starts with the rows that had a fault for the reader."""
     self._read = collections.Counter()
     self._kept = collections.Counter()
     self._dropped = collections.defaultdict(dict)
-    self._first = {}
-    self._noted = raw.noted
+    self._first, self._first_noted = {}, {}
+    self._noted = collections.defaultdict(dict)
+    for table, counts in raw.noted.items():
+      for what, rows in counts.items():
+        self.note(table, what, rows)
     for table, bad in raw.bad.items():
       for b in bad:
-        self.read(table, b.rows)
-        self.drop(table, b.reason, b.rows)
-        self._first[f"{table}: {b.reason}"] = b.first
+        place = f"{table}: {b.reason}"
+        if b.kept:
+          self.note(table, b.reason, b.rows)
+          self._first_noted.setdefault(place, b.first)
+        else:
+          self.read(table, b.rows)
+          self.drop(table, b.reason, b.rows)
+          self._first.setdefault(place, b.first)
 
   def read(self, table: str, rows: int) -> None:
     """Counts rows read."""
@@ -38,9 +46,15 @@ class Tally:
       dropped = self._dropped[table]
       dropped[reason] = dropped.get(reason, 0) + int(rows)  # For JSON.
 
+  def note(self, table: str, what: str, rows: int | np.integer) -> None:
+    """Counts rows that are kept, but with a change; 0 rows leave no entry."""
+    if rows:
+      noted = self._noted[table]
+      noted[what] = noted.get(what, 0) + int(rows)
+
   def counts(self) -> dict[str, Any]:
     """Returns the counts; see `cleaning.clean`."""
-    return {
+    counts: dict[str, Any] = {
       name: {
         "read": read,
         "dropped": self._dropped[name],
@@ -48,7 +62,11 @@ class Tally:
         **({"noted": self._noted[name]} if self._noted.get(name) else {}),
       }
       for name, read in self._read.items()
-    } | {"first_bad": self._first}
+    }
+    counts["first_bad"] = self._first
+    if self._first_noted:
+      counts["first_noted"] = self._first_noted
+    return counts
 
   def __str__(self) -> str:
     return "; ".join(

@@ -1,8 +1,8 @@
-"""Reads comma-separated text with quotes in pieces and counts every bad row.
+"""Reads files of delimited text in pieces and counts every bad row.
 
-Almost every piece is well formed and is read by Polars as a whole. A few passes
-over its bytes check the places of quotes and the number of fields between line
-ends. Only a piece that fails this check is read record by record.
+Comma-separated text has RFC 4180 quotes, see `rfc4180`. Tabs are mostly used
+without quotes, so quotes have a meaning in such a file only if it was written
+with them. A delimiter of several characters is never quoted.
 """
 
 import collections
@@ -11,41 +11,50 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from instructrec_jax import errors
-from instructrec_jax.data.formats import blocks
+from instructrec_jax.data.formats import blocks, rfc4180, text
 from instructrec_jax.data.formats.raw import Bad
+from instructrec_jax.data.formats.rfc4180 import Piece
 from instructrec_jax.data.formats.spool import LINE, Spool, empty
 from instructrec_jax.data.formats.text import (
   FAULT,
+  RECODED,
   Faults,
   Field,
   checks,
-  decode,
   no_usable_row,
 )
 from instructrec_jax.errors import InputError
 
-_QUOTE, _LF, _CR = b'"\n\r'
-_BROKEN = "quotes that do not match up"
-_RECODED = "not UTF-8, read as Windows-1252"
+# No quoted field is as long, so its quote is one that is never closed.
+_LONGEST = 1 << 20
+_DOUBTFUL = "quoted text over several lines that looks like rows of the file"
 
 
 @dataclasses.dataclass(frozen=True)
-class Piece:
-  """Some records of a file.
+class Form:
+  """How a file of delimited text is written.
 
   Attributes:
-    rows: LINE, the line on which a record begins, and all columns as text.
-    wrong: numbers of the lines of unusable records, by reason.
-    recoded: number of lines that are not UTF-8.
+    separator: one or more characters between fields.
+    encoding: its name. None stands for UTF-8, or UTF-16 with a byte order mark;
+      lines that are neither are read as Windows-1252.
   """
 
-  rows: pl.DataFrame
-  wrong: Mapping[str, list[int]]
-  recoded: int = 0
+  separator: str = ","
+  encoding: str | None = None
+
+  @property
+  def quotes(self) -> bool | None:
+    """Whether quotes have a meaning; None if only the file tells."""
+    if self.separator == "\t":
+      return None
+    return len(self.separator.encode()) == 1
+
+
+CSV = Form()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,17 +72,19 @@ def load(
   long: Mapping[str, pl.Expr] | None = None,
   spool: Spool | None = None,
   noted: Mapping[str, pl.Expr] | None = None,
+  form: Form = CSV,
 ) -> Loaded:
   """Reads the named columns of a file of any size; see `text.parse`.
 
   Args:
-    path: comma-separated, with a header line; plain, gzip or zstd.
+    path: with a header line; plain, gzip or zstd.
     fields: the short columns, by name of the column to make.
     long: the long columns, as expressions over the raw columns as text. They
       go into `spool`, or into the rows if there is no spool.
     spool: for the long columns.
     noted: which rows to count, as expressions over the raw columns, by the
       note under which they are counted.
+    form: how the file is written.
 
   Returns:
     The rows in file order, with LINE if there is a spool.
@@ -92,17 +103,17 @@ def load(
   ids = [n for n in ("user", "item", "item_id") if n in fields]
   coded = pl.col(n for n in ids if fields[n].dtype == pl.String)
   kept, counts, faults = [], collections.Counter(), Faults(path)
-  for piece in pieces(path, list(wanted)):
-    counts[_RECODED] += piece.recoded
-    rows = piece.rows.select(
+  for piece in pieces(path, list(wanted), form):
+    # Lazy, so that a value and its fault share their computation.
+    rows = piece.rows.lazy().select(
       LINE,
       *values,
       *(value.alias(name) for name, value in long.items()),
       *(test.fill_null(False).alias(what) for what, test in noted.items()),
       fault.alias(FAULT),
     )
-    for reason, lines in piece.wrong.items():
-      faults.add(reason, lines)
+    rows = rows.collect(engine="streaming")
+    count(faults, piece)
     rows = faults.usable(rows, reasons).with_columns(coded.cast(pl.Categorical))
     for name in long:
       counts[f"without {name}"] += empty(rows[name])
@@ -119,134 +130,91 @@ def load(
   return Loaded(table, faults.bad, {what: n for what, n in counts.items() if n})
 
 
-def header(path: Path, separator: str = ",") -> list[str]:
+def rows(
+  path: Path, columns: Sequence[str], form: Form = CSV
+) -> tuple[pl.DataFrame, list[Bad]]:
+  """Returns the rows of a file as text, with LINE, and those with a fault.
+
+  Args:
+    path: see `pieces`.
+    columns: the columns to read.
+    form: how the file is written.
+
+  Raises:
+    InputError: see `pieces`.
+  """
+  faults, kept = Faults(path), []
+  for piece in pieces(path, columns, form):
+    count(faults, piece)
+    kept.append(piece.rows)
+  return pl.concat(kept), faults.bad
+
+
+def count(faults: Faults, piece: Piece) -> None:
+  """Adds the faults of a piece to those of its file."""
+  for reason, lines in piece.wrong.items():
+    faults.add(reason, lines)
+  faults.note(_DOUBTFUL, piece.doubtful)
+  faults.note(RECODED, piece.recoded)
+
+
+def header(path: Path, form: Form = CSV) -> list[str]:
   """Returns the names of a file's columns; see `pieces`."""
-  block = blocks.first(path)
+  block = blocks.first(path, form.encoding)
   if not block:
     raise _empty(path)
-  return _header(path, block, separator)[0]
+  return _header(path, block, form)[0]
 
 
 def pieces(
-  path: Path, columns: Sequence[str], separator: str = ","
+  path: Path, columns: Sequence[str], form: Form = CSV
 ) -> Iterator[Piece]:
-  """Reads a file with RFC 4180 quotes, which may contain line breaks.
+  """Reads a file of delimited text; quoted fields may contain line breaks.
 
   A record with the wrong number of fields is left out. So is a record whose
   quotes do not match; reading goes on with the line after its first.
 
   Args:
-    path: with a header line; UTF-8, or Windows-1252 for lines that are not
-      UTF-8; plain, gzip or zstd.
+    path: with a header line; plain, gzip or zstd.
     columns: the columns to read.
-    separator: one character.
+    form: how the file is written.
 
   Yields:
     The records, in order.
 
   Raises:
-    InputError: a column is missing, or the file is cut off or damaged.
+    InputError: a column is missing, or the file is cut off, damaged or not in
+      its encoding.
   """
-  names, line, rest = None, 1, b""
+  names, line, rest, quotes = None, 1, b"", form.quotes
   # One block ahead, to know which block is the last one.
-  coming = blocks.of_lines(path)
+  coming = blocks.of_lines(path, encoding=form.encoding)
   block = next(coming, None)
   while block is not None:
     after = next(coming, None)
+    block, places = text.utf8(block)
+    recoded = [line + rest.count(b"\n") + place for place in places]
     data = rest + block
     if names is None:
-      names, data, line = _header(path, data, separator)
+      names, data, line = _header(path, data, form)
       for column in columns:
         if column not in names:
           raise errors.unknown(f"column of {path}", column, names)
-    piece, rest = _fast(data, names, separator, line, columns) or _one_by_one(
-      data, names, separator, line, columns, last=after is None
-    )
-    yield piece
+    if quotes is None and b'"' in data:
+      quotes = rfc4180.is_quoted(data, names, form.separator)
+    how = (data, names, form.separator, line, columns)
+    if quotes:
+      piece, rest = _records(*how, last=after is None)
+    else:
+      piece = _lines(*how)
+    yield dataclasses.replace(piece, recoded=recoded)
     line += data.count(b"\n") - rest.count(b"\n")
     block = after
   if names is None:
     raise _empty(path)
-  if rest:
-    yield _one_by_one(rest, names, separator, line, columns, last=True)[0]
 
 
-def _empty(path: Path) -> InputError:
-  return InputError(f"{path} is empty: expected a header line")
-
-
-def _header(
-  path: Path, data: bytes, separator: str
-) -> tuple[list[str], bytes, int]:
-  """Returns the names, the bytes after them, and the next line's number."""
-  first, _, after = data.partition(b"\n")
-  try:
-    (names,) = csv.reader([decode(first)], delimiter=separator, strict=True)
-  except (csv.Error, ValueError):
-    raise InputError(
-      f"{path}:1: expected a header line, found {first[:80]!r}"
-    ) from None
-  return names, after, 2
-
-
-def _fast(
-  data: bytes,
-  names: Sequence[str],
-  separator: str,
-  line: int,
-  columns: Sequence[str],
-) -> tuple[Piece, bytes] | None:
-  """Reads whole records and returns the rest; None if any is not well formed.
-
-  A quote that opens a quoted stretch must be the first character of a field,
-  and a quote that closes it must be the last. A doubled quote closes one
-  stretch and opens the next.
-  """
-  text = np.frombuffer(data, np.uint8)
-  split = ord(separator)
-  quotes = np.flatnonzero(text == _QUOTE)
-  breaks = np.flatnonzero(text == _LF)
-
-  def outside(places: np.ndarray) -> np.ndarray:
-    if not quotes.size:
-      return places
-    return places[np.searchsorted(quotes, places) % 2 == 0]
-
-  ends = outside(breaks)
-  if not ends.size:
-    return None
-  length = int(ends[-1]) + 1
-  quotes = quotes[: np.searchsorted(quotes, length)]
-  before = text[np.maximum(quotes[::2] - 1, 0)]
-  before[quotes[::2] == 0] = _LF
-  follows = text[quotes[1::2] + 1]
-  if not (
-    np.isin(before, (split, _LF, _QUOTE)).all()
-    and np.isin(follows, (split, _LF, _CR, _QUOTE)).all()
-  ):
-    return None
-  splits = outside(np.flatnonzero(text[:length] == split))
-  number = np.diff(np.searchsorted(splits, ends), prepend=0)
-  if (number != len(names) - 1).any():
-    return None
-  try:
-    rows = pl.read_csv(
-      data[:length],
-      separator=separator,
-      has_header=False,
-      schema=dict.fromkeys(names, pl.String()),
-      columns=[names.index(column) for column in columns],
-    )
-  except pl.exceptions.PolarsError:
-    return None
-  if rows.height != ends.size:
-    return None
-  starts = np.searchsorted(breaks, [0, *(ends[:-1] + 1)])
-  lines = pl.Series(LINE, starts + line, pl.get_index_type())
-  return Piece(rows.select(lines, *columns), {}), data[length:]
-
-
-def _one_by_one(
+def _records(
   data: bytes,
   names: Sequence[str],
   separator: str,
@@ -254,51 +222,50 @@ def _one_by_one(
   columns: Sequence[str],
   last: bool,
 ) -> tuple[Piece, bytes]:
-  """Reads records that may not be well formed; see `_fast`.
+  """Reads records with quotes, and returns the rest; see `rfc4180.one_by_one`.
 
-  Args:
-    data: whole lines.
-    names: the names of all columns.
-    separator: the character between fields.
-    line: the number of the first line.
-    columns: the columns to read.
-    last: whether the file ends here.
+  Empty lines at the end do not make a piece ill formed.
   """
-  raw = data.split(b"\n")[:-1]
-  recoded = sum(not _is_utf8(each) for each in raw)
-  texts = [f"{decode(each)}\n" for each in raw]
-  wrong = collections.defaultdict(list)
-  records, start, rest = [], 0, b""
-  while start < len(texts):
-    reader = csv.reader(
-      (texts[i] for i in range(start, len(texts))),
-      delimiter=separator,
-      strict=True,
-    )
-    at = 0
+  body = data.rstrip(b"\r\n")
+  found = rfc4180.whole(body + b"\n", names, separator, line, columns)
+  if found is None or (found[1] and (last or len(found[1]) > _LONGEST)):
+    return rfc4180.one_by_one(data, names, separator, line, columns, last)
+  piece, rest = found
+  return piece, rest and rest[:-1] + data[len(body) :]
+
+
+def _lines(
+  data: bytes,
+  names: Sequence[str],
+  separator: str,
+  line: int,
+  columns: Sequence[str],
+) -> Piece:
+  """Reads lines in which quotes have no meaning."""
+  rows, wrong, _ = text.split_block(data, separator, names, line)
+  return Piece(rows.select(LINE, *columns), {f"not {len(names)} fields": wrong})
+
+
+def _empty(path: Path) -> InputError:
+  return InputError(f"{path} is empty: expected a header line")
+
+
+def _header(
+  path: Path, data: bytes, form: Form
+) -> tuple[list[str], bytes, int]:
+  """Returns the names, the bytes after them, and the next line's number."""
+  line, first, after = 1, *data.partition(b"\n")[::2]
+  while after and not first.strip():
+    first, _, after = after.partition(b"\n")
+    line += 1
+  given = text.decode(first).removesuffix("\r")
+  names = given.split(form.separator)
+  if form.quotes is not False:
     try:
-      for record in reader:
-        if len(record) == len(names):
-          records.append((line + start + at, *record))
-        elif record:
-          wrong[f"not {len(names)} fields"].append(line + start + at)
-        at = reader.line_num
-      break
-    except csv.Error as error:
-      start += at
-      if str(error) == "unexpected end of data" and not last:
-        rest = b"".join(each + b"\n" for each in raw[start:])
-        break
-      wrong[_BROKEN].append(line + start)
-      start += 1
-  schema = {LINE: pl.get_index_type(), **dict.fromkeys(names, pl.String())}
-  rows = pl.DataFrame(records, schema, orient="row").select(LINE, *columns)
-  return Piece(rows, wrong, recoded), rest
-
-
-def _is_utf8(line: bytes) -> bool:
-  try:
-    line.decode()
-  except UnicodeDecodeError:
-    return False
-  return True
+      (names,) = csv.reader([given], delimiter=form.separator, strict=True)
+    except (csv.Error, ValueError):
+      if form.quotes:
+        raise InputError(
+          f"{path}:{line}: expected a header line, found {first[:80]!r}"
+        ) from None
+  return text.check_names(path, names), after, line + 1

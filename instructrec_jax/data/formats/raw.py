@@ -13,17 +13,20 @@ Order = Literal["time", "sequence", "none"]
 
 @dataclasses.dataclass(frozen=True)
 class Bad:
-  """Rows that a reader left out for one reason.
+  """Rows with one fault: left out, or kept without the value that is wrong.
 
   Attributes:
-    reason: the reason, e.g. "rating is not a number".
+    reason: the fault, e.g. "rating is not a number".
     rows: the number of rows.
-    first: file and line of the first row, e.g. "u.data:17".
+    first: file and line of the first row, e.g. "u.data:17". If rows are kept,
+      the value stands before it.
+    kept: whether the rows are kept.
   """
 
   reason: str
   rows: int
   first: str
+  kept: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Raw:
     items: item_id, title (null if there is none), and any other columns of
       schema.ITEMS, in file order; ids may repeat.
     users: user_id and attributes; None if the source has none.
-    bad: rows left out, by table: interactions, items, user_attributes.
+    bad: rows with a fault, by table: interactions, items, user_attributes.
     noted: counts of rows in which something is missing or was corrected, by
       table and note.
     spooled: columns of a table that are too long for memory, by table. LINE in

@@ -7,12 +7,7 @@ import polars as pl
 
 from instructrec_jax.data.formats import quoted
 from instructrec_jax.data.formats.raw import Bad, Raw
-from instructrec_jax.data.formats.text import (
-  Field,
-  parse,
-  read_unquoted,
-  scan_quoted,
-)
+from instructrec_jax.data.formats.text import Field, parse, read_unquoted
 from instructrec_jax.data.sources import people
 
 # Articles that titles have at the end, in the languages of the catalogue.
@@ -184,15 +179,13 @@ def read_1m(files: Mapping[str, Path]) -> Raw:
 
 def read_csv(files: Mapping[str, Path]) -> Raw:
   """Reads ratings.csv and movies.csv of latest-small and 32M."""
-  path = files["interactions"]
-  interactions, bad = parse(scan_quoted(path, ","), path, _RATINGS, ",")
-  # Titles have quotes. The many ratings have none, so nothing checks for them.
+  ratings = quoted.load(files["interactions"], _RATINGS)
   films = quoted.load(files["items"], _FILM_FIELDS)
   return Raw(
-    interactions,
+    ratings.rows,
     _films(films.rows),
-    bad={"interactions": bad, "items": films.bad},
-    noted={"items": films.noted},
+    bad={"interactions": ratings.bad, "items": films.bad},
+    noted={"interactions": ratings.noted, "items": films.noted},
   )
 
 

@@ -10,7 +10,7 @@ from instructrec_jax import errors
 from instructrec_jax.data.formats import markup
 from instructrec_jax.data.formats.raw import Bad, Order, Raw
 from instructrec_jax.data.formats.text import LINE, Field, parse, read_unquoted
-from instructrec_jax.data.sources import kept_split, labels
+from instructrec_jax.data.sources import kept_split, labels, people
 from instructrec_jax.errors import InputError
 
 # The names of our tables' columns in RecBole's datasets.
@@ -46,12 +46,8 @@ def read(files: Mapping[str, Path]) -> Raw:
   users, bad_users = None, []
   if "users" in files:
     user_rows, short_users = _rows(files["users"])
-    fields = {
-      name: Field(name, required=name == "user_id")
-      for name in user_rows.columns
-      if name != LINE
-    }
-    _need(user_rows, files["users"], ["user_id"])
+    names = [name for name in user_rows.columns if name != LINE]
+    fields = people.fields(names, "user_id")
     users, bad_users = parse(user_rows, files["users"], fields)
     bad_users = short_users + bad_users
   return Raw(

@@ -1,25 +1,32 @@
 """A user's own logs: tables of interactions and items in CSV or Parquet."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
+from instructrec_jax import errors
+from instructrec_jax.data.formats import literals, markup, numerals, quoted
+from instructrec_jax.data.formats.quoted import Form
 from instructrec_jax.data.formats.raw import Bad, Raw
 from instructrec_jax.data.formats.text import (
   LINE,
   Field,
   parse,
-  read_unquoted,
-  scan_quoted,
+  unreadable,
 )
+from instructrec_jax.data.sources import people
 from instructrec_jax.errors import InputError
 
 _BY_SUFFIX = {".csv": ",", ".tsv": "\t"}
-_DELIMITERS = (",", "\t", ";", "|")
+_DELIMITERS = (",", "\t", ";", "|", "::")
+_TEXTS = pl.List(pl.String)
+_NAMED = {"tab": "\t", "\\t": "\t"}
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
 _ISO = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+
+_WHAT = {pl.String: "a text"}
 
 # Optional columns: the option that names each, and its type.
 _ABOUT_INTERACTIONS = {
@@ -36,7 +43,16 @@ _ABOUT_ITEMS = {
 }
 
 OPTIONS = {
-  "delimiter": "separator of columns (default: , in .csv and a tab in .tsv)",
+  "delimiter": (
+    "separator of columns, one or more characters (default: , in .csv and a "
+    "tab in .tsv)"
+  ),
+  "items_delimiter": "the delimiter of the items file, if it has another",
+  "users_delimiter": "the delimiter of the users file, if it has another",
+  "encoding": (
+    "of text files, such as gb18030 (default: UTF-8 or UTF-16; other lines are "
+    "read as Windows-1252 and counted)"
+  ),
   "user_column": "the user (default user_id)",
   "item_column": "the item (default item_id)",
   "time_column": (
@@ -49,12 +65,13 @@ OPTIONS = {
   "summary_column": "the headline of the review",
   "item_id_column": "in the items file: its id (default item_column)",
   "title_column": "in the items file: its title (default title)",
-  "category_column": "in the items file: its labels",
+  "category_column": "in the items file: its labels, a list or text",
   "category_separator": "separator of the labels (default |)",
   "brand_column": "in the items file: its brand",
   "description_column": "in the items file: its description",
   "price_column": "in the items file: its price",
   "year_column": "in the items file: its year",
+  "user_id_column": "in the users file: its id (default user_column)",
 }
 
 
@@ -62,6 +79,9 @@ def read(
   files: Mapping[str, Path],
   *,
   delimiter: str | None = None,
+  items_delimiter: str | None = None,
+  users_delimiter: str | None = None,
+  encoding: str | None = None,
   user_column: str = "user_id",
   item_column: str = "item_id",
   time_column: str = "timestamp",
@@ -69,6 +89,7 @@ def read(
   item_id_column: str | None = None,
   title_column: str = "title",
   category_separator: str = "|",
+  user_id_column: str | None = None,
   **columns: str,
 ) -> Raw:
   """Reads a table of interactions, one of items and, if given, one of users.
@@ -77,6 +98,9 @@ def read(
     files: "interactions", "items" and optionally "users"; .csv, .tsv, .txt
       (plain or gzipped) or .parquet.
     delimiter: see OPTIONS for this and the following.
+    items_delimiter: in place of `delimiter` in the items file.
+    users_delimiter: in place of `delimiter` in the users file.
+    encoding: of text files.
     user_column: in the interactions and users files.
     item_column: in the interactions file.
     time_column: in the interactions file.
@@ -84,14 +108,15 @@ def read(
     item_id_column: in the items file.
     title_column: in the items file.
     category_separator: the separator of labels.
+    user_id_column: in the users file.
     **columns: the other *_column options.
   """
   told = {k.removesuffix("_column"): v for k, v in columns.items() if v}
   path = files["interactions"]
-  rows = _open(path, delimiter)
+  rows = _open(path, delimiter, encoding)
   wanted = {
-    "user": Field(user_column, required=True),
-    "item": Field(item_column, required=True),
+    "user": _id(user_column),
+    "item": _id(item_column),
     **_fields(_ABOUT_INTERACTIONS, told),
   }
   if time_column != "none":
@@ -101,18 +126,23 @@ def read(
     _check_unit(interactions["timestamp"], path, time_column, time_unit)
 
   path = files["items"]
+  rows = _open(path, items_delimiter or delimiter, encoding)
   wanted = {
-    "item_id": Field(item_id_column or item_column, required=True),
+    "item_id": _id(item_id_column or item_column),
     "title": Field(title_column),
     **_fields(_ABOUT_ITEMS, told),
   }
-  items, bad_items = _parse(_open(path, delimiter), path, wanted)
   if "categories" in wanted:
-    items = items.with_columns(_labels(category_separator))
+    column = wanted["categories"].column
+    wanted["categories"] = _labels(rows, column, category_separator)
+  items, bad_items = _parse(rows, path, wanted)
 
   users, bad_users = None, []
   if "users" in files:
-    users, bad_users = _users(files["users"], delimiter, user_column)
+    path = files["users"]
+    rows = _open(path, users_delimiter or delimiter, encoding)
+    key = user_id_column or user_column
+    users, bad_users = _parse(rows, path, people.fields(rows.names, key))
   return Raw(
     interactions,
     items,
@@ -121,81 +151,127 @@ def read(
   )
 
 
+def _id(column: str) -> Field:
+  value = numerals.known(pl.col(column).cast(pl.String))
+  return Field(column, required=True, value=value, what="an id")
+
+
 def _fields(
   known: Mapping[str, tuple[str, type[pl.DataType]]], told: Mapping[str, str]
 ) -> dict[str, Field]:
   """Returns the known columns that the options name."""
-  return {
-    name: Field(told[option], dtype)
-    for name, (option, dtype) in known.items()
-    if option in told
-  }
+  found = {}
+  for name, (option, dtype) in known.items():
+    if option in told:
+      column = told[option]
+      value = None
+      if dtype == pl.String:
+        value = numerals.known(pl.col(column).cast(pl.String))
+      found[name] = Field(column, dtype, value=value, what=_WHAT.get(dtype))
+  return found
 
 
-def _labels(separator: str) -> pl.Expr:
-  labels = pl.col("categories").fill_null("").str.split(separator)
+def _labels(rows: "_Rows", column: str, separator: str) -> Field:
+  """Returns the labels of a column of lists, or of text.
+
+  A text is split at the separator, unless it is a list as Python or JSON
+  writes it.
+  """
+  given = pl.col(column)
+  if isinstance(rows.schema.get(column), pl.List):
+    # Polars cannot turn a list of structures into text.
+    return Field(column, _TEXTS, value=given.cast(_TEXTS, strict=False))
+  if separator == "":
+    raise InputError(
+      "category_separator is empty: give the characters between two labels, "
+      "such as '|', or leave it out if each item has one label"
+    )
+  text = numerals.known(given.cast(pl.String)).fill_null("")
+  if ";" in separator:
+    # An entity has a semicolon of its own.
+    text = text.map_batches(markup.unescape, pl.String)
+  is_list = text.str.contains(r"^\s*\[.*\]\s*$")
+  lists = pl.when(is_list).then(text).map_batches(literals.texts, _TEXTS)
+  labels = pl.when(is_list).then(lists).otherwise(text.str.split(separator))
   labels = labels.list.eval(pl.element().str.strip_chars())
-  return labels.list.eval(pl.element().filter(pl.element() != ""))
-
-
-def _users(
-  path: Path, delimiter: str | None, user_column: str
-) -> tuple[pl.DataFrame, list[Bad]]:
-  """Reads the users with all columns of the file."""
-  rows = _open(path, delimiter)
-  attributes = {name: Field(name) for name in rows.names if name != user_column}
-  wanted = {"user_id": Field(user_column, required=True)} | attributes
-  return _parse(rows, path, wanted)
+  labels = labels.list.eval(pl.element().filter(pl.element() != ""))
+  return Field(column, _TEXTS, value=labels, what="a list of labels")
 
 
 @dataclasses.dataclass(frozen=True)
 class _Rows:
-  """The rows of a file, its delimiter, and counts of malformed rows."""
+  """The columns of a file, and how to read some of them.
 
-  frame: pl.LazyFrame
-  delimiter: str | None
-  bad: list[Bad]
+  Attributes:
+    schema: the types of the columns in the file.
+    read: returns columns as they are in the file, with LINE, and the rows that
+      could not be read.
+  """
+
+  schema: Mapping[str, pl.DataType]
+  read: Callable[[Sequence[str]], tuple[pl.LazyFrame, list[Bad]]]
 
   @property
   def names(self) -> list[str]:
-    return [n for n in self.frame.collect_schema().names() if n != LINE]
+    """The columns of the file."""
+    return list(self.schema)
 
 
-def _open(path: Path, delimiter: str | None) -> _Rows:
+def _open(path: Path, delimiter: str | None, encoding: str | None) -> _Rows:
   suffix = Path(path.name.removesuffix(".gz")).suffix
   if suffix == ".parquet":
-    frame = pl.scan_parquet(path).with_row_index(LINE, offset=1)
-    return _Rows(frame, None, [])
-  if delimiter in ("tab", "\\t"):
-    delimiter = "\t"
-  if delimiter is None and suffix not in _BY_SUFFIX:
+    frame = pl.scan_parquet(path)
+    try:
+      schema = frame.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+      raise unreadable(path, error) from None
+    numbered = frame.with_row_index(LINE, offset=1)
+    return _Rows(schema, lambda columns: (numbered.select(LINE, *columns), []))
+  delimiter = _NAMED.get(delimiter or "", delimiter)
+  if not delimiter and suffix not in _BY_SUFFIX:
     raise InputError(
       f"{path}: the ending {suffix!r} does not tell the delimiter: give "
       "delimiter, or use .csv, .tsv or .parquet"
     )
-  split = delimiter or _BY_SUFFIX[suffix]
-  # By convention, quotes have no meaning in .tsv files; titles contain them.
-  if split == "\t":
-    frame, bad = read_unquoted(path, split)
-    rows = _Rows(frame.lazy(), split, bad)
-  else:
-    rows = _Rows(scan_quoted(path, split), split, [])
-  if len(rows.names) == 1:
-    header = rows.names[0]
-    other = [d for d in _DELIMITERS if d != split and d in header]
+  form = Form(delimiter or _BY_SUFFIX[suffix], encoding)
+  if form.separator in ('"', "\n", "\r"):
+    raise InputError(
+      f"delimiter {delimiter!r} cannot stand between columns: expected one "
+      f"such as {' '.join(map(repr, _DELIMITERS))}"
+    )
+  names = quoted.header(path, form)
+  if len(names) == 1:
+    other = [d for d in _DELIMITERS if d != form.separator and d in names[0]]
     if other:
       raise InputError(
-        f"{path} has one column when split at {split!r}: {header!r:.100}. "
-        f"The delimiter may be {other[0]!r}: give delimiter={other[0]!r}"
+        f"{path} has one column when split at {form.separator!r}: "
+        f"{names[0]!r:.100}. The delimiter may be {other[0]!r}: give "
+        f"delimiter={other[0]!r}"
       )
-  return rows
+
+  def read(columns: Sequence[str]) -> tuple[pl.LazyFrame, list[Bad]]:
+    rows, bad = quoted.rows(path, columns, form)
+    return rows.lazy(), bad
+
+  return _Rows(dict.fromkeys(names, pl.String()), read)
 
 
 def _parse(
   rows: _Rows, path: Path, wanted: Mapping[str, Field]
 ) -> tuple[pl.DataFrame, list[Bad]]:
-  table, bad = parse(rows.frame, path, wanted, rows.delimiter)
-  return table, rows.bad + bad
+  frame, bad = _frame(rows, path, [field.column for field in wanted.values()])
+  table, worse = parse(frame, path, wanted)
+  return table, bad + worse
+
+
+def _frame(
+  rows: _Rows, path: Path, columns: Iterable[str]
+) -> tuple[pl.LazyFrame, list[Bad]]:
+  columns = list(dict.fromkeys(columns))
+  for column in columns:
+    if column not in rows.schema:
+      raise errors.unknown(f"column of {path}", column, rows.names)
+  return rows.read(columns)
 
 
 def _time(rows: _Rows, path: Path, column: str, unit: str) -> Field:
@@ -203,7 +279,7 @@ def _time(rows: _Rows, path: Path, column: str, unit: str) -> Field:
     raise InputError(
       f"time_unit {unit!r} is unknown: expected one of {', '.join(_PER_SECOND)}"
     )
-  schema = rows.frame.collect_schema()
+  schema = rows.schema
   if column not in schema:
     raise InputError(
       f"{path} has no column {column!r} to order by; it has "

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 from hypothesis import strategies as st
 
-from instructrec_jax.data.formats import blocks, quoted
+from instructrec_jax.data.formats import blocks, quoted, rfc4180
+from instructrec_jax.data.formats.raw import Bad
 from instructrec_jax.data.formats.spool import Spool
 from instructrec_jax.data.formats.text import LINE, Field
 from instructrec_jax.errors import InputError
@@ -69,7 +70,7 @@ def test_well_formed_pieces_are_not_taken_record_by_record(
 ):
   rows = [(str(i), f'A "{i}", or\n{i}', "") for i in range(300)]
   (tmp_path / "x.csv.gz").write_bytes(gzip.compress(_written(rows)))
-  monkeypatch.setattr(quoted, "_one_by_one", None)
+  monkeypatch.setattr(rfc4180, "one_by_one", None)
   assert _rows(_read(tmp_path / "x.csv.gz", monkeypatch, 1 << 20)) == rows
 
 
@@ -127,7 +128,9 @@ def test_mixed_encodings_are_read_and_counted(tmp_path):
   titles = loaded.rows["title"].to_list()
   assert titles[:2] == ["Amélie", "Amélie"]
   assert titles[3] == "“Quotes”: here"
-  assert loaded.noted == {"not UTF-8, read as Windows-1252": 2}
+  assert loaded.bad == [
+    Bad("not UTF-8, read as Windows-1252", 2, "x.csv:3", kept=True)
+  ]
 
 
 def test_values_that_cannot_be_read_are_counted_by_line(tmp_path):

@@ -68,7 +68,7 @@ REVIEWS_2018 = [
   review_2018("dan", "A5", 2),
   review_2018("eve", "A9", 2),
   review_2018(None, "A1", 2),
-  review_2018("ann", "A4", 2, overall="five"),
+  review_2018("fay", "A4", 2, overall="five"),
 ]
 
 ITEMS_2018 = [

@@ -71,17 +71,17 @@ def test_2018(tmp_path):
     "dropped": {
       "not a JSON object": 1,
       "reviewerID is missing": 1,
-      "overall is not a number": 1,
       "item not listed": 1,
       "item without a title": 1,
       "exact repeat": 1,
-      "2-core": 3,
+      "2-core": 4,
     },
     "kept": 6,
     "noted": {
       "without review": 1,
       "without summary": 1,
       "HTML in reviewText removed": 1,
+      "overall is not a number, so unknown": 1,
     },
   }
   assert counts["items"] == {
@@ -105,13 +105,17 @@ def test_2018(tmp_path):
   }
   assert counts["users"]["dropped"] == {
     "without usable interaction": 1,
-    "2-core": 2,
+    "2-core": 3,
   }
   assert counts["first_bad"] == {
     "interactions: not a JSON object": "Gift_Cards_5.json:7",
     "interactions: reviewerID is missing": "Gift_Cards_5.json:14",
-    "interactions: overall is not a number": "Gift_Cards_5.json:15",
     "items: not a JSON object": "meta_Gift_Cards.json:6",
+  }
+  assert counts["first_noted"] == {
+    "interactions: overall is not a number, so unknown": (
+      "'five' at Gift_Cards_5.json:15"
+    )
   }
   assert not {"rating", *_TOLD} & {*counts["absent"]["interactions"]}
   assert "year" in counts["absent"]["items"]

@@ -87,7 +87,6 @@ def test_anime(tmp_path):
     "interactions: not 5 fields": "users-score-2023.csv:8",
     "interactions: rating is not a number": "users-score-2023.csv:5",
     "items: quotes that do not match up": "anime-dataset-2023.csv:6",
-    "user_attributes: Birthday is not a number": "users-details-2023.csv:5",
     "user_attributes: Mal ID is not a number": "users-details-2023.csv:6",
   }
   assert counts["user_attributes"]["noted"] == {

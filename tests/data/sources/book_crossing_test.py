@@ -108,11 +108,12 @@ def test_book_crossing(dump, tmp_path):
   assert counts["items"]["read"] == 7
   assert counts["items"]["dropped"] == {
     "not 8 fields": 1,
-    "Year-Of-Publication is not a number": 1,
+    "without usable interaction": 1,
   }
   assert counts["items"]["noted"] == {
     "year is not from 1400 to 2005": 1,
     "author separated from the title": 1,
+    "Year-Of-Publication is not a number, so unknown": 1,
   }
   assert counts["user_attributes"]["dropped"] == {"not 3 fields": 2}
   assert counts["user_attributes"]["noted"] == {"age is not from 5 to 110": 2}

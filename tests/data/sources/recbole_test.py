@@ -31,6 +31,7 @@ def test_recbole_one_row_an_interaction(tmp_path):
   assert raw.interactions.rows() == [
     ("a", "1", 3.0, 1500),
     ("a", '"2', 4.0, 1600),
+    ("b", "1", None, 1600),
   ]
   assert raw.items["title"].to_list() == ["Toy Story", '"Heat" wave']
   assert raw.items["year"].to_list() == [1995, 1995]
@@ -41,7 +42,7 @@ def test_recbole_one_row_an_interaction(tmp_path):
   assert raw.noted["items"] == {"labels of class split by 'blank'": 2}
   assert [(b.reason, b.rows, b.first) for b in raw.bad["interactions"]] == [
     ("user_id is missing", 1, "x.inter:4"),
-    ("rating is not a number", 1, "x.inter:5"),
+    ("rating is not a number, so unknown", 1, "'high' at x.inter:5"),
   ]
 
 

@@ -77,7 +77,7 @@ REVIEWS = [
   review("ann", "99", 2),
   review(None, "10", 2),
   review("ann", "20", 2, date="Posted: soon"),
-  review("bob", "30", 2, hours="many"),
+  review("cyd", "30", 2, hours="many"),
 ]
 
 GAMES = [

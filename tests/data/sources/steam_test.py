@@ -58,13 +58,17 @@ def test_steam(tmp_path):
       "not a Python dict": 1,
       "username is missing": 1,
       "date is not a time": 1,
-      "hours is not a number": 1,
       "item not listed": 1,
       "exact repeat": 1,
       "repeated (user, item)": 1,
+      "2-core": 1,
     },
     "kept": 6,
-    "noted": {"without review": 1, "without hours": 1},
+    "noted": {
+      "without review": 1,
+      "without hours": 1,
+      "hours is not a number, so unknown": 1,
+    },
   }
   assert counts["items"] == {
     "read": 7,
@@ -90,8 +94,12 @@ def test_steam(tmp_path):
     "interactions: not a Python dict": "steam_reviews.json.gz:9",
     "interactions: username is missing": "steam_reviews.json.gz:11",
     "interactions: date is not a time": "steam_reviews.json.gz:12",
-    "interactions: hours is not a number": "steam_reviews.json.gz:13",
     "items: id is missing": "steam_games.json.gz:6",
+  }
+  assert counts["first_noted"] == {
+    "interactions: hours is not a number, so unknown": (
+      "'many' at steam_reviews.json.gz:13"
+    )
   }
   assert {"rating", "summary"} <= {*counts["absent"]["interactions"]}
   assert "description" in counts["absent"]["items"]

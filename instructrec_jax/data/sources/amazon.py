@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.formats import markup, spooled_lines
+from instructrec_jax.data.formats import markup, spooled_lines, times
 from instructrec_jax.data.formats.raw import Raw
 from instructrec_jax.data.formats.spooled_lines import Table
 from instructrec_jax.data.formats.text import Field
@@ -151,7 +151,7 @@ def _metadata(item: str, categories: str, brand: str) -> Table:
 
 # UInt32 seconds last until 2106 and take half the memory of a table's Int64.
 _SECONDS = pl.UInt32
-_MILLISECONDS = pl.col("timestamp").cast(pl.Int64, strict=False) // 1000
+_MILLISECONDS = times.of_unit(pl.col("timestamp"), "ms")
 
 # By source and role.
 _KINDS: Mapping[tuple[str, str], Table] = {
@@ -168,7 +168,7 @@ _KINDS: Mapping[tuple[str, str], Table] = {
     # An asin is a colour or a size of the product parent_asin.
     "parent_asin",
     "rating",
-    Field("timestamp", _SECONDS, required=True, value=_MILLISECONDS),
+    Field("timestamp", pl.Int64, required=True, value=_MILLISECONDS),
     "text",
     "title",
   ),

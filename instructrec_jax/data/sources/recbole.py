@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from instructrec_jax import errors
+from instructrec_jax.data.formats import times
 from instructrec_jax.data.formats.raw import Bad, Raw
 from instructrec_jax.data.formats.text import LINE, Field, parse, read_unquoted
 from instructrec_jax.errors import InputError
@@ -55,6 +56,7 @@ def read(files: Mapping[str, Path]) -> Raw:
       "items": bad_items,
       "user_attributes": bad_users,
     },
+    order="sequence" if "item_id_list" in rows.columns else "none",
   )
 
 
@@ -85,12 +87,9 @@ def _single(rows: pl.DataFrame, path: Path) -> tuple[pl.DataFrame, list[Bad]]:
   if "rating" in rows.columns:
     fields["rating"] = Field("rating", pl.Float32)
   if "timestamp" in rows.columns:
-    # Times are written as floats, some of them like 8.7e8.
-    fields["timestamp"] = Field("timestamp", pl.Float64, required=True)
-  table, bad = parse(rows, path, fields)
-  return table.cast({"timestamp": pl.Int64}, strict=False) if (
-    "timestamp" in fields
-  ) else table, bad
+    # Some files have milliseconds, or floats such as 8.7e8.
+    return times.Times("timestamp").parse(rows, path, fields)
+  return parse(rows, path, fields)
 
 
 def _sequences(

@@ -27,8 +27,8 @@ def test_recbole_one_row_an_interaction(tmp_path):
   )
   raw = _read("recbole", tmp_path)
   assert raw.interactions.rows() == [
-    ("a", "1", 3.0, 1500),
-    ("a", '"2', 4.0, 1600),
+    ("a", "1", 3.0, 1_500_000_000),
+    ("a", '"2', 4.0, 1_600_000_000),
   ]
   assert raw.items["title"].to_list() == ["Toy Story", '"Heat" wave']
   assert raw.items["year"].to_list() == [1995, 1995]

@@ -28,13 +28,14 @@ class Column:
   looks_at_target: bool = False
 
 
-# Rows are sorted by user, then by time, with ties in file order. The order of a
-# user's rows is the order of events.
+# Rows are sorted by user, then by time. Rows of one time are in an order drawn
+# by seed, as the order of a file is no order in time. The manifest says whether
+# the order of a user's rows is that of events, see `data/ordering.py`.
 INTERACTIONS = {
   "user": Column(pl.UInt32, "row of the user in `users`", required=True),
   "item": Column(pl.UInt32, "row of the item in `items`", required=True),
   "rating": Column(pl.Float32, "as given, on the source's own scale"),
-  "timestamp": Column(pl.Int64, "seconds since 1970-01-01 UTC"),
+  "timestamp": Column(pl.Int64, "microseconds since 1970-01-01 UTC"),
   "split": Column(
     pl.UInt8,
     "the source's own split: 0 for training, 1 validation, 2 test; absent if "
@@ -153,7 +154,7 @@ RECORD = {
     "number of newer targets of the user in this split; 0 for the newest"
   ),
   "rating": Feature("rating of the target", dtype="float32", optional=True),
-  "timestamp": Feature("time of the target, in seconds", optional=True),
+  "timestamp": Feature("time of the target, in microseconds", optional=True),
   **{
     name: Feature(
       f"{column.meaning}; empty if there is none",

@@ -10,6 +10,7 @@ from instructrec_jax import schema
 from instructrec_jax.data.formats import markup
 from instructrec_jax.data.formats.raw import Raw
 from instructrec_jax.data.formats.spool import LINE
+from instructrec_jax.data.ordering import Ids, Ordering, microseconds
 from instructrec_jax.data.tally import Tally
 from instructrec_jax.errors import InputError
 
@@ -27,35 +28,40 @@ _PART = 1 << 20
 
 
 def clean(
-  raw: Raw, k_core: int
+  raw: Raw, k_core: int, seed: int = 0
 ) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
   """Turns raw tables into normalized ones and counts all rows left out.
 
   Args:
     raw: the result of a reader.
     k_core: see `normalize`.
+    seed: draws the order of rows of one time, see `ordering`.
 
   Returns:
     The tables of schema.TABLES, with LINE if other columns are spooled, and the
     counts. For each table, and for the source's user_attributes, these are
     `read`, `kept`, `dropped` by reason and, if there are notes, `noted`. The
-    place of the first bad row for each reason is in `first_bad`.
+    place of the first bad row for each reason is in `first_bad`, and what is
+    known of the order of rows in `order`.
   """
   tally = Tally(raw)
+  ordering = Ordering(raw, seed)
   items = _clean_items(raw.items, tally)
   user, item, rows, first_rows = _coded(raw.interactions, items, tally)
-  rows = _distinct(raw.interactions, user, item, rows, tally)
+  rows = _distinct(raw.interactions, user, item, rows, ordering, tally)
   keep = _k_core(user[rows], item[rows], k_core)
   if not keep.any():
     raise _nothing_left(user[rows], item[rows], k_core, tally)
   tally.drop("interactions", f"{k_core}-core", (~keep).sum())
 
   users_before, items_before = _different(user[rows]), _different(item[rows])
-  rows = _in_order(raw.interactions, user, rows[keep])
+  rows = rows[keep]
+  ids = Ids(raw.interactions["user"].gather(first_rows), items["item_id"])
+  rows, order = ordering.sort(rows, user[rows], item[rows], ids)
   user_codes, users = _dense(user[rows])
   item_codes, items_kept = _dense(item[rows])
   # Free the arrays that are as long as the rows.
-  del user, item, keep
+  del user, item, keep, ordering
   tally.drop(
     "items",
     "without usable interaction",
@@ -68,9 +74,9 @@ def clean(
   tally.drop("users", f"{k_core}-core", users_before - users.size)
 
   tables = {
-    "interactions": raw.interactions.drop("user", "item")[rows].with_columns(
-      user=user_codes, item=item_codes
-    ),
+    "interactions": microseconds(
+      raw.interactions.drop("user", "item", "event", strict=False)[rows]
+    ).with_columns(user=user_codes, item=item_codes),
     "items": items[items_kept]
     .with_columns(pl.col("item_id").cast(pl.String))
     .with_row_index("item"),
@@ -85,7 +91,7 @@ def clean(
   }
   for name, df in tables.items():
     tally.keep(name, df.height)
-  return tables, tally.counts()
+  return tables, tally.counts() | {"order": order}
 
 
 def _clean_items(raw: pl.DataFrame, tally: Tally) -> pl.DataFrame:
@@ -221,6 +227,7 @@ def _distinct(
   user: np.ndarray,
   item: np.ndarray,
   rows: np.ndarray,
+  ordering: Ordering,
   tally: Tally,
 ) -> np.ndarray:
   """Returns the rows that are the first of their (user, item)."""
@@ -232,12 +239,12 @@ def _distinct(
   repeated = np.unique(pairs[1:][pairs[1:] == pairs[:-1]])
   del pairs
   several = np.flatnonzero(_is_in(pair, repeated))
-  order = several[_by_time(raw, rows[several], pair[several])]
+  order = several[ordering.first(rows[several], pair[several])]
   later = order[1:][pair[order[1:]] == pair[order[:-1]]]
   keep = np.ones(rows.size, bool)
   keep[later] = False
   exact = 0
-  told = raw.drop(LINE, strict=False)
+  told = raw.drop(LINE, "event", strict=False)
   if len(told.columns) > 2:
     alike = told[rows[several]]
     exact = alike.height - alike.n_unique()
@@ -258,21 +265,6 @@ def _is_in(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
       ascending[np.minimum(place, ascending.size - 1)] == part
     )
   return found
-
-
-def _in_order(
-  raw: pl.DataFrame, user: np.ndarray, rows: np.ndarray
-) -> np.ndarray:
-  """Sorts rows by user, then time, ties in file order."""
-  return rows[_by_time(raw, rows, user[rows])]
-
-
-def _by_time(
-  raw: pl.DataFrame, rows: np.ndarray, key: np.ndarray
-) -> np.ndarray:
-  """Returns the order by `key` [rows], split, time and place in `rows`."""
-  told = [n for n in ("timestamp", "split") if n in raw.columns]
-  return np.lexsort((*(raw[name].to_numpy()[rows] for name in told), key))
 
 
 def _k_core(user: np.ndarray, item: np.ndarray, k: int) -> np.ndarray:

@@ -25,6 +25,7 @@ def normalize(
   dataset: str | None = None,
   k_core: int | None = None,
   overwrite: bool = False,
+  seed: int = 0,
   **options: Any,
 ) -> artifacts.Manifest:
   """Writes the tables of one dataset to data_dir/tables/<dataset>.
@@ -37,6 +38,8 @@ def normalize(
     k_core: keep only users and items that have at least this number of kept
       interactions; None for the source's default, 1 to keep all.
     overwrite: replace tables that were made with other options.
+    seed: draws the order of a user's rows of one time, and of all their rows
+      if the data have no order.
     **options: options of the source: `<role>_file` and its reader's.
 
   Returns:
@@ -60,7 +63,7 @@ def normalize(
   return artifacts.run_stage(
     "normalize",
     tables_dir(data_dir, dataset),
-    functools.partial(_write, read=read, k_core=k_core),
+    functools.partial(_write, read=read, k_core=k_core, seed=seed),
     inputs=archives.fingerprints(found),
     options={"source": source, "dataset": dataset, "k_core": k_core}
     | {
@@ -68,13 +71,14 @@ def normalize(
       for key, value in options.items()
       if value is not None and not key.endswith("_file")
     },
+    seed=seed,
     libraries=("polars", "numpy"),
     overwrite=overwrite,
   )
 
 
 def _write(
-  folder: Path, *, read: Callable[..., Raw], k_core: int
+  folder: Path, *, read: Callable[..., Raw], k_core: int, seed: int
 ) -> dict[str, Any]:
   """Fills the folder of the tables; returns the counts."""
   scratch = folder / "scratch"
@@ -82,7 +86,7 @@ def _write(
   spooled = raw.spooled
   # Otherwise every step would join the pieces of the file again.
   raw = dataclasses.replace(raw, interactions=raw.interactions.rechunk())
-  tables, counts = cleaning.clean(raw, k_core)
+  tables, counts = cleaning.clean(raw, k_core, seed)
   # Otherwise the dropped rows would stay in memory.
   del raw
   for name, df in tables.items():

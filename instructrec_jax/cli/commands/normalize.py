@@ -18,6 +18,12 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.source(parser)
   flags.data_dir(parser)
   flags.overwrite(parser)
+  parser.add_argument(
+    "--seed",
+    type=int,
+    default=0,
+    help="seed of the order of a user's rows that have the same time (0)",
+  )
 
 
 def _run(source: str, raw: str, **options: Any) -> None:

@@ -7,8 +7,8 @@ import polars as pl
 
 from instructrec_jax.data.formats.spool import Spool
 
-# What tells the order of a user's interactions; see `Raw.order`.
-Order = Literal["time", "sequence", "none"]
+# What orders the rows of a user that have no times; see `Raw.order`.
+Order = Literal["none", "sequence"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Raw:
 
   Attributes:
     interactions: user, item, and any other columns of schema.INTERACTIONS, in
-      file order.
+      file order. Its timestamp may also be uint32 seconds, which take half the
+      memory.
     items: item_id, title (null if there is none), and any other columns of
       schema.ITEMS, in file order; ids may repeat.
     users: user_id and attributes; None if the source has none.
@@ -46,9 +47,9 @@ class Raw:
       the table and in the spool connects their rows. If "users" is spooled, it
       has the user_id for each LINE of the interactions, whose user column is
       then a number in place of the user_id.
-    order: what tells the order of a user's interactions: "time", the times;
-      "sequence", the order of the rows, which the file says is that of events;
-      "none", nothing.
+    order: what orders a user's rows if there is no timestamp. "sequence": the
+      rows of the file or, if there is a column "event", its numbers, which are
+      equal for rows whose order is not known. "none": nothing does.
   """
 
   interactions: pl.DataFrame
@@ -57,4 +58,4 @@ class Raw:
   bad: dict[str, list[Bad]] = dataclasses.field(default_factory=dict)
   noted: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
   spooled: dict[str, Spool] = dataclasses.field(default_factory=dict)
-  order: Order = "time"
+  order: Order = "none"

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from instructrec_jax.data.formats import markup, spooled_lines
+from instructrec_jax.data.formats import markup, spooled_lines, times
 from instructrec_jax.data.formats.python_lines import PYTHON
 from instructrec_jax.data.formats.raw import Raw
 from instructrec_jax.data.formats.spooled_lines import Table
@@ -229,7 +229,7 @@ _METADATA_2014 = Table(
 
 # UInt32 seconds last until 2106 and take half the memory of a table's Int64.
 _SECONDS = pl.UInt32
-_MILLISECONDS = pl.col("timestamp").cast(pl.Int64, strict=False) // 1000
+_MILLISECONDS = times.of_unit(pl.col("timestamp"), "ms")
 
 _REVIEWS_2018 = _reviews(
   "reviewerID",
@@ -248,7 +248,7 @@ _KINDS: Mapping[tuple[str, str], Table] = {
     # An asin is a colour or a size of the product parent_asin.
     "parent_asin",
     "rating",
-    Field("timestamp", _SECONDS, required=True, value=_MILLISECONDS),
+    Field("timestamp", pl.Int64, required=True, value=_MILLISECONDS),
     "text",
     "title",
   ),

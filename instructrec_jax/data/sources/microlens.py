@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.formats import quoted
+from instructrec_jax.data.formats import quoted, times
 from instructrec_jax.data.formats.raw import Bad, Raw
 from instructrec_jax.data.formats.text import (
   LINE,
@@ -15,7 +15,7 @@ from instructrec_jax.data.formats.text import (
   read_unquoted,
 )
 
-_MILLISECONDS = pl.col("timestamp").cast(pl.Int64, strict=False)
+_TIME = times.of_unit(pl.col("timestamp"), "ms")
 
 
 def read(files: Mapping[str, Path]) -> Raw:
@@ -25,7 +25,12 @@ def read(files: Mapping[str, Path]) -> Raw:
   reader = _sequences if ends.endswith(".tsv") else _pairs
   interactions, bad = reader(path)
   items, bad_items = _titles(files["items"])
-  return Raw(interactions, items, bad={"interactions": bad, "items": bad_items})
+  return Raw(
+    interactions,
+    items,
+    bad={"interactions": bad, "items": bad_items},
+    order="sequence",
+  )
 
 
 def _pairs(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
@@ -34,9 +39,7 @@ def _pairs(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
     {
       "user": Field("user", pl.UInt32, required=True),
       "item": Field("item", pl.UInt32, required=True),
-      "timestamp": Field(
-        "timestamp", pl.Int64, required=True, value=_MILLISECONDS // 1000
-      ),
+      "timestamp": Field("timestamp", pl.Int64, required=True, value=_TIME),
     },
   )
   return pairs.rows, pairs.bad

@@ -2,9 +2,10 @@
 
 A user's items are the history given with an impression, oldest first, and then
 the clicked items of the impressions in the order of time. A history has no
-times, and the order of several clicks in one impression is unknown. The
-interactions therefore have no timestamp; the order of rows is that of events. A
-history rarely changes between impressions, and is added again if it does.
+times, so the interactions have no timestamp but a number for each event. The
+order of several clicks in one impression is unknown, so they have the same
+number. A history rarely changes between impressions, and is added again if it
+does.
 """
 
 import collections
@@ -40,6 +41,8 @@ _FILES = {
     "AbstractEntities",
   ),
 }
+# More items than a history has.
+_MOST_STEPS = 1 << 24
 _ID, _IDS = pl.Categorical(), pl.List(pl.Categorical())
 _TIME = pl.col("Time").str.strptime(
   pl.Datetime("us"), "%m/%d/%Y %I:%M:%S %p", strict=False
@@ -76,6 +79,7 @@ def read(files: Mapping[str, Path]) -> Raw:
     pl.concat(news),
     bad={"interactions": bad, "items": bad_news},
     noted={"interactions": {what: n for what, n in noted.items() if n}},
+    order="sequence",
   )
 
 
@@ -170,12 +174,15 @@ def _whole(
 
 
 def _in_order(impressions: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-  """Returns one row per event, and how often a history was repeated.
+  """Returns one row per item of an event, and how often a history was repeated.
 
   Args:
     impressions: see `_behaviors`.
+
+  Returns:
+    user, item and event, see Raw.order; users are in the order of first
+    appearance.
   """
-  # Ties in time keep file order; users are in the order of first appearance.
   ordered = impressions.sort(
     pl.col("user").to_physical(), "time", maintain_order=True
   )
@@ -184,8 +191,18 @@ def _in_order(impressions: pl.DataFrame) -> tuple[pl.DataFrame, int]:
   nothing = pl.lit([], _IDS)
   events = ordered.select(
     "user",
-    pl.concat_list(
-      pl.when(again).then(nothing).otherwise("history"), "clicked"
-    ).alias("item"),
+    "clicked",
+    pl.when(again).then(nothing).otherwise("history").alias("history"),
+    pl.struct("user", "time").rle_id().cast(pl.Int64).alias("impression"),
+  ).with_columns(before=pl.col("history").list.len().cast(pl.Int64))
+  steps = pl.concat_list(
+    pl.int_ranges("before"),
+    pl.col("before").repeat_by(pl.col("clicked").list.len()),
   )
-  return events.explode("item").drop_nulls("item"), int(again.sum())
+  rows = events.select(
+    "user",
+    pl.concat_list("history", "clicked").alias("item"),
+    (pl.col("impression") * _MOST_STEPS + steps).alias("event"),
+  )
+  rows = rows.explode("item", "event").drop_nulls("item")
+  return rows, int(again.sum())

@@ -96,7 +96,7 @@ _RATINGS = {
   "user": Field("userId", pl.UInt32, required=True),
   "item": Field("movieId", pl.UInt32, required=True),
   "rating": Field("rating", pl.Float32, required=True),
-  "timestamp": Field("timestamp", pl.Int64, required=True),
+  "timestamp": Field("timestamp", pl.UInt32, required=True),
 }
 _RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from instructrec_jax import errors
-from instructrec_jax.data.formats import markup
+from instructrec_jax.data.formats import markup, times
 from instructrec_jax.data.formats.raw import Bad, Order, Raw
 from instructrec_jax.data.formats.text import LINE, Field, parse, read_unquoted
 from instructrec_jax.data.sources import kept_split, labels, people
@@ -98,7 +98,6 @@ def _interactions(
         "because a row is a history in both or in neither"
       )
   is_sequence = "item_id_list" in columns["interactions"]
-  is_timed = all("timestamp" in names for names in columns.values())
   tables, bad = {}, []
   for role, rows in parts.items():
     parsed = _sequences if is_sequence else _single
@@ -114,7 +113,7 @@ def _interactions(
   ]
   rows = {role: table.select(common) for role, table in tables.items()}
   found = kept_split.together(rows)
-  return found, bad, "time" if is_timed else "none", {}
+  return found, bad, "none", {}
 
 
 def _rows(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
@@ -144,12 +143,9 @@ def _single(rows: pl.DataFrame, path: Path) -> tuple[pl.DataFrame, list[Bad]]:
   if "rating" in rows.columns:
     fields["rating"] = Field("rating", pl.Float32)
   if "timestamp" in rows.columns:
-    # Times are written as floats, some of them like 8.7e8.
-    fields["timestamp"] = Field("timestamp", pl.Float64, required=True)
-  table, bad = parse(rows, path, fields)
-  return table.cast({"timestamp": pl.Int64}, strict=False) if (
-    "timestamp" in fields
-  ) else table, bad
+    # Some files have milliseconds, or floats such as 8.7e8.
+    return times.Times("timestamp").parse(rows, path, fields)
+  return parse(rows, path, fields)
 
 
 def _sequences(

@@ -7,7 +7,13 @@ from pathlib import Path
 import polars as pl
 
 from instructrec_jax import errors
-from instructrec_jax.data.formats import literals, markup, numerals, quoted
+from instructrec_jax.data.formats import (
+  literals,
+  markup,
+  numerals,
+  quoted,
+  times,
+)
 from instructrec_jax.data.formats.quoted import Form
 from instructrec_jax.data.formats.raw import Bad, Raw
 from instructrec_jax.data.formats.text import (
@@ -23,8 +29,8 @@ _BY_SUFFIX = {".csv": ",", ".tsv": "\t"}
 _DELIMITERS = (",", "\t", ";", "|", "::")
 _TEXTS = pl.List(pl.String)
 _NAMED = {"tab": "\t", "\\t": "\t"}
-_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
-_ISO = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+# Values of time_column that name no column.
+_NO_TIME = ("none", "rows")
 
 _WHAT = {pl.String: "a text"}
 
@@ -56,10 +62,18 @@ OPTIONS = {
   "user_column": "the user (default user_id)",
   "item_column": "the item (default item_id)",
   "time_column": (
-    "the time, a number or an ISO date (default timestamp; `none` uses the "
-    "order of the rows)"
+    "the time, a number or a date (default timestamp; `none` if there is none "
+    "and the order of a user's rows means nothing, `rows` if they are oldest "
+    "first)"
   ),
-  "time_unit": "unit of times that are numbers: s, ms or us (default s)",
+  "time_unit": (
+    "unit of times that are numbers: s, ms, us or ns (default: told by their "
+    "size)"
+  ),
+  "time_format": (
+    "form of dates that are not written as ISO 8601 has them, such as "
+    "'%d.%m.%Y %H:%M'"
+  ),
   "rating_column": "the user's rating of the item",
   "review_column": "the user's review of the item",
   "summary_column": "the headline of the review",
@@ -85,7 +99,8 @@ def read(
   user_column: str = "user_id",
   item_column: str = "item_id",
   time_column: str = "timestamp",
-  time_unit: str = "s",
+  time_unit: str | None = None,
+  time_format: str | None = None,
   item_id_column: str | None = None,
   title_column: str = "title",
   category_separator: str = "|",
@@ -105,6 +120,7 @@ def read(
     item_column: in the interactions file.
     time_column: in the interactions file.
     time_unit: the unit of numeric times.
+    time_format: the form of dates.
     item_id_column: in the items file.
     title_column: in the items file.
     category_separator: the separator of labels.
@@ -119,11 +135,15 @@ def read(
     "item": _id(item_column),
     **_fields(_ABOUT_INTERACTIONS, told),
   }
-  if time_column != "none":
-    wanted["timestamp"] = _time(rows, path, time_column, time_unit)
-  interactions, bad = _parse(rows, path, wanted)
-  if "timestamp" in wanted:
-    _check_unit(interactions["timestamp"], path, time_column, time_unit)
+  if time_column in _NO_TIME:
+    interactions, bad = _parse(rows, path, wanted)
+  else:
+    _check_time_column(rows, path, time_column)
+    column = times.Times(time_column, time_unit, time_format)
+    named = [field.column for field in wanted.values()]
+    frame, bad = _frame(rows, path, [*named, time_column])
+    interactions, worse = column.parse(frame, path, wanted)
+    bad += worse
 
   path = files["items"]
   rows = _open(path, items_delimiter or delimiter, encoding)
@@ -148,6 +168,7 @@ def read(
     items,
     users,
     {"interactions": bad, "items": bad_items, "user_attributes": bad_users},
+    order="sequence" if time_column == "rows" else "none",
   )
 
 
@@ -274,40 +295,12 @@ def _frame(
   return rows.read(columns)
 
 
-def _time(rows: _Rows, path: Path, column: str, unit: str) -> Field:
-  if unit not in _PER_SECOND:
-    raise InputError(
-      f"time_unit {unit!r} is unknown: expected one of {', '.join(_PER_SECOND)}"
-    )
-  schema = rows.schema
-  if column not in schema:
+def _check_time_column(rows: _Rows, path: Path, column: str) -> None:
+  """Raises InputError if there is no such column."""
+  if column not in rows.names:
     raise InputError(
       f"{path} has no column {column!r} to order by; it has "
       f"{', '.join(rows.names)}. Name one with time_column, or give "
-      "time_column=none to use the order of the rows"
-    )
-  given = pl.col(column)
-  if schema[column].is_temporal():
-    return Field(
-      column, pl.Int64, True, given.cast(pl.Datetime("us")).dt.epoch("s")
-    )
-  seconds = given.cast(pl.Float64, strict=False) / _PER_SECOND[unit]
-  if schema[column] != pl.String:
-    return Field(column, pl.Int64, required=True, value=seconds.floor())
-  plain = given.str.strip_suffix("Z").str.replace("T", " ", literal=True)
-  dates = [
-    plain.str.strptime(pl.Datetime("us"), iso, strict=False).dt.epoch("s")
-    for iso in _ISO
-  ]
-  value = pl.coalesce(seconds.floor().cast(pl.Int64, strict=False), *dates)
-  return Field(column, pl.Int64, required=True, value=value)
-
-
-def _check_unit(times: pl.Series, path: Path, column: str, unit: str) -> None:
-  # 1e11 seconds are the year 5138, and 1e11 milliseconds are 1973.
-  median = times.median()
-  if median > 1e11:
-    raise InputError(
-      f"{path}: {column} is about {median:.3g} {unit}, which is after the year "
-      "5000. Give time_unit=ms or time_unit=us"
+      "time_column=rows if each user's rows are oldest first, and "
+      "time_column=none if their order means nothing"
     )

@@ -64,9 +64,9 @@ def test_amazon_books(between, tmp_path):
   ]
   assert tables["users"]["user_id"].to_list() == ["AVC", "A30"]
   assert tables["interactions"].rows() == [
-    (0, 0, 4, 940636800, 'All "it" "A",\nand\nmore', "Nice"),
-    (0, 1, 5, 940636801, "Good", None),
-    (1, 0, 2, 1100000000, None, "Fine"),
+    (0, 0, 4, 940_636_800_000_000, 'All "it" "A",\nand\nmore', "Nice"),
+    (0, 1, 5, 940_636_801_000_000, "Good", None),
+    (1, 0, 2, 1_100_000_000_000_000, None, "Fine"),
   ]
   counts = manifest["counts"]
   assert counts["interactions"] == {

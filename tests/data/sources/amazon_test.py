@@ -24,6 +24,7 @@ from tests.data.sources.amazon_files import (
 )
 
 _TOLD = ("timestamp", "review", "summary")
+_DAY = DAY * 1_000_000  # In microseconds.
 _DESCRIPTION = "Not a toy. One\ntwo\n• three"
 
 
@@ -50,13 +51,13 @@ def test_2018(tmp_path):
   )
   assert manifest["options"]["dataset"] == "gift_cards_2018"
   assert _by_name(tables) == [
-    ("ann", "A2", DAY, "Text of ann on A2.", "Five Stars"),
-    ("ann", "A3", 2 * DAY, 'A "gift"\nI <3 it & more', "Five Stars"),
-    ("ann", "A1", 3 * DAY, "Text of ann on A1.", "Five Stars"),
-    # Of one day: as in the file.
-    ("bob", "A1", DAY, "Text of bob on A1.", "Five Stars"),
-    ("bob", "A2", DAY, None, "Five Stars"),
-    ("bob", "A3", 5 * DAY, "Text of bob on A3.", None),
+    ("ann", "A2", _DAY, "Text of ann on A2.", "Five Stars"),
+    ("ann", "A3", 2 * _DAY, 'A "gift"\nI <3 it & more', "Five Stars"),
+    ("ann", "A1", 3 * _DAY, "Text of ann on A1.", "Five Stars"),
+    # Of one day, in an order that is drawn.
+    ("bob", "A1", _DAY, "Text of bob on A1.", "Five Stars"),
+    ("bob", "A2", _DAY, None, "Five Stars"),
+    ("bob", "A3", 5 * _DAY, "Text of bob on A3.", None),
   ]
   items = tables["items"].drop("item", "price")
   assert items.rows() == [
@@ -176,10 +177,11 @@ def test_2023(tmp_path):
   )
   assert manifest["options"]["dataset"] == "all_beauty_2023"
   assert _by_name(tables) == [
-    ("ann", "B2", DAY, "Text of ann on B2.", "Fine"),
-    ("ann", "B1", 2 * DAY, "Nice\nI'd buy it again", "Fine"),
-    ("bob", "B2", DAY, None, "Great"),
-    ("bob", "B1", DAY, "Text of bob on B1.", "Fine"),
+    ("ann", "B2", _DAY + 999_000, "Text of ann on B2.", "Fine"),
+    ("ann", "B1", 2 * _DAY + 999_000, "Nice\nI'd buy it again", "Fine"),
+    # Of one millisecond, in an order that is drawn.
+    ("bob", "B1", _DAY + 999_000, "Text of bob on B1.", "Fine"),
+    ("bob", "B2", _DAY + 999_000, None, "Great"),
   ]
   assert tables["items"].drop("item").rows() == [
     (
@@ -466,7 +468,7 @@ def test_real_files_agree_with_plain_python(real_data, tmp_path, category):
   assert got.keys() == left.keys()
   for pair, review in left.items():
     text = review.get("reviewText") or ""
-    assert got[pair][0] == review["unixReviewTime"]
+    assert got[pair][0] == review["unixReviewTime"] * 1_000_000
     if not set("<&[") & set(text):
       assert " ".join((got[pair][1] or "").split()) == " ".join(text.split())
   for item, title in tables["items"].select("item_id", "title").rows():

@@ -106,7 +106,6 @@ def test_movielens(tmp_path):
     (3, "Comedy"),
   )
   raw = _read("hetrec/movielens", tmp_path)
-  assert raw.order == "time"
   times = raw.interactions["timestamp"]
   assert times.dtype == pl.Int64
   assert times.to_list() == [_MS * 1000, (_MS + 1) * 1000]

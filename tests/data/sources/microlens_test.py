@@ -39,10 +39,10 @@ def test_microlens(tmp_path):
     ("13", 'Quoted, with "quotes" in'),
   ]
   assert tables["interactions"].rows() == [
-    (0, 1, 1640000001),
-    (0, 0, 1640000002),
-    (1, 0, 1640000003),
-    (1, 2, 1640000004),
+    (0, 1, 1_640_000_001_000_000),
+    (0, 0, 1_640_000_002_999_000),
+    (1, 0, 1_640_000_003_000_000),
+    (1, 2, 1_640_000_004_000_000),
   ]
   counts = manifest["counts"]
   assert counts["first_bad"] == {

@@ -220,15 +220,21 @@ def test_real_files_agree_with_the_csv_module(real_data, tmp_path):
     key=lambda r: datetime.datetime.strptime(r[2], "%m/%d/%Y %I:%M:%S %p")
   )
   want, told, clicks = {}, set(), 0
-  for _, user, _, history, shown in behaviors:
+  for number, (_, user, _, history, shown) in enumerate(behaviors):
     told.add((user, history))
     clicked = [s[:-2] for s in shown.split() if s.endswith("-1")]
     clicks += len(clicked)
-    for item in history.split() + clicked:
+    steps = [*enumerate(history.split())]
+    steps += [(len(steps), item) for item in clicked]
+    for step, item in steps:
       if item in titles:
-        want.setdefault(user, {})[item] = None
+        want.setdefault(user, {}).setdefault(item, (number, step))
   got = _read(tables)
-  assert got == {user: list(items) for user, items in want.items()}
+  # Clicks of one impression are in an order of our own.
+  assert got.keys() == want.keys()
+  for user, items in got.items():
+    assert sorted(items) == sorted(want[user])
+    assert [want[user][i] for i in items] == sorted(want[user].values())
   assert clicks == 7_542
   lengths = sum(len(history.split()) for _, history in told)
   assert counts["interactions"]["read"] == lengths + clicks

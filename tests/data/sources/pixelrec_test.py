@@ -46,9 +46,9 @@ def test_pixelrec(downloaded, tmp_path):
   ]
   assert tables["users"]["user_id"].to_list() == ["u9", "u7"]
   assert tables["interactions"].rows() == [
-    (0, 1, 1650000001),
-    (0, 0, 1650000003),
-    (1, 0, 1650000000),
+    (0, 1, 1650000001_000_000),
+    (0, 0, 1650000003_000_000),
+    (1, 0, 1650000000_000_000),
   ]
   assert manifest["counts"]["interactions"]["dropped"] == {
     "timestamp is not a time": 1,

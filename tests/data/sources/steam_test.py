@@ -21,7 +21,8 @@ from tests.data.sources.steam_files import (
   write,
 )
 
-_FIRST = 1_483_228_800  # 2017-01-01 in UTC.
+_FIRST = 1_483_228_800_000_000  # 2017-01-01 in UTC.
+_DAY = DAY * 1_000_000
 _TOLD = ("timestamp", "hours", "review")
 
 
@@ -39,11 +40,12 @@ def test_steam(tmp_path):
     for row in events.iter_rows(named=True)
   ] == [
     (0, "20", _FIRST, 1.5, "Text on 20."),
-    (0, "30", _FIRST + DAY, None, "Text on 30."),
-    (0, "10", _FIRST + 2 * DAY, 1.5, 'It\'s "so" good\n♥ 😀 C:\\n'),
-    (1, "10", _FIRST, 1.5, "don't"),
+    (0, "30", _FIRST + _DAY, None, "Text on 30."),
+    (0, "10", _FIRST + 2 * _DAY, 1.5, 'It\'s "so" good\n♥ 😀 C:\\n'),
+    # Of one day, in an order that is drawn.
     (1, "20", _FIRST, 1234.5, "Text on 20."),
-    (1, "30", _FIRST + 4 * DAY, 1.5, None),
+    (1, "10", _FIRST, 1.5, "don't"),
+    (1, "30", _FIRST + 4 * _DAY, 1.5, None),
   ]
   labels = ["Action", "Design & Illustration", "Indie", "Beat 'em up"]
   maker = "Sakari & GriN"

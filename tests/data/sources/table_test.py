@@ -50,9 +50,9 @@ def test_table_with_named_columns(log):
     **_LOG,
   )
   assert raw.interactions.rows() == [
-    ("ann", "p1", 5.0, 1714557600),
-    ("ann", "p2", 4.0, 1714608000),
-    ("bob", "p1", None, 1714557600),
+    ("ann", "p1", 5.0, 1_714_557_600_000_000),
+    ("ann", "p2", 4.0, 1_714_608_000_000_000),
+    ("bob", "p1", None, 1_714_557_600_000_000),
   ]
   (bad,) = raw.bad["interactions"]
   assert (bad.reason, bad.first) == ("when is not a time", "interactions.csv:5")
@@ -88,10 +88,17 @@ def test_table_takes_dates_and_row_order(log):
   )
   frame.write_parquet(log / "log.parquet")
   raw = _read("table", log, interactions_file="log.parquet", **_LOG)
-  assert raw.interactions.rows() == [("1", "p2", 86_400), ("1", "p1", 0)]
+  assert raw.interactions.rows() == [
+    ("1", "p2", 86_400_000_000),
+    ("1", "p1", 0),
+  ]
   raw = _read("table", log, **_LOG | {"time_column": "none"})
   assert raw.interactions.columns == ["user", "item"]
   assert raw.interactions.height == 4
+  assert raw.order == "none"
+  assert _read("table", log, **_LOG | {"time_column": "rows"}).order == (
+    "sequence"
+  )
 
 
 def test_table_with_users(log):
@@ -120,7 +127,8 @@ def test_table_errors_name_file_column_and_choices(log):
   (log / "log.dat").write_text(text)
   assert "give delimiter" in message(interactions_file="log.dat")
   (log / "ms.csv").write_text("who,what,when\nann,p1,1714557600000\n")
-  assert "time_unit=ms" in message(interactions_file="ms.csv")
+  said = message(interactions_file="ms.csv", time_unit="s")
+  assert "Give time_unit=ms" in said
   (log / "none.csv").write_text("who,what,when\n,p1,5\nann,,5\n,p1,6\n")
   said = message(interactions_file="none.csv")
   assert "2 left out: who is missing (first at none.csv:2)" in said

@@ -10,6 +10,7 @@ from instructrec_jax.data import normalize
 from instructrec_jax.errors import InputError
 from tests.data.raw_files import read_tables
 
+_SECOND = 1_000_000  # In microseconds.
 _DAY = 1_325_548_800  # 2012-01-03 in UTC.
 _NAMES = {
   "interactions": "yelp_academic_dataset_review.json",
@@ -96,11 +97,11 @@ def test_yelp(tmp_path):
   counts, tables = _normalize(_write(tmp_path), tmp_path)
   at = 15 * 3600 + 28 * 60 + 18
   assert tables["interactions"].rows() == [
-    (0, 1, 4.0, _DAY - 1, "On b2."),
-    (0, 0, 1.0, _DAY + at, 'Either/or\nfor José "so" 5/5 😀'),
-    (0, 2, 4.0, _DAY + 86_400, "On b3."),
-    (1, 0, 4.0, _DAY + at, None),
-    (1, 1, 4.0, _DAY + 366 * 86_400 + at, "On b2."),
+    (0, 1, 4.0, (_DAY - 1) * _SECOND, "On b2."),
+    (0, 0, 1.0, (_DAY + at) * _SECOND, 'Either/or\nfor José "so" 5/5 😀'),
+    (0, 2, 4.0, (_DAY + 86_400) * _SECOND, "On b3."),
+    (1, 0, 4.0, (_DAY + at) * _SECOND, None),
+    (1, 1, 4.0, (_DAY + 366 * 86_400 + at) * _SECOND, "On b2."),
   ]
   labels = ["Food", "Naturopathic/Holistic", "Beer, Wine & Spirits"]
   assert tables["items"].drop("item").rows() == [
@@ -236,6 +237,6 @@ def test_real_files_agree_with_the_json_module(real_data, tmp_path):
   for row in found:
     theirs = want[users[row["user"]], items[row["item"]]["item_id"]]
     time = datetime.datetime.fromisoformat(theirs["date"] + "+00:00")
-    assert row["timestamp"] == time.timestamp()
+    assert row["timestamp"] == time.timestamp() * 1_000_000
     assert row["rating"] == theirs["stars"]
     assert row["review"].split() == theirs["text"].split()

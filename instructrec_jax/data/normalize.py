@@ -58,7 +58,7 @@ def normalize(
   k_core = row.k_core if k_core is None else k_core
   if k_core < 1:
     raise InputError(f"k_core is {k_core}: expected at least 1 (keep all)")
-  found, read = finding.locate(source, Path(raw_dir), options)
+  found, read = finding.locate(source, raw_dir, options)
 
   return artifacts.run_stage(
     "normalize",

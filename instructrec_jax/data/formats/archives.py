@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import gzip
+import os
 import shutil
 import tarfile
 import zipfile
@@ -12,7 +13,8 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
-from instructrec_jax import artifacts
+from instructrec_jax import artifacts, paths
+from instructrec_jax.data.formats import parts
 from instructrec_jax.errors import InputError
 
 _ZIP = (".zip",)
@@ -32,10 +34,10 @@ _DAMAGE = (
 
 @dataclasses.dataclass(frozen=True)
 class File:
-  """A file on disk, or a member of an archive on disk.
+  """A file, a folder of the parts of a table, or a member of an archive.
 
   Attributes:
-    path: the file, or the archive.
+    path: the file, the folder, or the archive; local or in a bucket.
     member: its name in the archive; None if it is not in one.
   """
 
@@ -59,7 +61,19 @@ class Folder:
     archives: the archives there, sorted by name.
   """
 
-  def __init__(self, path: Path):
+  def __init__(self, where: str | os.PathLike[str]):
+    """Lists the archives there.
+
+    Args:
+      where: a folder or archive; local or in a bucket.
+
+    Raises:
+      InputError: it is neither, or the bucket cannot be read.
+    """
+    with paths.reading(where):
+      self._open(_place(where))
+
+  def _open(self, path: Path) -> None:
     if path.is_dir():
       entries = sorted(p for p in path.iterdir() if p.is_file())
       self.archives = [p for p in entries if _is_archive(p.name)]
@@ -80,7 +94,10 @@ class Folder:
     return list(self._damaged.values())
 
   def find(
-    self, patterns: Sequence[str], archives: Sequence[str] = ()
+    self,
+    patterns: Sequence[str],
+    archives: Sequence[str] = (),
+    in_parts: bool = False,
   ) -> list[File]:
     """Returns the matching plain files, or else .gz files, or else members.
 
@@ -89,12 +106,13 @@ class Folder:
         end of a member's path is matched, as if each archive were unpacked
         into a folder of its own name.
       archives: names or globs of the archives to search first.
+      in_parts: whether a folder of parts counts as a plain file.
     """
     packed = [f"{pattern}.gz" for pattern in patterns]
     named = [p for p in self.archives if any(p.match(a) for a in archives)]
     other = [p for p in self.archives if p not in named]
     levels = [
-      (self._plain, patterns),
+      (functools.partial(self._plain, in_parts=in_parts), patterns),
       (self._plain, packed),
       *(
         (functools.partial(self._in, among), ends)
@@ -108,14 +126,19 @@ class Folder:
           return found
     return []
 
-  def _plain(self, pattern: str) -> list[File]:
+  def _plain(self, pattern: str, in_parts: bool = False) -> list[File]:
+    def fits(path: Path) -> bool:
+      if path.is_dir():
+        return in_parts and bool(parts.of(path))
+      return path.is_file() and not _is_archive(path.name)
+
     # A glob cannot be an absolute path.
-    if Path(pattern).is_absolute():
-      return [File(Path(pattern))] if Path(pattern).is_file() else []
+    if Path(pattern).is_absolute() or paths.is_remote(pattern):
+      path = _place(pattern)
+      return [File(path)] if path.is_file() or fits(path) else []
     if not self.path.is_dir():
       return []
-    paths = sorted(p for p in self.path.glob(pattern) if p.is_file())
-    return [File(p) for p in paths if not _is_archive(p.name)]
+    return [File(p) for p in sorted(self.path.glob(pattern)) if fits(p)]
 
   def _in(self, archives: Sequence[Path], pattern: str) -> list[File]:
     return [
@@ -140,13 +163,35 @@ class Folder:
 def fingerprints(files: Mapping[str, File]) -> dict[str, dict[str, Any]]:
   """Returns each file's fingerprint by role; a member has its archive's."""
   whole = {
-    path: artifacts.file_fingerprint(path)
-    for path in {file.path for file in files.values()}
+    path: _fingerprint(path) for path in {f.path for f in files.values()}
   }
   return {
     role: whole[file.path] | ({"member": file.member} if file.member else {})
     for role, file in files.items()
   }
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+  """Returns the fingerprint of a file, or those of the parts of a table.
+
+  A file in a bucket is known by its size and time, because its content is read
+  only once.
+  """
+  if path.is_dir():
+    each = {str(p.relative_to(path)): _fingerprint(p) for p in parts.of(path)}
+    return {"name": path.name, "parts": each}
+  if not paths.is_remote(path):
+    return artifacts.file_fingerprint(path)
+  about = cast(Any, path.stat())
+  told = {"bytes": about.length, "modified": about.mtime}
+  return {"name": path.name, **told}
+
+
+def _place(path: str | os.PathLike[str]) -> Path:
+  """Returns a local path, or one in a bucket, which has the same methods."""
+  if paths.is_remote(path):
+    return cast(Path, paths.anywhere(path))
+  return Path(path)
 
 
 @contextlib.contextmanager
@@ -155,7 +200,8 @@ def unpacked(
 ) -> Generator[dict[str, Path]]:
   """Yields the path of each file by role; members are unpacked meanwhile.
 
-  An InputError about an unpacked file names the archive instead.
+  Files in a bucket are copied. An InputError about such a file names the
+  archive, or the file in the bucket, instead.
 
   Args:
     files: the files, by role.
@@ -164,21 +210,25 @@ def unpacked(
   Raises:
     InputError: an archive is cut off or damaged.
   """
-  packed = dict.fromkeys(file for file in files.values() if file.member)
+  packed = dict.fromkeys(
+    file for file in files.values() if file.member or paths.is_remote(file.path)
+  )
   if not packed:
     yield {role: file.path for role, file in files.items()}
     return
   folder = scratch / "unpacked"
   at = {
-    file: folder / str(i) / file.name if file.member else file.path
+    file: folder / str(i) / file.name if file in packed else file.path
     for i, file in enumerate(files.values())
   }
   try:
-    for archive in {file.path for file in packed}:
+    for file in packed:
+      if not file.member:
+        _copy(file.path, at[file])
+    for archive in {file.path for file in packed if file.member}:
       with _whole(archive):
-        _extract(
-          archive, {f.member: at[f] for f in packed if f.path == archive}
-        )
+        wanted = {f.member: at[f] for f in packed if f.path == archive}
+        _extract(archive, wanted)
     yield {role: at[file] for role, file in files.items()}
   except InputError as error:
     said = str(error)
@@ -187,6 +237,21 @@ def unpacked(
     raise InputError(said) from None
   finally:
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+  """Copies a file, or the parts of a table, out of a bucket."""
+  if source.is_dir():
+    for part in parts.of(source):
+      _copy(part, target / part.relative_to(source))
+    return
+  target.parent.mkdir(parents=True, exist_ok=True)
+  with (
+    paths.reading(source),
+    source.open("rb") as there,
+    target.open("wb") as here,
+  ):
+    shutil.copyfileobj(there, here, _READ)
 
 
 def _extract(archive: Path, targets: Mapping[str, Path]) -> None:

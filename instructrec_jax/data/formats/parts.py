@@ -7,6 +7,7 @@ names are a column and its value.
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 from urllib.parse import unquote
 
@@ -44,12 +45,9 @@ def of(folder: Path) -> list[Path]:
   """
   if not folder.is_dir():
     return []
-  found = {}
-  for path in folder.rglob("*"):
-    inside = path.relative_to(folder).parts
-    if any(name.startswith((".", "_")) for name in inside):
-      continue
-    if ending(path) in ENDINGS and path.is_file():
+  found: dict[str, list[Path]] = {}
+  for path in _below(folder):
+    if ending(path) in ENDINGS:
       found.setdefault(ending(path), []).append(path)
   if len(found) > 1:
     examples = ", ".join(str(paths[0]) for paths in found.values())
@@ -58,6 +56,17 @@ def of(folder: Path) -> list[Path]:
       f"(such as {examples})"
     )
   return sorted((p for paths in found.values() for p in paths), key=_in_order)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+  """Yields the files below a folder that are not hidden."""
+  for path in folder.iterdir():
+    if path.name.startswith((".", "_")):
+      continue
+    if path.is_dir():
+      yield from _below(path)
+    else:
+      yield path
 
 
 def _in_order(path: Path) -> list[tuple[int, str]]:

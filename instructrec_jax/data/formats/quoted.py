@@ -41,10 +41,12 @@ class Form:
     separator: one or more characters between fields.
     encoding: its name. None stands for UTF-8, or UTF-16 with a byte order mark;
       lines that are neither are read as Windows-1252.
+    names: of the columns of a file without a header line.
   """
 
   separator: str = ","
   encoding: str | None = None
+  names: tuple[str, ...] | None = None
 
   @property
   def quotes(self) -> bool | None:
@@ -254,6 +256,8 @@ def _header(
   path: Path, data: bytes, form: Form
 ) -> tuple[list[str], bytes, int]:
   """Returns the names, the bytes after them, and the next line's number."""
+  if form.names is not None:
+    return _named(path, data, form), data, 1
   line, first, after = 1, *data.partition(b"\n")[::2]
   while after and not first.strip():
     first, _, after = after.partition(b"\n")
@@ -269,3 +273,26 @@ def _header(
           f"{path}:{line}: expected a header line, found {first[:80]!r}"
         ) from None
   return text.check_names(path, names), after, line + 1
+
+
+def _named(path: Path, data: bytes, form: Form) -> list[str]:
+  """Returns the given names of a file without a header line.
+
+  Raises:
+    InputError: the first line has another number of fields, or is a header.
+  """
+  names = text.check_names(path, list(form.names or ()))
+  line = text.decode(data.lstrip(b"\r\n").partition(b"\n")[0]).rstrip("\r")
+  fields = line.split(form.separator)
+  if form.quotes is not False:
+    fields = next(csv.reader([line], delimiter=form.separator), [])
+  if fields == names:
+    raise InputError(f"{path}:1 is a header line: leave out the option columns")
+  # A quoted field may go on in the next line.
+  if len(fields) != len(names) and line.count('"') % 2 == 0:
+    raise InputError(
+      f"{path}:1: {len(names)} columns are named ({', '.join(names)}), but the "
+      f"line has {len(fields)} fields when split at {form.separator!r}: "
+      f"{line!r:.100}"
+    )
+  return names

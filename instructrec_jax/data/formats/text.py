@@ -287,6 +287,27 @@ def parse(
   Raises:
     InputError: a column is missing or has lists, or no row is usable.
   """
+  faults = Faults(path)
+  good = typed(rows, path, fields, faults).drop(LINE)
+  if good.is_empty():
+    raise no_usable_row(path, faults.bad)
+  return good, faults.bad
+
+
+def typed(
+  rows: pl.DataFrame | pl.LazyFrame,
+  path: Path,
+  fields: Mapping[str, Field],
+  faults: "Faults",
+) -> pl.DataFrame:
+  """Returns the usable rows with LINE, and counts the others; see `parse`.
+
+  Args:
+    rows: raw columns and LINE.
+    path: the file, for messages.
+    fields: the columns to make, by name.
+    faults: of the file.
+  """
   rows = rows.lazy()
   try:
     schema = rows.collect_schema()
@@ -297,11 +318,7 @@ def parse(
     )
   except (pl.exceptions.PolarsError, OSError) as error:
     raise unreadable(path, error) from None
-  faults = Faults(path)
-  good = faults.usable(table, reasons).drop(LINE)
-  if good.is_empty():
-    raise no_usable_row(path, faults.bad)
-  return good, faults.bad
+  return faults.usable(table, reasons)
 
 
 def _check_columns(

@@ -193,7 +193,7 @@ class Times:
     """
     rows = rows.lazy()
     made = self.fields(rows.collect_schema()[self.column])
-    self._check_readable(rows, path, made["timestamp"])
+    self.check_readable(rows, path, made["timestamp"])
     table, bad = text.parse(rows, path, fields | made)
     table, dropped = self.checked(table, path)
     if dropped:
@@ -201,7 +201,7 @@ class Times:
       bad = [*bad, Bad(reason, dropped, path.name)]
     return table, bad
 
-  def _check_readable(
+  def check_readable(
     self, rows: pl.LazyFrame, path: Path, field: Field
   ) -> None:
     """Raises InputError if most times of the first rows cannot be read."""

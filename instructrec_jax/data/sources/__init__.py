@@ -42,6 +42,7 @@ class Source:
     options: the reader's options with their help.
     spools: whether the reader also takes `scratch`, an empty folder for columns
       that may not fit in memory.
+    in_parts: whether a file may be a folder of parts, see `formats.parts`.
     archives: names or globs of the archives that contain the files.
     categories: the categories of a family. Its name and files contain CATEGORY
       in place of one, its dataset <category> in lower case.
@@ -55,6 +56,7 @@ class Source:
   k_core: int = 5
   options: Mapping[str, str] = dataclasses.field(default_factory=dict)
   spools: bool = False
+  in_parts: bool = False
   archives: Sequence[str] = ()
   categories: Sequence[str] = ()
 
@@ -422,10 +424,11 @@ SOURCES: Mapping[str, Source] = {
     dataset=None,
     reader=table.read,
     files={
-      "interactions": "interactions.*",
-      "items": "items.*",
-      "users?": "users.*",
+      "interactions": "interactions.* or interactions",
+      "items": "items.* or items",
+      "users?": "users.* or users",
     },
+    in_parts=True,
     homepage="your own files",
     licence="yours",
     options=table.OPTIONS,

@@ -1,5 +1,6 @@
 """Finds a source's files, by name or glob, in a folder or an archive."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,14 @@ from instructrec_jax.errors import InputError
 
 
 def locate(
-  name: str, raw_dir: Path, options: Mapping[str, Any]
+  name: str, raw_dir: str | os.PathLike[str], options: Mapping[str, Any]
 ) -> tuple[dict[str, File], Callable[..., Raw]]:
   """Finds a source's files and binds its reader to them.
 
   Args:
     name: a key of SOURCES.
     raw_dir: one archive, or the folder of the files as distributed, packed or
-      not.
+      not; a folder may be in a bucket.
     options: `<role>_file` for files with other names, and the reader's options.
 
   Returns:
@@ -44,7 +45,7 @@ def locate(
   for role, spec in roles.items():
     named = given.get(f"{role}_file")
     patterns = source.patterns(spec) if named is None else [named]
-    matches = folder.find(patterns, source.archives)
+    matches = folder.find(patterns, source.archives, source.in_parts)
     if len(matches) > 1:
       raise InputError(
         f"{raw_dir}: {len(matches)} files could be the {role} "

@@ -3,7 +3,6 @@
 import inspect
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
 
 from instructrec_jax.data import sources
 from instructrec_jax.data.formats.archives import Folder
@@ -21,7 +20,7 @@ def lines(name: str | None = None, raw: str | None = None) -> Iterator[str]:
   Raises:
     InputError: the source is unknown or the folder does not exist.
   """
-  folder = None if raw is None else Folder(Path(raw))
+  folder = None if raw is None else Folder(raw)
   if name is not None:
     # The name may be that of a family or of one of its members.
     family = sources.SOURCES.get(f"{name}/{sources.CATEGORY}")
@@ -98,7 +97,7 @@ def _matches(name: str, folder: Folder) -> dict[str, list]:
   """Returns the matching files by role, without roles that have none."""
   source = sources.find(name)
   found = {
-    role: folder.find(source.patterns(role), source.archives)
+    role: folder.find(source.patterns(role), source.archives, source.in_parts)
     for role in source.files
   }
   return {role: files for role, files in found.items() if files}

@@ -1,34 +1,18 @@
-"""A user's own logs: tables of interactions and items in CSV or Parquet."""
+"""A user's own logs: tables of interactions and items in files of any form."""
 
-import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax import errors
-from instructrec_jax.data.formats import (
-  literals,
-  markup,
-  numerals,
-  quoted,
-  times,
-)
-from instructrec_jax.data.formats.quoted import Form
-from instructrec_jax.data.formats.raw import Bad, Raw
-from instructrec_jax.data.formats.text import (
-  LINE,
-  Field,
-  parse,
-  unreadable,
-)
+from instructrec_jax.data.formats import literals, markup, numerals, times
+from instructrec_jax.data.formats.raw import Raw
+from instructrec_jax.data.formats.text import Field
 from instructrec_jax.data.sources import people
+from instructrec_jax.data.sources.table_files import How, Table
 from instructrec_jax.errors import InputError
 
-_BY_SUFFIX = {".csv": ",", ".tsv": "\t"}
-_DELIMITERS = (",", "\t", ";", "|", "::")
 _TEXTS = pl.List(pl.String)
-_NAMED = {"tab": "\t", "\\t": "\t"}
 # Values of time_column that name no column.
 _NO_TIME = ("none", "rows")
 
@@ -59,6 +43,13 @@ OPTIONS = {
     "of text files, such as gb18030 (default: UTF-8 or UTF-16; other lines are "
     "read as Windows-1252 and counted)"
   ),
+  "columns": (
+    "names of the columns of the interactions, separated by commas, if the "
+    "file has no header line"
+  ),
+  "items_columns": "the same for the items file",
+  "users_columns": "the same for the users file",
+  "min_rating": "interactions with a lower rating are left out",
   "user_column": "the user (default user_id)",
   "item_column": "the item (default item_id)",
   "time_column": (
@@ -105,13 +96,17 @@ def read(
   title_column: str = "title",
   category_separator: str = "|",
   user_id_column: str | None = None,
-  **columns: str,
+  columns: str | None = None,
+  items_columns: str | None = None,
+  users_columns: str | None = None,
+  min_rating: str | None = None,
+  **options: str,
 ) -> Raw:
   """Reads a table of interactions, one of items and, if given, one of users.
 
   Args:
-    files: "interactions", "items" and optionally "users"; .csv, .tsv, .txt
-      (plain or gzipped) or .parquet.
+    files: "interactions", "items" and optionally "users"; .csv, .tsv, .txt or
+      .jsonl (plain or gzipped) or .parquet, or folders of such files.
     delimiter: see OPTIONS for this and the following.
     items_delimiter: in place of `delimiter` in the items file.
     users_delimiter: in place of `delimiter` in the users file.
@@ -125,28 +120,28 @@ def read(
     title_column: in the items file.
     category_separator: the separator of labels.
     user_id_column: in the users file.
-    **columns: the other *_column options.
+    columns: names of the columns of interactions, if there is no header line.
+    items_columns: those of the items.
+    users_columns: those of the users.
+    min_rating: the lowest rating of an interaction that is kept.
+    **options: the other *_column options.
   """
-  told = {k.removesuffix("_column"): v for k, v in columns.items() if v}
-  path = files["interactions"]
-  rows = _open(path, delimiter, encoding)
+  told = {k.removesuffix("_column"): v for k, v in options.items() if v}
+  how = How(delimiter, encoding, columns)
+  table = Table(files["interactions"], how)
   wanted = {
     "user": _id(user_column),
     "item": _id(item_column),
     **_fields(_ABOUT_INTERACTIONS, told),
   }
-  if time_column in _NO_TIME:
-    interactions, bad = _parse(rows, path, wanted)
-  else:
-    _check_time_column(rows, path, time_column)
-    column = times.Times(time_column, time_unit, time_format)
-    named = [field.column for field in wanted.values()]
-    frame, bad = _frame(rows, path, [*named, time_column])
-    interactions, worse = column.parse(frame, path, wanted)
-    bad += worse
+  time = None
+  if time_column not in _NO_TIME:
+    _check_time_column(table, time_column)
+    time = times.Times(time_column, time_unit, time_format)
+  interactions, bad = table.load(wanted, time, _least(min_rating, wanted))
 
-  path = files["items"]
-  rows = _open(path, items_delimiter or delimiter, encoding)
+  how = How(items_delimiter or delimiter, encoding, items_columns)
+  table = Table(files["items"], how)
   wanted = {
     "item_id": _id(item_id_column or item_column),
     "title": Field(title_column),
@@ -154,15 +149,15 @@ def read(
   }
   if "categories" in wanted:
     column = wanted["categories"].column
-    wanted["categories"] = _labels(rows, column, category_separator)
-  items, bad_items = _parse(rows, path, wanted)
+    wanted["categories"] = _labels(table, column, category_separator)
+  items, bad_items = table.load(wanted)
 
   users, bad_users = None, []
   if "users" in files:
-    path = files["users"]
-    rows = _open(path, users_delimiter or delimiter, encoding)
+    how = How(users_delimiter or delimiter, encoding, users_columns)
+    table = Table(files["users"], how)
     key = user_id_column or user_column
-    users, bad_users = _parse(rows, path, people.fields(rows.names, key))
+    users, bad_users = table.load(people.fields(table.names, key))
   return Raw(
     interactions,
     items,
@@ -170,6 +165,26 @@ def read(
     {"interactions": bad, "items": bad_items, "user_attributes": bad_users},
     order="sequence" if time_column == "rows" else "none",
   )
+
+
+def _least(min_rating: str | None, wanted: Mapping[str, Field]) -> float | None:
+  """Returns the lowest rating that is kept.
+
+  Raises:
+    InputError: it is no number, or no column of ratings is named.
+  """
+  if min_rating is None:
+    return None
+  if "rating" not in wanted:
+    raise InputError(
+      "min_rating needs the column of ratings: give rating_column"
+    )
+  try:
+    return float(min_rating)
+  except ValueError:
+    raise InputError(
+      f"min_rating is {min_rating!r}: expected a number, such as 4"
+    ) from None
 
 
 def _id(column: str) -> Field:
@@ -192,16 +207,18 @@ def _fields(
   return found
 
 
-def _labels(rows: "_Rows", column: str, separator: str) -> Field:
+def _labels(table: Table, column: str, separator: str) -> Field:
   """Returns the labels of a column of lists, or of text.
 
   A text is split at the separator, unless it is a list as Python or JSON
   writes it.
   """
   given = pl.col(column)
-  if isinstance(rows.schema.get(column), pl.List):
+  if isinstance(table.schema.get(column), pl.List):
     # Polars cannot turn a list of structures into text.
-    return Field(column, _TEXTS, value=given.cast(_TEXTS, strict=False))
+    return Field(
+      column, _TEXTS, value=given.cast(_TEXTS, strict=False).fill_null([])
+    )
   if separator == "":
     raise InputError(
       "category_separator is empty: give the characters between two labels, "
@@ -219,88 +236,12 @@ def _labels(rows: "_Rows", column: str, separator: str) -> Field:
   return Field(column, _TEXTS, value=labels, what="a list of labels")
 
 
-@dataclasses.dataclass(frozen=True)
-class _Rows:
-  """The columns of a file, and how to read some of them.
-
-  Attributes:
-    schema: the types of the columns in the file.
-    read: returns columns as they are in the file, with LINE, and the rows that
-      could not be read.
-  """
-
-  schema: Mapping[str, pl.DataType]
-  read: Callable[[Sequence[str]], tuple[pl.LazyFrame, list[Bad]]]
-
-  @property
-  def names(self) -> list[str]:
-    """The columns of the file."""
-    return list(self.schema)
-
-
-def _open(path: Path, delimiter: str | None, encoding: str | None) -> _Rows:
-  suffix = Path(path.name.removesuffix(".gz")).suffix
-  if suffix == ".parquet":
-    frame = pl.scan_parquet(path)
-    try:
-      schema = frame.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as error:
-      raise unreadable(path, error) from None
-    numbered = frame.with_row_index(LINE, offset=1)
-    return _Rows(schema, lambda columns: (numbered.select(LINE, *columns), []))
-  delimiter = _NAMED.get(delimiter or "", delimiter)
-  if not delimiter and suffix not in _BY_SUFFIX:
-    raise InputError(
-      f"{path}: the ending {suffix!r} does not tell the delimiter: give "
-      "delimiter, or use .csv, .tsv or .parquet"
-    )
-  form = Form(delimiter or _BY_SUFFIX[suffix], encoding)
-  if form.separator in ('"', "\n", "\r"):
-    raise InputError(
-      f"delimiter {delimiter!r} cannot stand between columns: expected one "
-      f"such as {' '.join(map(repr, _DELIMITERS))}"
-    )
-  names = quoted.header(path, form)
-  if len(names) == 1:
-    other = [d for d in _DELIMITERS if d != form.separator and d in names[0]]
-    if other:
-      raise InputError(
-        f"{path} has one column when split at {form.separator!r}: "
-        f"{names[0]!r:.100}. The delimiter may be {other[0]!r}: give "
-        f"delimiter={other[0]!r}"
-      )
-
-  def read(columns: Sequence[str]) -> tuple[pl.LazyFrame, list[Bad]]:
-    rows, bad = quoted.rows(path, columns, form)
-    return rows.lazy(), bad
-
-  return _Rows(dict.fromkeys(names, pl.String()), read)
-
-
-def _parse(
-  rows: _Rows, path: Path, wanted: Mapping[str, Field]
-) -> tuple[pl.DataFrame, list[Bad]]:
-  frame, bad = _frame(rows, path, [field.column for field in wanted.values()])
-  table, worse = parse(frame, path, wanted)
-  return table, bad + worse
-
-
-def _frame(
-  rows: _Rows, path: Path, columns: Iterable[str]
-) -> tuple[pl.LazyFrame, list[Bad]]:
-  columns = list(dict.fromkeys(columns))
-  for column in columns:
-    if column not in rows.schema:
-      raise errors.unknown(f"column of {path}", column, rows.names)
-  return rows.read(columns)
-
-
-def _check_time_column(rows: _Rows, path: Path, column: str) -> None:
+def _check_time_column(table: Table, column: str) -> None:
   """Raises InputError if there is no such column."""
-  if column not in rows.names:
+  if column not in table.names:
     raise InputError(
-      f"{path} has no column {column!r} to order by; it has "
-      f"{', '.join(rows.names)}. Name one with time_column, or give "
+      f"{table.path} has no column {column!r} to order by; it has "
+      f"{', '.join(table.names)}. Name one with time_column, or give "
       "time_column=rows if each user's rows are oldest first, and "
       "time_column=none if their order means nothing"
     )

@@ -239,8 +239,12 @@ def _score(role: str, column: Column) -> float:
       return 1 + better
     if set(name.split()) <= {*words, *(w.removesuffix("s") for w in words)}:
       return 0.5 + better / 2
-  # Values tell a time or a title without a name, but not an id.
-  return {"time": 0.6, "title": 0.5}.get(role, 0.0)
+  # Values tell a time or a title without a name. They tell an id only if there
+  # are no names at all.
+  by_value = {"time": 0.6, "title": 0.5}
+  if not column.named and not column.blanks:
+    by_value |= {"user": 0.5, "item": 0.5}
+  return by_value.get(role, 0.0)
 
 
 def _may_be_id(column: Column) -> bool:
@@ -285,12 +289,15 @@ def _command(
     words += ["--time_column", "none"]
   else:
     words += _unit(named["time_column"])
+  for option, sample in (("columns", events), ("items_columns", items)):
+    if not all(column.named for column in sample.columns):
+      words += [f"--{option}", ",".join(c.name for c in sample.columns)]
   words += [*_delimiter(events, items), *_separator(named)]
   return shlex.join(words)
 
 
 def _unit(column: Column) -> list[str]:
-  return [] if column.unit in (None, "s") else ["--time_unit", column.unit]
+  return ["--time_unit", column.unit] if column.unit not in (None, "s") else []
 
 
 def _delimiter(*samples: Sample) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from instructrec_jax.data.formats import blocks
+from instructrec_jax.data.formats import blocks, parts
 from instructrec_jax.data.formats.text import decode
 from instructrec_jax.errors import InputError
 
@@ -27,6 +27,7 @@ _DATE = re.compile(
   r"^(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})"
   r"(?:[T ]\d{1,2}:\d\d.*)?$"
 )
+_NUMBER = re.compile(r"^-?[0-9]+(?:\.[0-9]+)?$")
 _MONEY = re.compile(
   r"^\s*(?:[A-Z]{3}|[$€£¥])?\s*\d[\d.,]*\s*(?:[$€£¥]|[A-Z]{3})?$"
 )
@@ -43,11 +44,13 @@ class Column:
     name: its name.
     values: the values, as text.
     rows: the number of rows that were looked at.
+    named: whether the file says its name.
   """
 
   name: str
   values: Sequence[str]
   rows: int
+  named: bool = True
 
   @property
   def shown(self) -> str:
@@ -145,7 +148,7 @@ class Sample:
   """The first rows of a file.
 
   Attributes:
-    name: the file's name, in its folder.
+    name: the file's name in its folder, or that of the folder of its parts.
     columns: its columns.
     delimiter: what stands between its columns; None if nothing does.
     expected: what its ending says of that.
@@ -172,7 +175,7 @@ def samples(folder: Path) -> list[Sample]:
     if path.name.startswith("."):
       continue
     try:
-      sample = _sample(path)
+      sample = _sample(path, path.name)
     except (InputError, OSError, ValueError, pl.exceptions.PolarsError):
       continue
     if sample is not None and sample.columns:
@@ -180,27 +183,31 @@ def samples(folder: Path) -> list[Sample]:
   return found
 
 
-def _sample(path: Path) -> Sample | None:
+def _sample(path: Path, name: str) -> Sample | None:
   """Returns the first rows of a file; None if it is not a table."""
-  suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
-  if not path.is_file():
-    return None
+  if path.is_dir():
+    # The first part of a table in parts.
+    first = parts.of(path)[:1]
+    return _sample(first[0], name) if first else None
+  suffix = parts.ending(path)
   if suffix == ".parquet":
     frame = pl.scan_parquet(path).head(_ROWS).collect()
-    return Sample(path.name, _columns(frame.columns, frame.rows()))
+    return Sample(name, _columns(frame.columns, frame.rows()))
   if suffix in _LINES:
-    return Sample(path.name, _of_lines(path))
+    return Sample(name, _of_lines(path))
   if suffix in _TEXT:
-    return _of_text(path, _BY_SUFFIX.get(suffix))
+    return _of_text(path, name, _BY_SUFFIX.get(suffix))
   return None
 
 
 def _columns(
-  names: Sequence[str], rows: Sequence[Sequence[Any]]
+  names: Sequence[str], rows: Sequence[Sequence[Any]], named: bool = True
 ) -> list[Column]:
   values = zip(*rows, strict=True) if rows else ([] for _ in names)
   return [
-    Column(name, [str(v) for v in column if v not in (None, "")], len(rows))
+    Column(
+      name, [str(v) for v in column if v not in (None, "")], len(rows), named
+    )
     for name, column in zip(names, values, strict=True)
   ]
 
@@ -220,16 +227,25 @@ def _of_lines(path: Path) -> list[Column]:
   return _columns([*names], [[o.get(n) for n in names] for o in objects])
 
 
-def _of_text(path: Path, expected: str | None) -> Sample | None:
+def _of_text(path: Path, name: str, expected: str | None) -> Sample | None:
   lines = decode(blocks.first(path)).splitlines()[: _ROWS + 1]
   best: tuple[int, Sample] | None = None
   for delimiter in dict.fromkeys((expected or ",", *_DELIMITERS)):
     names, rows = _split(lines, delimiter)
     if best is None or len(names) > best[0]:
-      columns = _columns(names, rows)
-      sample = Sample(path.name, columns, delimiter, expected)
+      named = not any(map(_is_value, names))
+      if not named:
+        rows = [names, *rows]
+        names = [f"column_{place}" for place in range(1, len(names) + 1)]
+      columns = _columns(names, rows, named)
+      sample = Sample(name, columns, delimiter, expected)
       best = len(names), sample
   return None if best is None or best[0] < 2 else best[1]
+
+
+def _is_value(name: str) -> bool:
+  """Returns whether a name is a number or a date: the file has no header."""
+  return bool(_NUMBER.match(name) or _DATE.match(name))
 
 
 def _split(

@@ -152,6 +152,30 @@ def test_one_file_that_has_the_names_of_the_items(tmp_path):
   assert options["--time_column"] == "Created at"
 
 
+def test_a_table_in_parts_and_files_without_a_header_line(tmp_path, capsys):
+  for part in range(3):
+    folder = tmp_path / f"clicks/day=2024-05-0{part + 1}"
+    folder.mkdir(parents=True)
+    rows = [
+      (f"{k % 9}", f"{100 + k % 7}", 1_714_521_600 + 60 * k) for k in range(60)
+    ]
+    lines = "".join(",".join(map(str, row)) + "\n" for row in rows)
+    (folder / "part-0.csv").write_text(lines)
+  lines = "".join(f"{100 + k}\tSong no {k}\n" for k in range(7))
+  (tmp_path / "songs.tsv").write_text(lines)
+  proposal = proposing.propose(tmp_path)
+  options = _options(proposal)
+  assert options["--interactions_file"] == "clicks"
+  assert options["--columns"] == "column_1,column_2,column_3"
+  assert options["--items_columns"] == "column_1,column_2"
+  words = shlex.split(proposal.command)[1:]
+  data = ["--data_dir", str(tmp_path / "data"), "--k_core", "1"]
+  assert program.main([*words, *data]) == 0
+  said = capsys.readouterr().out.split("\n")
+  read = next(line for line in said if "interactions / read" in line)
+  assert read.split()[-1] == "180"
+
+
 def test_a_log_without_times_says_so(tmp_path):
   _csv(tmp_path / "a.csv", "user,item", [(k % 5, k % 7) for k in range(50)])
   _csv(tmp_path / "b.csv", "item,title", [(k, f"Song {k}") for k in range(7)])

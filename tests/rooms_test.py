@@ -80,7 +80,7 @@ ROOMS = {
     "batches", "eval/procedures", "instructions", "itdr", "model", "optim",
     "runs", "train", "vocabulary",
   ),
-  "cli/shared": ("data/sources", "train"),
+  "cli/shared": ("data", "data/sources", "train"),
   "cli/commands": (
     "baselines", "cli/shared", "data", "data/records", "data/sources",
     "describe", "export", "gin_files", "itdr", "plan", "report", "runs",

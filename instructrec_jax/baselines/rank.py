@@ -129,7 +129,9 @@ def evaluate_baseline(
     catalogue.height,
     seed,
   )
-  return _write(predictions, dataset, split, baseline, out, seed)
+  return _write(
+    predictions, requests.ordered, dataset, split, baseline, out, seed
+  )
 
 
 def rank_catalogue(
@@ -221,11 +223,14 @@ def write_scores(
     [row[some] for row, some in zip(requests.candidates, here, strict=True)],
     np.where(here, scores, -np.inf),
   )
-  return _write(predictions, dataset, split, system, out, seed)
+  return _write(
+    predictions, requests.ordered, dataset, split, system, out, seed
+  )
 
 
 def _write(
   predictions: Predictions,
+  ordered: bool,
   dataset: str,
   split: str,
   system: str,
@@ -240,6 +245,7 @@ def _write(
     task=None,
     split=split,
     seed=seed,
+    ordered=ordered,
   )
   results.write(out, result, predictions)
   return result

@@ -165,6 +165,21 @@ def _undecided(
   return float(tied[target - 1].mean()) if target.size else 0.0
 
 
+def in_words(order: Order) -> str:
+  """Returns a sentence on the order of a dataset's rows."""
+  seed = f"(seed {order['seed']})"
+  if order["by"] == "none":
+    return (
+      "The data are unordered: they have no times, so each user's order and "
+      f"targets are drawn {seed}"
+    )
+  return (
+    f"Of neighbouring interactions {order['tied_neighbours']:.1%} have the "
+    f"same time, so their order is drawn {seed}; so is the test target of "
+    f"{order['undecided_targets']:.1%} of users"
+  )
+
+
 def microseconds(rows: pl.DataFrame) -> pl.DataFrame:
   """Returns raw interactions with their times in microseconds.
 

@@ -24,7 +24,8 @@ ROWS = (
       'The description "{preference}" comes from the owner of {history} '
       "Recommend something that agrees with both.",
     ),
-    'Known purchases: {history} Known taste: "{preference}" Unknown next item:',
+    'Known purchases: {history} Known taste: "{preference}" Unknown '
+    "<next|further> item:",
   ),
   Row(
     "C2",
@@ -117,7 +118,7 @@ ROWS = (
       'Who says "{need}" Write down their purchases up to the one they are '
       "about to make.",
     ),
-    'Make up the record of a customer whose latest wish is "{need}"',
+    'Make up the record of a customer whose <latest |>wish is "{need}"',
   ),
   Row(
     "C10",

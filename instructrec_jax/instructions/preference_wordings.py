@@ -14,12 +14,14 @@ ROWS = (
     ("p1_i0_t2",),
     "{target}",
     (
-      "A customer's purchases, from the oldest to the newest: {history} Name "
-      "the item they will want next.",
+      "A customer's purchases<, from the oldest to the newest|>: {history} "
+      "Name "
+      "the item they will want <next|as well>.",
       "Someone has chosen the following so far: {history} Recommend the one "
-      "product that should come next, by its title.",
+      "product that should <come next|be added>, by its title.",
     ),
-    "What is the title of the next entry? A user's picks until now: {history}",
+    "What is the title of <the next|a further> entry? A user's picks until "
+    "now: {history}",
   ),
   Row(
     "A2",
@@ -27,11 +29,12 @@ ROWS = (
     "{target}",
     (
       "This user's record reads: {history} In their own words: "
-      '"{preference}" Which item will they go for next?',
+      '"{preference}" Which item will they go for <next|too>?',
       'A shopper says: "{preference}" They already own {history} Give the '
       "title of what they should get now.",
     ),
-    'Taste: "{preference}" Purchases so far: {history} Next purchase:',
+    'Taste: "{preference}" Purchases so far: {history} <Next|Further> '
+    "purchase:",
   ),
   Row(
     "A3",
@@ -44,7 +47,7 @@ ROWS = (
       "down, and end with the one title to recommend.",
     ),
     "Step by step: what does the owner of {history} enjoy, and what will they "
-    "therefore choose next?",
+    "therefore choose <next|as well>?",
   ),
   Row(
     "A4",
@@ -65,13 +68,15 @@ ROWS = (
     _HISTORY_T2,
     "{target}",
     (
-      "The newest of these purchases stands last: {history} [What the buyer "
-      'is fond of: "{preference}"] Predict the purchase after it.',
-      "Given the sequence {history} [and the stated liking "
-      '"{preference}"] which item is the most likely to come next?',
+      "<The newest of these purchases stands last|Purchases of one buyer>: "
+      '{history} [What the buyer is fond of: "{preference}"] Predict '
+      "<the purchase after it|one more purchase>.",
+      "Given the <sequence|purchases> {history} [and the stated liking "
+      '"{preference}"] which item is the most likely to <come next|be among '
+      "them>?",
     ),
     "A log of one account: {history} [Profile of the account: "
-    '"{preference}"] Write the line that follows.',
+    '"{preference}"] Write <the line that follows|one more line>.',
   ),
   Row(
     "A6",
@@ -79,7 +84,7 @@ ROWS = (
     "{target}",
     (
       "I have already had {history} [To tell you what I like: "
-      '"{preference}"] Please find me something for the next time.',
+      '"{preference}"] Please find me something <for the next time|else>.',
       "My shelf holds {history} [I would put my taste this way: "
       '"{preference}"] What belongs beside it?',
     ),
@@ -91,15 +96,17 @@ ROWS = (
     _HISTORY_T3,
     "{target}",
     (
-      "A customer's purchases, from the oldest to the newest: {history} "
-      '[Their taste: "{preference}"] Choose what they will want next from '
+      "A customer's purchases<, from the oldest to the newest|>: {history} "
+      '[Their taste: "{preference}"] Choose what they will want <next|too> '
+      "from "
       "these candidates: {candidates} Give its title.",
       "Someone has chosen the following so far: {history} [They say: "
       '"{preference}"] The shop can show {candidates} Which one of them suits '
       "this person best?",
     ),
     "Candidates: {candidates} A user's picks until now: {history} [What they "
-    'enjoy: "{preference}"] Select the candidate that comes next.',
+    'enjoy: "{preference}"] Select the candidate that <comes next|belongs to '
+    "them>.",
   ),
   Row(
     "A8",
@@ -147,12 +154,14 @@ ROWS = (
     ("p1_i0_t0",),
     "{answer}",
     (
-      "A customer's purchases, from the oldest to the newest: {history} Would "
-      "this customer pick {item} next? Answer yes or no.",
+      "A customer's purchases<, from the oldest to the newest|>: {history} "
+      "Would "
+      "this customer pick {item} <next|too>? Answer yes or no.",
       "Here is what someone has chosen so far: {history} Judge whether they "
       "will go for {item} now. Reply with yes or no.",
     ),
-    "Is {item} likely to be the next entry in this record? {history} Say yes "
+    "Is {item} likely to be <the next|another> entry in this record? "
+    "{history} Say yes "
     "or no.",
   ),
   Row(
@@ -161,18 +170,18 @@ ROWS = (
     "{answer}",
     (
       "I have had {history} Should I try {item} as well, yes or no?",
-      "Decide by yes or no: does {item} belong after {history}",
+      "Decide by yes or no: does {item} belong <after|with> {history}",
     ),
-    "Yes or no: a buyer of {history} takes {item} next.",
+    "Yes or no: a buyer of {history} takes {item} <next|too>.",
   ),
   Row(
     "A13",
     _HISTORY_T3,
     "{target}",
     (
-      "The next purchase of this user is among {candidates} [The user's "
-      'description of their taste: "{preference}"] The purchases before it '
-      "are {history} Find it.",
+      "<The next|One more> purchase of this user is among {candidates} [The "
+      'user\'s description of their taste: "{preference}"] The '
+      "<purchases before it|other purchases> are {history} Find it.",
       "Which of {candidates} fits a person whose purchases were {history} "
       '[and whose liking is "{preference}"] best of all?',
     ),
@@ -184,7 +193,8 @@ ROWS = (
     ("p1_to_p2",),
     "{preference}",
     (
-      "These are one user's purchases in order: {history} Describe what this "
+      "These are one user's purchases< in order|>: {history} Describe what "
+      "this "
       "user likes.",
       "Read {history} and put the buyer's taste into words.",
     ),

@@ -241,6 +241,7 @@ def render(
     record has the field).
   """
   form = FORMS[family.form]
+  templates = tuple(t.worded(catalogue.ordered) for t in templates)
   count = num_negatives if form.num_negatives is None else form.num_negatives
   drawn = _draw(record, seed, form, len(templates), catalogue, count)
   shown_QxW = tf.gather(drawn.candidates, drawn.asked)

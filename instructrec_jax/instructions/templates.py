@@ -18,6 +18,8 @@ _CLAUSE = re.compile(r"\[([^\]]*)\]")
 _TITLES = r"(\{(?:history|candidates|item|other|specific_intention)\})"
 _LAST = re.compile(_TITLES + r'(?="? [^a-z])')
 _OVER = re.compile(_TITLES + r'(?="?$)')
+# Words that need an order in time, and those for data without one.
+_ORDER = re.compile(r"<([^|>]*)\|([^|>]*)>")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Template:
       so that dropping its items does not change the other tokens.
     output: text with output slots; {history} is a word by itself here too.
     held_out: whether training never shows it.
+    unordered: the text with input slots for data without an order in time, in
+      which nothing is the next or the newest; None if it is the same.
 
   Raises:
     InputError: if a slot is unknown, missing, or badly placed.
@@ -41,8 +45,17 @@ class Template:
   inputs: str
   output: str
   held_out: bool = False
+  unordered: str | None = None
+
+  def worded(self, ordered: bool) -> "Template":
+    """Returns the template for data with or without an order in time."""
+    if ordered or self.unordered is None:
+      return self
+    return dataclasses.replace(self, inputs=self.unordered, unordered=None)
 
   def __post_init__(self):
+    if self.unordered is not None:
+      self.worded(ordered=False)  # Checks it as well.
     for text, known in (
       (self.inputs, INPUT_SLOTS),
       (self.output, OUTPUT_SLOTS),
@@ -96,12 +109,17 @@ def expand(row: Row) -> Iterable[Template]:
   for name in row.families:
     family = family_of(name)
     for number, text in (*texts.items(), ("held_out", row.held_out)):
+      inputs, unordered = (
+        _OVER.sub(r"\1.", _worded(_ORDER.sub(said, text), family))
+        for said in (r"\1", r"\2")
+      )
       yield Template(
         f"{name}/{row.id}.{number}",
         name,
-        _OVER.sub(r"\1.", _worded(text, family)),
+        inputs,
         _worded(row.output, family),
         held_out=number == "held_out",
+        unordered=unordered if unordered != inputs else None,
       )
 
 

@@ -5,7 +5,9 @@ intentions, group C both; group X is ours. A row serves one or several families.
 It has wordings to train on and a held-out wording, which tests whether a model
 has learnt the task or the sentence. A clause in [brackets] is kept only for
 families that have its slots; it is the optional preference of the paper's
-templates. Titles and labels that end a sentence get a full stop.
+templates. Of <words|others>, the first are for data with an order in time, and
+the others for data without one. Titles and labels that end a sentence get a
+full stop.
 
 Slots:
   {history}     titles of the user's items so far, oldest first
@@ -36,13 +38,14 @@ PAIRWISE = (
     ("p1_i0_t1",),
     "{target}",
     (
-      "A customer's purchases, from the oldest to the newest: {history} Which "
-      "will they want next, {item} or {other}? Give its title.",
+      "A customer's purchases<, from the oldest to the newest|>: {history} "
+      "Which "
+      "will they want <next|too>, {item} or {other}? Give its title.",
       "Someone has chosen the following so far: {history} Only one of these "
       "two suits this person: {item} or {other}. Say which.",
     ),
     "Compare {item} with {other} for a user whose picks until now are: "
-    "{history} Name the one that comes next.",
+    "{history} Name the one that <comes next|belongs to them>.",
   ),
 )
 

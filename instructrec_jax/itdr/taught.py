@@ -14,7 +14,13 @@ import polars as pl
 from instructrec_jax.itdr.pairs import Pair
 from instructrec_jax.teacher.annotation import texts
 from instructrec_jax.teacher.annotation.choosing import Choice
-from instructrec_jax.teacher.protocol import AUDIENCE, INSTANCE, INTEREST, Kind
+from instructrec_jax.teacher.protocol import (
+  AUDIENCE,
+  INSTANCE,
+  INTEREST,
+  ORDERED,
+  Kind,
+)
 
 KINDS: Mapping[str, Kind] = {"interests": INTEREST, "target_users": AUDIENCE}
 # The most rounds of replacements, so that a server without answers is not asked
@@ -43,7 +49,10 @@ class Writer:
   def requests(self, told: pl.DataFrame) -> pl.DataFrame:
     """Returns `told` with a number for each row and the kind of item."""
     thing = pl.lit(self._pair.domain.kind)
-    return told.with_row_index(INSTANCE).with_columns(thing=thing)
+    requests = told.with_row_index(INSTANCE).with_columns(thing=thing)
+    if self._pair.domain.ordered:
+      return requests
+    return requests.with_columns(pl.lit(False).alias(ORDERED))
 
   def _teacher(self, keys: pl.DataFrame):
     return self._choice.teacher(self._pair.name, self._seed, keys)

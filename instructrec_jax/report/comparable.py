@@ -202,6 +202,11 @@ class Group:
   def notes(self) -> list[str]:
     """Notes that a reader needs to understand the figures."""
     notes = []
+    if not self.first.ordered:
+      notes.append(
+        f"{self.first.dataset} has no order in time: the order of histories "
+        "and the targets were drawn, so no item is the newest or the next."
+      )
     if self.constant:
       names = ", ".join(map(str.upper, self.constant))
       notes.append(f"{names} not shown: always 1 with so few candidates.")

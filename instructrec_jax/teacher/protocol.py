@@ -33,6 +33,8 @@ class Kind:
 
 _STRINGS = pl.List(pl.String)
 
+# A column of requests for data without an order in time, in which it is False.
+ORDERED = "ordered"
 # All lists of a history have the same length, with the oldest item first.
 PREFERENCE = Kind(
   "preference",

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from instructrec_jax.batches import from_records
 from instructrec_jax.data.records import read
+from instructrec_jax.data.records.catalogue import Catalogue
 from instructrec_jax.instructions import render
 from instructrec_jax.instructions.families import FAMILIES
 from instructrec_jax.instructions.templates import TEMPLATES, templates_of
@@ -427,3 +428,20 @@ def test_a_request_is_left_out_whole(small, encode):
     )
     fit = {i for i, lengths in least.items() if max(lengths) <= limit}
     assert counts == dict.fromkeys(fit, inputs)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_data_without_an_order_are_not_told_to_have_one(
+  small, monkeypatch, split
+):
+  monkeypatch.setattr(Catalogue, "ordered", False)
+  plain = {
+    template.worded(ordered=False).inputs.partition("{")[0].strip()
+    for template in templates_of("p1_i0_t2")
+  }
+  texts = [
+    e["inputs_pretokenized"].decode() for e in _rendered("p1_i0_t2", split)
+  ]
+  assert texts
+  assert not [text for text in texts if not text.startswith(tuple(plain))]
+  assert not any("newest" in text for text in texts)

@@ -1,5 +1,6 @@
 import collections
 import itertools
+import re
 
 import pytest
 
@@ -189,3 +190,19 @@ def test_given_rates_leave_the_others_out():
     "p1_i1_t3": 1,
   }
   assert list(itertools.islice(rates, 3)) == list(FAMILIES)[:3]
+
+
+# What a text says that takes the data to have an order in time.
+_IN_TIME = re.compile(
+  r"\b(newest|latest|oldest|next|last|sequence|purchases in order|lately)\b"
+)
+
+
+def test_wordings_for_data_without_an_order_name_none():
+  changed = 0
+  for template in templates.TEMPLATES:
+    plain = template.worded(ordered=False)
+    assert not _IN_TIME.search(plain.inputs.lower()), plain.inputs
+    assert template.worded(ordered=True) is template
+    changed += plain.inputs != template.inputs
+  assert changed >= 30

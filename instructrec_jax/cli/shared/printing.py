@@ -16,7 +16,13 @@ def print_manifest(manifest: Manifest, of: str = "dataset") -> None:
   """
   state = "is there already" if manifest["reused"] else "done"
   print(f"{manifest['stage']} {manifest['options'][of]}: {state}")
-  print_counts(manifest["counts"])
+  counts = dict(manifest["counts"])
+  order = counts.pop("order", None)
+  print_counts(counts)
+  if order is not None:
+    from instructrec_jax.data import ordering
+
+    print(f"  {ordering.in_words(order)}.")
 
 
 def print_counts(counts: Mapping[str, Any]) -> None:

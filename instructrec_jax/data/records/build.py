@@ -26,6 +26,7 @@ from instructrec_jax.data.names import (
   records_name,
   tables_dir,
 )
+from instructrec_jax.data.ordering import Order
 from instructrec_jax.data.records import files as record_files
 from instructrec_jax.data.records.read import CATALOGUE, TRAIN_ITEMS
 from instructrec_jax.errors import InputError
@@ -95,6 +96,7 @@ def build(
   tables = tables_dir(data_dir, dataset)
   inputs = {"tables": _fingerprint(tables, "normalize"), **kind.inputs()}
   texts = annotations_dir(data_dir, dataset)
+  order = artifacts.read_manifest(tables)["counts"].get("order")
   if annotations and (texts / artifacts.MANIFEST).exists():
     inputs["annotations"] = _fingerprint(texts, "annotate")
   else:
@@ -108,6 +110,7 @@ def build(
     kind=kind,
     max_history=max_history,
     seed=seed,
+    order=order,
     extras=extras,
   )
   return artifacts.run_stage(
@@ -166,6 +169,7 @@ def _write(
   kind: candidate_kinds.Kind,
   max_history: int,
   seed: int,
+  order: Order | None,
   extras: Extras | None,
 ) -> dict[str, Any]:
   """Fills the folder of the records; returns the counts."""
@@ -188,6 +192,8 @@ def _write(
     functools.partial(_find, kind, catalogue, split.user_ids),
   )
   counts |= {**split.counts, "items": items.height}
+  if order is not None:  # Tables of earlier versions do not say.
+    counts["order"] = order
   if extras is not None:
     told = catalogue["title"].to_list(), targets.texts_of(split.rows)
     counts["extras"] = dict(extras(folder, *told))

@@ -9,7 +9,12 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from instructrec_jax.data import names, variants
-from instructrec_jax.data.records.read import CATALOGUE, TRAIN_ITEMS, read_table
+from instructrec_jax.data.records.read import (
+  CATALOGUE,
+  TRAIN_ITEMS,
+  is_ordered,
+  read_table,
+)
 from instructrec_jax.errors import InputError
 
 
@@ -83,6 +88,11 @@ class Catalogue:
         f"{self._loader.name}). Build them with `{self._build}`, or name their "
         "folder with --tfds_data_dir."
       ) from error
+
+  @functools.cached_property
+  def ordered(self) -> bool:
+    """Whether a user's items are in an order that is not only drawn."""
+    return is_ordered(self.folder)
 
   @functools.cached_property
   def items(self) -> pl.DataFrame:

@@ -34,6 +34,20 @@ def load_train_items(data_dir: str | Path, dataset: str) -> pl.Series:
   return read_table(folder / TRAIN_ITEMS)["items"]
 
 
+def is_ordered(folder: str | os.PathLike[str]) -> bool:
+  """Returns whether a user's items have an order that is not only drawn.
+
+  Args:
+    folder: the folder of records; without a manifest they are not ours, and
+      taken to have an order.
+  """
+  folder = paths.anywhere(folder)
+  if not (folder / artifacts.MANIFEST).exists():
+    return True
+  counts = artifacts.read_manifest(folder)["counts"]
+  return counts.get("order", {}).get("by") != "none"
+
+
 def read_table(path: epath.Path) -> pl.DataFrame:
   """Reads a Parquet file, which may be in a bucket."""
   with path.open("rb") as file:

@@ -29,6 +29,7 @@ class Requests:
     relevant: the codes of relevant items, in the form of `history`; None if
       only the target is relevant.
     relevant_offsets: the offsets of `relevant`.
+    ordered: whether histories have an order that is not only drawn.
   """
 
   instance: np.ndarray
@@ -40,6 +41,7 @@ class Requests:
   history_length: np.ndarray
   relevant: np.ndarray | None = None
   relevant_offsets: np.ndarray | None = None
+  ordered: bool = True
 
   @classmethod
   def load(cls, data_dir: str | Path, dataset: str, split: str) -> "Requests":
@@ -59,7 +61,10 @@ class Requests:
     """
     columns = read.read_split(folder, split)
     names = [field.name for field in dataclasses.fields(cls)]
-    return cls(**{name: columns[name] for name in names if name in columns})
+    return cls(
+      **{name: columns[name] for name in names if name in columns},
+      ordered=read.is_ordered(folder),
+    )
 
   def __len__(self) -> int:
     return len(self.instance)
@@ -96,6 +101,7 @@ class Requests:
       self.history_length[start:end],
       relevant,
       relevant_offsets,
+      self.ordered,
     )
 
 

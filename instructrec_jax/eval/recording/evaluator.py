@@ -23,6 +23,7 @@ from etils import epath
 
 from instructrec_jax import paths
 from instructrec_jax.data.names import PREFIX
+from instructrec_jax.data.records import read
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import metrics, resampling
 from instructrec_jax.eval.answers import answer_metrics
@@ -297,6 +298,7 @@ def write(
   description |= {
     "task": task.name,
     "dataset": dataset_of(task.source) or task.name,
+    "ordered": _is_ordered(task.source),
     "further": found.further,
   }
   if found.predictions is not None:
@@ -353,6 +355,13 @@ def dataset_of(source: seqio.DataSource) -> str | None:
   if not isinstance(source, seqio.TfdsDataSource):
     return None
   return source.tfds_dataset.name.partition(":")[0].removeprefix(PREFIX)
+
+
+def _is_ordered(source: seqio.DataSource) -> bool:
+  """Returns whether a source has an order in time, as far as is known."""
+  if not isinstance(source, seqio.TfdsDataSource):
+    return True
+  return read.is_ordered(source.tfds_dataset.builder.data_path)
 
 
 def _skipped(source: seqio.DataSource, split: str, n: int) -> dict[str, int]:

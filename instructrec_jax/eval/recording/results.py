@@ -53,6 +53,8 @@ class Result:
     skipped: The number of requests that were not measured, by reason.
     procedure: How scores became rankings, see eval/procedures/; None for a
       system that reads the records.
+    ordered: Whether the dataset has an order in time. If not, the order of
+      histories and the targets were drawn.
   """
 
   system: str
@@ -70,6 +72,7 @@ class Result:
   step: int | None = None
   skipped: Mapping[str, int] = dataclasses.field(default_factory=dict)
   procedure: str | None = None
+  ordered: bool = True
 
   @classmethod
   def of(
@@ -84,7 +87,7 @@ class Result:
       predictions: Predictions of one system.
       names: Metrics, as in `metrics.measure`.
       **description: The other fields: system, dataset, task, split, seed and,
-        if they apply, step, skipped, procedure and further.
+        if they apply, step, skipped, procedure, ordered and further.
 
     Raises:
       InputError: There is no request, or a metric is unknown.
@@ -150,7 +153,7 @@ def read_result(folder: str | os.PathLike) -> Result:
   row = _loads(_read(path), str(path))
   fields = {field.name for field in dataclasses.fields(Result)}
   # Older results lack these fields.
-  newer = {"further", "procedure"}
+  newer = {"further", "procedure", "ordered"}
   if not isinstance(row, dict) or set(row) | newer != fields:
     found = sorted(row) if isinstance(row, dict) else type(row).__name__
     raise InputError(f"{path}: expected {sorted(fields)}, got {found}")

@@ -74,11 +74,12 @@ def _chosen(
   seed: int,
 ) -> instances.Chosen:
   tables = tables_dir(data_dir, dataset)
-  artifacts.read_manifest(tables, "normalize")
+  order = artifacts.read_manifest(tables, "normalize")["counts"].get("order")
   return instances.choose(
     pl.scan_parquet(tables / "interactions.parquet"),
     pl.read_parquet(tables / "items.parquet"),
     per_user,
     num_users,
     instances.drawing(seed, dataset),
+    ordered=order is None or order["by"] != "none",
   )

@@ -12,7 +12,7 @@ from instructrec_jax.data import ragged, splits
 from instructrec_jax.data.names import generator
 from instructrec_jax.errors import InputError
 from instructrec_jax.teacher.checks import cleaning, personal
-from instructrec_jax.teacher.protocol import INSTANCE, PREFERENCE, Kind
+from instructrec_jax.teacher.protocol import INSTANCE, ORDERED, PREFERENCE, Kind
 
 # The number of history items that InstructRec shows.
 HISTORY = 20
@@ -32,12 +32,14 @@ class Chosen:
     interactions: see schema.INTERACTIONS; without texts.
     written: the texts of the targets, one row for each instance.
     items: see schema.ITEMS, with labels cleaned by `cleaning.labels`.
+    ordered: whether the data have an order in time.
   """
 
   frame: pl.DataFrame
   interactions: pl.DataFrame
   written: pl.DataFrame
   items: pl.DataFrame
+  ordered: bool = True
 
   def __len__(self) -> int:
     return self.frame.height
@@ -70,9 +72,12 @@ class Chosen:
     flat = pl.DataFrame([batch[INSTANCE].gather(which)]).hstack(
       met.hstack(self.items[met["item"]].drop("item")).select(told)
     )
-    return flat.group_by(INSTANCE, maintain_order=True).agg(
+    requests = flat.group_by(INSTANCE, maintain_order=True).agg(
       pl.exclude(INSTANCE)
     )
+    if self.ordered:
+      return requests
+    return requests.with_columns(pl.lit(False).alias(ORDERED))
 
   def intention_requests(self) -> Iterator[pl.DataFrame]:
     """Yields requests of the kind INTENTION for targets with a review.
@@ -191,6 +196,7 @@ def choose(
   per_user: int,
   num_users: int | None,
   rng: np.random.Generator,
+  ordered: bool = True,
 ) -> Chosen:
   """Returns each user's test and validation target, and some training ones.
 
@@ -202,6 +208,7 @@ def choose(
       histories are taken.
     num_users: how many users are drawn, uniformly; None for all.
     rng: draws the users.
+    ordered: whether the data have an order in time.
 
   Raises:
     InputError: an option is out of range, or there is nothing to annotate.
@@ -228,7 +235,9 @@ def choose(
   if "categories" in items.columns:
     items = items.with_columns(cleaning.labels(items["categories"]))
   written = _rows_of(table.select(texts), frame["row"])
-  return Chosen(frame.with_row_index(INSTANCE), interactions, written, items)
+  return Chosen(
+    frame.with_row_index(INSTANCE), interactions, written, items, ordered
+  )
 
 
 def _targets(interactions: pl.DataFrame, per_user: int) -> pl.DataFrame:

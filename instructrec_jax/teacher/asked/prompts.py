@@ -7,6 +7,7 @@ one output at a time.
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from instructrec_jax.teacher.protocol import (
   INTENTION,
   INTEREST,
   JUDGEMENT,
+  ORDERED,
   PREFERENCE,
   Kind,
 )
@@ -39,6 +41,8 @@ class Prompt:
   shots: tuple[tuple[Mapping[str, Any], Mapping[str, str]], ...]
 
 
+# What a task says of a history's order in time.
+_OF_TIME = re.compile("oldest first, |, and how it has lately changed")
 _NEVER = (
   "Never write the title of any product, film, book or game, and nothing that "
   "is nearly one. Write English. Never write names of people, addresses, "
@@ -345,7 +349,7 @@ def facts(kind: Kind, request: Mapping[str, Any]) -> dict[str, Any]:
     kind: the kind of the request.
     request: a row of a batch; see `protocol.Kind.inputs`.
   """
-  told = {k: v for k, v in request.items() if k != INSTANCE}
+  told = {k: v for k, v in request.items() if k not in (INSTANCE, ORDERED)}
   if kind.name not in _HISTORIES:
     return _known(told)
   lists = {k: told.pop(k) for k in list(told) if kind.inputs[k].is_nested()}
@@ -365,11 +369,18 @@ def _known(values: Mapping[str, Any]) -> dict[str, Any]:
   }
 
 
+def _task(prompt: Prompt, request: Mapping[str, Any]) -> str:
+  """Returns the task, in the words for data with or without an order."""
+  if request.get(ORDERED, True):
+    return prompt.task
+  return _OF_TIME.sub("", prompt.task)
+
+
 def messages(kind: Kind, request: Mapping[str, Any]) -> list[dict[str, str]]:
   """Returns a request as chat messages."""
   prompt = PROMPTS[kind.name]
   keys = "; ".join(f'"{k}": {v}' for k, v in prompt.outputs.items())
-  system = f"{prompt.task}\nAnswer with one JSON object: {keys}."
+  system = f"{_task(prompt, request)}\nAnswer with one JSON object: {keys}."
   chat = [{"role": "system", "content": system}]
   for told, answer in prompt.shots:
     chat.append({"role": "user", "content": _dumps(told)})
@@ -381,7 +392,7 @@ def messages(kind: Kind, request: Mapping[str, Any]) -> list[dict[str, str]]:
 def plain(kind: Kind, output: str, request: Mapping[str, Any]) -> str:
   """Returns a request for one output as text that a model continues."""
   prompt = PROMPTS[kind.name]
-  parts = [f"{prompt.task} Answer with {prompt.outputs[output]}."]
+  parts = [f"{_task(prompt, request)} Answer with {prompt.outputs[output]}."]
   for told, answer in prompt.shots:
     parts.append(f"Information: {_dumps(told)}\nAnswer: {answer[output]}")
   parts.append(f"Information: {_dumps(facts(kind, request))}\nAnswer:")

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from instructrec_jax.teacher.checks import cleaning, validate
-from instructrec_jax.teacher.protocol import INSTANCE
+from instructrec_jax.teacher.protocol import INSTANCE, ORDERED
 from instructrec_jax.teacher.rules import wording
 from instructrec_jax.teacher.rules.facts import opinions, votes
 from instructrec_jax.teacher.rules.lexicon import things
@@ -140,7 +140,8 @@ def _facts(requests: pl.DataFrame) -> pl.DataFrame:
     many=things.words(requests)["many"],
     thing=things.column(requests),
   )
-  for frame in _found(_items(requests)):
+  ordered = ORDERED not in requests.columns
+  for frame in _found(_items(requests), ordered):
     facts = facts.join(frame, INSTANCE, "left", maintain_order="left")
   slots = {slot for needed in _MAIN for slot in needed} | set(_FURTHER)
   slots |= {"label", "second", "third"}
@@ -158,7 +159,7 @@ def _facts(requests: pl.DataFrame) -> pl.DataFrame:
   )
 
 
-def _found(items: pl.DataFrame) -> list[pl.DataFrame]:
+def _found(items: pl.DataFrame, ordered: bool) -> list[pl.DataFrame]:
   """Returns tables of the slots found in each user's items."""
   if "categories" in items.columns:
     no_kind = pl.element().str.contains(cleaning.NO_KIND)
@@ -166,7 +167,8 @@ def _found(items: pl.DataFrame) -> list[pl.DataFrame]:
   liked = items.filter(pl.col("liked"))
   disliked = items.filter(~pl.col("liked"))
   told = [c for c in ("title", "categories", "brand") if c in items.columns]
-  shared = votes.shared(liked.group_by(INSTANCE, maintain_order=True).agg(told))
+  histories = liked.group_by(INSTANCE, maintain_order=True).agg(told)
+  shared = votes.shared(histories, ordered)
   third = _third(liked, shared)
   named = shared.join(third, INSTANCE, "left", maintain_order="left")
   found = [shared, third, _less(items, named), _manner(items)]

@@ -8,7 +8,7 @@ statistic of other users, so no text can depend on the target.
 import numpy as np
 import polars as pl
 
-from instructrec_jax.teacher.protocol import INSTANCE
+from instructrec_jax.teacher.protocol import INSTANCE, ORDERED
 from instructrec_jax.teacher.rules import wording
 from instructrec_jax.teacher.rules.facts import votes
 
@@ -113,8 +113,9 @@ def write(requests: pl.DataFrame, drawn: np.ndarray) -> pl.DataFrame:
   Returns:
     INSTANCE and `preference`, null if the history shares nothing.
   """
-  facts = votes.shared(requests).with_columns(
-    drawn=pl.Series(drawn, dtype=pl.UInt32)
-  )
+  facts = votes.shared(
+    requests.drop(ORDERED, strict=False),
+    ordered=ORDERED not in requests.columns,
+  ).with_columns(drawn=pl.Series(drawn, dtype=pl.UInt32))
   text = wording.compose(_MAIN, _FURTHER, _MOST_FURTHER)
   return facts.select(INSTANCE, preference=text)

@@ -270,7 +270,7 @@ def test_ratings_and_times_are_the_targets(tmp_path):
     ids = np.array([int(items[int(t)]) for t in arrays["target"]])
     assert arrays["rating"].dtype == np.float32
     assert (arrays["rating"] == ids % 9 / 2).all()
-    assert (arrays["timestamp"] == 10 * ids).all()
+    assert (arrays["timestamp"] == 10_000_000 * ids).all()
 
 
 def test_too_few_items_to_draw_from(tmp_path):

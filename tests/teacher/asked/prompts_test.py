@@ -1,5 +1,10 @@
 """What a model is told."""
 
+import re
+
+import pytest
+
+from instructrec_jax.teacher import protocol
 from instructrec_jax.teacher.asked import prompts
 from instructrec_jax.teacher.asked.chat import SAMPLING, Chat
 from instructrec_jax.teacher.protocol import (
@@ -48,3 +53,18 @@ def test_what_was_kept_for_the_older_kinds_is_still_found():
     "preference": 1,
     "intention": 1,
   }
+
+
+@pytest.mark.parametrize("kind", [PREFERENCE, INTEREST])
+def test_a_history_without_an_order_is_not_told_to_have_one(kind):
+  request = {INSTANCE: 0, "title": ["One", "Two"]}
+  ordered, unordered = (
+    prompts.messages(kind, request | more)
+    for more in ({}, {protocol.ORDERED: False})
+  )
+  assert "oldest first" in ordered[0]["content"]
+  assert not re.search("oldest|lately", unordered[0]["content"])
+  assert ordered[1:] == unordered[1:]
+  for output in kind.outputs:
+    text = prompts.plain(kind, output, request | {protocol.ORDERED: False})
+    assert "oldest" not in text

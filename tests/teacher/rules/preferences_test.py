@@ -2,11 +2,11 @@
 
 import polars as pl
 
-from instructrec_jax.teacher.protocol import INSTANCE, PREFERENCE
+from instructrec_jax.teacher.protocol import INSTANCE, ORDERED, PREFERENCE
 from instructrec_jax.teacher.rules import preferences
 
 
-def _preference(drawn=0, **lists):
+def _preference(drawn=0, ordered=True, **lists):
   frame = pl.DataFrame(
     {INSTANCE: [0], **{k: [v] for k, v in lists.items()}},
     schema_overrides={
@@ -14,6 +14,8 @@ def _preference(drawn=0, **lists):
       **{k: v for k, v in PREFERENCE.inputs.items() if k in lists},
     },
   )
+  if not ordered:
+    frame = frame.with_columns(pl.lit(False).alias(ORDERED))
   return preferences.write(frame, [drawn])["preference"][0]
 
 
@@ -42,6 +44,21 @@ def test_brands_are_told_where_none_is_shared():
   )
   assert "Z, Y and X" in text
   assert "W" not in text.replace("What", "")
+
+
+def test_nothing_is_said_of_the_newest_items_where_there_are_none():
+  lists = {
+    "title": list("abcdefgh"),
+    "categories": [["Tea"]] * 6 + [["Cups"]] * 2,
+    "brand": list("RSTUVXYZ"),
+  }
+  texts = [
+    [_preference(drawn, ordered, **lists) for drawn in range(20)]
+    for ordered in (True, False)
+  ]
+  told = [any("Cups" in t or "X, Y" in t for t in some) for some in texts]
+  assert told == [True, False]
+  assert all("Tea" in text for some in texts for text in some)
 
 
 def test_labels_of_what_is_counted_are_plural():

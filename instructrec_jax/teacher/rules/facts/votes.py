@@ -22,10 +22,18 @@ SLOTS = (
   "label", "second", "brand", "series", "topic", "latest", "series_too",
   "lately", "liked", "disliked", "topic_too", "brands", "price",
 )  # fmt: skip
+# What is said of the newest items.
+_NEW = ("latest", "lately", "brands")
 
 
-def shared(requests: pl.DataFrame) -> pl.DataFrame:
-  """Returns the SLOTS of each history; a slot without a value is null."""
+def shared(requests: pl.DataFrame, ordered: bool = True) -> pl.DataFrame:
+  """Returns the SLOTS of each history; a slot without a value is null.
+
+  Args:
+    requests: INSTANCE, title, and other lists of the histories.
+    ordered: whether the newest item is last. If not, what is said of the
+      newest items is null.
+  """
   columns = [c for c in requests.columns if c != INSTANCE]
   rows = (
     requests.with_columns(
@@ -48,6 +56,8 @@ def shared(requests: pl.DataFrame) -> pl.DataFrame:
   for frame in found:
     facts = facts.join(frame, INSTANCE, "left", maintain_order="left")
   facts = _with_all(facts)
+  if not ordered:
+    facts = facts.with_columns(pl.lit(None, pl.String).alias(c) for c in _NEW)
   # Words of titles are used only if little else is shared.
   little = facts.filter(pl.col("second").is_null() & pl.col("series").is_null())
   facts = facts.drop("topic").join(

@@ -77,7 +77,9 @@ def read(files: Mapping[str, Path], scratch: Path) -> Raw:
       "brand": pl.when(authors != "").then(authors),
       "description": _plain("description"),
       # A year, or a date that begins with the year.
-      "year": pl.col("publishedDate").str.extract(r"^([0-9]{4})\b").cast(pl.Int32),
+      "year": pl.col("publishedDate")
+      .str.extract(r"^([0-9]{4})\b")
+      .cast(pl.Int32),
     },
     spool=spools["items"],
   )

@@ -115,8 +115,8 @@ def read(
   path = files["interactions"]
   rows = _open(path, delimiter, encoding)
   wanted = {
-    "user": _id(user_column),
-    "item": _id(item_column),
+    "user": _id(rows, user_column),
+    "item": _id(rows, item_column),
     **_fields(_ABOUT_INTERACTIONS, told),
   }
   if time_column != "none":
@@ -128,7 +128,7 @@ def read(
   path = files["items"]
   rows = _open(path, items_delimiter or delimiter, encoding)
   wanted = {
-    "item_id": _id(item_id_column or item_column),
+    "item_id": _id(rows, item_id_column or item_column),
     "title": Field(title_column),
     **_fields(_ABOUT_ITEMS, told),
   }
@@ -141,8 +141,8 @@ def read(
   if "users" in files:
     path = files["users"]
     rows = _open(path, users_delimiter or delimiter, encoding)
-    key = user_id_column or user_column
-    users, bad_users = _parse(rows, path, people.fields(rows.names, key))
+    wanted = _attributes(rows, path, user_id_column or user_column)
+    users, bad_users = _parse(rows, path, wanted)
   return Raw(
     interactions,
     items,
@@ -151,9 +151,25 @@ def read(
   )
 
 
-def _id(column: str) -> Field:
-  value = numerals.known(pl.col(column).cast(pl.String))
+def _id(rows: "_Rows", column: str) -> Field:
+  given = pl.col(column)
+  if rows.schema.get(column, pl.String()).is_float():
+    # Pandas makes floats of integers if one is missing.
+    whole = given.cast(pl.Int64, strict=False)
+    given = pl.when(whole == given).then(whole.cast(pl.String)).otherwise(given)
+  value = numerals.known(given.cast(pl.String))
   return Field(column, required=True, value=value, what="an id")
+
+
+def _attributes(rows: "_Rows", path: Path, key: str) -> dict[str, Field]:
+  """Returns the fields of a table of users."""
+  if key not in rows.schema:
+    raise InputError(
+      f"{path} has no column {key!r} to join users by; it has "
+      f"{', '.join(rows.names)!s:.300}. Name one with user_id_column"
+    )
+  fields = people.fields(rows.names, key)
+  return fields | {"user_id": _id(rows, key)}
 
 
 def _fields(

@@ -358,7 +358,9 @@ def test_every_record_is_kept_or_left_out_for_a_reason(
 
 
 def _check_refusal(said, file):
-  assert file.name in said
+  # The genres say how many fields a film has.
+  names = ("u.genre", "u.item") if file.name == "u.genre" else (file.name,)
+  assert any(name in said for name in names)
   assert "\n" not in said
   assert len(said) < 1500
 

@@ -3,6 +3,10 @@
 import difflib
 from collections.abc import Iterable
 
+# A message stays short whatever the names are, such as those of a file.
+_MOST = 60
+_LONGEST = 80
+
 
 class InputError(ValueError):
   """The user's input cannot be used.
@@ -28,5 +32,8 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> InputError:
   if len(choices) > 12 and near:
     valid = f"{len(choices)} are known"
   else:
-    valid = f"known: {', '.join(choices) or 'none'}"
+    shown = [each[:_LONGEST] for each in choices[:_MOST]]
+    more = len(choices) - len(shown)
+    valid = f"known: {', '.join(shown) or 'none'}"
+    valid += f" and {more} more" if more else ""
   return InputError(f"unknown {kind} {name!r}.{hint} ({valid})")

@@ -103,6 +103,12 @@ def test_two_processes_do_not_write_one_folder(tmp_path):
   assert not _run(tmp_path / "out", write)["reused"]
 
 
+def test_a_file_in_the_way_of_the_folder_is_named(tmp_path):
+  (tmp_path / "taken").write_text("")
+  with pytest.raises(InputError, match="taken is a file: expected a folder"):
+    _run(tmp_path / "taken" / "tables" / "shop")
+
+
 def test_a_killed_stage_is_not_taken_for_finished(tmp_path):
   script = textwrap.dedent("""
     import os, signal, sys

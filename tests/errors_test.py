@@ -29,3 +29,10 @@ def test_near_names_come_first(name, choices, message):
 def test_it_is_a_value_error():
   assert isinstance(errors.unknown("a", "b", []), errors.InputError)
   assert issubclass(errors.InputError, ValueError)
+
+
+def test_a_message_is_short_whatever_the_names_are():
+  names = [f"{n}{'x' * 200}" for n in range(1000)]
+  said = str(errors.unknown("column", "a", names))
+  assert len(said) < 6000
+  assert said.endswith("and 940 more)")

@@ -147,3 +147,24 @@ def test_nothing_left_says_what_would_work():
   said = str(error.value)
   assert "k_core=5 of 10 interactions by 4 users on 4 items" in said
   assert said.endswith("k_core=3 leaves 9")
+
+
+def test_texts_lose_their_html():
+  items = _ALL_ITEMS.with_columns(
+    categories=pl.lit(["Toys &amp; Games", "<b>Dice</b>", "Dice"]),
+    brand=pl.lit("Wood &amp; Son"),
+    description=pl.lit("One<br>two &lt;3"),
+  )
+  raw = _raw([(u, i, 0) for u in range(2) for i in range(2)], items)
+  raw.interactions.insert_column(3, pl.Series("review", ["<p>Ok</p>", "a"] * 2))
+  tables, counts = cleaning.clean(raw, 1)
+  assert tables["items"].row(1)[2:] == (
+    "t1", ["Toys & Games", "Dice"], "Wood & Son", "One\ntwo <3",
+  )  # fmt: skip
+  assert tables["interactions"]["review"].to_list() == ["Ok", "a", "Ok", "a"]
+  assert counts["items"]["noted"] == {
+    "HTML in categories removed": 2,
+    "HTML in brand removed": 2,
+    "HTML in description removed": 2,
+  }
+  assert counts["interactions"]["noted"] == {"HTML in review removed": 2}

@@ -57,7 +57,7 @@ def source(parser: argparse.ArgumentParser) -> None:
     add(f"--{role}_file", help=f"name of the file of {role}, if it has another")
   options = {k: v for s in SOURCES.values() for k, v in s.options.items()}
   for option, meaning in options.items():
-    add(f"--{option}", help=meaning)
+    add(f"--{option}", help=meaning.replace("%", "%%"))
 
 
 def exclude_history(parser: argparse.ArgumentParser) -> None:

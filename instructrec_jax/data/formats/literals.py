@@ -1,6 +1,8 @@
-"""Reads Python lists in a column of a CSV file."""
+"""Reads lists, as Python or JSON writes them, in a column of a CSV file."""
 
 import ast
+import json
+from typing import Any
 
 import polars as pl
 
@@ -28,11 +30,25 @@ def texts(values: pl.Series) -> pl.Series:
 def _texts(text: str | None) -> list[str]:
   if not text:
     return []
-  try:
-    value = ast.literal_eval(text)
-  except (ValueError, SyntaxError, RecursionError, MemoryError):
-    value = text
+  value = _literal(text)
   if not isinstance(value, list):
     value = [text]
-  parts = (part.strip() for part in map(str, value))
+  # Both notations can write half of a surrogate pair, UTF-8 cannot.
+  parts = (
+    str(part).encode("utf-8", "replace").decode().strip()
+    for part in value
+    if part is not None
+  )
   return list(dict.fromkeys(part for part in parts if part))
+
+
+def _literal(text: str) -> Any:
+  try:
+    return ast.literal_eval(text)
+  except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+    pass
+  # JSON has other words for None, True and False.
+  try:
+    return json.loads(text)
+  except (ValueError, RecursionError):
+    return None

@@ -143,13 +143,16 @@ def rows(
     form: how the file is written.
 
   Raises:
-    InputError: see `pieces`.
+    InputError: see `pieces`; or there is no row.
   """
   faults, kept = Faults(path), []
   for piece in pieces(path, columns, form):
     count(faults, piece)
     kept.append(piece.rows)
-  return pl.concat(kept), faults.bad
+  found = pl.concat(kept)
+  if found.is_empty():
+    raise no_usable_row(path, faults.bad)
+  return found, faults.bad
 
 
 def count(faults: Faults, piece: Piece) -> None:

@@ -110,6 +110,9 @@ def read_unquoted(
 
   Returns:
     The rows as text with LINE, and the rows with a wrong number of fields.
+
+  Raises:
+    InputError: the file is damaged, or no line has the right number of fields.
   """
   if columns is None:
     columns, start = header(path, separator, encoding), 2
@@ -123,7 +126,10 @@ def read_unquoted(
     faults.add(f"not {len(columns)} fields", wrong)
     faults.note(RECODED, recoded)
     line += block.count(b"\n")
-  return pl.concat(kept), faults.bad
+  rows = pl.concat(kept)
+  if rows.is_empty():
+    raise no_usable_row(path, faults.bad)
+  return rows, faults.bad
 
 
 def header(

@@ -29,7 +29,8 @@ def _one_line(column: str) -> pl.Expr:
 
 
 def _labels(column: str) -> pl.Expr:
-  return pl.col(column).map_batches(literals.texts, _TEXTS)
+  lists = pl.col(column).map_batches(literals.texts, _TEXTS)
+  return lists.map_batches(markup.labels, _TEXTS)
 
 
 def read(files: Mapping[str, Path], scratch: Path) -> Raw:
@@ -76,7 +77,9 @@ def read(files: Mapping[str, Path], scratch: Path) -> Raw:
       "brand": pl.when(authors != "").then(authors),
       "description": _plain("description"),
       # A year, or a date that begins with the year.
-      "year": pl.col("publishedDate").str.extract(r"^(\d{4})\b").cast(pl.Int32),
+      "year": pl.col("publishedDate")
+      .str.extract(r"^([0-9]{4})\b")
+      .cast(pl.Int32),
     },
     spool=spools["items"],
   )

@@ -46,7 +46,7 @@ def read(files: Mapping[str, Path]) -> Raw:
       "brand": _known("Studios"),
       "description": _known("Synopsis").map_batches(markup.plain, pl.String),
       # "Apr 3, 1998 to Apr 24, 1999"
-      "year": pl.col("Aired").str.extract(r"\b(\d{4})\b").cast(pl.Int32),
+      "year": pl.col("Aired").str.extract(r"\b([0-9]{4})\b").cast(pl.Int32),
     },
   )
   profiles = quoted.load(
@@ -57,7 +57,7 @@ def read(files: Mapping[str, Path]) -> Raw:
       "birth_year": Field(
         "Birthday",
         pl.Int32,
-        value=pl.col("Birthday").str.extract(r"^(\d{4})-"),
+        value=pl.col("Birthday").str.extract(r"^([0-9]{4})-"),
       ),
     },
     long={

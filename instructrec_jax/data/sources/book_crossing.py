@@ -139,7 +139,7 @@ def read_kaggle(files: Mapping[str, Path]) -> Raw:
       "rating": Field("rating", pl.Float32, required=True),
       "title": Field("book_title"),
       "brand": Field("book_author"),
-      "year": Field("year_of_publication", pl.Float64),
+      "year": Field("year_of_publication", pl.Int32),
       "categories": Field("Category"),
       "age": Field("age", pl.Float64),
       "location": Field("location"),
@@ -151,7 +151,7 @@ def read_kaggle(files: Mapping[str, Path]) -> Raw:
     pl.col("item").alias("item_id"),
     "title",
     "brand",
-    pl.col("year").cast(pl.Int32),
+    "year",
     # A 9 means that no category was found.
     pl.when(pl.col("categories") != "9")
     .then("categories")
@@ -161,7 +161,7 @@ def read_kaggle(files: Mapping[str, Path]) -> Raw:
   filled = (users["age"] % 1 != 0).sum()
   users = users.select(
     pl.col("user").alias("user_id"),
-    pl.when(pl.col("age") % 1 == 0).then("age").cast(pl.Int32),
+    pl.when(pl.col("age") % 1 == 0).then("age").cast(pl.Int32, strict=False),
     "location",
   )
   raw = _raw(rows.select("user", "item", "rating"), books, users)

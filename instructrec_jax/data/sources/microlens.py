@@ -63,8 +63,8 @@ def _sequences(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
 
 def _titles(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
   """Splits lines at the first comma; titles contain others, quoted or not."""
-  # A title may contain a tab, but no line contains U+0000.
-  lines, _ = read_unquoted(path, "\0", ("line",))
+  # Whole lines: a title may contain any other character.
+  lines, noted = read_unquoted(path, "\n", ("line",))
   head = pl.col("line").str.extract_groups(r"^\s*(\d+)\s*,(.*)$")
   rows = lines.filter(pl.col("line").str.to_lowercase() != "item,title")
   rows = rows.select(
@@ -73,10 +73,10 @@ def _titles(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
     head.struct[1].str.strip_chars().alias("title"),
   )
   wrong = rows.filter(pl.col("item_id").is_null())
-  bad = []
+  bad = noted
   if not wrong.is_empty():
     first = f"{path.name}:{wrong[LINE][0]}"
-    bad = [Bad("not an item and its title", wrong.height, first)]
+    bad = [*noted, Bad("not an item and its title", wrong.height, first)]
   rows = rows.filter(pl.col("item_id").is_not_null())
   if rows.is_empty():
     raise no_usable_row(path, bad)

@@ -7,7 +7,12 @@ import polars as pl
 
 from instructrec_jax.data.formats import quoted
 from instructrec_jax.data.formats.raw import Bad, Raw
-from instructrec_jax.data.formats.text import Field, parse, read_unquoted
+from instructrec_jax.data.formats.text import (
+  Field,
+  check_names,
+  parse,
+  read_unquoted,
+)
 from instructrec_jax.data.sources import people
 
 # Articles that titles have at the end, in the languages of the catalogue.
@@ -51,7 +56,7 @@ def _films(items: pl.DataFrame) -> pl.DataFrame:
       pl.element().filter(~pl.element().is_in(["", *_NO_GENRE]))
     ).alias("categories"),
     pl.col("title")
-    .str.extract(r"\((\d{4})\)\s*$")
+    .str.extract(r"\(([0-9]{4})\)\s*$")
     .cast(pl.Int32)
     .alias("year"),
   )
@@ -108,8 +113,7 @@ def read_100k(files: Mapping[str, Path]) -> Raw:
   """
   ratings, short = read_unquoted(files["interactions"], "\t", _RATING_COLUMNS)
   interactions, bad = parse(ratings, files["interactions"], _RATINGS)
-  genres, _ = read_unquoted(files["genres"], "|", ("name", "code"))
-  names = genres.sort(pl.col("code").cast(pl.Int32))["name"].to_list()
+  names = _genres(files["genres"])
   columns = ("movieId", "title", "released", "video", "url", *names)
   rows, short_items = read_unquoted(files["items"], "|", columns)
   flags = [
@@ -141,6 +145,17 @@ def read_100k(files: Mapping[str, Path]) -> Raw:
     },
     {"user_attributes": odd},
   )
+
+
+def _genres(path: Path) -> list[str]:
+  """Returns the names of genres in the order of u.item's flags."""
+  rows, _ = read_unquoted(path, "|", ("name", "code"))
+  fields = {
+    "name": Field("name", required=True),
+    "code": Field("code", pl.Int32, required=True),
+  }
+  genres, _ = parse(rows, path, fields)
+  return check_names(path, genres.sort("code")["name"].to_list())
 
 
 def read_1m(files: Mapping[str, Path]) -> Raw:

@@ -14,7 +14,7 @@ from instructrec_jax.data.formats.spool import Spool
 from instructrec_jax.data.formats.text import Field
 
 _TIME = pl.col("timestamp").cast(pl.Int64, strict=False)
-_TAG = pl.col("tag").str.strip_chars()
+_TAGS = pl.concat_list("tag").map_batches(markup.labels, pl.List(pl.String))
 
 
 def read(files: Mapping[str, Path], scratch: Path) -> Raw:
@@ -38,9 +38,7 @@ def read(files: Mapping[str, Path], scratch: Path) -> Raw:
     files["items"],
     {"item_id": Field("item_id", required=True), "title": Field("title")},
     long={
-      "categories": pl.when(_TAG != "")
-      .then(pl.concat_list(_TAG))
-      .otherwise(pl.lit([], pl.List(pl.String))),
+      "categories": _TAGS,
       "description": pl.col("description").map_batches(markup.plain, pl.String),
     },
     spool=spool,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax.data.formats import markup, spooled_lines
+from instructrec_jax.data.formats import markup, numerals, spooled_lines
 from instructrec_jax.data.formats.python_lines import PYTHON
 from instructrec_jax.data.formats.raw import Raw
 from instructrec_jax.data.formats.spooled_lines import Table
@@ -39,7 +39,7 @@ _TITLE, _NAME = (
 _LABELS = pl.concat_list(pl.col("genres", "tags").fill_null([]))
 _RELEASED = pl.col("release_date")
 _PRICE = pl.col("price")
-_AMOUNT = _PRICE.cast(pl.Float32, strict=False)
+_AMOUNT = numerals.of(_PRICE, pl.Float32)
 # `Free To Play`, `Free`, `Play for Free!`
 _FREE = _PRICE.str.contains(r"(?i)\bfree\b")
 
@@ -89,7 +89,7 @@ _KINDS = {
       "categories": _LABELS.map_batches(markup.labels, _TEXTS),
       "brand": pl.col("developer").map_batches(markup.one_line, _TEXT),
       "price": pl.when(_FREE).then(pl.lit(0.0)).otherwise(_AMOUNT),
-      "year": _RELEASED.str.extract(r"^(\d{4})-\d\d-\d\d$").cast(pl.Int32),
+      "year": _RELEASED.str.extract(r"^([0-9]{4})-\d\d-\d\d$").cast(pl.Int32),
     },
     noted={
       "title is missing, app_name used": _TITLE.is_null() & _NAME.is_not_null(),

@@ -130,8 +130,8 @@ def read(
   how = How(delimiter, encoding, columns)
   table = Table(files["interactions"], how)
   wanted = {
-    "user": _id(user_column),
-    "item": _id(item_column),
+    "user": _id(table, user_column),
+    "item": _id(table, item_column),
     **_fields(_ABOUT_INTERACTIONS, told),
   }
   time = None
@@ -143,7 +143,7 @@ def read(
   how = How(items_delimiter or delimiter, encoding, items_columns)
   table = Table(files["items"], how)
   wanted = {
-    "item_id": _id(item_id_column or item_column),
+    "item_id": _id(table, item_id_column or item_column),
     "title": Field(title_column),
     **_fields(_ABOUT_ITEMS, told),
   }
@@ -157,7 +157,7 @@ def read(
     how = How(users_delimiter or delimiter, encoding, users_columns)
     table = Table(files["users"], how)
     key = user_id_column or user_column
-    users, bad_users = table.load(people.fields(table.names, key))
+    users, bad_users = table.load(_attributes(table, key))
   return Raw(
     interactions,
     items,
@@ -187,9 +187,25 @@ def _least(min_rating: str | None, wanted: Mapping[str, Field]) -> float | None:
     ) from None
 
 
-def _id(column: str) -> Field:
-  value = numerals.known(pl.col(column).cast(pl.String))
+def _id(table: Table, column: str) -> Field:
+  given = pl.col(column)
+  if table.schema.get(column, pl.String()).is_float():
+    # Pandas makes floats of integers if one is missing.
+    whole = given.cast(pl.Int64, strict=False)
+    given = pl.when(whole == given).then(whole.cast(pl.String)).otherwise(given)
+  value = numerals.known(given.cast(pl.String))
   return Field(column, required=True, value=value, what="an id")
+
+
+def _attributes(table: Table, key: str) -> dict[str, Field]:
+  """Returns the fields of a table of users."""
+  if key not in table.schema:
+    raise InputError(
+      f"{table.path} has no column {key!r} to join users by; it has "
+      f"{', '.join(table.names)!s:.300}. Name one with user_id_column"
+    )
+  fields = people.fields(table.names, key)
+  return fields | {"user_id": _id(table, key)}
 
 
 def _fields(

@@ -153,9 +153,18 @@ class Table:
 
   @property
   def schema(self) -> Mapping[str, pl.DataType]:
-    """The types of the columns, with those that the folders name."""
-    named = dict.fromkeys(self._keys[0], _TEXT)
-    return named | self.files[0].schema
+    """The types of the columns, with those that the folders name.
+
+    Pandas makes floats of integers if one is missing, so some parts may have
+    them. Such a column counts as floats.
+    """
+    found: dict[str, pl.DataType] = dict.fromkeys(self._keys[0], _TEXT)
+    found |= self.files[0].schema
+    for file in self.files[1:]:
+      for name, dtype in file.schema.items():
+        if dtype.is_float() and name in found and found[name].is_integer():
+          found[name] = dtype
+    return found
 
   @property
   def names(self) -> list[str]:

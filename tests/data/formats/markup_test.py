@@ -18,6 +18,11 @@ from instructrec_jax.data.formats import markup
     ("[[VIDEOID:ab12]] See [1]", "See [1]"),
     ("<!-- a\nb -->x\u00a0 y", "x y"),
     ("Tom & Jerry", "Tom & Jerry"),
+    ("Apple&microsoft, R&copy paste", "Apple&microsoft, R&copy paste"),
+    ("&copy; &bogus; &notit; &#x41;&#66;", "© &bogus; &notit; AB"),
+    ("if a<b and c>d, C++ <Primer>", "if a<b and c>d, C++ <Primer>"),
+    ("a<script>var x = 1 < 2;</script>b<style>p{}</style>", "ab"),
+    ('<td nowrap>x</td><img src="a.gif">y<o:p></o:p>', "xy"),
     ("a\x00b\x1bc\td", "a b c d"),
     ("  ", None),
     ("<br />", None),
@@ -49,3 +54,47 @@ def test_plain_text_stays_plain(texts):
   assert markup.plain(pl.Series(untouched, dtype=pl.String)).to_list() == (
     untouched
   )
+
+
+@pytest.mark.parametrize(
+  ("title", "read"),
+  [
+    (" Dune\n <b>Part</b>&nbsp;II ", "Dune Part II"),
+    ("H<sub>2</sub>O<br/>Now", "H2O Now"),
+    ("x<y", "x<y"),
+    ("a\x00b", "a b"),
+    (None, None),
+  ],
+)
+def test_titles(title, read):
+  found = markup.title(pl.Series([title, "Plain"], dtype=pl.String))
+  assert found.to_list() == [read, "Plain"]
+
+
+@pytest.mark.parametrize(
+  ("title", "is_page"),
+  [
+    ('<span class="a-size-medium a-color-secondary"', True),
+    ("var aPageStart = (new Date()).getTime();", True),
+    ("function getTime() {}", True),
+    ("A <div>title</div>", True),
+    ("</span> cut", True),
+    ("WidgetTime Pro", False),
+    ("BudgetTimer", False),
+    ("Gadget Time (2nd)", False),
+    ("x<y", False),
+    ("I <3 you", False),
+    ("C++ <Primer>", False),
+    ("a <b and c", False),
+    ("Table <table for two", False),
+  ],
+)
+def test_titles_that_are_pieces_of_a_page(title, is_page):
+  assert pl.Series([title]).str.contains(markup.IS_PAGE).to_list() == [is_page]
+
+
+@given(text=st.text("ab<>/= &;#\"'", max_size=30))
+def test_only_known_elements_are_tags(text):
+  elements = pl.Series([text]).str.contains("(?i)<[/!]?(?:a|b)\\b|&|  |^ | $")
+  if not elements.item():
+    assert markup.plain(pl.Series([text])).to_list() == [text or None]

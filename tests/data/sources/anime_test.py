@@ -92,7 +92,8 @@ def test_anime(tmp_path):
   }
   assert counts["user_attributes"]["noted"] == {
     "without gender": 1,
-    "without location": 1,
+    "without location": 2,
+    "Birthday is not a number, so unknown": 1,
     "birth_year is not from 1910 to 2020": 1,
   }
 

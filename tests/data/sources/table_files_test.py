@@ -166,7 +166,7 @@ def test_json_lines(tmp_path):
     "not a JSON object": (2, "interactions.jsonl:2"),
     "user_id is missing": (1, "interactions.jsonl:6"),
   }
-  assert raw.items["categories"].to_list() == [["Food", "Tea"], []]
+  assert raw.items["categories"].to_list() == [["Food", "Tea"], None]
   assert raw.items["price"].to_list() == [None, 12.5]
   with pytest.raises(
     InputError, match=r"unknown column of .*'userid'.*user_id"
@@ -270,3 +270,13 @@ def test_pieces_of_a_parquet_file_are_the_file(tmp_path, monkeypatch):
   monkeypatch.setattr(table_files, "_PIECE", 7)
   _parquet(_ROWS, _items(tmp_path) / "interactions.parquet")
   assert _rows(_read(tmp_path)) == _WANT
+
+
+def test_integers_that_are_floats_in_some_parts(tmp_path):
+  folder = _items(tmp_path) / "interactions"
+  folder.mkdir()
+  for number, users in enumerate(([1, 2], [2.0, None])):
+    pl.DataFrame(
+      {"user_id": users, "item_id": ["i1", "i2"], "timestamp": [_DAY] * 2}
+    ).write_parquet(folder / f"p{number}.parquet")
+  assert [row[0] for row in _rows(_read(tmp_path))] == ["1", "2", "2"]

@@ -1,7 +1,7 @@
 """Computes a dataset's statistics from records, annotations and templates."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ import tqdm
 
 from instructrec_jax import artifacts, schema
 from instructrec_jax.batches import contents
-from instructrec_jax.data import splits
+from instructrec_jax.data import ordering, splits
 from instructrec_jax.data.names import annotations_dir, records_dir
 from instructrec_jax.data.records import read
 from instructrec_jax.describe import rendered
@@ -82,8 +82,16 @@ def gather(
     templates=_templates(),
     lengths=dict(lengths),
     vocabulary=vocabulary,
-    notes=tuple(notes),
+    notes=(*_order(dataset, data_dir), *notes),
   )
+
+
+def _order(dataset: str, data_dir: str | Path) -> Iterator[str]:
+  """Yields a note on the order of a user's items, if it is known."""
+  built = artifacts.read_manifest(records_dir(data_dir, dataset), "build")
+  order = built["counts"].get("order")
+  if order is not None:
+    yield f"{ordering.in_words(order)}."
 
 
 def _records(part: contents.Contents) -> Records:

@@ -21,7 +21,8 @@ def last_step(model_dir: epath.Path) -> int | None:
     InputError: The folder is in a bucket that cannot be read.
   """
   with paths.reading(model_dir):
-    return max(native.steps(model_dir), default=None)
+    steps = [step for step in native.steps(model_dir) if step is not None]
+  return max(steps, default=None)
 
 
 def check_same(

@@ -72,6 +72,13 @@ def test_counts_are_those_of_the_records(small, loaded):
     assert family.wordings == sum(len(row.wordings) for row in rows)
 
 
+def test_the_order_is_told(small):
+  order = artifacts.read_manifest(small / "tables" / "small")["counts"]["order"]
+  assert order["by"] == "time"
+  note = _gathered(small, ["p1_i0_t2"]).notes[0]
+  assert f"interactions {order['tied_neighbours']:.1%} have the same" in note
+
+
 def test_texts_are_those_of_records_and_of_the_annotations(small, loaded):
   numbers = _gathered(small, ["p1_i0_t2"])
   folder = small / "annotations" / "small"

@@ -138,8 +138,8 @@ class Times:
     """Returns microseconds, and what each value was read as."""
     date = pl.lit(_DATE, _UNIT_TYPE)
     if dtype.is_temporal():
-      zoned = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
-      to = pl.Datetime("us", dtype.time_zone if zoned else None)
+      zone = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
+      to = pl.Datetime("us", zone)
       return given.cast(to).dt.epoch("us"), date
     is_text = dtype == pl.String
     if is_text and self.form is not None:

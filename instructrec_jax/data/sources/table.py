@@ -232,9 +232,7 @@ def _labels(table: Table, column: str, separator: str) -> Field:
   given = pl.col(column)
   if isinstance(table.schema.get(column), pl.List):
     # Polars cannot turn a list of structures into text.
-    return Field(
-      column, _TEXTS, value=given.cast(_TEXTS, strict=False).fill_null([])
-    )
+    return Field(column, _TEXTS, value=given.cast(_TEXTS, strict=False))
   if separator == "":
     raise InputError(
       "category_separator is empty: give the characters between two labels, "

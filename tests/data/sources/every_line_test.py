@@ -39,6 +39,12 @@ def _plays(raw):
   return raw.interactions.height + merged.get(what, 0)
 
 
+def _marks(raw):
+  merged = raw.noted.get("interactions", {})
+  what = "lines merged with others of the same user and bookmark"
+  return raw.interactions.height + merged.get(what, 0)
+
+
 @dataclasses.dataclass(frozen=True)
 class File:
   """A small file, and how its records are counted.
@@ -124,6 +130,21 @@ CASES = {
   "semicolons": _table("csv", ";", delimiter=";"),
   "bars": _table("txt", "|", delimiter="|"),
   "colons": _table("dat", "::", delimiter="::"),
+  "JSON lines": Case("table", [
+    _json("interactions.jsonl", lambda i: {
+      "user_id": f"u{i % 3}", "item_id": f"i{i}", "timestamp": _TIME + i,
+      "rating": 4.5}),
+    _json("items.jsonl", lambda i: {
+      "item_id": f"i{i}", "title": f"Title {i}", "price": "$5",
+      "kind": ["a"]}, *_ITEMS),
+  ], {"rating_column": "rating", "price_column": "price",
+      "category_column": "kind"}),
+  "without a header": Case("table", [
+    File("interactions.csv", lambda i: f"u{i % 3},i{i},{_TIME + i}", None, ",",
+         quoted.Form(",", None, ("user_id", "item_id", "timestamp"))),
+    File("items.tsv", lambda i: f"i{i}\tTitle {i}", "item_id\ttitle", "\t",
+         quoted.Form("\t"), *_ITEMS),
+  ], {"columns": "user_id,item_id,timestamp"}),
   "recbole": Case("recbole", [
     File("x.inter", lambda i: f"u{i % 3}\ti{i}\t4.5\t{_TIME + i}",
          "user_id:token\titem_id:token\trating:float\ttimestamp:float", "\t"),
@@ -170,6 +191,15 @@ CASES = {
          *_ITEMS),
     File("BX-Users.csv", lambda i: f'"{i}";"a, b, c";"30"',
          '"User-ID";"Location";"Age"', ";", None, *_USERS),
+  ]),
+  "book_crossing/commas": Case("book_crossing/commas", [
+    _csv("Ratings.csv", "User-ID,ISBN,Book-Rating",
+         lambda i: f"{i % 3},isbn{i},5"),
+    _csv("Books.csv",
+         "ISBN,Book-Title,Book-Author,Year-Of-Publication,Publisher",
+         lambda i: f'isbn{i},"Book, {i}",A,1999,P', *_ITEMS),
+    _csv("Users.csv", "User-ID,Location,Age",
+         lambda i: f'{i},"a, b, c",30.0', *_USERS),
   ]),
   "book_crossing/kaggle": Case("book_crossing/kaggle", [
     _csv("Preprocessed_data.csv",
@@ -234,6 +264,38 @@ CASES = {
          kept=_plays),
     File("usersha1-profile.tsv", lambda i: f"{i}{_HEX[1:]}\tm\t30\tJapan\tx",
          None, "\t", None, *_USERS),
+  ]),
+  "hetrec/lastfm": Case("hetrec/lastfm", [
+    File("user_artists.dat", lambda i: f"{i % 3}\t{i}\t7",
+         "userID\tartistID\tweight", "\t"),
+    File("artists.dat", lambda i: f"{i}\tArtist {i}\tx\ty",
+         "id\tname\turl\tpictureURL", "\t", None, *_ITEMS),
+  ]),
+  "hetrec/movielens": Case("hetrec/movielens", [
+    File("user_ratedmovies-timestamps.dat",
+         lambda i: f"{i % 3}\t{i}\t4.5\t{_TIME + i}000",
+         "userID\tmovieID\trating\ttimestamp", "\t"),
+    File("movies.dat", lambda i: f"{i}\tFilm {i}\t1999",
+         "id\ttitle\tyear", "\t", None, *_ITEMS),
+    File("movie_genres.dat", lambda i: f"{i}\tDrama", "movieID\tgenre", "\t",
+         kept=None),
+  ]),
+  "hetrec/delicious": Case("hetrec/delicious", [
+    File("user_taggedbookmarks-timestamps.dat",
+         lambda i: f"{i % 3}\t{i}\t4\t{_TIME + i}000",
+         "userID\tbookmarkID\ttagID\ttimestamp", "\t", kept=_marks),
+    File("bookmarks.dat", lambda i: f"{i}\tx\tPage {i}\ty",
+         "id\tmd5\ttitle\turl", "\t", None, *_ITEMS),
+  ]),
+  "amazon_2014": Case("amazon_2014/Beauty", [
+    _json("reviews_Beauty_5.json", lambda i: {
+      "reviewerID": f"u{i % 3}", "asin": f"i{i}", "overall": 5.0,
+      "helpful": [1, 2], "unixReviewTime": _TIME + i, "reviewText": "A text",
+      "summary": "Nice"}),
+    _json("meta_Beauty.json", lambda i: {
+      "asin": f"i{i}", "title": f"Title {i}", "price": 5.0, "brand": "B",
+      "categories": [["A", "B"]], "related": {"also_bought": ["i1"]}},
+      *_ITEMS, dump=repr),
   ]),
   "amazon_2018": Case("amazon_2018/Gift_Cards", [
     _json("Gift_Cards_5.json", lambda i: {

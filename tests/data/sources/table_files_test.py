@@ -6,8 +6,6 @@ import json
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from instructrec_jax.data import normalize
 from instructrec_jax.data.sources import finding, table_files
@@ -239,31 +237,6 @@ def test_an_export_of_orders_has_baskets(tmp_path):
   order = manifest["counts"]["order"]
   assert (order["by"], order["seed"]) == ("time", 0)
   assert order["tied_neighbours"] > 0.5
-
-
-@given(
-  data=st.lists(st.text('ab,"{}\n\r1', max_size=12), max_size=8),
-  form=st.sampled_from(["csv", "jsonl", "tsv"]),
-)
-def test_every_line_is_kept_or_counted(data, form, tmp_path_factory):
-  folder = _items(tmp_path_factory.mktemp("t"))
-  good = {
-    "csv": "u,a,1714521600",
-    "tsv": "u\ta\t1714521600",
-    "jsonl": '{"user_id": "u", "item_id": "a", "timestamp": 1714521600}',
-  }[form]
-  # One line each, so that a line is a row.
-  odd = [line for text in data for line in text.split("\n")]
-  odd = [line.replace("\r", "").replace('"', "") for line in odd]
-  mark = {"csv": ",", "tsv": "\t"}.get(form)
-  head = [mark.join(_HEADER[:3])] if mark else []
-  lines = [*head, good, *odd, good]
-  path = folder / f"interactions.{form}"
-  path.write_text("\n".join(lines) + "\n")
-  raw = _read(folder)
-  lost = sum(b.rows for b in raw.bad["interactions"] if not b.kept)
-  rows = [line for line in lines[len(head) :] if line.strip()]
-  assert raw.interactions.height + lost == len(rows)
 
 
 def test_pieces_of_a_parquet_file_are_the_file(tmp_path, monkeypatch):

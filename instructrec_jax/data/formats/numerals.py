@@ -81,7 +81,7 @@ def _written(texts: pl.Series) -> pl.Series:
   text = pl.col(texts.name).str.strip_chars()
   text = text.str.replace(rf"^([+-]?)\s*{_CURRENCY}\s*", "$1")
   text = text.str.replace(rf"\s*{_CURRENCY}$", "")
-  plain = None
+  plain = pl.lit(None, pl.String)
   for form, removed in reversed(_FORMS):
     number = text
     if removed:

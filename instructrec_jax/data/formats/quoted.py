@@ -231,12 +231,14 @@ def _records(
 
   Empty lines at the end do not make a piece ill formed.
   """
-  body = data.rstrip(b"\r\n")
-  found = rfc4180.whole(body + b"\n", names, separator, line, columns)
+  end = len(data)
+  while data.endswith((b"\n\n", b"\n\r\n"), 0, end):
+    end -= 1 + data.endswith(b"\r\n", 0, end)
+  found = rfc4180.whole(data[:end], names, separator, line, columns)
   if found is None or (found[1] and (last or len(found[1]) > _LONGEST)):
     return rfc4180.one_by_one(data, names, separator, line, columns, last)
   piece, rest = found
-  return piece, rest and rest[:-1] + data[len(body) :]
+  return piece, rest and rest + data[end:]
 
 
 def _lines(

@@ -238,7 +238,7 @@ def one_by_one(
     except csv.Error as error:
       first = begin + at
       if str(error) == "unexpected end of data" and not last:
-        rest = "".join(texts[first:]).encode()
+        rest = b"\n".join(data.split(b"\n")[first:])
       else:
         wrong[BROKEN].append(line + first)
         start = first + 1

@@ -146,12 +146,20 @@ def check_names(path: Path, names: list[str]) -> list[str]:
   """Returns the names of columns.
 
   Raises:
-    InputError: a name stands twice, or the file is not text.
+    InputError: a name stands twice or is our own, or the file is not text.
   """
+  if not any(name.strip() for name in names):
+    raise InputError(f"{path} is empty: expected a header line")
   if any("\0" in name for name in names):
     raise InputError(
       f"{path}:1: expected a header line, found {''.join(names)!r:.80}. Is it "
       "text in UTF-8? If not, name its encoding"
+    )
+  ours = next((n for n in names if n in (LINE, FAULT)), None)
+  if ours is not None:
+    raise InputError(
+      f"{path}:1: a column is called {ours!r}, which has a meaning here. "
+      "Rename it"
     )
   twice = next((n for i, n in enumerate(names) if n and n in names[:i]), None)
   if twice is not None:

@@ -171,7 +171,8 @@ def test_encodings(encoding, named, tmp_path, monkeypatch):
     (b"a,b\n", "base64", "encoding 'base64' is unknown"),
     ("a,b\n".encode("utf-16-le"), None, "name its encoding"),
     (b"a,a\n1,2\n", None, "x.csv:1: two columns are called 'a'"),
-    (b"\n \n", None, "unknown column of .*x.csv 'a'"),
+    (b"\n \n", None, "x.csv is empty: expected a header line"),
+    (b"a,__line\n1,2\n", None, "a column is called '__line'"),
   ],
 )
 def test_what_cannot_be_text_is_said(data, encoding, said, tmp_path):

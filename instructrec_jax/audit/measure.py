@@ -118,7 +118,9 @@ def audit(
     order: see `Audit`.
     seed: seed of draws and intervals.
   """
-  popular, every = _asked("popularity", rules.POPULARITY, facts, seed)
+  whole = np.arange(len(facts.requests))
+  every = rank(rules.popularity(facts), facts, whole, "popularity", seed)
+  popular = metrics.measure(every, METRICS)
   scores = {}
   for name, rule in rules.RULES.items():
     given = rule.score(facts)
@@ -137,16 +139,6 @@ def audit(
     _lists(facts, seed),
     order,
   )
-
-
-def _asked(
-  name: str, rule: Rule, facts: Facts, seed: int
-) -> tuple[dict[str, np.ndarray], Outcomes]:
-  """Asks a rule that can be asked on all requests."""
-  scores = rule.score(facts)
-  assert scores is not None
-  outcomes = rank(scores, facts, np.arange(len(scores)), name, seed)
-  return metrics.measure(outcomes, METRICS), outcomes
 
 
 def rank(
@@ -185,64 +177,46 @@ def _score(
   outcomes = rank(given, facts, at, name, seed)
   values = metrics.measure(outcomes, METRICS)
   guessed = chance.expected(outcomes, (DECIDED_BY,))[DECIDED_BY]
-  hits, others = values[DECIDED_BY], popular[DECIDED_BY][at]
-  leak = above_chance(hits, guessed)
-  if rule.against_popularity:
-    leak = leak and above_system(hits, others, guessed)
-  return Score(
-    name,
-    len(at),
-    resampling.estimates(values, seed),
-    guessed,
-    float(others.mean()),
-    leak,
-  )
+  found = resampling.estimates(values, seed)
+  popularity = float(popular[DECIDED_BY][at].mean())
+  leak = rule.remedy is not None and above_guessing(values[DECIDED_BY], guessed)
+  if not rule.seen:
+    leak = leak and above_popularity(found[DECIDED_BY], popularity, guessed)
+  return Score(name, len(at), found, guessed, popularity, leak)
 
 
-def above_chance(hits: np.ndarray, guessed: float) -> bool:
+def above_guessing(hits: np.ndarray, guessed: float) -> bool:
   """Returns whether hits [n], 0 or 1, are clearly more than by guessing.
+
+  A share of n is no accident if Chernoff's bound of the binomial tail,
+  exp(-n KL(share || guessed)), is small. It holds for any n, also if lists
+  differ in length (Hoeffding, 1963). The allowed false alarms are divided among
+  the rules (Bonferroni).
 
   Args:
     hits: whether a rule's first candidate is a target.
     guessed: the mean of hits that is expected of guessing.
   """
   share = float(hits.mean())
-  return share >= (1 + MARGIN) * guessed and _surprising(
-    share, guessed, len(hits)
-  )
+  if share <= guessed or share < (1 + MARGIN) * guessed:
+    return False
+  divergence = share * math.log(share / guessed)
+  if share < 1:
+    divergence += (1 - share) * math.log((1 - share) / (1 - guessed))
+  return -len(hits) * divergence <= math.log(FALSE_ALARMS / len(rules.RULES))
 
 
-def above_system(hits: np.ndarray, others: np.ndarray, guessed: float) -> bool:
-  """Returns whether hits [n] are clearly more than those of a system.
-
-  If both were equally good, each would win half of the requests that only one
-  of them gets right (McNemar, 1947).
+def above_popularity(
+  found: resampling.Estimate, popularity: float, guessed: float
+) -> bool:
+  """Returns whether a rule is clearly above popularity.
 
   Args:
-    hits: whether a rule's first candidate is a target.
-    others: the same of the system, on the same requests.
-    guessed: the mean of hits that is expected of guessing.
+    found: HR@1 of the rule.
+    popularity: HR@1 of popularity, on the same requests.
+    guessed: that of guessing.
   """
-  wins, losses = int((hits > others).sum()), int((hits < others).sum())
-  ahead = float(hits.mean() - others.mean())
-  return ahead >= MARGIN * guessed and _surprising(
-    wins / max(wins + losses, 1), 0.5, wins + losses
-  )
-
-
-def _surprising(share: float, expected: float, n: int) -> bool:
-  """Returns whether a share of n is above what is expected, by no accident.
-
-  Chernoff's bound of the binomial tail, exp(-n KL(share || expected)), holds
-  for any n, also if the requests' lists differ in length (Hoeffding, 1963). The
-  allowed false alarms are divided among the rules (Bonferroni).
-  """
-  if share <= expected or not n:
-    return False
-  divergence = share * math.log(share / expected)
-  if share < 1:
-    divergence += (1 - share) * math.log((1 - share) / (1 - expected))
-  return -n * divergence <= math.log(FALSE_ALARMS / len(rules.RULES))
+  return found.low > popularity and found.value >= popularity + MARGIN * guessed
 
 
 def _given_away(facts: Facts, seed: int):

@@ -31,21 +31,15 @@ class Rule:
     score: ranks the candidates.
     looks_at: what it looks at, in a few words.
     seen: whether a model that reads titles sees what the rule looks at.
-    taste: whether what it looks at may tell of a user's taste. Such a rule is
-      held against popularity, although the model sees it.
-    remedy: what to do if the rule is a leak; a key of `REMEDIES`.
+    remedy: what to do if the rule is a leak, a key of `REMEDIES`. None for a
+      rule that is no leak however high it ranks, because a user's taste shows
+      in what it looks at.
   """
 
   score: Score
   looks_at: str
   seen: bool
-  remedy: str
-  taste: bool = False
-
-  @property
-  def against_popularity(self) -> bool:
-    """Whether the rule must beat popularity, and not chance alone."""
-    return self.taste or not self.seen
+  remedy: str | None
 
 
 REMEDIES: Mapping[str, str] = {
@@ -62,7 +56,6 @@ REMEDIES: Mapping[str, str] = {
   "popularity`, and do not give this field to a model.",
   "popularity": "Negatives differ from targets in how often they were taken. "
   "Draw them with `--candidates popularity`.",
-  "words": "Shared words alone rank well. Report this rule beside a model.",
   "intention": "The text names the target. Compare models on this text only "
   "with each other, or annotate again with a teacher that does not repeat "
   "titles.",
@@ -144,8 +137,10 @@ def _rarity(facts: Facts) -> np.ndarray:
   return sums / np.maximum(words.counts, 1)
 
 
-def _taken(facts: Facts) -> np.ndarray:
-  return facts.catalogue["train_count"].to_numpy().astype(np.int64)
+def popularity(facts: Facts) -> np.ndarray:
+  """Ranks by the times taken in training, which rules are held against."""
+  count_I = facts.catalogue["train_count"].to_numpy().astype(np.float64)
+  return count_I[facts.items]
 
 
 def _has(field: str, sign: int, facts: Facts) -> np.ndarray | None:
@@ -314,14 +309,11 @@ def _of_texts() -> Iterator[tuple[str, Rule]]:
         functools.partial(words_of_text, field),
         f"title words in {name}",
         seen=True,
-        taste=taste,
-        remedy="words" if taste else "intention",
+        remedy=None if taste else "intention",
       ),
     )
 
 
-# What other rules are held against.
-POPULARITY = Rule(_at(_taken), "times taken in training", False, "popularity")
 RULES: Mapping[str, Rule] = {
   **dict(_of_orders()),
   "first candidate": Rule(
@@ -348,11 +340,12 @@ RULES: Mapping[str, Rule] = {
     functools.partial(_edition, had), "titles of the history", True, "edition"
   ),
   "words of the history": Rule(
-    _words_of_history, "title words in the history", True, "words", taste=True
+    _words_of_history, "title words in the history", True, None
   ),
   **dict(_of_fields()),
   "rarest": Rule(
-    _at(_taken, -1), "times taken in training", False, "popularity"
+    lambda facts: -popularity(facts), "times taken in training", False,
+    "popularity",
   ),
   **dict(_of_texts()),
 }  # fmt: skip

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from instructrec_jax.audit.measure import DECIDED_BY, METRICS, Audit, Score
-from instructrec_jax.audit.rules import REMEDIES, RULES, TEXTS
+from instructrec_jax.audit.rules import REMEDIES, RULES, TEXTS, Rule
 from instructrec_jax.data import variants
 from instructrec_jax.eval.resampling import Estimate
 
@@ -45,7 +45,11 @@ def as_json(audit: Audit) -> str:
 
 def warnings(audit: Audit) -> list[str]:
   """Returns one line for each leak."""
-  return [f"{_leak(s)}. {REMEDIES[RULES[s.rule].remedy]}" for s in audit.leaks]
+  return [
+    f"{_leak(score)}. {REMEDIES[remedy]}"
+    for score in audit.leaks
+    if (remedy := RULES[score.rule].remedy)
+  ]
 
 
 def _summary(audit: Audit) -> list[str]:
@@ -64,7 +68,7 @@ def _summary(audit: Audit) -> list[str]:
 def _leak(score: Score) -> str:
   rule = RULES[score.rule]
   held = f"guessing {_share(score.chance)}"
-  if rule.against_popularity:
+  if not rule.seen:
     held += f", popularity {_share(score.popularity)}"
   found = _interval(score.metrics[DECIDED_BY])
   return f"{score.rule!r} ranks at HR@1 {found} ({held})"
@@ -82,11 +86,17 @@ def _rows(audit: Audit) -> Iterator[list[str]]:
       score.rule,
       rule.looks_at,
       "yes" if rule.seen else "no",
-      "popularity" if rule.against_popularity else "guessing",
+      _held_against(rule),
       f"{score.n:,}",
       *(_interval(score.metrics[metric]) for metric in METRICS),
-      "**leak**" if score.leak else "no",
+      "**leak**" if score.leak else "no" if rule.remedy else "-",
     ]
+
+
+def _held_against(rule: Rule) -> str:
+  if rule.remedy is None:
+    return "-"
+  return "guessing" if rule.seen else "popularity"
 
 
 def _given_away(audit: Audit) -> tuple[Sequence[str], Iterator[list[str]]]:

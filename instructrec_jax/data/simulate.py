@@ -208,7 +208,8 @@ def _items(
   for theme in range(len(THEMES)):
     of_theme = [i for i in order if every[i][0] == theme]
     rank_in_theme[of_theme] = np.arange(len(of_theme))
-  chosen = sorted(np.lexsort((order, rank_in_theme))[:count])
+  # Ids in the order of themes would tell a customer's taste.
+  chosen = rng.permutation(np.lexsort((order, rank_in_theme))[:count])
   theme = np.array([every[i][0] for i in chosen])
   kind = np.array([every[i][1] for i in chosen])
   theme_names, kind_names = np.array(list(THEMES)), np.array(list(kinds))

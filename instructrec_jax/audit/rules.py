@@ -284,7 +284,7 @@ def _of_fields() -> Iterator[tuple[str, Rule]]:
   for field, words in _FIELDS.items():
     for sign, name in ((1, f"has {words}"), (-1, f"lacks {words}")):
       score = functools.partial(_has, field, sign)
-      yield name, Rule(score, f"whether there is {words}", False, "lacks")
+      yield name, Rule(score, f"presence of {words}", False, "lacks")
   for sign, name in ((1, "most labels"), (-1, "fewest labels")):
     score = functools.partial(_labels, sign)
     yield name, Rule(score, "number of labels", False, "lacks")

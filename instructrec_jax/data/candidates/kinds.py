@@ -12,7 +12,8 @@ from instructrec_jax import artifacts
 from instructrec_jax.data.candidates import draw, files
 from instructrec_jax.errors import InputError, unknown
 
-_NEGATIVES = 9
+# Negatives of a request, as in InstructRec.
+NUM_NEGATIVES = 9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Kind:
   @property
   def negatives(self) -> int:
     """The number of negatives in addition to the target, if drawn."""
-    return _NEGATIVES if self.num_negatives is None else self.num_negatives
+    return NUM_NEGATIVES if self.num_negatives is None else self.num_negatives
 
   def options(self) -> dict[str, Any]:
     """Returns the choice as options for the manifest."""

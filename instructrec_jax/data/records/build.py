@@ -89,6 +89,7 @@ def build(
     InputError: the tables are missing, or too small to split or draw from; or
       the choice of candidates or their file cannot be used.
   """
+  variants.check_free(dataset)
   kind = _kind(variant, candidates, num_negatives, candidates_file, among)
   if max_history < 1:
     raise InputError(f"max_history is {max_history}: expected at least 1")

@@ -1,6 +1,7 @@
 """The place of a dataset's records, and the items and users in them."""
 
 import functools
+import json
 
 import polars as pl
 import seqio
@@ -8,7 +9,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
+from instructrec_jax import artifacts
 from instructrec_jax.data import names, variants
+from instructrec_jax.data.candidates.kinds import NUM_NEGATIVES
 from instructrec_jax.data.records.read import CATALOGUE, TRAIN_ITEMS, read_table
 from instructrec_jax.errors import InputError
 
@@ -94,6 +97,19 @@ class Catalogue:
     """Titles by item code: string [items]."""
     with tf.init_scope():  # Not a tensor of the graph being traced.
       return tf.constant(self.items["title"].to_list())
+
+  @functools.cached_property
+  def num_negatives(self) -> int:
+    """Negatives of a training instance: as many as a request has, 9 if unknown.
+
+    If users had so many items that fewer are left, it is the number that is
+    left to each of them.
+    """
+    made = self.folder / artifacts.MANIFEST
+    options = json.loads(made.read_text())["options"] if made.exists() else {}
+    most = self._read(TRAIN_ITEMS)["items"].list.len().max() or 0
+    left = self.items.height - int(most)  # The target is among these items.
+    return max(0, min(options.get("num_negatives", NUM_NEGATIVES), left))
 
   @functools.cached_property
   def train_items(self) -> tf.RaggedTensor:

@@ -60,8 +60,8 @@ def build(
     The manifest.
 
   Raises:
-    InputError: there are no tables, or it is NobodyLeftError: no user or item in
-      them is eligible.
+    InputError: there are no tables, or it is NobodyLeftError: no user or
+      item in them is eligible.
   """
   size = pair.size if size is None else size
   if size < len(choose.SHARES):

@@ -175,6 +175,31 @@ def test_training_shows_as_many_candidates_as_the_requests_have(untold):
     seqio.set_tfds_data_dir_override(None)
 
 
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_sample_of_any_split_is_the_same_for_all_families(untold, split):
+  seqio.set_tfds_data_dir_override(str(untold / "records"))
+  found = {}
+  try:
+    for seed in (0, 1):
+      with gin.unlock_config():
+        gin.bind_parameter("request_sample.num_requests", 7)
+        gin.bind_parameter("request_sample.seed", seed)
+      for form in ("t0", "t3"):
+        source = seqio.TaskRegistry.get(
+          f"instructrec_untold_p1_i0_{form}"
+        ).source
+        records = source.get_dataset(split, shuffle=False)
+        found[seed, form] = {int(r["instance"]) for r in records}
+      train = source.get_dataset("train", shuffle=False)
+      assert len([*train]) == source.num_input_examples("train")
+  finally:
+    gin.clear_config()
+    seqio.set_tfds_data_dir_override(None)
+  assert len(found[0, "t0"]) == 7
+  assert found[0, "t0"] == found[0, "t3"] != found[1, "t0"]
+  assert len(found[1, "t0"]) == 7
+
+
 def test_records_with_the_name_of_a_mixture_break_no_others(tmp_path, capsys):
   for name in ("all", "first_history", "second"):
     (tmp_path / f"instructrec_{name}").mkdir()

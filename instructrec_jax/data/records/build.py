@@ -189,6 +189,9 @@ def _write(
     functools.partial(_find, kind, catalogue, split.user_ids),
   )
   counts |= {**split.counts, "items": items.height}
+  repeated = int(items["title"].is_duplicated().sum())
+  if repeated:
+    counts["items_with_the_title_of_another"] = repeated
   if extras is not None:
     told = catalogue["title"].to_list(), targets.texts_of(split.rows)
     counts["extras"] = dict(extras(folder, *told))

@@ -35,6 +35,7 @@ class Catalogue:
   the records.
 
   Attributes:
+    dataset: its short name, with a variant's suffix.
     records: the name of the records in TFDS.
     data_dir: the folder for TFDS to search; None for the run's --tfds_data_dir.
   """
@@ -59,7 +60,7 @@ class Catalogue:
     self._build = f"instructrec build {dataset}" + (
       f" --variant {variant}" if variant else ""
     )
-    self._dataset = dataset + variants.suffix(variant)
+    self.dataset = dataset + variants.suffix(variant)
     self.records = name or tfds_name(names.records_name(dataset), variant)
     self.data_dir = data_dir
     self._loader = seqio.utils.LazyTfdsLoader(self.records, data_dir=data_dir)
@@ -82,7 +83,7 @@ class Catalogue:
     except tfds.core.DatasetNotFoundError as error:
       where = self._loader.data_dir or "TFDS's default folder"
       raise InputError(
-        f"no records of dataset {self._dataset!r} in {where} (looked for "
+        f"no records of dataset {self.dataset!r} in {where} (looked for "
         f"{self._loader.name}). Build them with `{self._build}`, or name their "
         "folder with --tfds_data_dir."
       ) from error
@@ -133,6 +134,6 @@ class Catalogue:
     if not path.exists():
       raise InputError(
         f"no {file_name} in {self.folder}, beside the records of dataset "
-        f"{self._dataset!r}. Build them again: `{self._build} --overwrite`."
+        f"{self.dataset!r}. Build them again: `{self._build} --overwrite`."
       )
     return read_table(path)

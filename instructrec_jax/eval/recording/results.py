@@ -53,6 +53,8 @@ class Result:
     skipped: The number of requests that were not measured, by reason.
     procedure: How scores became rankings, see eval/procedures/; None for a
       system that reads the records.
+    sample: The number of requests that were drawn from the split, and the seed,
+      see `sampling.request_sample`; None for all requests.
   """
 
   system: str
@@ -70,6 +72,7 @@ class Result:
   step: int | None = None
   skipped: Mapping[str, int] = dataclasses.field(default_factory=dict)
   procedure: str | None = None
+  sample: Mapping[str, int] | None = None
 
   @classmethod
   def of(
@@ -150,7 +153,7 @@ def read_result(folder: str | os.PathLike) -> Result:
   row = _loads(_read(path), str(path))
   fields = {field.name for field in dataclasses.fields(Result)}
   # Older results lack these fields.
-  newer = {"further", "procedure"}
+  newer = {"further", "procedure", "sample"}
   if not isinstance(row, dict) or set(row) | newer != fields:
     found = sorted(row) if isinstance(row, dict) else type(row).__name__
     raise InputError(f"{path}: expected {sorted(fields)}, got {found}")

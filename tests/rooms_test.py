@@ -78,8 +78,8 @@ ROOMS = {
     "teacher/annotation", "train", "vocabulary", "weights",
   ),
   "configurables": (
-    "batches", "eval/procedures", "instructions", "itdr", "model", "optim",
-    "runs", "train", "vocabulary",
+    "batches", "data/records", "eval/procedures", "instructions", "itdr",
+    "model", "optim", "runs", "train", "vocabulary",
   ),
   "cli/shared": ("audit", "data", "data/sources", "train"),
   "cli/commands": (

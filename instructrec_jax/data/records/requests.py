@@ -60,15 +60,17 @@ class Requests:
     Raises:
       InputError: see `read.load_split`.
     """
-    return cls.of(read.read_split(folder, split))
+    return cls.of(read.read_split(folder, split), read.is_ordered(folder))
 
   @classmethod
-  def of(cls, columns: Mapping[str, np.ndarray]) -> "Requests":
+  def of(
+    cls, columns: Mapping[str, np.ndarray], ordered: bool = True
+  ) -> "Requests":
     """Returns the requests of columns, as `read.load_split` returns them."""
     names = [field.name for field in dataclasses.fields(cls)]
     return cls(
       **{name: columns[name] for name in names if name in columns},
-      ordered=read.is_ordered(folder),
+      ordered=ordered,
     )
 
   def __len__(self) -> int:

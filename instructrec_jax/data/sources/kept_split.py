@@ -51,10 +51,18 @@ def joined(
   found, noted = windows.whole(rows)
   if "split" not in rows.columns:
     return found, noted
-  of_target = rows.group_by("user", "item").agg(pl.col("split").min())
-  marked = found.join(
-    of_target, on=["user", "item"], how="left", maintain_order="left"
-  ).with_columns(pl.col("split").fill_null(0))
+  # An item may come twice. Only the first items of a history are no targets, so
+  # the places are counted from the end.
+  place = pl.int_range(pl.len(), 0, -1).over("user", "item").alias("place")
+  of_target = rows.sort("split", maintain_order=True).select(
+    "user", "item", place, "split"
+  )
+  marked = (
+    found.with_columns(place)
+    .join(of_target, ["user", "item", "place"], "left", maintain_order="left")
+    .drop("place")
+    .with_columns(pl.col("split").fill_null(0))
+  )
   last = pl.col("split").cum_max().over("user")
   late = marked.select((last != pl.col("split")).sum()).item()
   if late:

@@ -6,14 +6,29 @@ from pathlib import Path
 import polars as pl
 
 from instructrec_jax.data.sources import windows
+from instructrec_jax.errors import InputError
 
 # Roles of files, in the order of events, and the value of the column `split`.
 ROLES = {"interactions": 0, "valid": 1, "test": 2}
 
 
 def paths(files: Mapping[str, Path]) -> dict[str, Path]:
-  """Returns the files of interactions, by role, in the order of events."""
-  return {role: files[role] for role in ROLES if role in files}
+  """Returns the files of interactions, by role, in the order of events.
+
+  Raises:
+    InputError: there is a file for validation and none for testing, or the
+      other way round.
+  """
+  found = {role: files[role] for role in ROLES if role in files}
+  if len(found) == 2:
+    missing = next(role for role in ROLES if role not in found)
+    there = found["test" if missing == "valid" else "valid"]
+    raise InputError(
+      f"{there} is part of a split, which needs files for training, validation "
+      f"and testing: name the missing one with {missing}_file, or move this "
+      "one to another folder to have targets by leave-one-out"
+    )
+  return found
 
 
 def together(parts: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

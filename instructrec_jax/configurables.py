@@ -19,6 +19,7 @@ import importlib
 from typing import Any
 
 from instructrec_jax.batches.train_batches import train_batches
+from instructrec_jax.data.records.sampling import request_sample
 from instructrec_jax.eval.procedures.orders import permute
 from instructrec_jax.eval.procedures.rounds import groups
 from instructrec_jax.instructions.mixing import (
@@ -65,6 +66,7 @@ __all__ = [
   "instances_per_user",
   "order_seed",
   "permute",
+  "request_sample",
   "task_description",
   "title_trie",
   "train",

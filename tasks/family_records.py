@@ -34,6 +34,7 @@ class FamilyRecords(Records):
 
   Attributes:
     family: the family that uses the records.
+    catalogue: the catalogue of the records.
     fields: the record field of each text that the family needs.
   """
 
@@ -52,7 +53,7 @@ class FamilyRecords(Records):
       catalogue.records, catalogue.data_dir, split_map=SPLITS
     )
     self.family = family
-    self._catalogue = catalogue
+    self.catalogue = catalogue
     self.fields = dict(fields)
 
   @property
@@ -62,7 +63,7 @@ class FamilyRecords(Records):
     Raises:
       InputError: if there are no records.
     """
-    have = self._catalogue.features
+    have = self.catalogue.features
     return tuple(name for name in self.fields.values() if name not in have)
 
   @property
@@ -77,9 +78,9 @@ class FamilyRecords(Records):
       return None
     return f"the records have no {texts} (`instructrec annotate` writes it)"
 
-  def get_dataset(self, *args: Any, **kwargs: Any) -> tf.data.Dataset:
+  def usable(self, split: str, *args: Any, **kwargs: Any) -> tf.data.Dataset:
     """Returns a split's records that the family can use."""
-    records = super().get_dataset(*args, **kwargs)
+    records = super().usable(split, *args, **kwargs)
     if self.fields:
       records = records.filter(self._has_texts)
     # Each stage costs time, so an unneeded one is skipped.

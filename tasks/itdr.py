@@ -13,7 +13,8 @@ import seqio
 import tensorflow_datasets as tfds
 from etils import epath
 
-from instructrec_jax.data.names import RECORDS_VERSION
+from instructrec_jax.data import variants
+from instructrec_jax.data.names import RECORDS_VERSION, records_name
 from instructrec_jax.eval.answers import answer_metrics
 from instructrec_jax.eval.recording import evaluator
 from instructrec_jax.itdr import render
@@ -23,7 +24,7 @@ from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
 
 MIXTURE = "itdr"
 # The mixture of ITDR and InstructRec's families.
-EVERYTHING = "instructrec_all"
+EVERYTHING = records_name(variants.EVERY_DATASET)
 
 
 class PairRecords(parts.Records):

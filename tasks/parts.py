@@ -5,9 +5,11 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import seqio
 import tensorflow as tf
 
+from instructrec_jax.data.records import sampling
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.target import Target
 from instructrec_jax.instructions.render import fits
@@ -25,6 +27,10 @@ SPLITS = {
 SHUFFLE_BUFFER_SIZE = 1000
 
 
+# Requests that are read at a time where some are drawn.
+_MANY = 4096
+
+
 class Records(seqio.TfdsDataSource):
   """Records that may be missing, or lack a field that a task needs.
 
@@ -40,6 +46,24 @@ class Records(seqio.TfdsDataSource):
     Raises:
       InputError: if there are no records.
     """
+
+  def get_dataset(
+    self, split: str, *args: Any, **kwargs: Any
+  ) -> tf.data.Dataset:
+    """Returns a split's records, or the sample that `request_sample` sets."""
+    records = self.usable(split, *args, **kwargs)
+    sample = sampling.request_sample()
+    if sample is None or split.startswith("train"):
+      return records
+    every = self.usable(split, shuffle=False).map(lambda r: r["instance"])
+    parts = [*every.batch(_MANY).as_numpy_iterator()]
+    instances = np.concatenate([np.zeros(0, np.int64), *parts])
+    chosen = tf.constant(sampling.drawn(instances, **sample))
+    return records.filter(lambda r: tf.reduce_any(r["instance"] == chosen))
+
+  def usable(self, split: str, *args: Any, **kwargs: Any) -> tf.data.Dataset:
+    """Returns a split's records that the task can use; see `get_dataset`."""
+    return super().get_dataset(split, *args, **kwargs)
 
   @property
   def splits(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 
@@ -12,6 +13,7 @@ from etils import epath
 from instructrec_jax.data import variants
 from instructrec_jax.data.names import PREFIX, records_name
 from instructrec_jax.data.records.catalogue import Catalogue, tfds_name
+from instructrec_jax.errors import InputError
 from instructrec_jax.eval.answers import answer_metrics
 from instructrec_jax.eval.recording import evaluator
 from instructrec_jax.instructions import mixing, render, wordings
@@ -72,7 +74,7 @@ def register(
   tfds_data_dir: str | None = None,
   families: Sequence[str] = tuple(FAMILIES),
   templates: Sequence[Template] = TEMPLATES,
-  num_negatives: int = 9,
+  num_negatives: int | None = None,
   vocabulary: seqio.Vocabulary = RUN_VOCABULARY,
 ) -> str:
   """Registers a task for each instruction family, and mixtures of them.
@@ -87,7 +89,8 @@ def register(
     families: which families, see instructions/families.py.
     templates: the table's templates, your own, or both.
     num_negatives: negatives drawn per training instance, anew each epoch,
-      unless the task form sets their number.
+      unless the task form sets their number. None for as many as the records'
+      requests have.
     vocabulary: by default the run's, see vocabulary/run_vocabulary.py.
 
   Returns:
@@ -141,7 +144,7 @@ def _add_task(
   edition: Edition,
   *,
   catalogue: Catalogue,
-  num_negatives: int,
+  num_negatives: int | None,
   vocabulary: seqio.Vocabulary,
 ) -> None:
   """Registers an edition's task of one family."""
@@ -174,6 +177,8 @@ def register_found(data_dir: str | PathLike[str]) -> list[str]:
   """Registers every dataset built under `data_dir` that has no tasks yet.
 
   `itdr.EVERYTHING` is registered again with the mixtures of all datasets found.
+  Records whose name is that of another task or mixture are left out, and a line
+  on standard error names them.
 
   Returns:
     The names of the added mixtures.
@@ -182,6 +187,7 @@ def register_found(data_dir: str | PathLike[str]) -> list[str]:
   folders = records.glob(f"{PREFIX}*")
   names = (folder.name.removeprefix(PREFIX) for folder in folders)
   datasets = sorted({variants.dataset_of(name) for name in names})
+  datasets = [*filter(_is_free, datasets)]
   new = [
     register(dataset)
     for dataset in datasets
@@ -189,6 +195,16 @@ def register_found(data_dir: str | PathLike[str]) -> list[str]:
   ]
   itdr.register_everything(records, [*map(records_name, datasets)])
   return new
+
+
+def _is_free(dataset: str) -> bool:
+  """Returns whether a dataset's tasks can be registered beside all others."""
+  try:
+    variants.check_free(dataset)
+  except InputError as error:
+    print(f"left out: {error}", file=sys.stderr)
+    return False
+  return True
 
 
 def use_records(tfds_data_dir: str | PathLike[str]) -> None:

@@ -63,6 +63,7 @@ ROOMS = {
   "train": ("batches", "model", "optim", "weights"),
   "scoring": ("model", "train"),
   "baselines": ("data", "data/records", "eval", "eval/recording"),
+  "audit": ("data", "data/records", "eval"),
   "report": ("data/records", "eval", "eval/recording", "itdr"),
   "export": ("batches", "gin_files", "tasks", "vocabulary"),
   "describe": (
@@ -77,12 +78,12 @@ ROOMS = {
     "teacher/annotation", "train", "vocabulary", "weights",
   ),
   "configurables": (
-    "batches", "eval/procedures", "instructions", "itdr", "model", "optim",
-    "runs", "train", "vocabulary",
+    "batches", "data/records", "eval/procedures", "instructions", "itdr",
+    "model", "optim", "runs", "train", "vocabulary",
   ),
-  "cli/shared": ("data", "data/sources", "train"),
+  "cli/shared": ("audit", "data", "data/sources", "train"),
   "cli/commands": (
-    "baselines", "cli/shared", "data", "data/records", "data/sources",
+    "audit", "baselines", "cli/shared", "data", "data/records", "data/sources",
     "describe", "export", "gin_files", "itdr", "plan", "report", "runs",
     "teacher/annotation", "vocabulary", "weights",
   ),

@@ -108,6 +108,7 @@ _POPULARITY_SPREAD = 0.6
 _GIFT = 0.08
 _DRIFT = 0.3
 _DAY = 86_400
+_MINUTE = 60
 _START = 1_577_836_800  # 2020-01-01 UTC, in seconds
 
 
@@ -118,7 +119,7 @@ class World:
   Attributes:
     users: user_id, age (years), gender, occupation.
     items: item_id, title, categories (joined by "|"), brand, price (euros).
-    interactions: user_id, item_id, timestamp (seconds, whole days), rating
+    interactions: user_id, item_id, timestamp (seconds), rating
       (1 to 5), review, summary.
     optimum: float32 [users, items], log p(item) just before the user's last
       purchase in that domain.
@@ -208,7 +209,8 @@ def _items(
   for theme in range(len(THEMES)):
     of_theme = [i for i in order if every[i][0] == theme]
     rank_in_theme[of_theme] = np.arange(len(of_theme))
-  chosen = sorted(np.lexsort((order, rank_in_theme))[:count])
+  # Ids in the order of themes would tell a customer's taste.
+  chosen = rng.permutation(np.lexsort((order, rank_in_theme))[:count])
   theme = np.array([every[i][0] for i in chosen])
   kind = np.array([every[i][1] for i in chosen])
   theme_names, kind_names = np.array(list(THEMES)), np.array(list(kinds))
@@ -270,7 +272,8 @@ def _purchases(
       bought[domain][users, chosen] = True
       log[domain].append(
         _told(rng, fact, customers, users, chosen, is_gift).with_columns(
-          timestamp=_START + day[users] * _DAY
+          # Purchases of one day have an order too, which `optimum` is of.
+          timestamp=_START + day[users] * _DAY + step * _MINUTE
         )
       )
   return {d: _as_written(pl.concat(log[d]), items[d]) for d in items}, optimum

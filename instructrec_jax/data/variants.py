@@ -6,6 +6,7 @@ evaluated at any time.
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 
 from instructrec_jax.errors import InputError, unknown
@@ -76,17 +77,35 @@ _MIXTURES = (
 )
 
 
+# The tasks of a dataset end in names such as p1_i0_t3 and p1_to_i1_item.
+_FAMILY = re.compile(
+  r"_(?:(?:p1p2|p\d|i\d|item)_)+(?:t\d|to(?:_(?:p\d|i\d|item))+)$"
+)
+# The mixture of all datasets is named as that of a dataset "all".
+EVERY_DATASET = "all"
+
+
 def check_free(dataset: str) -> str:
-  """Returns `dataset`, a new name, if it cannot be confused with another.
+  """Returns `dataset` if it cannot be confused with another name.
 
   Raises:
-    InputError: it could be a variant or mixture of another dataset.
+    InputError: it is that of all datasets, or could be a variant, mixture or
+      task of another dataset.
   """
-  for kept in (*filter(None, VARIANTS), *_MIXTURES):
-    if dataset.endswith(suffix(kept)):
-      raise InputError(
-        f"dataset {dataset!r}: expected a name that does not end in "
-        f"{suffix(kept)!r}, because a variant or mixture of dataset "
-        f"{dataset.removesuffix(suffix(kept))!r} has this name"
-      )
+  if dataset == EVERY_DATASET:
+    raise InputError(
+      f"dataset {dataset!r}: expected another name, because the mixture "
+      f"'instructrec_{dataset}' is that of all datasets"
+    )
+  ends = [suffix(kept) for kept in (*filter(None, VARIANTS), *_MIXTURES)]
+  ends = [end for end in ends if dataset.endswith(end)]
+  family = _FAMILY.search(dataset)
+  if family is not None and family.start():
+    ends.append(family[0])
+  if ends:
+    raise InputError(
+      f"dataset {dataset!r}: expected a name that does not end in "
+      f"{ends[0]!r}, because a variant, mixture or task of dataset "
+      f"{dataset.removesuffix(ends[0])!r} has this name"
+    )
   return dataset

@@ -28,7 +28,7 @@ from instructrec_jax.instructions.families import FIELDS
 from instructrec_jax.instructions.templates import templates_of
 from instructrec_jax.tasks.family_records import FamilyRecords
 from instructrec_jax.vocabulary import file as vocabulary_file
-from instructrec_jax.vocabulary import run_vocabulary
+from instructrec_jax.vocabulary import run_vocabulary, titles
 
 # The split that is rendered: its wordings and negatives are drawn at random.
 _RENDERED = "train"
@@ -62,6 +62,8 @@ def gather(
   if sample:
     vocabulary = run_vocabulary.describe()
     vocabulary["setting"] = vocabulary_file.setting()
+    model = run_vocabulary.RUN_VOCABULARY.sp_model
+    notes += _sentences(titles.unwritable(catalogue["title"].to_list(), model))
   reader = contents.Reader()
   # The first task reads the plain records, which the totals describe.
   first = next(iter(tasks.values())).source
@@ -92,6 +94,10 @@ def _order(dataset: str, data_dir: str | Path) -> Iterator[str]:
   order = built["counts"].get("order")
   if order is not None:
     yield f"{ordering.in_words(order)}."
+
+
+def _sentences(found: titles.Unwritable) -> list[str]:
+  return [f"{line}." for line in found.lines()]
 
 
 def _records(part: contents.Contents) -> Records:

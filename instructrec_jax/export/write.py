@@ -96,9 +96,10 @@ def write(
     out: the file to write.
     split: which records to read.
     form: a key of FORMS.
-    num_instructions: how many instructions to draw by the mixture's rates. A
-      record may be drawn again with another wording. None writes every
-      instruction of each task, task by task, and ignores the rates.
+    num_instructions: how many instructions to draw by the mixture's rates,
+      over all records. A task draws a record again, with another wording, only
+      after it has drawn all. None writes every instruction of each task, task
+      by task, and ignores the rates.
     num_epochs: if num_instructions is None, how often each record is written.
       Training redraws wordings and negatives; an evaluation split repeats.
     task_feature_lengths: the most tokens of "inputs" and "targets". Histories
@@ -227,12 +228,35 @@ def _drawn(
         f"{task.name}: no record of split {rendering.split!r} can "
         f"{_fits(rendering.lengths)}. Omit its family in family_rates.rates"
       )
+  # A mixture reads each task from its start. Where several tasks read the same
+  # records, they start apart, or all would write of the first records only.
+  ends = np.cumsum([rates[task.name] for task in rated])
+  starts = np.random.default_rng(rendering.seed).random() + ends / ends[-1]
   mixture = seqio.Mixture(
     provider.name,
-    [(_as_text(task, rendering), rates[task.name]) for task in rated],
+    [
+      (
+        _as_text(_starting(task, rendering, start % 1), rendering),
+        rates[task.name],
+      )
+      for task, start in zip(rated, starts.tolist(), strict=True)
+    ],
   )
   mixed = rendering.of(mixture, None, passthrough_features=_KEPT)
   return provider.name, count, mixed.take(count)
+
+
+def _starting(
+  task: seqio.Task, rendering: _Rendering, start: float
+) -> seqio.Task:
+  """Returns a task whose records before a share `start` of all come last."""
+  count = rendering.reader.count(task, rendering.split) or 0
+
+  def turned(records: tf.data.Dataset) -> tf.data.Dataset:
+    before = int(start * count)
+    return records.skip(before).concatenate(records.take(before))
+
+  return task.replace(preprocessors=[turned, *task.preprocessors])
 
 
 def _fits(lengths: Mapping[str, int] | None) -> str:

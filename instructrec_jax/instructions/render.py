@@ -10,6 +10,7 @@ Dimension letters: n history items, C candidates, Q inputs of one record, W
 candidates that an input asks about.
 """
 
+import math
 import string
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -26,8 +27,7 @@ from instructrec_jax.instructions.templates import Template
 
 # Splits a text into pieces: words and the slot after them.
 _FORMAT = string.Formatter().parse
-# Draws per example. If at least twice `count` items are left, the chance that
-# they include fewer than `count` distinct items is below 1e-11.
+# The fewest draws per example, enough for 9 negatives.
 _DRAWS = 256
 
 
@@ -59,7 +59,10 @@ def draw_negatives(
       )
     ]
   ):
-    draws = tf.random.stateless_uniform([_DRAWS], seed, 0, left, tf.int64)
+    # Even if just `count` items are left, the chance that one of them is never
+    # drawn is below count * exp(-number / count), 1e-10.
+    number = max(_DRAWS, math.ceil(count * (math.log(max(count, 1)) + 25)))
+    draws = tf.random.stateless_uniform([number], seed, 0, left, tf.int64)
   draws = tf.unique(draws).y[:count]
   # The k-th item that is not excluded is k plus the number of excluded items at
   # or below it.
@@ -208,7 +211,7 @@ def render(
   templates: tuple[Template, ...],
   family: Family,
   catalogue: Catalogue,
-  num_negatives: int,
+  num_negatives: int | None,
 ) -> dict[str, tf.Tensor]:
   """Renders the inputs of one record: one in training, maybe more otherwise.
 
@@ -228,7 +231,8 @@ def render(
     templates: the family's templates.
     family: the family to render.
     catalogue: the catalogue of the record's dataset.
-    num_negatives: drawn for training, unless the form sets a number.
+    num_negatives: drawn for training, unless the form sets a number; None for
+      as many as the records of validation and test have.
 
   Returns:
     For Q inputs: inputs and targets, int32 [Q, tokens], and candidates, int32
@@ -242,7 +246,8 @@ def render(
   """
   form = FORMS[family.form]
   templates = tuple(t.worded(catalogue.ordered) for t in templates)
-  count = num_negatives if form.num_negatives is None else form.num_negatives
+  counts = (form.num_negatives, num_negatives, catalogue.num_negatives)
+  count = next(count for count in counts if count is not None)
   drawn = _draw(record, seed, form, len(templates), catalogue, count)
   shown_QxW = tf.gather(drawn.candidates, drawn.asked)
   texts_4xQ, stops = Frames(templates).fill(

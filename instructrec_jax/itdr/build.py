@@ -60,7 +60,8 @@ def build(
     The manifest.
 
   Raises:
-    InputError: there are no tables, or no user or item in them is eligible.
+    InputError: there are no tables, or it is NobodyLeftError: no user or
+      item in them is eligible.
   """
   size = pair.size if size is None else size
   if size < len(choose.SHARES):
@@ -77,7 +78,7 @@ def build(
     shards = {}
     for split, rows in made.splits.items():
       if rows.is_empty():
-        raise InputError(
+        raise parts.NobodyLeftError(
           f"{pair.name}: no user or item is left for {split} after the split "
           f"8 : 1 : 1 of train, validation and test: {made.counts['of']}"
         )
@@ -151,7 +152,8 @@ def tables_of(
   found, missing = {}, []
   for name in pair.tables:
     try:
-      tables = Tables(data_dir, instead.get(name, name))
+      named = instead.get(name, name)
+      tables = Tables(data_dir, named, pair.domain.scale)
       tables.check(pair)
       found[name] = tables
     except InputError as error:

@@ -12,7 +12,7 @@ import tqdm
 
 from instructrec_jax import artifacts, errors
 from instructrec_jax.errors import InputError
-from instructrec_jax.itdr import build, choose, wordings
+from instructrec_jax.itdr import build, choose, parts, wordings
 from instructrec_jax.itdr.features import features_of
 from instructrec_jax.itdr.pairs import PAIRS, PREFIX, groups
 from instructrec_jax.teacher.annotation.choosing import Choice, Instead
@@ -51,7 +51,8 @@ def itdr(
 
   Args:
     pairs: names of pairs, subtasks or root tasks. If none is given, all pairs
-      are built except those without tables.
+      are built except those without tables. A pair of which nobody can be
+      asked is left out, too.
     data_dir: the folder of all datasets.
     size: see `build.build`.
     tables: "dataset=other" uses another dataset's tables, e.g.
@@ -97,9 +98,14 @@ def itdr(
   with tqdm.tqdm(there, desc="pairs", disable=None) as bar:
     for name in bar:
       bar.set_postfix_str(name)
-      manifests[name] = build.build(
-        PAIRS[name], data_dir, choice=choice, overwrite=overwrite, **options
-      )
+      try:
+        manifests[name] = build.build(
+          PAIRS[name], data_dir, choice=choice, overwrite=overwrite, **options
+        )
+      except parts.NobodyLeftError as error:
+        absent[name] = str(error)
+  if not manifests:
+    raise InputError(f"no pair was built: {next(iter(absent.values()))}")
   vocabulary = None
   if vocabulary_size is not None:
     vocabulary = _train_vocabulary(
@@ -145,6 +151,9 @@ def _left_out(counts: Mapping[str, Any], width: int) -> Iterator[str]:
       whys.update(part.get(what, {}))
     for why, number in whys.most_common():
       yield f"{'':{width}} {number:10,} {what}: {why}"
+  for name, reasons in counts.get("unknown", {}).items():
+    for why, number in reasons.items():
+      yield f"{'':{width}} {number:10,} left out in {name}: {why}"
   if counts["tables_absent"]:
     yield f"{'':{width}} no tables of {', '.join(counts['tables_absent'])}"
 

@@ -152,8 +152,12 @@ _ROWS = (
 )
 PAIRS: Mapping[str, Pair] = {pair.name: pair for pair in _ROWS}
 
-# Attributes that are numbers; others are compared with the truth as text.
-NUMBERS = ("age", "birth_year")
+# Attributes that are numbers, with the lowest and the highest that is believed;
+# others are compared with the truth as text.
+NUMBERS: Mapping[str, tuple[int, int]] = {
+  "age": (5, 110),
+  "birth_year": (1910, 2020),
+}
 
 
 def label(attribute: str) -> str:

@@ -38,6 +38,10 @@ TAUGHT: Mapping[str, tuple[Callable, Callable]] = {
 }
 
 
+class NobodyLeftError(InputError):
+  """No user or item can be asked about, in tables that fit the pair."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Made:
   """Instances of a pair.
@@ -92,7 +96,7 @@ def make(
     seed: of all draws.
 
   Raises:
-    InputError: no user or item is eligible.
+    NobodyLeftError: no user or item is eligible.
   """
   frames, counts = [], {}
   for part, quotas in _parts(pair, tables, size, seed):
@@ -114,10 +118,21 @@ def make(
         items.list.eval(pl.element() + offset),
       )
     )
+  unknown = {
+    name: found
+    for name, table in tables.items()
+    if (found := table.unknown(pair))
+  }
   if not frames:
-    raise InputError(
+    left_out = "; ".join(
+      f"{name}: {reason} ({count:,})"
+      for name, found in unknown.items()
+      for reason, count in found.items()
+    )
+    raise NobodyLeftError(
       f"{pair.name}: no user or item of {', '.join(counts)} is eligible; each "
       f"needs at least {pair.kind.least} interactions"
+      + (f", and some values are left out: {left_out}" if left_out else "")
     )
   fixed = (pl.col("split") != "train").cast(pl.Int64)
   every = pl.concat(frames).with_row_index("instance").with_columns(fixed=fixed)
@@ -130,6 +145,7 @@ def make(
       "records": {split: rows.height for split, rows in splits.items()},
       "wanted": size,
       "of": counts,
+      "unknown": unknown,
       "tables_absent": [name for name in pair.tables if name not in tables],
     },
   )
@@ -143,6 +159,8 @@ def told(
     pools = part.pools(pair, size, seed)
     quotas = choose.filled_up(quotas, pools)
     first = [pools[split][:count] for split, count in quotas.items()]
+    if not sum(map(len, first)):
+      continue
     yield part.instances(np.concatenate(first))[1]
 
 

@@ -17,9 +17,14 @@ def eligible_by_attributes(tables: Tables, pair: Pair) -> np.ndarray:
   known = tables.users.filter(
     pl.any_horizontal(pl.col(name).is_not_null() for name in there)
   )
-  counts = tables.per("user", pl.len())
-  enough = counts.filter(pl.col("len") >= pair.kind.least)
+  shown = pl.col("rating").count() if _is_rated(tables, pair) else pl.len()
+  counts = tables.per("user", shown.alias("shown"))
+  enough = counts.filter(pl.col("shown") >= pair.kind.least)
   return known.join(enough, on="user", how="semi")["user"].to_numpy()
+
+
+def _is_rated(tables: Tables, pair: Pair) -> bool:
+  return pair.domain.scale is not None and "rating" in tables.columns
 
 
 def attributes_of(tables: Tables, pair: Pair) -> list[str]:
@@ -73,7 +78,7 @@ def with_liking(tables: Tables, users: np.ndarray, pair: Pair) -> pl.DataFrame:
   amount = domain.amount[0] if domain.amount else None
   columns = {"rating", "review"} | ({amount} if amount else set())
   rows = tables.of("user", users, sorted(columns))
-  if domain.scale is not None:
+  if _is_rated(tables, pair):
     rows = rows.drop_nulls("rating")
     return rows.with_columns(
       liked=pl.col("rating") >= pl.col("rating").mean().over("user")

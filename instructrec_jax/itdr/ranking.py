@@ -78,8 +78,15 @@ def _drawn(
   targets = targets.astype(np.int64)
   wanted = pair.kind.candidates - last["count"].to_numpy()
   met = tuple(rows[name].to_numpy() for name in ("user", "item"))
-  lists = draw.draw(
-    rng, users, targets, met, tables.items.height, int(wanted.max())
+  titles = tables.items["title"].rank("dense").to_numpy().astype(np.int64) - 1
+  lists, _ = draw.draw(
+    rng,
+    users,
+    targets,
+    met,
+    tables.items.height,
+    int(wanted.max()),
+    titles=titles,
   )
   # Any subset of draws without replacement is itself a uniform draw.
   others = lists[lists != targets[:, None]].reshape(users.size, -1)

@@ -1,5 +1,6 @@
 """`instructrec cache`: writes the tokens that a run trains on."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,7 +72,7 @@ def cache_tokens(
     InputError: The name is unknown, or a task has no training examples.
   """
   from instructrec_jax.batches import caching
-  from instructrec_jax.tasks import lookup
+  from instructrec_jax.tasks import lookup, titles
   from instructrec_jax.vocabulary import run_vocabulary
 
   if not out:
@@ -79,8 +80,10 @@ def cache_tokens(
   if epochs < 1:
     raise InputError(f"epochs = {epochs}: expected 1 or more")
   made_of = training_data.made_of_records(mixture_or_task_name)
-  lookup.tasks_with(mixture_or_task_name, "train")
+  tasks = lookup.tasks_with(mixture_or_task_name, "train")
   rates = lookup.train_rates(mixture_or_task_name)
+  for line in titles.told(task for task in tasks if task.name in rates):
+    print(line, file=sys.stderr)
   max_lengths = {
     name: task_feature_lengths[name] for name in token_cache.FEATURES
   }

@@ -12,6 +12,7 @@ import jax
 from etils import epath
 
 from instructrec_jax import artifacts, gin_files, paths
+from instructrec_jax.data.records import sampling
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval.predictions import RANKED
 from instructrec_jax.gin_files import macro
@@ -28,6 +29,8 @@ def evaluate(
   gin_search_paths: Sequence[str] = (),
   tfds_data_dir: str | None = None,
   step: int | None = None,
+  num_requests: int | None = None,
+  sample_seed: int = 0,
   **settings: Any,
 ) -> list[epath.Path]:
   """Evaluates a run's checkpoint with the settings of its training.
@@ -40,6 +43,8 @@ def evaluate(
     gin_search_paths: More folders with gin files.
     tfds_data_dir: The folder of the records. The run's own by default.
     step: The step of the checkpoint. The newest by default.
+    num_requests: Requests of each task to draw from the split. All by default.
+    sample_seed: Draws them.
     **settings: Arguments of `evaluate_checkpoint`. Gin sets the others.
 
   Returns:
@@ -62,7 +67,11 @@ def evaluate(
     tfds_data_dir = json.loads(manifest.read_text())["tfds_data_dir"]
   gin_files.parse(
     ["runs/native_evaluate.gin", *(gin_file or [str(config)])],
-    [*gin_bindings, f"MODEL_DIR = {str(folder)!r}"],
+    [
+      *gin_bindings,
+      f"MODEL_DIR = {str(folder)!r}",
+      *sampling.bindings(num_requests, sample_seed),
+    ],
     gin_search_paths,
   )
   from instructrec_jax import tasks
@@ -140,10 +149,12 @@ def evaluate_checkpoint(
     InputError: A name or the split is unknown, no request fits, the checkpoint
       does not match the model, or processes see different requests.
   """
+  import seqio
+
   from instructrec_jax.eval.recording import catalogue_ranking
   from instructrec_jax.runs import asking, seqio_evaluation
   from instructrec_jax.scoring.scorer import Scorer
-  from instructrec_jax.tasks import lookup
+  from instructrec_jax.tasks import lookup, titles
 
   if rank not in RANKED:
     raise unknown("choice of what to rank", rank, RANKED)
@@ -155,6 +166,16 @@ def evaluate_checkpoint(
   tasks = lookup.measured_tasks(mixture_or_task_name, split)
   if rank == "catalogue":
     tasks = catalogue_ranking.matching(tasks)
+  sample = sampling.request_sample()
+  if sample is not None and jax.process_index() == 0:
+    print(
+      f"asking at most {sample['num_requests']:,} requests of split {split!r}, "
+      f"drawn by seed {sample['seed']}",
+      file=sys.stderr,
+    )
+  for line in titles.told(map(seqio.TaskRegistry.get, tasks)):
+    if jax.process_index() == 0:
+      print(line, file=sys.stderr)
   clock = clock or Clock()
   with clock.during("loading"):
     scorer = Scorer(model, checkpoint, batch_size, num_partitions)

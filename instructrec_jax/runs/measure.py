@@ -12,6 +12,7 @@ from etils import epath
 
 from instructrec_jax import gin_files
 from instructrec_jax import tasks as tasks_lib
+from instructrec_jax.data.records import sampling
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.answers import answer_metrics, predictions_file
 from instructrec_jax.eval.answers.predictions_file import Prediction
@@ -36,6 +37,8 @@ def measure(
   gin_file: Sequence[str] = (),
   gin_bindings: Sequence[str] = (),
   gin_search_paths: Sequence[str] = (),
+  num_requests: int | None = None,
+  sample_seed: int = 0,
 ) -> list[epath.Path]:
   """Measures a file of predictions.
 
@@ -54,6 +57,8 @@ def measure(
     gin_file: Gin files, such as one that limits the instances of a user.
     gin_bindings: Single bindings, which override the files.
     gin_search_paths: More folders with gin files.
+    num_requests: Requests of each task to draw from the split; None for all.
+    sample_seed: Draws them.
 
   Returns:
     The folder of each task's results.
@@ -64,7 +69,9 @@ def measure(
       task has no metric of written answers.
   """
   gin_files.parse(
-    ["runs/native_mixing.gin", *gin_file], gin_bindings, gin_search_paths
+    ["runs/native_mixing.gin", *gin_file],
+    [*gin_bindings, *sampling.bindings(num_requests, sample_seed)],
+    gin_search_paths,
   )
   tasks_lib.use_records(tfds_data_dir)
   names = lookup.measured_tasks(mixture_or_task_name, split)
@@ -167,6 +174,9 @@ def _skipped(
 ) -> dict[str, int]:
   """Returns the number of records that were not measured, by reason."""
   records = task.num_input_examples(split)
+  sample = sampling.request_sample()
+  if sample is not None:
+    records = min(records or asked, sample["num_requests"])
   reasons = {
     "no instruction": (records or asked) - asked,
     "no prediction": asked - answered,

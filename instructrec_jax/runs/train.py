@@ -56,6 +56,7 @@ def train(
 
     tasks.use_records(tfds_data_dir)
     data = training_data.of_records(name, lengths)
+    _tell_titles(name)
   model_dirs.check_rows(model, data.vocabulary)
   model_dir = paths.anywhere(model_dir)
   earlier = {}
@@ -99,6 +100,21 @@ def train(
     )
   state = runner()
   return manifest | {"mixture": name, "step": int(state.step)}
+
+
+def _tell_titles(name: str) -> None:
+  """Prints which titles the vocabulary cannot write.
+
+  Raises:
+    InputError: They are most of the titles.
+  """
+  from instructrec_jax.tasks import lookup, titles
+
+  rates = lookup.train_rates(name)
+  tasks = lookup.tasks_with(name, "train")
+  for line in titles.told(task for task in tasks if task.name in rates):
+    if jax.process_index() == 0:
+      print(line, file=sys.stderr)
 
 
 def _check_settings(model: Any) -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @gin.configurable(module="instructrec_jax")
 def title_trie(
   dataset: "str | Catalogue" = gin.REQUIRED,
-  same_title: str = "error",
+  same_title: str = "first",
   max_length: int | None = None,
 ) -> trie.Trie:
   """Returns the trie of all titles of a dataset, in the run's vocabulary.

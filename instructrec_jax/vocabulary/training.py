@@ -12,6 +12,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.instructions.questions import YES_NO
 from instructrec_jax.instructions.templates import TEMPLATES
 from instructrec_jax.vocabulary.file import FILE_NAME
+from instructrec_jax.vocabulary.titles import unwritable
 
 # About as many titles as the history and candidates of an instruction have.
 _TITLES_A_TEMPLATE = 20
@@ -33,7 +34,9 @@ def build_extras(size: int) -> dict[str, Any]:
     some = texts[:: -(-len(texts) // len(items)) or 1]
     letters = " ".join(sorted(set().union(*texts)))
     texts = [*items, *some, letters, *words, *YES_NO]
-    return {"vocabulary_pieces": train(texts, size, folder / FILE_NAME)}
+    pieces = train(texts, size, folder / FILE_NAME)
+    found = unwritable(titles, (folder / FILE_NAME).read_bytes())
+    return {"vocabulary_pieces": pieces, **found.counts()}
 
   return {"extras": extras, "extra_options": {"vocabulary_size": size}}
 

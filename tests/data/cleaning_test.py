@@ -155,7 +155,7 @@ def test_texts_lose_their_html():
     brand=pl.lit("Wood &amp; Son"),
     description=pl.lit("One<br>two &lt;3"),
   )
-  raw = _raw([(u, i, 0) for u in range(2) for i in range(2)], items)
+  raw = _raw([(u, i, i) for u in range(2) for i in range(2)], items)
   raw.interactions.insert_column(3, pl.Series("review", ["<p>Ok</p>", "a"] * 2))
   tables, counts = cleaning.clean(raw, 1)
   assert tables["items"].row(1)[2:] == (

@@ -121,9 +121,7 @@ def test_without_an_order_all_of_it_is_drawn():
 
 
 def test_seconds_become_microseconds():
-  seconds = pl.DataFrame(
-    {"timestamp": pl.Series([1, 4_000_000_000], pl.UInt32)}
-  )
+  seconds = pl.DataFrame({"timestamp": [1, 4_000_000_000]})
   seconds = seconds.cast(pl.UInt32)
   found = ordering.microseconds(seconds)["timestamp"]
   assert found.to_list() == [1_000_000, 4_000_000_000_000_000]

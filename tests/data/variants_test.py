@@ -23,3 +23,15 @@ def test_a_new_dataset_is_not_taken_for_another_s_variant(end):
   with pytest.raises(InputError, match=f"does not end in '_{end}'"):
     variants.check_free(f"games_{end}")
   assert variants.check_free(end) == end
+
+
+@pytest.mark.parametrize("end", ["p1_i0_t3", "p1p2_i1_t3", "p1_to_i1_item"])
+def test_a_new_dataset_is_not_taken_for_another_s_task(end):
+  with pytest.raises(InputError, match=f"does not end in '_{end}'"):
+    variants.check_free(f"games_{end}")
+
+
+def test_the_name_of_all_datasets_is_no_dataset_s():
+  with pytest.raises(InputError, match="'instructrec_all' is that of all"):
+    variants.check_free("all")
+  assert variants.check_free("all_games") == "all_games"

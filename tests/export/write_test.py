@@ -159,6 +159,22 @@ def test_what_is_described_and_what_is_not_are_mixed(small, tmp_path):
   }  # fmt: skip
 
 
+def test_families_draw_from_all_records(small, tmp_path):
+  train = read.load_split(small, "small", "train")
+  seen = set()
+  for seed in (0, 1):
+    out = tmp_path / f"{seed}.jsonl"
+    write.write(
+      "instructrec_small_history", out, num_instructions=90, seed=seed
+    )
+    drawn = [(line["task"], line["instance"]) for line in _lines(out)]
+    assert len(set(drawn)) == 90  # No task draws a record twice.
+    instances = {instance for _, instance in drawn}
+    assert len(instances) > 80
+    seen |= instances
+  assert len(seen) > 130 <= len(train["instance"]) // 3
+
+
 def test_as_many_as_are_asked_for_by_the_mixture_s_rates(
   small, tmp_path, capsys
 ):

@@ -7,6 +7,7 @@ from instructrec_jax import tasks
 from instructrec_jax.errors import InputError
 from instructrec_jax.itdr import build, command, domains, pairs
 from tests import made_up_itdr
+from tests.itdr import small_tables
 
 _GAMES = domains.Domain(
   ("board_games",),
@@ -44,6 +45,21 @@ def test_a_row_of_words_and_one_of_the_table_are_enough(
       seqio.TaskRegistry.remove(pair.task)
     assert texts
     assert all("board game" in text for text in texts)
+
+
+def test_a_pair_of_which_nobody_can_be_asked_is_named(tmp_path):
+  made_up_itdr.write_one(tmp_path, "ml_32m", users=80, items=40)
+  rows = {"user": range(20), "item": range(20), "rating": [99.0] * 20}
+  small_tables.tables(tmp_path, "anime_2023", rows)
+  names = ["rating_prediction_ml_32m", "rating_prediction_anime_2023"]
+  done = command.itdr(names, tmp_path, 40)
+  assert [*done.manifests] == names[:1]
+  assert [*done.absent] == names[1:]
+  said = [line for line in command.summary(done) if names[1] in line]
+  assert "no user or item of anime_2023 is eligible" in said[0]
+  assert "rating is not a number from 1 to 10 (20)" in said[0]
+  with pytest.raises(InputError, match="no pair was built: rating_prediction"):
+    command.itdr(names[1:], tmp_path, 40)
 
 
 @pytest.mark.parametrize(

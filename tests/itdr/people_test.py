@@ -34,6 +34,25 @@ def test_attributes_that_are_not_known_are_left_out(tmp_path):
   assert len(made["history"].to_list()[0]) == 4
 
 
+def test_ages_that_nobody_believes_are_no_targets(tmp_path):
+  pair = PAIRS["user_attributes_book_crossing"]
+  ages = ["25", "250", "-1", "nan", None, "31.0"]
+  tables = small_tables.tables(
+    tmp_path,
+    "book_crossing",
+    {"user": np.repeat(range(6), 3).tolist(), "item": [*range(3)] * 6},
+    users={"age": ages, "location": [None, "Bonn", " ", None, None, ""]},
+  )
+  users = people.eligible_by_attributes(tables, pair)
+  made = people.attributes(tables, users, pair, _RNG)
+  assert dict(zip(users.tolist(), made["answer"], strict=True)) == {
+    0: "age: 25",
+    1: "location: Bonn",
+    5: "age: 31",
+  }
+  assert tables.unknown(pair) == {"age is not a number from 5 to 110": 3}
+
+
 def test_interests_show_what_is_liked_and_what_is_not(tmp_path):
   pair = PAIRS["interests_amazon_books_reviews"]
   rows = {

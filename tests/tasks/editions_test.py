@@ -7,11 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 import seqio
+import tensorflow as tf
 
 from instructrec_jax import tasks
 from instructrec_jax.data import normalize, simulate, variants
 from instructrec_jax.data.records import build, read
 from instructrec_jax.errors import InputError
+from instructrec_jax.export.untokenized import untokenized
 from instructrec_jax.instructions.families import FAMILIES
 from instructrec_jax.instructions.templates import Template
 from instructrec_jax.tasks import editions, lookup
@@ -157,8 +159,58 @@ def test_families_whose_texts_were_never_written_are_left_out(untold, capsys):
     seqio.set_tfds_data_dir_override(None)
 
 
+def test_training_shows_as_many_candidates_as_the_requests_have(untold):
+  seqio.set_tfds_data_dir_override(str(untold / "records"))
+  try:
+    task = untokenized(seqio.TaskRegistry.get("instructrec_untold_p1_i0_t3"))
+    asked = {
+      split: task.get_dataset(None, split=split, shuffle=False).map(
+        lambda example: tf.size(example["asked"])
+      )
+      for split in ("train", "test")
+    }
+    for sizes in asked.values():
+      assert {*sizes.as_numpy_iterator()} == {5}
+  finally:
+    seqio.set_tfds_data_dir_override(None)
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_sample_of_any_split_is_the_same_for_all_families(untold, split):
+  seqio.set_tfds_data_dir_override(str(untold / "records"))
+  found = {}
+  try:
+    for seed in (0, 1):
+      with gin.unlock_config():
+        gin.bind_parameter("request_sample.num_requests", 7)
+        gin.bind_parameter("request_sample.seed", seed)
+      for form in ("t0", "t3"):
+        source = seqio.TaskRegistry.get(
+          f"instructrec_untold_p1_i0_{form}"
+        ).source
+        records = source.get_dataset(split, shuffle=False)
+        found[seed, form] = {int(r["instance"]) for r in records}
+      train = source.get_dataset("train", shuffle=False)
+      assert len([*train]) == source.num_input_examples("train")
+  finally:
+    gin.clear_config()
+    seqio.set_tfds_data_dir_override(None)
+  assert len(found[0, "t0"]) == 7
+  assert found[0, "t0"] == found[0, "t3"] != found[1, "t0"]
+  assert len(found[1, "t0"]) == 7
+
+
+def test_records_with_the_name_of_a_mixture_break_no_others(tmp_path, capsys):
+  for name in ("all", "first_history", "second"):
+    (tmp_path / f"instructrec_{name}").mkdir()
+  assert tasks.register_found(tmp_path) == ["instructrec_second"]
+  first, second = capsys.readouterr().err.splitlines()
+  assert first.startswith("left out: dataset 'all': expected another name")
+  assert second.startswith("left out: dataset 'first_history': expected a name")
+
+
 def test_the_names_of_mixtures_are_kept_from_datasets():
-  for name in filter(None, MIXTURES):
+  for name in [*filter(None, MIXTURES), *FAMILIES]:
     with pytest.raises(InputError, match=f"does not end in '_{name}'"):
       variants.check_free(f"shop_{name}")
   assert variants.check_free("shop_searches") == "shop_searches"

@@ -44,6 +44,9 @@ as found (without it, the target). A .npy file is a matrix of a retriever's
 scores with the shape [users, items], in the order of
 tables/DATASET/users.parquet and items.parquet.
 
+At the end, rules that look at no preference are asked on up to 2,000 test
+requests. A rule that ranks too well is a warning; see `instructrec audit`.
+
 To rank the whole catalogue no candidates are needed: `instructrec evaluate` and
 `instructrec baseline` take --rank=catalogue on any records."""
 
@@ -81,7 +84,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   )
 
 
-def _run(vocabulary_size: int | None, **options: Any) -> None:
+def _run(vocabulary_size: int | None, data_dir: str, **options: Any) -> None:
   from instructrec_jax.data.records import build
 
   extras = {}
@@ -89,7 +92,9 @@ def _run(vocabulary_size: int | None, **options: Any) -> None:
     from instructrec_jax.vocabulary import training
 
     extras = training.build_extras(vocabulary_size)
-  printing.print_manifest(build.build(**options, **extras))
+  made = build.build(data_dir, **options, **extras)
+  printing.print_manifest(made)
+  printing.print_leaks(made, data_dir)
 
 
 COMMAND = Command(

@@ -10,8 +10,10 @@ _EXAMPLES = """
   instructrec evaluate --model_dir=demo/model
   instructrec evaluate --model_dir=runs/games --split=test_2k \\
     --mixture_or_task_name=instructrec_games_p1_i0_t3
+  instructrec evaluate --model_dir=runs/games --split=validation \\
+    --num_requests=500 --sample_seed=1
   instructrec evaluate --model_dir=runs/games --rank=catalogue \\
-    --gin.NUM_BEAMS=20 --gin.title_trie.same_title="'first'"
+    --gin.NUM_BEAMS=20
 
 Of a mixture of InstructRec's families, those that rank are measured. A family
 that writes texts is measured when it is named.
@@ -22,6 +24,7 @@ Use `instructrec measure` for the answers of another model, from a file."""
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.gin(parser, required=False)
   flags.processes(parser)
+  flags.request_sample(parser)
   flags.exclude_history(parser)
   parser.add_argument(
     "--model_dir", required=True, help="folder of a training run"

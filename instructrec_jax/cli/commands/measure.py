@@ -25,6 +25,7 @@ was given."""
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.gin(parser, required=False)
   flags.records(parser)
+  flags.request_sample(parser)
   add = parser.add_argument
   add("predictions", metavar="FILE", help="the predictions; see below")
   add(

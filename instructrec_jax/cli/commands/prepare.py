@@ -39,6 +39,8 @@ def _run(data_dir: str, **options: Any) -> None:
   done = prepare.prepare(data_dir=data_dir, **options)
   for manifest in done.values():
     printing.print_manifest(manifest)
+    if manifest["stage"] == "build":
+      printing.print_leaks(manifest, data_dir)
   dataset = done["build"]["options"]["dataset"]
   print()
   print(command.describe(dataset, data_dir, sample=0))

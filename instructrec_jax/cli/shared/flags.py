@@ -121,6 +121,17 @@ def records(parser: argparse.ArgumentParser) -> None:
   )
 
 
+def request_sample(parser: argparse.ArgumentParser) -> None:
+  """Adds which requests of a split are asked."""
+  add = parser.add_argument
+  add(
+    "--num_requests",
+    type=int,
+    help="ask so many requests of the split, drawn by --sample_seed (all)",
+  )
+  add("--sample_seed", type=int, default=0, help="seed of that draw (0)")
+
+
 def processes(parser: argparse.ArgumentParser) -> None:
   """Adds how several processes find each other."""
   add = parser.add_argument

@@ -1,6 +1,7 @@
 """What commands print of a stage that is done."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -44,3 +45,20 @@ def _flat(
     else:
       text = value if isinstance(value, str) else json.dumps(value)
       yield f"{prefix}{key}", text
+
+
+def print_leaks(manifest: Manifest, data_dir: str) -> None:
+  """Audits records that were just built, and warns of leaks on stderr.
+
+  Args:
+    manifest: that of `build`.
+    data_dir: the folder of all datasets.
+  """
+  from instructrec_jax.audit import command
+
+  if not manifest["reused"]:
+    options = manifest["options"]
+    for line in command.warnings(
+      options["dataset"], options.get("variant", ""), data_dir
+    ):
+      print(line, file=sys.stderr)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from instructrec_jax.data.candidates.files import Lists
-from instructrec_jax.data.ragged import places
+from instructrec_jax.data.ragged import gather, places
 from instructrec_jax.errors import InputError
 
 # Rounds in which refused draws are drawn again. A user who needs more has met
@@ -14,27 +14,58 @@ _BLOCK = 2**24
 
 
 class Met:
-  """Knows which user has met which item, for many pairs at once."""
+  """Knows which user has met which item, for many pairs at once.
+
+  With titles, a user who has met an item has met all items of its title: as a
+  candidate, another edition of an item that the user had is as good as it.
+
+  Attributes:
+    editions: how many items `refuses` has refused for their titles alone.
+  """
 
   def __init__(
-    self, interactions: tuple[np.ndarray, np.ndarray], num_items: int
+    self,
+    interactions: tuple[np.ndarray, np.ndarray],
+    num_items: int,
+    titles: np.ndarray | None = None,
   ):
     """Sorts the pairs.
 
     Args:
       interactions: codes of users and items, [rows] each, no pair twice.
       num_items: size of the catalogue.
+      titles: int [num_items], a number below num_items of each item's title;
+        None if every title is another.
     """
     self.num_items = num_items
+    self.editions = 0
+    self._title = None
     users, items = (column.astype(np.int64) for column in interactions)
+    if titles is not None:
+      self._title = titles.astype(np.int64)
+      self._by_item = Met(interactions, num_items)
+      self._by_title = np.argsort(self._title, kind="stable")
+      counts = np.bincount(self._title, minlength=num_items)
+      self._starts = np.concatenate([[0], np.cumsum(counts)])
+      items = self._title[items]
     # A pair becomes one number, so one sorted array is enough.
-    self._pairs = np.sort(users * num_items + items)
+    pairs = users * num_items + items
+    self._pairs = np.sort(pairs) if titles is None else np.unique(pairs)
 
   def __call__(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
     """Returns whether each user has met the item, bool [pairs]."""
+    if self._title is not None:
+      items = self._title[items]
     pair = users.astype(np.int64) * self.num_items + items
     place = np.minimum(np.searchsorted(self._pairs, pair), self._pairs.size - 1)
     return self._pairs[place] == pair
+
+  def refuses(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Returns the same for negatives, and counts those met by title alone."""
+    met = self(users, items)
+    if self._title is not None:
+      self.editions += int((met & ~self._by_item(users, items)).sum())
+    return met
 
   def of(self, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns all items that some users have met.
@@ -49,7 +80,11 @@ class Met:
     start, end = np.searchsorted(self._pairs, bounds)
     rows = np.repeat(np.arange(users.size), end - start)
     pairs = self._pairs[start[rows] + places(rows, users.size)]
-    return rows, pairs % self.num_items
+    items = pairs % self.num_items
+    if self._title is None:
+      return rows, items
+    which, items = gather(self._by_title, self._starts, items)
+    return rows[which], items
 
 
 def draw(
@@ -60,7 +95,8 @@ def draw(
   num_items: int,
   num_negatives: int,
   weights: np.ndarray | None = None,
-) -> np.ndarray:
+  titles: np.ndarray | None = None,
+) -> tuple[np.ndarray, int]:
   """Draws candidate lists: the target and distinct negatives.
 
   Negatives are drawn one after the other without replacement, from the items
@@ -78,19 +114,22 @@ def draw(
     num_negatives: the number of negatives in a list.
     weights: non-negative integers [num_items], such as an item's count in
       training; an item of weight 0 is never drawn. None for equal weights.
+    titles: as for `Met`; then no negative has the title of an item that the
+      user has met, such as the target.
 
   Returns:
-    [n, 1 + num_negatives] int64 item codes, the target at a random place.
+    [n, 1 + num_negatives] int64 item codes, the target at a random place; and
+    how many negatives were drawn again for their titles.
 
   Raises:
     InputError: a user has met so many items that too few others are left.
   """
-  met = Met(interactions, num_items)
+  met = Met(interactions, num_items, titles)
   _check_enough(users, met, num_negatives, weights)
   negatives = _successive(rng, users, met, num_negatives, weights)
   if weights is not None:
     negatives = rng.permuted(negatives, axis=1)
-  return _with_targets(rng, targets, negatives)
+  return _with_targets(rng, targets, negatives), met.editions
 
 
 def hardest(
@@ -102,7 +141,8 @@ def hardest(
   num_negatives: int,
   ranked: Lists,
   among: int,
-) -> np.ndarray:
+  titles: np.ndarray | None = None,
+) -> tuple[np.ndarray, int]:
   """Builds candidate lists with the negatives that a retriever ranks highest.
 
   Args:
@@ -116,16 +156,19 @@ def hardest(
     among: negatives are drawn uniformly from this number of first items, not
       counting the target and items that the user has met, or from all if the
       retriever ranks fewer. num_negatives gives the hardest negatives.
+    titles: as in `draw`.
 
   Returns:
-    [n, 1 + num_negatives] int64 item codes, all at random places.
+    [n, 1 + num_negatives] int64 item codes, all at random places; and how many
+    of the ranked items were left out for their titles.
 
   Raises:
     InputError: a list has too few items left; it names the file and line.
   """
-  met = Met(interactions, num_items)
+  met = Met(interactions, num_items, titles)
   rows = np.repeat(np.arange(users.size), np.diff(ranked.offsets))
-  new = ~met(users[rows], ranked.codes) & (ranked.codes != targets[rows])
+  new = ~met.refuses(users[rows], ranked.codes)
+  new &= ranked.codes != targets[rows]
   rows, codes = rows[new], ranked.codes[new]
   chosen = places(rows, users.size) < among
   rows, codes = rows[chosen], codes[chosen]
@@ -142,7 +185,7 @@ def hardest(
   order = np.lexsort((rng.random(rows.size), rows))
   taken = places(rows, users.size) < num_negatives  # Rows are in order.
   negatives = codes[order][taken].reshape(users.size, num_negatives)
-  return _with_targets(rng, targets, negatives)
+  return _with_targets(rng, targets, negatives), met.editions
 
 
 def _with_targets(
@@ -191,7 +234,7 @@ def _successive(
     drawn, is_new = negatives[rows], new[rows]
     refused = _repeats(drawn, is_new)
     owners = np.broadcast_to(users[rows, None], drawn.shape)
-    refused[is_new] |= met(owners[is_new], drawn[is_new])
+    refused[is_new] |= met.refuses(owners[is_new], drawn[is_new])
     new[rows] = refused
     negatives[new] = fresh(int(refused.sum()))
   block = max(1, _BLOCK // met.num_items)

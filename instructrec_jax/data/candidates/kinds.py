@@ -12,7 +12,8 @@ from instructrec_jax import artifacts
 from instructrec_jax.data.candidates import draw, files
 from instructrec_jax.errors import InputError, unknown
 
-_NEGATIVES = 9
+# Negatives of a request, as in InstructRec.
+NUM_NEGATIVES = 9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Kind:
   @property
   def negatives(self) -> int:
     """The number of negatives in addition to the target, if drawn."""
-    return _NEGATIVES if self.num_negatives is None else self.num_negatives
+    return NUM_NEGATIVES if self.num_negatives is None else self.num_negatives
 
   def options(self) -> dict[str, Any]:
     """Returns the choice as options for the manifest."""
@@ -152,18 +153,39 @@ def taken(name: str) -> tuple[str, ...]:
   return KINDS[name].takes if name in KINDS else ()
 
 
+# Counts of the manifest: items of the same title as another one of the user's.
+_REPEATED = {
+  "drawn": "negatives_drawn_again_for_their_title",
+  "target": "lists_with_the_target_s_title_twice",
+  "had": "negatives_with_the_title_of_an_item_of_the_user",
+}
+
+
+def _titles(requests: Requests) -> np.ndarray | None:
+  """Returns the number of each item's title, or None if all titles differ."""
+  titles = requests.catalogue["title"]
+  if titles.n_unique() == titles.len():
+    return None
+  return titles.rank("dense").to_numpy().astype(np.int64) - 1
+
+
+def _of_drawn(drawn: tuple[np.ndarray, int]) -> Candidates:
+  lists, again = drawn
+  return Candidates(lists, counts={_REPEATED["drawn"]: again} if again else {})
+
+
 def _uniform(kind: Kind, requests: Requests) -> Candidates:
-  return Candidates(_drawn(kind, requests, None))
+  return _of_drawn(_drawn(kind, requests, None))
 
 
 def _popularity(kind: Kind, requests: Requests) -> Candidates:
   counts = requests.catalogue["train_count"].to_numpy().astype(np.int64)
-  return Candidates(_drawn(kind, requests, counts))
+  return _of_drawn(_drawn(kind, requests, counts))
 
 
 def _drawn(
   kind: Kind, requests: Requests, weights: np.ndarray | None
-) -> np.ndarray:
+) -> tuple[np.ndarray, int]:
   return draw.draw(
     requests.rng,
     requests.users,
@@ -172,6 +194,7 @@ def _drawn(
     requests.catalogue.height,
     kind.negatives,
     weights,
+    _titles(requests),
   )
 
 
@@ -180,11 +203,11 @@ def _hard(kind: Kind, requests: Requests) -> Candidates:
   among = kind.negatives if kind.among is None else kind.among
   if Path(kind.file).suffix == files.MATRIX:
     scores = files.Scores(kind.file, len(requests.user_ids), num_items)
-    met = draw.Met(requests.interactions, num_items)
+    met = draw.Met(requests.interactions, num_items, _titles(requests))
     ranked = scores.lists(requests.users, met, among)
   else:
     ranked = _table(kind, requests).lists(requests.split, requests.users)
-  lists = draw.hardest(
+  found = draw.hardest(
     requests.rng,
     requests.users,
     requests.targets,
@@ -193,8 +216,9 @@ def _hard(kind: Kind, requests: Requests) -> Candidates:
     kind.negatives,
     ranked,
     among,
+    _titles(requests),
   )
-  return Candidates(lists)
+  return _of_drawn(found)
 
 
 def _file(kind: Kind, requests: Requests) -> Candidates:
@@ -210,6 +234,7 @@ def _file(kind: Kind, requests: Requests) -> Candidates:
     others &= ~_check_relevant(listed, relevant, requests)
   met = draw.Met(requests.interactions, requests.catalogue.height)
   had = met(requests.users[rows[others]], listed.codes[others])
+  repeated = _repeated_titles(requests, rows[others], listed.codes[others])
   return Candidates(
     listed.rows(),
     None if relevant is None else relevant.rows(),
@@ -218,8 +243,32 @@ def _file(kind: Kind, requests: Requests) -> Candidates:
         table.count(requests.split) - requests.users.size
       ),
       "irrelevant_but_met": int(had.sum()),
+      **repeated,
     },
   )
+
+
+def _repeated_titles(
+  requests: Requests, rows: np.ndarray, items: np.ndarray
+) -> dict[str, int]:
+  """Counts the negatives that no answer can tell from an item of the user.
+
+  Args:
+    requests: the requests.
+    rows: [negatives], the request of each negative.
+    items: [negatives], its code.
+  """
+  titles = _titles(requests)
+  if titles is None:
+    return {}
+  like_target = titles[items] == titles[requests.targets[rows]]
+  met = draw.Met(requests.interactions, requests.catalogue.height, titles)
+  met.refuses(requests.users[rows], items)
+  counts = {
+    _REPEATED["target"]: np.unique(rows[like_target]).size,
+    _REPEATED["had"]: met.editions,
+  }
+  return {name: count for name, count in counts.items() if count}
 
 
 def _table(kind: Kind, requests: Requests) -> files.Table:

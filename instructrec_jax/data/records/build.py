@@ -90,6 +90,7 @@ def build(
     InputError: the tables are missing, or too small to split or draw from; or
       the choice of candidates or their file cannot be used.
   """
+  variants.check_free(dataset)
   kind = _kind(variant, candidates, num_negatives, candidates_file, among)
   if max_history < 1:
     raise InputError(f"max_history is {max_history}: expected at least 1")
@@ -194,6 +195,9 @@ def _write(
   counts |= {**split.counts, "items": items.height}
   if order is not None:  # Tables of earlier versions do not say.
     counts["order"] = order
+  repeated = int(items["title"].is_duplicated().sum())
+  if repeated:
+    counts["items_with_the_title_of_another"] = repeated
   if extras is not None:
     told = catalogue["title"].to_list(), targets.texts_of(split.rows)
     counts["extras"] = dict(extras(folder, *told))

@@ -1,6 +1,7 @@
 """The place of a dataset's records, and the items and users in them."""
 
 import functools
+import json
 
 import polars as pl
 import seqio
@@ -8,7 +9,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
+from instructrec_jax import artifacts
 from instructrec_jax.data import names, variants
+from instructrec_jax.data.candidates.kinds import NUM_NEGATIVES
 from instructrec_jax.data.records.read import (
   CATALOGUE,
   TRAIN_ITEMS,
@@ -37,6 +40,7 @@ class Catalogue:
   the records.
 
   Attributes:
+    dataset: its short name, with a variant's suffix.
     records: the name of the records in TFDS.
     data_dir: the folder for TFDS to search; None for the run's --tfds_data_dir.
   """
@@ -61,7 +65,7 @@ class Catalogue:
     self._build = f"instructrec build {dataset}" + (
       f" --variant {variant}" if variant else ""
     )
-    self._dataset = dataset + variants.suffix(variant)
+    self.dataset = dataset + variants.suffix(variant)
     self.records = name or tfds_name(names.records_name(dataset), variant)
     self.data_dir = data_dir
     self._loader = seqio.utils.LazyTfdsLoader(self.records, data_dir=data_dir)
@@ -84,7 +88,7 @@ class Catalogue:
     except tfds.core.DatasetNotFoundError as error:
       where = self._loader.data_dir or "TFDS's default folder"
       raise InputError(
-        f"no records of dataset {self._dataset!r} in {where} (looked for "
+        f"no records of dataset {self.dataset!r} in {where} (looked for "
         f"{self._loader.name}). Build them with `{self._build}`, or name their "
         "folder with --tfds_data_dir."
       ) from error
@@ -104,6 +108,19 @@ class Catalogue:
     """Titles by item code: string [items]."""
     with tf.init_scope():  # Not a tensor of the graph being traced.
       return tf.constant(self.items["title"].to_list())
+
+  @functools.cached_property
+  def num_negatives(self) -> int:
+    """Negatives of a training instance: as many as a request has, 9 if unknown.
+
+    If users had so many items that fewer are left, it is the number that is
+    left to each of them.
+    """
+    made = self.folder / artifacts.MANIFEST
+    options = json.loads(made.read_text())["options"] if made.exists() else {}
+    most = self._read(TRAIN_ITEMS)["items"].list.len().max() or 0
+    left = self.items.height - int(most)  # The target is among these items.
+    return max(0, min(options.get("num_negatives", NUM_NEGATIVES), left))
 
   @functools.cached_property
   def train_items(self) -> tf.RaggedTensor:
@@ -127,6 +144,6 @@ class Catalogue:
     if not path.exists():
       raise InputError(
         f"no {file_name} in {self.folder}, beside the records of dataset "
-        f"{self._dataset!r}. Build them again: `{self._build} --overwrite`."
+        f"{self.dataset!r}. Build them again: `{self._build} --overwrite`."
       )
     return read_table(path)

@@ -78,9 +78,16 @@ def load_split(
 
 
 def read_split(
-  folder: str | os.PathLike[str], split: str
+  folder: str | os.PathLike[str], split: str, first: int | None = None
 ) -> dict[str, np.ndarray]:
-  """Reads a split of the records in a folder; see `load_split`."""
+  """Reads a split of the records in a folder; see `load_split`.
+
+  Args:
+    folder: the folder of the records.
+    split: one of splits.SPLITS.
+    first: the number of records to read. Their order is drawn by seed, so the
+      first are a uniform sample. None reads all.
+  """
   import tensorflow as tf
 
   folder = paths.anywhere(folder)
@@ -97,7 +104,8 @@ def read_split(
     for name, feature in features.items()
   }
   files = sorted(str(p) for p in folder.glob(f"*-{split}.tfrecord-*"))
-  batches = tf.data.TFRecordDataset(files).batch(record_files.RECORDS_PER_SHARD)
+  records = tf.data.TFRecordDataset(files).take(-1 if first is None else first)
+  batches = records.batch(record_files.RECORDS_PER_SHARD)
   parsed = list(batches.map(lambda b: tf.io.parse_example(b, parsers)))
   instance = np.concatenate([b["instance"].numpy() for b in parsed])
   order = np.argsort(instance)

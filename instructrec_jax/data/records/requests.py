@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,11 @@ class Requests:
     Raises:
       InputError: see `read.load_split`.
     """
-    columns = read.read_split(folder, split)
+    return cls.of(read.read_split(folder, split))
+
+  @classmethod
+  def of(cls, columns: Mapping[str, np.ndarray]) -> "Requests":
+    """Returns the requests of columns, as `read.load_split` returns them."""
     names = [field.name for field in dataclasses.fields(cls)]
     return cls(
       **{name: columns[name] for name in names if name in columns},

@@ -23,7 +23,7 @@ from etils import epath
 
 from instructrec_jax import paths
 from instructrec_jax.data.names import PREFIX
-from instructrec_jax.data.records import read
+from instructrec_jax.data.records import read, sampling
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import metrics, resampling
 from instructrec_jax.eval.answers import answer_metrics
@@ -300,6 +300,7 @@ def write(
     "dataset": dataset_of(task.source) or task.name,
     "ordered": _is_ordered(task.source),
     "further": found.further,
+    "sample": sampling.request_sample(),
   }
   if found.predictions is not None:
     result = results.Result.of(found.predictions, **description)
@@ -368,7 +369,12 @@ def _skipped(source: seqio.DataSource, split: str, n: int) -> dict[str, int]:
   """Returns the number of records that are no requests, under their reason."""
   records = source.num_input_examples(split)
   # SeqIO returns None or infinity if it does not know.
-  if records is None or not np.isfinite(records) or records == n:
+  if records is None or not np.isfinite(records):
+    return {}
+  sample = sampling.request_sample()
+  if sample is not None:
+    records = min(records, sample["num_requests"])
+  if records <= n:
     return {}
   return {
     "not asked for, or longer than the lengths": operator.index(records - n)

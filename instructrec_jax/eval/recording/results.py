@@ -55,6 +55,8 @@ class Result:
       system that reads the records.
     ordered: Whether the dataset has an order in time. If not, the order of
       histories and the targets were drawn.
+    sample: The number of requests that were drawn from the split, and the seed,
+      see `sampling.request_sample`; None for all requests.
   """
 
   system: str
@@ -73,6 +75,7 @@ class Result:
   skipped: Mapping[str, int] = dataclasses.field(default_factory=dict)
   procedure: str | None = None
   ordered: bool = True
+  sample: Mapping[str, int] | None = None
 
   @classmethod
   def of(
@@ -153,7 +156,7 @@ def read_result(folder: str | os.PathLike) -> Result:
   row = _loads(_read(path), str(path))
   fields = {field.name for field in dataclasses.fields(Result)}
   # Older results lack these fields.
-  newer = {"further", "procedure", "ordered"}
+  newer = {"further", "procedure", "ordered", "sample"}
   if not isinstance(row, dict) or set(row) | newer != fields:
     found = sorted(row) if isinstance(row, dict) else type(row).__name__
     raise InputError(f"{path}: expected {sorted(fields)}, got {found}")

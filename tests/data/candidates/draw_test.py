@@ -28,7 +28,7 @@ def _draw(
 ):
   """Draws lists for the last item of every history."""
   asked = _asked(histories, copies)
-  lists = draw.draw(
+  lists, _ = draw.draw(
     generator(seed, "test"), *asked, num_items, num_negatives, weights
   )
   return *asked[:2], lists
@@ -47,7 +47,7 @@ def _ranked(lists):
 def _hardest(histories, ranked, num_items, num_negatives, among, seed=0):
   copies = len(ranked) // len(histories)
   asked = _asked(histories, copies)
-  lists = draw.hardest(
+  lists, _ = draw.hardest(
     generator(seed, "test"),
     *asked,
     num_items,
@@ -113,6 +113,44 @@ def test_the_hardest_are_the_first_that_the_user_has_not_met(
   for user, target, row in zip(users, targets, lists, strict=True):
     new = [item for item in ranked[user] if item not in histories[user]]
     assert set(row) - {target} <= set(new[:among])
+
+
+@given(
+  histories=_HISTORIES,
+  seed=st.integers(0, 2**32),
+  rounds=st.sampled_from([0, 1, draw._ROUNDS]),
+  titles=st.lists(st.integers(0, 19), min_size=24, max_size=24),
+)
+@settings(deadline=None)
+def test_no_negative_has_the_title_of_an_item_of_the_user(
+  histories, seed, rounds, titles
+):
+  # The titles of items from 24 on are their own.
+  titles = np.array([*titles, *range(24, 40)])
+  asked = _asked(histories)
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(draw, "_ROUNDS", rounds)
+    drawn, _ = draw.draw(generator(seed, "test"), *asked, 40, 9, titles=titles)
+  ranked = _ranked([np.random.default_rng(seed).permutation(40)] * len(drawn))
+  hard, _ = draw.hardest(
+    generator(seed, "test"), *asked, 40, 9, ranked, 12, titles=titles
+  )
+  for lists in (drawn, hard):
+    _check(histories, *asked[:2], lists, 40)
+    for history, target, row in zip(histories, asked[1], lists, strict=True):
+      others = titles[row[row != target]]
+      assert not {*others} & {*titles[history]}
+
+
+def test_negatives_drawn_again_for_their_titles_are_counted():
+  # Every other item has the title of one that the user had.
+  titles = np.repeat(np.arange(50), 2)
+  histories = [list(range(0, 60, 2))] * 200
+  asked = _asked(histories)
+  lists, again = draw.draw(generator(0, "t"), *asked, 100, 9, titles=titles)
+  assert (titles[lists] >= 30).sum() == 9 * 200
+  # 30 of 100 draws are such an item, and 40 of 100 are kept.
+  assert again == pytest.approx(9 * 200 * 30 / 40, rel=0.15)
 
 
 def _chances(weights, count):

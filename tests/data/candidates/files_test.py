@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from instructrec_jax.baselines import rank as baselines
+from instructrec_jax.data.candidates import kinds
 from instructrec_jax.data.names import records_dir
 from instructrec_jax.data.records import build, read
 from instructrec_jax.data.records.requests import Requests
@@ -117,6 +118,43 @@ def test_items_that_the_user_met_are_counted(data_dir, world, tmp_path):
   counts = manifest["counts"]
   assert counts["candidates_of_test"]["irrelevant_but_met"] == 3
   assert counts["candidates_of_validation"]["irrelevant_but_met"] == 0
+
+
+@pytest.mark.parametrize(
+  ("kind", "counts"),
+  [
+    (
+      "file",
+      {
+        "lines_of_other_users": 0,
+        "irrelevant_but_met": 0,
+        "lists_with_the_target_s_title_twice": 1,
+        "negatives_with_the_title_of_an_item_of_the_user": 3,
+      },
+    ),
+    ("hard", {"negatives_drawn_again_for_their_title": 3}),
+  ],
+)
+def test_titles_that_stand_twice_are_counted(tmp_path, kind, counts):
+  titles = ["Emma", "Dune", "Emma", "Dune", "Ulysses", "Solaris", "Momo"]
+  catalogue = pl.DataFrame({"item_id": [*"abcdefg"], "title": titles})
+  rows = [
+    {"user_id": "u", "items": [*"bcdef"], "split": "test"},
+    {"user_id": "v", "items": [*"ebfg"], "split": "test"},
+  ]
+  interactions = np.array([0, 0, 1, 1]), np.array([0, 1, 3, 4])
+  requests = kinds.Requests(
+    np.random.default_rng(0),
+    "test",
+    np.array([0, 1]),
+    np.array([1, 4]),
+    interactions,
+    catalogue,
+    pl.Series(["u", "v"]),
+  )
+  path = _write(tmp_path / "mine.jsonl", rows)
+  choice = kinds.Kind(kind, 2 if kind == "hard" else None, path)
+  assert choice.find(requests).counts == counts
 
 
 def _retrieved(world, seed=0):

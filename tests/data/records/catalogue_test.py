@@ -20,6 +20,17 @@ def test_train_items_are_those_beside_the_records(small):
   assert got.to_list() == expected
 
 
+def test_negatives_are_as_many_as_are_left_to_every_user(small, monkeypatch):
+  assert _catalogue(small).num_negatives == 9
+  catalogue = _catalogue(small)
+  tables = {
+    read.TRAIN_ITEMS: pl.DataFrame({"items": [[0, 1], [0, 1, 2, 3, 4], []]}),
+    read.CATALOGUE: pl.DataFrame({"title": [*"abcdefgh"]}),
+  }
+  monkeypatch.setattr(catalogue, "_read", tables.get)
+  assert catalogue.num_negatives == 3
+
+
 def test_users_without_training_part_have_no_items(small, monkeypatch):
   lists = [[], [3, 1], [], [], [2**24 + 1], []]
   frame = pl.DataFrame({"items": lists}, schema={"items": pl.List(pl.UInt32)})

@@ -1,0 +1,1 @@
+"""What rules that look at no preference score on a dataset's requests."""

@@ -6,14 +6,29 @@ from pathlib import Path
 import polars as pl
 
 from instructrec_jax.data.sources import windows
+from instructrec_jax.errors import InputError
 
 # Roles of files, in the order of events, and the value of the column `split`.
 ROLES = {"interactions": 0, "valid": 1, "test": 2}
 
 
 def paths(files: Mapping[str, Path]) -> dict[str, Path]:
-  """Returns the files of interactions, by role, in the order of events."""
-  return {role: files[role] for role in ROLES if role in files}
+  """Returns the files of interactions, by role, in the order of events.
+
+  Raises:
+    InputError: there is a file for validation and none for testing, or the
+      other way round.
+  """
+  found = {role: files[role] for role in ROLES if role in files}
+  if len(found) == 2:
+    missing = next(role for role in ROLES if role not in found)
+    there = found["test" if missing == "valid" else "valid"]
+    raise InputError(
+      f"{there} is part of a split, which needs files for training, validation "
+      f"and testing: name the missing one with {missing}_file, or move this "
+      "one to another folder to have targets by leave-one-out"
+    )
+  return found
 
 
 def together(parts: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -51,10 +66,18 @@ def joined(
   found, noted = windows.whole(rows)
   if "split" not in rows.columns:
     return found, noted
-  of_target = rows.group_by("user", "item").agg(pl.col("split").min())
-  marked = found.join(
-    of_target, on=["user", "item"], how="left", maintain_order="left"
-  ).with_columns(pl.col("split").fill_null(0))
+  # An item may come twice. Only the first items of a history are no targets, so
+  # the places are counted from the end.
+  place = pl.int_range(pl.len(), 0, -1).over("user", "item").alias("place")
+  of_target = rows.sort("split", maintain_order=True).select(
+    "user", "item", place, "split"
+  )
+  marked = (
+    found.with_columns(place)
+    .join(of_target, ["user", "item", "place"], "left", maintain_order="left")
+    .drop("place")
+    .with_columns(pl.col("split").fill_null(0))
+  )
   last = pl.col("split").cum_max().over("user")
   late = marked.select((last != pl.col("split")).sum()).item()
   if late:

@@ -6,6 +6,8 @@
 from, one tab-separated line each.
 """
 
+import ast
+import contextlib
 import gzip
 import json
 import re
@@ -26,6 +28,8 @@ _TEXTS = pl.List(pl.String())
 # The labels are joined by commas. A comma before a blank is part of a label, as
 # in `Arts, Crafts & Sewing,Painting`.
 _BETWEEN = re.compile(r",(?! )")
+
+_WRITTEN = re.compile(r"""^\[['"].*['"]\]$""", re.DOTALL)
 
 
 def read(files: Mapping[str, Path]) -> Raw:
@@ -155,7 +159,13 @@ def _series(name: str, values: Sequence[str | None]) -> pl.Series:
 
 
 def _prose(value: Any) -> str | None:
-  """Returns a text; a list of texts becomes paragraphs."""
+  """Returns a text; a list of texts becomes paragraphs.
+
+  MiniOneRec's descriptions are lists as Python writes them.
+  """
+  if isinstance(value, str) and _WRITTEN.search(value):
+    with contextlib.suppress(ValueError, SyntaxError, MemoryError):
+      value = ast.literal_eval(value)
   if isinstance(value, list):
     value = "\n".join(str(each) for each in value if each is not None)
   return None if value is None else str(value)

@@ -70,10 +70,10 @@ def _parts(files: Mapping[str, Path]) -> dict[str, Path]:
   Raises:
     InputError: the files have different names.
   """
-  parts = kept_split.paths(files)
-  train = parts["interactions"]
+  train = files["interactions"]
   if not _TRAIN.search(train.name):
     return {"interactions": train}
+  parts = kept_split.paths(files)
   name = _TRAIN.split(train.name)[0]
   other = next(
     (p for p in parts.values() if _ANY.split(p.name)[0] != name), None

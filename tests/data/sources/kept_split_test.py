@@ -38,3 +38,20 @@ def test_each_target_gets_the_split_of_its_row(items, width, a, b, random):
   assert found["item"].to_list() == list(items)
   assert found["split"].to_list() == parts
   assert "after a target of a later part, moved to it" not in noted
+
+
+def test_an_item_that_comes_twice_has_the_split_of_each_time():
+  items, parts = "abcabd", [0, 0, 0, 1, 2, 2]
+  rows = pl.DataFrame(
+    [
+      ("u", [*items[max(0, k - 3) : k]], items[k], parts[k])
+      for k in range(1, 6)
+    ],
+    {"user": pl.String, "history": pl.List(pl.String), "item": pl.String,
+     "split": pl.UInt8},
+    orient="row",
+  )  # fmt: skip
+  found, noted = kept_split.joined(rows)
+  assert "".join(found["item"]) == items
+  assert found["split"].to_list() == parts
+  assert "after a target of a later part, moved to it" not in noted

@@ -24,7 +24,11 @@ _ITEMS = {
     "categories": ["Painting", "Tools"],
   },
   "2": {"title": "", "description": "No title", "categories": ""},
-  "3": {"title": "Müsli \ud83d", "categories": None},
+  "3": {
+    "title": "Müsli \ud83d",
+    "description": "['It\\'s \"so\"', '', \"<b>New</b>\"]",
+    "categories": None,
+  },
   "4": ["not an object"],
 }
 _HISTORIES = {"0": [3, 1, 0], "1": [0, 3, 2], "2": [1, "0", None, 3], "3": 7}
@@ -61,7 +65,7 @@ def test_histories_and_texts(raw, tmp_path):
       "Sticks.\nWell.",
     ),
     ("1", "Brush", ["Painting", "Tools"], None, "Soft\nWide"),
-    ("3", "Müsli ?", [], None, None),
+    ("3", "Müsli ?", [], None, 'It\'s "so"\nNew'),
   ]
   counts = manifest["counts"]
   assert counts["interactions"]["read"] == 11

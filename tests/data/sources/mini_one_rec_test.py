@@ -97,6 +97,8 @@ def test_texts_of_the_items(raw):
 
 def test_one_file_has_no_split(raw):
   (raw / "valid").rename(raw / "old")
+  with pytest.raises(InputError, match="name the missing one with valid_file"):
+    _read(raw)
   (raw / "test").rename(raw / "older")
   found = _read(raw)
   assert found.interactions.columns == ["user", "item"]
@@ -104,10 +106,10 @@ def test_one_file_has_no_split(raw):
 
 
 def test_an_item_after_a_later_part_is_moved_to_it(tmp_path):
-  rows = [("A", [1], 2), ("A", [1, 2], 3), ("A", [1, 2, 3], 4)]
-  parts = {"train": [rows[0], rows[2]], "test": [rows[1]]}
+  rows = [("A", [*range(1, k)], k) for k in range(2, 6)]
+  parts = {"train": [rows[0], rows[2]], "valid": [rows[1]], "test": [rows[3]]}
   found = _read(_write(tmp_path, parts))
-  assert found.interactions["split"].to_list() == [0, 0, 2, 2]
+  assert found.interactions["split"].to_list() == [0, 0, 1, 1, 2]
   assert (
     found.noted["interactions"]["after a target of a later part, moved to it"]
     == 1

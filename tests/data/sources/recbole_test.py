@@ -147,12 +147,15 @@ def test_a_file_that_is_named_is_read_alone(tmp_path):
 
 def test_files_of_different_splits_are_refused(tmp_path):
   header = "user_id:token\titem_id:token"
-  _split(tmp_path, header, train=[("u", "a")], test=[("u", "b")])
+  parts = {"train": [("u", "a")], "valid": [("u", "b")], "test": [("u", "c")]}
+  _split(tmp_path, header, **parts)
   (tmp_path / "x.test.inter").rename(tmp_path / "y.test.inter")
   with pytest.raises(InputError, match=r"y\.test\.inter is not of the same"):
     _read("recbole", tmp_path)
-  _split(tmp_path, "user_id:token\titem_id_list:token_seq\titem_id:token",
-         test=[("u", "a", "b")])  # fmt: skip
   (tmp_path / "y.test.inter").unlink()
+  with pytest.raises(InputError, match=r"x\.valid\.inter is part .*test_file"):
+    _read("recbole", tmp_path)
+  sequences = "user_id:token\titem_id_list:token_seq\titem_id:token"
+  _split(tmp_path, sequences, test=[("u", "a", "b")])
   with pytest.raises(InputError, match=r"x\.test\.inter: expected the columns"):
     _read("recbole", tmp_path)

@@ -23,6 +23,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
   os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled.name
 
 import gin
+import hypothesis
 import jax
 import pytest
 import seqio
@@ -40,6 +41,9 @@ tiny.shorten_shuffling()
 # the end.
 pytest_plugins = ("tests.itdr.fixtures", "tests.summary")
 
+# Machines are shared: that an example took long says nothing.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_enable_x64", False)
 

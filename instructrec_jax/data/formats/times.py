@@ -72,6 +72,23 @@ def of_dates(dates: pl.Expr, form: str | None = None) -> pl.Expr:
     zoned = "%z" in form or "%#z" in form
     dtype = pl.Datetime("us", "UTC" if zoned else None)
     return dates.str.strptime(dtype, form, strict=False).dt.epoch("us")
+  return dates.map_batches(_of_known_dates, pl.Int64, is_elementwise=True)
+
+
+def _of_known_dates(dates: pl.Series) -> pl.Series:
+  """Reads the dates that are not null; most columns have no dates at all."""
+  there = dates.is_not_null()
+  found = pl.repeat(None, dates.len(), dtype=pl.Int64, eager=True)
+  if not there.any():
+    return found
+  known = pl.DataFrame({"date": dates.filter(there)})
+  return found.scatter(
+    there.arg_true(), known.select(_of_iso(pl.col("date"))).to_series()
+  )
+
+
+def _of_iso(dates: pl.Expr) -> pl.Expr:
+  """Returns the microseconds of dates in the ISO forms among FORMS."""
   plain = (
     dates.str.strip_chars()
     .str.replace_all("/", "-", literal=True)
@@ -161,13 +178,13 @@ class Times:
     is_day = number.is_between(19_000_101, 21_001_231)
     is_day &= words.str.contains(r"^\d{8}$")
     if self.unit is None and not dtype.is_float():
-      day = pl.when(is_day).then(of_dates(words))
+      day = of_dates(pl.when(is_day).then(words))
       value, unit = (
         pl.when(day.is_not_null()).then(new).otherwise(old)
         for new, old in ((day, value), (date, unit))
       )
     if is_text:
-      found = of_dates(given)
+      found = of_dates(pl.when(number.is_null()).then(given))
       value = pl.coalesce(value, found)
       unit = pl.coalesce(unit, pl.when(found.is_not_null()).then(date))
     return value, unit

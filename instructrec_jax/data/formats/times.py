@@ -72,26 +72,53 @@ def of_dates(dates: pl.Expr, form: str | None = None) -> pl.Expr:
     zoned = "%z" in form or "%#z" in form
     dtype = pl.Datetime("us", "UTC" if zoned else None)
     return dates.str.strptime(dtype, form, strict=False).dt.epoch("us")
+  return dates.map_batches(_of_known_dates, pl.Int64, is_elementwise=True)
+
+
+def _of_known_dates(dates: pl.Series) -> pl.Series:
+  """Reads the dates that are not null, in the ISO forms among FORMS.
+
+  Each step looks only at what is left, since most columns have one form.
+  """
+  found = pl.repeat(None, dates.len(), dtype=pl.Int64, eager=True)
+  there = dates.is_not_null().arg_true()
+  if not there.len():
+    return found
   plain = (
-    dates.str.strip_chars()
+    dates.gather(there)
+    .str.strip_chars()
     .str.replace_all("/", "-", literal=True)
     .str.replace(r"^(\S+)T", "$1 ")
     .str.replace(r" ?(Z|UTC|GMT)$", "")
   )
   # The hyphens of a date alone are no offset.
-  has_time = plain.str.contains(":", literal=True)
-  groups = plain.str.extract_groups(_OFFSET).struct
-  hours = pl.when(has_time).then(groups.field("1"))
-  minutes = groups.field("2").fill_null("0").cast(pl.Int64, strict=False)
+  shifted = (
+    plain.str.contains(_OFFSET) & plain.str.contains(":", literal=True)
+  ).arg_true()
+  ahead = _ahead(plain.gather(shifted))
+  plain = plain.scatter(
+    shifted, plain.gather(shifted).str.replace(f" ?{_OFFSET}", "")
+  )
+  for iso in _ISO:
+    left = found.gather(there).is_null()
+    if not left.any():
+      break
+    times = plain.filter(left).str.strptime(
+      pl.Datetime("us"), iso, strict=False
+    )
+    found = found.scatter(there.filter(left), times.dt.epoch("us"))
+  at = there.gather(shifted)
+  return found.scatter(at, found.gather(at) - ahead)
+
+
+def _ahead(dates: pl.Series) -> pl.Series:
+  """Returns the microseconds by which the offset of each date is ahead."""
+  groups = dates.str.extract_groups(_OFFSET).struct
+  hours, minutes = groups.field("1"), groups.field("2").fill_null("0")
+  sign = 1 - 2 * hours.str.starts_with("-").cast(pl.Int64)
   ahead = hours.cast(pl.Int64, strict=False) * 60
-  ahead += pl.when(hours.str.starts_with("-")).then(-minutes).otherwise(minutes)
-  local = pl.when(has_time).then(plain.str.replace(f" ?{_OFFSET}", ""))
-  local = local.otherwise(plain)
-  times = [
-    local.str.strptime(pl.Datetime("us"), iso, strict=False).dt.epoch("us")
-    for iso in _ISO
-  ]
-  return pl.coalesce(*times) - ahead.fill_null(0) * 60_000_000
+  ahead += sign * minutes.cast(pl.Int64, strict=False)
+  return ahead * 60_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,13 +188,13 @@ class Times:
     is_day = number.is_between(19_000_101, 21_001_231)
     is_day &= words.str.contains(r"^\d{8}$")
     if self.unit is None and not dtype.is_float():
-      day = pl.when(is_day).then(of_dates(words))
+      day = of_dates(pl.when(is_day).then(words))
       value, unit = (
         pl.when(day.is_not_null()).then(new).otherwise(old)
         for new, old in ((day, value), (date, unit))
       )
     if is_text:
-      found = of_dates(given)
+      found = of_dates(pl.when(number.is_null()).then(given))
       value = pl.coalesce(value, found)
       unit = pl.coalesce(unit, pl.when(found.is_not_null()).then(date))
     return value, unit

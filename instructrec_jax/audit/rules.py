@@ -43,9 +43,8 @@ class Rule:
 
 
 REMEDIES: Mapping[str, str] = {
-  "order": "The order of items tells the order of events. Normalize again, so "
-  "that ties in time are drawn by seed; do not give ids or row numbers to a "
-  "model.",
+  "order": "Ids or rows tell what came when. Do not give them to a model. If "
+  "events tie in time, normalize again, so that ties are drawn by seed.",
   "position": "The place in the list tells the target. Build again, or shuffle "
   "the lists of your own candidates file.",
   "title": "The form of titles tells the target. Draw negatives with "
@@ -54,8 +53,8 @@ REMEDIES: Mapping[str, str] = {
   "title before `normalize`, or report requests without them.",
   "lacks": "Negatives are told by what they lack. Draw them with `--candidates "
   "popularity`, and do not give this field to a model.",
-  "popularity": "Negatives differ from targets in how often they were taken. "
-  "Draw them with `--candidates popularity`.",
+  "popularity": "Targets are taken less often than negatives. Normalize with a "
+  "larger `--k_core`, or draw negatives with `--candidates uniform`.",
   "intention": "The text names the target. Compare models on this text only "
   "with each other, or annotate again with a teacher that does not repeat "
   "titles.",

@@ -71,6 +71,7 @@ def small_data(tmp_path_factory):
 def no_settings_left():
   """Takes back what a module's tests and fixtures have bound."""
   yield
+  seqio.set_tfds_data_dir_override(None)
   with gin.unlock_config():
     gin.clear_config()
 

@@ -32,7 +32,7 @@ from instructrec_jax.errors import InputError
 MANIFEST = "manifest.json"
 # Increase it when a stage's output changes for the same inputs and options.
 # Folders of earlier versions are then made again.
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 class Manifest(TypedDict):

@@ -126,7 +126,7 @@ class Tables:
         n for n in pair.fields if n in NUMBERS and n in self.users.columns
       ]
       counts = {
-        f"{label(name)} is not a number from {low} to {high}": int(
+        f"{label(name)} is not a number from {low} to {high}": (
           self.users[name].null_count() - self._raw_users[name].null_count()
         )
         for name, (low, high) in NUMBERS.items()

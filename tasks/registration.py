@@ -90,7 +90,7 @@ def register(
     templates: the table's templates, your own, or both.
     num_negatives: negatives drawn per training instance, anew each epoch,
       unless the task form sets their number. None for as many as the records'
-      requests have.
+      requests have, 9 at most.
     vocabulary: by default the run's, see vocabulary/run_vocabulary.py.
 
   Returns:

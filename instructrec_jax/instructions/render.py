@@ -232,7 +232,7 @@ def render(
     family: the family to render.
     catalogue: the catalogue of the record's dataset.
     num_negatives: drawn for training, unless the form sets a number; None for
-      as many as the records of validation and test have.
+      as many as the records of validation and test have, 9 at most.
 
   Returns:
     For Q inputs: inputs and targets, int32 [Q, tokens], and candidates, int32

@@ -190,6 +190,35 @@ def test_scores_are_the_model_s_and_the_metrics_the_scores(
     np.testing.assert_allclose(a.scores, b.scores, rtol=1e-5, atol=1e-5)
 
 
+def test_a_sample_of_requests_is_answered_as_all_are(trained, tmp_path, capsys):
+  options = {
+    "mixture_or_task_name": "instructrec_small_p1_i0_t3",
+    "split": "validation",
+    "batch_size": 16,
+  }
+  drawn = {"num_requests": 11, "sample_seed": 3}
+  [some] = evaluate.evaluate(
+    str(trained), out=tmp_path / "some", **options, **drawn
+  )
+  assert "asking at most 11 requests of split 'validation'" in (
+    capsys.readouterr().err
+  )
+  [every] = evaluate.evaluate(str(trained), out=tmp_path / "all", **options)
+  result = results.read_result(some)
+  assert (result.n, result.skipped) == (11, {})
+  assert result.sample == {"num_requests": 11, "seed": 3}
+  assert results.read_result(every).sample is None
+  scores = {}
+  for folder in (some, every):
+    found = results.read_predictions(folder)
+    scores[folder] = dict(zip(found.instances, found.scores, strict=True))
+  assert len(scores[some]) == 11
+  for instance, row in scores[some].items():
+    np.testing.assert_allclose(
+      row, scores[every][instance], rtol=1e-5, atol=1e-5
+    )
+
+
 def _written(folder):
   """Returns the content of each file in a folder, by its place there."""
   return {

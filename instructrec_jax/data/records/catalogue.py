@@ -111,16 +111,17 @@ class Catalogue:
 
   @functools.cached_property
   def num_negatives(self) -> int:
-    """Negatives of a training instance: as many as a request has, 9 if unknown.
+    """Negatives of a training instance: as many as a request has, 9 at most.
 
-    If users had so many items that fewer are left, it is the number that is
-    left to each of them.
+    More would not fit the usual lengths of inputs. If users had so many items
+    that fewer are left, it is the number that is left to each of them.
     """
     made = self.folder / artifacts.MANIFEST
     options = json.loads(made.read_text())["options"] if made.exists() else {}
     most = self._read(TRAIN_ITEMS)["items"].list.len().max() or 0
     left = self.items.height - int(most)  # The target is among these items.
-    return max(0, min(options.get("num_negatives", NUM_NEGATIVES), left))
+    asked = options.get("num_negatives", NUM_NEGATIVES)
+    return max(0, min(NUM_NEGATIVES, asked, left))
 
   @functools.cached_property
   def train_items(self) -> tf.RaggedTensor:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import seqio
 
+from instructrec_jax.data.records.catalogue import Catalogue
 from instructrec_jax.instructions.questions import FORMS
 from instructrec_jax.tasks.family_records import FamilyRecords
 from instructrec_jax.vocabulary import file, titles
@@ -22,7 +23,9 @@ def told(tasks: Iterable[seqio.Task]) -> Iterator[str]:
   ranks = {}
   for task in tasks:
     if isinstance(task.source, FamilyRecords):
-      catalogue = task.source.catalogue
+      of = task.source.catalogue
+      # Read again, because one process can use several folders of records.
+      catalogue = Catalogue(of.dataset, of.records, of.data_dir)
       asked = FORMS[task.source.family.form].ranks
       before = ranks.get(catalogue.folder, (catalogue, False))
       ranks[catalogue.folder] = catalogue, before[1] or asked

@@ -270,24 +270,45 @@ def test_what_cannot_be_ranked(model_dir, tmp_path):
   assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-  ("titles", "message"),
-  [
-    (lambda t: [t[1], *t[1:]], "item 0 '.*' and item 1 '.*' have titles of"),
-    (lambda t: [t[0], " ", *t[2:]], "the title of item 1 .*has no tokens"),
-  ],
-)
-def test_titles_that_say_nothing(
-  small_data, model_dir, tmp_path, titles, message
-):
-  copy = tmp_path / "records"
-  shutil.copytree(small_data / "records", copy)
-  path = next(copy.rglob(read.CATALOGUE))
-  items = pl.read_parquet(path)
-  items = items.with_columns(title=pl.Series(titles(items["title"].to_list())))
-  items.write_parquet(path)
-  with pytest.raises(InputError, match=message):
+@pytest.fixture
+def retitled(small_data, tmp_path):
+  """A function that changes titles in a copy of the records."""
+
+  def change(titles):
+    copy = tmp_path / "records"
+    shutil.copytree(small_data / "records", copy)
+    # The plain records, not those of product search.
+    [path] = copy.glob(f"instructrec_small/*/{read.CATALOGUE}")
+    items = pl.read_parquet(path)
+    changed = pl.Series(titles(items["title"].to_list()))
+    items.with_columns(title=changed).write_parquet(path)
+    return str(copy)
+
+  return change
+
+
+def test_a_title_that_says_nothing_is_refused(retitled, model_dir, tmp_path):
+  records = retitled(lambda t: [t[0], " ", *t[2:]])
+  with pytest.raises(InputError, match=r"the title of item 1 .*has no token"):
     _evaluate(
-      model_dir, tmp_path / "out", 3, split="test", tfds_data_dir=str(copy)
+      model_dir, tmp_path / "out", 3, split="test", tfds_data_dir=records
     )
   assert not (tmp_path / "out").exists()
+
+
+def test_items_of_one_title_tie_and_are_told_of(
+  retitled, model_dir, tmp_path, capsys
+):
+  records = retitled(lambda t: [t[1], *t[1:]])
+  folder = _evaluate(
+    model_dir, tmp_path / "out", 48, split="test", tfds_data_dir=records
+  )
+  said = capsys.readouterr().err
+  assert "small: 2 of 48 items have the title of another item" in said
+  found = results.read_predictions(folder)
+  both = 0
+  for items, scores in zip(found.candidates, found.scores, strict=True):
+    same = np.isin(items, [0, 1])
+    both += same.sum() == 2
+    assert len({*scores[same].tolist()}) <= 1
+  assert both

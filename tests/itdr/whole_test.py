@@ -1,4 +1,4 @@
-"""All 33 tasks: built, trained on by subtask, evaluated, and reported."""
+"""All 33 tasks: built, trained on in one mixture, evaluated, and reported."""
 
 import functools
 import json
@@ -8,12 +8,11 @@ import seqio
 
 from instructrec_jax import cli
 from instructrec_jax.itdr.pairs import PAIRS, SUBTASKS
-from instructrec_jax.tasks import lookup
 
 _EXPERIMENT = """
 include "./models/tiny.gin"
 MODEL_DIR = "{model_dir}"
-MIXTURE_OR_TASK_NAME = "itdr_{subtask}"
+MIXTURE_OR_TASK_NAME = "itdr"
 TASK_FEATURE_LENGTHS = {{"inputs": 320, "targets": 128}}
 VOCABULARY = "{vocabulary}"
 VOCAB_SIZE = 1024
@@ -42,33 +41,36 @@ _FIGURES = {
 
 @pytest.fixture(scope="module")
 def trained(itdr_data, tmp_path_factory):
-  """A function that trains and evaluates on a subtask's mixture, once.
-
-  It returns the folder of the model. All results are in the folder "results"
-  beside it.
-  """
+  """The folder of a model that was trained on all tasks."""
   data, done = itdr_data
   folder = tmp_path_factory.mktemp("trained")
+  experiment = folder / "itdr.gin"
+  experiment.write_text(
+    _EXPERIMENT.format(model_dir=folder / "model", vocabulary=done.vocabulary)
+  )
+  files = ["--gin_file=runs/native_finetune.gin", f"--gin_file={experiment}"]
+  records = f"--tfds_data_dir={data / 'records'}"
+  assert cli.main(["train", *files, records]) == 0
+  yield folder
+  seqio.set_tfds_data_dir_override(None)
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained):
+  """A function that evaluates a subtask's mixture, once.
+
+  It returns the folder of all results.
+  """
 
   @functools.cache
-  def train(subtask):
-    model_dir = folder / subtask
-    experiment = folder / f"{subtask}.gin"
-    experiment.write_text(
-      _EXPERIMENT.format(
-        model_dir=model_dir, subtask=subtask, vocabulary=done.vocabulary
-      )
-    )
-    files = ["--gin_file=runs/native_finetune.gin", f"--gin_file={experiment}"]
-    records = f"--tfds_data_dir={data / 'records'}"
-    assert cli.main(["train", *files, records]) == 0
-    out = f"--out={folder / 'results'}"
-    evaluate = ["evaluate", f"--model_dir={model_dir}", out, "--batch_size=8"]
-    assert cli.main(evaluate) == 0
-    return model_dir
+  def evaluate(subtask):
+    out = trained / "results"
+    where = [f"--model_dir={trained / 'model'}", f"--out={out}"]
+    which = f"--mixture_or_task_name=itdr_{subtask}"
+    assert cli.main(["evaluate", *where, which, "--batch_size=8"]) == 0
+    return out
 
-  yield train
-  seqio.set_tfds_data_dir_override(None)
+  return evaluate
 
 
 def test_all_pairs_are_built(itdr_data):
@@ -82,28 +84,22 @@ def test_all_pairs_are_built(itdr_data):
     assert sum(counts.values()) == 40, (name, manifest["counts"])
 
 
-def test_one_mixture_has_all_tasks(built):
-  assert lookup.train_rates("itdr").keys() == {p.task for p in PAIRS.values()}
-
-
-@pytest.mark.parametrize("subtask", SUBTASKS)
-def test_a_mixture_is_trained_on(trained, subtask):
-  model_dir = trained(subtask)
-  lines = (model_dir / "metrics.jsonl").read_text().splitlines()
+def test_the_mixture_is_trained_on(trained):
+  lines = (trained / "model" / "metrics.jsonl").read_text().splitlines()
   losses = [json.loads(line) for line in lines]
   assert losses[-1]["step"] == 4
-  manifest = json.loads((model_dir / "manifest.json").read_text())
-  tasks = {pair.task for pair in PAIRS.values() if pair.subtask == subtask}
-  assert len(manifest["made_of"]["records"]) == len(tasks)
+  manifest = json.loads((trained / "model" / "manifest.json").read_text())
+  tasks = {pair.task for pair in PAIRS.values()}
+  assert len(manifest["made_of"]["records"]) == len(tasks) == 33
   assert manifest["made_of"]["rates"].keys() == tasks
   assert manifest["too_long"].keys() == tasks
   assert not any(c["skipped"] for c in manifest["too_long"].values())
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_every_task_is_measured(trained, itdr_data, name):
+def test_every_task_is_measured(evaluated, itdr_data, name):
   pair = PAIRS[name]
-  folder = trained(pair.subtask).parent / "results" / pair.task
+  folder = evaluated(pair.subtask) / pair.task
   found = [
     json.loads(path.read_text()) for path in folder.rglob("metrics.json")
   ]
@@ -120,8 +116,8 @@ def test_every_task_is_measured(trained, itdr_data, name):
       assert any(field.replace("_", " ") in figure for figure in named)
 
 
-def test_the_report_has_a_row_for_each_pair(trained, tmp_path, capsys):
-  [results] = {trained(subtask).parent / "results" for subtask in SUBTASKS}
+def test_the_report_has_a_row_for_each_pair(evaluated, tmp_path, capsys):
+  [results] = {evaluated(subtask) for subtask in SUBTASKS}
   out = tmp_path / "report.md"
   assert cli.main(["report", str(results), "--form=itdr", f"--out={out}"]) == 0
   said = capsys.readouterr().out

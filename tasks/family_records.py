@@ -1,30 +1,14 @@
 """The records of a dataset that one family uses."""
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import seqio
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from instructrec_jax.data.records.catalogue import Catalogue
 from instructrec_jax.instructions import mixing
 from instructrec_jax.instructions.families import Family
-from instructrec_jax.tasks.parts import SPLITS, Records
-
-_BUFFER_BYTES = 256 << 10
-
-
-class _Loader(seqio.utils.LazyTfdsLoader):
-  """Reads with small buffers, because a mixture has hundreds of files open."""
-
-  @property
-  def read_config(self) -> tfds.ReadConfig:
-    """TFDS's settings; its default buffer is 8 MiB for each of 16 files."""
-    return dataclasses.replace(
-      super().read_config, override_buffer_size=_BUFFER_BYTES
-    )
+from instructrec_jax.tasks.parts import Records
 
 
 class FamilyRecords(Records):
@@ -48,10 +32,7 @@ class FamilyRecords(Records):
       family: the family that uses the records.
       fields: the record field of each text that the family needs.
     """
-    super().__init__(catalogue.records, catalogue.data_dir, splits=SPLITS)
-    self._tfds_dataset = _Loader(
-      catalogue.records, catalogue.data_dir, split_map=SPLITS
-    )
+    super().__init__(catalogue.records, catalogue.data_dir)
     self.family = family
     self.catalogue = catalogue
     self.fields = dict(fields)

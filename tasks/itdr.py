@@ -36,7 +36,7 @@ class PairRecords(parts.Records):
 
   def __init__(self, pair: Pair):
     """Remembers what to read without reading it."""
-    super().__init__(f"{pair.task}:{RECORDS_VERSION}", splits=parts.SPLITS)
+    super().__init__(f"{pair.task}:{RECORDS_VERSION}")
     self.pair = pair
 
   @property

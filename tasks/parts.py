@@ -1,6 +1,7 @@
 """The parts that InstructRec's and ITDR's tasks share."""
 
 import abc
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import seqio
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from instructrec_jax.data.records import sampling
 from instructrec_jax.errors import InputError
@@ -29,6 +31,28 @@ SHUFFLE_BUFFER_SIZE = 1000
 
 # Requests that are read at a time where some are drawn.
 _MANY = 4096
+_BUFFER_BYTES = 256 << 10
+
+
+class _Loader(seqio.utils.LazyTfdsLoader):
+  """Reads with small buffers, because a mixture has hundreds of files open.
+
+  SeqIO's loader remembers the first folder that it is asked for. This one looks
+  at SeqIO's override each time, so that one program can read several folders.
+  """
+
+  @property
+  def data_dir(self) -> str | None:
+    """The folder of TFDS's datasets."""
+    self._data_dir_override = None
+    return super().data_dir
+
+  @property
+  def read_config(self) -> tfds.ReadConfig:
+    """TFDS's settings; its default buffer is 8 MiB for each of 16 files."""
+    return dataclasses.replace(
+      super().read_config, override_buffer_size=_BUFFER_BYTES
+    )
 
 
 class Records(seqio.TfdsDataSource):
@@ -37,6 +61,16 @@ class Records(seqio.TfdsDataSource):
   Such a task has only a split that nobody asks for, so mixtures leave it out.
   One mixture thus serves datasets with and without reviews.
   """
+
+  def __init__(self, name: str, data_dir: str | None = None):
+    """Remembers what to read without reading it.
+
+    Args:
+      name: the name and version of the records in TFDS.
+      data_dir: the folder of TFDS's datasets; by default the run's.
+    """
+    super().__init__(name, data_dir, splits=SPLITS)
+    self._tfds_dataset = _Loader(name, data_dir, split_map=SPLITS)
 
   @property
   @abc.abstractmethod

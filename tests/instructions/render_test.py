@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from instructrec_jax.batches import from_records
 from instructrec_jax.data.records import read
-from instructrec_jax.data.records.catalogue import Catalogue
 from instructrec_jax.instructions import render
 from instructrec_jax.instructions.families import FAMILIES
 from instructrec_jax.instructions.templates import TEMPLATES, templates_of
@@ -434,7 +433,9 @@ def test_a_request_is_left_out_whole(small, encode):
 def test_data_without_an_order_are_not_told_to_have_one(
   small, monkeypatch, split
 ):
-  monkeypatch.setattr(Catalogue, "ordered", False)
+  task = seqio.get_mixture_or_task("instructrec_small_p1_i0_t2")
+  # It is a property that is read once.
+  monkeypatch.setitem(vars(task.source.catalogue), "ordered", False)
   plain = {
     template.worded(ordered=False).inputs.partition("{")[0].strip()
     for template in templates_of("p1_i0_t2")

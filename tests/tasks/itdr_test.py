@@ -39,3 +39,11 @@ def test_everything_is_itdr_and_what_was_found(built, small_data, tmp_path):
   )
   assert share == pytest.approx(1.0)
   assert mixture.total_rate == pytest.approx(2.0)
+
+
+def test_one_program_reads_several_folders(built, tmp_path):
+  """SeqIO's own loader would go on with the folder that it read first."""
+  task = seqio.get_mixture_or_task(next(iter(PAIRS.values())).task)
+  for folder, there in ((tmp_path, False), (built / "records", True)):
+    seqio.set_tfds_data_dir_override(str(folder))
+    assert ("train" in task.splits) == there

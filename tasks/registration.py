@@ -176,6 +176,9 @@ def _add_task(
 def register_found(data_dir: str | PathLike[str]) -> list[str]:
   """Registers every dataset built under `data_dir` that has no tasks yet.
 
+  The tasks of the others forget what they have read, as it may have been in
+  another folder.
+
   `itdr.EVERYTHING` is registered again with the mixtures of all datasets found.
   Records whose name is that of another task or mixture are left out, and a line
   on standard error names them.
@@ -188,11 +191,16 @@ def register_found(data_dir: str | PathLike[str]) -> list[str]:
   names = (folder.name.removeprefix(PREFIX) for folder in folders)
   datasets = sorted({variants.dataset_of(name) for name in names})
   datasets = [*filter(_is_free, datasets)]
-  new = [
-    register(dataset)
-    for dataset in datasets
-    if records_name(dataset) not in seqio.MixtureRegistry.names()
-  ]
+  new = []
+  for dataset in datasets:
+    if records_name(dataset) not in seqio.MixtureRegistry.names():
+      new.append(register(dataset))
+      continue
+    mixture = seqio.MixtureRegistry.get(records_name(dataset))
+    sources = (task.source for task in mixture.tasks)
+    for source in sources:
+      if isinstance(source, FamilyRecords):
+        source.catalogue.forget()
   itdr.register_everything(records, [*map(records_name, datasets)])
   return new
 

@@ -13,26 +13,30 @@ import instructrec_jax
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PROBE = """
-import pathlib, sys
+import importlib.util, pathlib, sys
 import gin  # The package, not this project's folder of that name.
 assert hasattr(gin, "parse_config"), gin
 import instructrec_jax
-from instructrec_jax import gin_files, tasks
-assert tasks.__name__ == "instructrec_jax.tasks"
+from instructrec_jax import gin_files
+tasks = importlib.util.find_spec("instructrec_jax.tasks").origin
+if "tasks" in sys.argv:  # This loads TensorFlow.
+  from instructrec_jax import tasks as module
+  assert module.__name__ == "instructrec_jax.tasks"
+  assert module.__file__ == tasks
 own = gin_files.path()
 assert (own / "runs" / "native_finetune.gin").is_file(), own
 gin_files.parse(["models/tiny.gin"], [])
 gin_files.parse(["gin/models/tiny.gin"], [])
 print(pathlib.Path(instructrec_jax.__file__).resolve().parents[1])
-print(pathlib.Path(tasks.__file__).resolve())
+print(pathlib.Path(tasks).resolve())
 print(own)
 """
 
 
-def _probe(cwd, *path):
+def _probe(cwd, *path, imports=()):
   """Runs the probe in `cwd`, with `path` in front of what is installed."""
   process = subprocess.run(
-    [sys.executable, "-c", _PROBE],
+    [sys.executable, "-c", _PROBE, *imports],
     cwd=cwd,
     env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path))},
     capture_output=True,
@@ -81,14 +85,15 @@ def _copy(folder):
 
 @pytest.mark.parametrize("cwd", [_ROOT, _ROOT / "gin", "/"])
 def test_from_the_checkout(cwd):
-  package, tasks, gin = _probe(cwd, _ROOT)
+  imports = ["tasks"] if cwd == "/" else []
+  package, tasks, gin = _probe(cwd, _ROOT, imports=imports)
   assert package == _ROOT
   assert tasks == _ROOT / "tasks" / "__init__.py"
   assert gin == _ROOT / "gin"
 
 
 def test_from_a_wheel(wheel_site, tmp_path):
-  package, tasks, gin = _probe(tmp_path, wheel_site)
+  package, tasks, gin = _probe(tmp_path, wheel_site, imports=["tasks"])
   assert package == wheel_site
   assert tasks == wheel_site / "instructrec_jax" / "tasks" / "__init__.py"
   assert gin == wheel_site / "instructrec_jax" / "gin"

@@ -27,7 +27,9 @@ def test_training_saves_on_sigterm_and_the_same_command_goes_on(
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     return [json.loads(line)["step"] for line in lines]
 
-  run = programs.start("-m", "instructrec_jax.cli", *arguments(10**6))
+  run = programs.start(
+    "-m", "instructrec_jax.cli", *arguments(10**6), devices=1
+  )
   launch_world.wait_for(tmp_path / "metrics.jsonl", "\n", seconds=120)
   run.send_signal(signal.SIGTERM)
   _, err = run.communicate(timeout=120)

@@ -68,7 +68,18 @@ class Catalogue:
     self.dataset = dataset + variants.suffix(variant)
     self.records = name or tfds_name(names.records_name(dataset), variant)
     self.data_dir = data_dir
-    self._loader = seqio.utils.LazyTfdsLoader(self.records, data_dir=data_dir)
+    self._loader = self._new_loader()
+
+  def forget(self) -> None:
+    """Forgets what was read, as the next reading may be of another folder."""
+    for name, attribute in vars(type(self)).items():
+      if isinstance(attribute, functools.cached_property):
+        vars(self).pop(name, None)
+    self._loader = self._new_loader()
+
+  def _new_loader(self) -> seqio.utils.LazyTfdsLoader:
+    """Returns a loader; it remembers the folder that it is first asked for."""
+    return seqio.utils.LazyTfdsLoader(self.records, data_dir=self.data_dir)
 
   @functools.cached_property
   def features(self) -> frozenset[str]:

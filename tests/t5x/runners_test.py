@@ -111,8 +111,9 @@ def _logged(model_dir, part="train"):
 
 def _assert_same(losses, expected, first=1):
   assert list(losses) == list(range(first, 21))
+  # Sums are in another order, and each step adds to the difference.
   np.testing.assert_allclose(
-    list(losses.values()), [expected[step] for step in losses], rtol=1e-5
+    list(losses.values()), [expected[step] for step in losses], rtol=2e-5
   )
 
 
@@ -198,7 +199,8 @@ def test_t5x_evaluates_as_we_do(workplace, small_data, by_t5x):
     for name, metric in results.read_result(folder).metrics.items():
       assert results.read_result(theirs).metrics[name] == metric
     one, other = (results.read_predictions(f) for f in (folder, theirs))
-    np.testing.assert_allclose(one.scores, other.scores, rtol=1e-4)
+    # T0's scores are differences of two likelihoods, some of them near 0.
+    np.testing.assert_allclose(one.scores, other.scores, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("exclude_history", [True, False])

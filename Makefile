@@ -30,10 +30,12 @@ PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 test: install
 	$(PYTEST) --durations=25
 
-# All tests, none of them skipped for want of a package: the folders are clones
-# of google-research/t5x, google/airio and google-research/jestimator.
+# All tests, also those that take minutes, and none of them skipped for want of a
+# package: the folders are clones of google-research/t5x, google/airio and
+# google-research/jestimator.
 test-all: clones $(VENV)/all_installed
-	PYTHONPATH="$(abspath $(T5X)):$(abspath $(AIRIO)):$(abspath $(JESTIMATOR))" \
+	INSTRUCTREC_THOROUGH=1 \
+	  PYTHONPATH="$(abspath $(T5X)):$(abspath $(AIRIO)):$(abspath $(JESTIMATOR))" \
 	  $(PYTEST) --durations=25
 
 $(VENV)/all_installed: $(VENV)/installed

@@ -7,20 +7,22 @@ A killed stage leaves only the sibling, which the next run clears.
 
 The manifest says what the folder was made from. Its fingerprint covers the
 inputs, the options, the seed and the format version. A later stage names this
-fingerprint as its own input.
+fingerprint as its own input. The manifest also has the size and the SHA-256 of
+each file. Whoever reads the folder compares the sizes. The stage itself, run
+again, compares the files, which takes about a second per gigabyte.
 """
 
 import contextlib
 import datetime
-import fcntl
 import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Generator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NotRequired, TypedDict, cast
 
 from etils import epath
@@ -28,11 +30,25 @@ from etils import epath
 import instructrec_jax
 from instructrec_jax import paths
 from instructrec_jax.errors import InputError
+from instructrec_jax.files import folders, locks
 
 MANIFEST = "manifest.json"
 # Increase it when a stage's output changes for the same inputs and options.
 # Folders of earlier versions are then made again.
 FORMAT_VERSION = 4
+# The types of a manifest's fields.
+_FIELDS: Mapping[str, type] = {
+  "stage": str,
+  "fingerprint": str,
+  "inputs": dict,
+  "options": dict,
+  "counts": dict,
+  "versions": dict,
+  "outputs": dict,
+}
+_KINDS = {str: "a text", dict: "an object"}
+# The end of the name of a file that is being written.
+_TEMPORARY = ".partial"
 
 
 class Manifest(TypedDict):
@@ -48,6 +64,8 @@ class Manifest(TypedDict):
     counts: what was read, kept and dropped.
     versions: of this package and of the libraries that were used, by name.
     created: when, in UTC, as ISO 8601 writes it.
+    outputs: the "bytes" and "sha256" of each file of the folder. Folders of
+      earlier versions lack it and are not checked.
     reused: whether the folder was there already; not in the file.
   """
 
@@ -60,6 +78,7 @@ class Manifest(TypedDict):
   counts: dict[str, Any]
   versions: dict[str, str]
   created: str
+  outputs: NotRequired[folders.Outputs]
   reused: NotRequired[bool]
 
 
@@ -79,19 +98,50 @@ def atomic_open(path: str | os.PathLike) -> Generator[BinaryIO]:
         shutil.copyfileobj(f, remote)
     return
   path.parent.mkdir(parents=True, exist_ok=True)
-  handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+  path = Path(path)
+  _clear_leftovers(path)
+  handle, temporary = _locked_temporary(path)
   try:
     with os.fdopen(handle, "wb") as f:
       yield f
       f.flush()
       os.fsync(f.fileno())
-    # mkstemp gives access to the owner only; a result follows the umask.
-    os.chmod(temporary, 0o666 & ~_umask())
-    os.replace(temporary, path)
+      # mkstemp gives access to the owner only; a result follows the umask.
+      os.chmod(temporary, 0o666 & ~_umask())
+      os.replace(temporary, path)
+    folders.sync_folder(path.parent)
   except BaseException:
-    with contextlib.suppress(FileNotFoundError):
-      os.unlink(temporary)
+    temporary.unlink(missing_ok=True)
     raise
+
+
+def _locked_temporary(path: Path) -> tuple[int, Path]:
+  """Makes a file beside `path`, locked to tell that its process lives."""
+  while True:
+    handle, name = tempfile.mkstemp(
+      dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY
+    )
+    temporary = Path(name)
+    # Another process may have taken it for a leftover before it was locked.
+    if locks.try_lock(handle, temporary) is not False and locks.is_still(
+      handle, temporary
+    ):
+      return handle, temporary
+    os.close(handle)
+
+
+def _clear_leftovers(path: Path) -> None:
+  """Removes what killed processes left of a file."""
+  ours = re.compile(rf"\.{re.escape(path.name)}\.\w{{8}}{_TEMPORARY}")
+  for name in filter(ours.fullmatch, os.listdir(path.parent)):
+    stale = path.with_name(name)
+    with contextlib.suppress(OSError):
+      handle = os.open(stale, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+      try:
+        if locks.try_lock(handle, stale):
+          stale.unlink()
+      finally:
+        os.close(handle)
 
 
 def atomic_write_bytes(path: str | os.PathLike, data: bytes) -> None:
@@ -123,7 +173,8 @@ def read_manifest(
   """Returns the manifest of a folder that `stage` (None: any) has finished.
 
   Raises:
-    InputError: the folder is absent, unfinished, or written by another stage.
+    InputError: the folder is absent, unfinished, or written by another stage,
+      or a file of it is missing or has another size than it was written with.
   """
   folder = paths.anywhere(folder)
   manifest = _load_manifest(folder)
@@ -136,6 +187,8 @@ def read_manifest(
     raise InputError(
       f"{folder} was written by `{manifest['stage']}`, not by `{stage}`"
     )
+  if not paths.is_remote(folder):
+    _check_undamaged(Path(folder), manifest)
   return manifest
 
 
@@ -169,7 +222,8 @@ def run_stage(
   Raises:
     InputError: the folder holds something else, or a process is writing it.
   """
-  folder = paths.local(folder, "write to a local one and copy it")
+  folder = folders.real(paths.local(folder, "write to a local one and copy it"))
+  folders.recover(folder, lambda path: (path / MANIFEST).is_file())
   made_of = _as_json(
     {
       "stage": stage,
@@ -182,10 +236,14 @@ def run_stage(
   fingerprint = hashlib.sha256(_dumps(made_of).encode()).hexdigest()
   found = _load_manifest(folder)
   if found is not None and found["fingerprint"] == fingerprint:
-    return {**found, "reused": True}
+    wrong = folders.damage(folder, found.get("outputs", {}), whole=True)
+    if wrong is None:
+      return {**found, "reused": True}
+    if not overwrite:
+      raise _damaged(wrong, folder, stage)
   _check_replaceable(folder, found, made_of, overwrite)
 
-  with _staging(folder) as staging:
+  with folders.staging(folder) as staging:
     counts = write(staging)
     manifest: Manifest = {
       **made_of,
@@ -193,25 +251,63 @@ def run_stage(
       "counts": _as_json(counts),
       "versions": versions(libraries),
       "created": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
+      "outputs": folders.sealed(staging),
     }
     atomic_write_text(staging / MANIFEST, _dumps(manifest) + "\n")
-    _put_in_place(staging, folder)
+    folders.put_in_place(staging, folder)
   return {**manifest, "reused": False}
 
 
 def _load_manifest(folder: Path | epath.Path) -> Manifest | None:
   path = folder / MANIFEST
   try:
-    manifest = json.loads(path.read_text())
+    manifest = json.loads(path.read_bytes())
   except (FileNotFoundError, NotADirectoryError):
     return None
-  except ValueError as error:
+  except (ValueError, RecursionError) as error:
     raise InputError(f"{path} is not JSON ({error}). Remove {folder}") from None
   if not isinstance(manifest, dict) or not {"stage", "fingerprint"} <= set(
     manifest
   ):
     raise InputError(f"{path} is not a manifest of this program")
+  for field, kind in _FIELDS.items():
+    if not isinstance(manifest.get(field, kind()), kind):
+      raise InputError(
+        f"{path}: {field}: expected {_KINDS[kind]}, got "
+        f"{manifest[field]!r:.80}. Remove {folder}"
+      )
+  for name, output in manifest.get("outputs", {}).items():
+    if not _is_output(name, output):
+      raise InputError(
+        f"{path}: outputs: expected the bytes and the sha256 of a file in "
+        f"{folder}, got {name!r:.80}: {output!r:.80}. Remove {folder}"
+      )
   return cast(Manifest, manifest)
+
+
+def _is_output(name: str, output: Any) -> bool:
+  return (
+    isinstance(output, dict)
+    and type(output.get("bytes")) is int
+    and isinstance(output.get("sha256"), str)
+    and not PurePosixPath(name).is_absolute()
+    and ".." not in PurePosixPath(name).parts
+    and "\0" not in name
+  )
+
+
+def _check_undamaged(folder: Path, manifest: Manifest) -> None:
+  """Raises InputError if a file is missing or has not its size."""
+  wrong = folders.damage(folder, manifest.get("outputs", {}))
+  if wrong is not None:
+    raise _damaged(wrong, folder, manifest["stage"])
+
+
+def _damaged(wrong: str, folder: Path, stage: str) -> InputError:
+  return InputError(
+    f"{wrong}. Remove {folder}, and make it again by `instructrec {stage}` "
+    "with the same options"
+  )
 
 
 def _check_replaceable(
@@ -255,57 +351,6 @@ def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
 
 def _show(flat: Mapping[str, Any], key: str) -> str:
   return json.dumps(flat[key]) if key in flat else "absent"
-
-
-@contextlib.contextmanager
-def _staging(folder: Path) -> Generator[Path]:
-  """Yields an empty hidden sibling of `folder`, locked by this process.
-
-  The kernel drops the lock when the process ends, however it ends. A folder
-  that a killed process left behind is therefore known to be stale.
-  """
-  staging = folder.with_name(f".{folder.name}.partial")
-  try:
-    staging.mkdir(parents=True, exist_ok=True)
-  except (FileExistsError, NotADirectoryError):
-    taken = next(p for p in (staging, *staging.parents) if p.is_file())
-    raise InputError(
-      f"{taken} is a file: expected a folder, to write {folder} in it"
-    ) from None
-  lock = os.open(staging, os.O_RDONLY)
-  try:
-    try:
-      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-      ours = os.path.samestat(os.fstat(lock), os.stat(staging))
-    except (BlockingIOError, FileNotFoundError):
-      ours = False
-    if not ours:
-      raise InputError(f"another process is writing {folder}. Wait for it")
-    _empty(staging)
-    try:
-      yield staging
-    except BaseException:
-      shutil.rmtree(staging, ignore_errors=True)
-      raise
-  finally:
-    os.close(lock)
-
-
-def _put_in_place(staging: Path, folder: Path) -> None:
-  replaced = folder.with_name(f".{folder.name}.replaced")
-  shutil.rmtree(replaced, ignore_errors=True)
-  with contextlib.suppress(FileNotFoundError):
-    folder.rename(replaced)
-  staging.rename(folder)
-  shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _empty(folder: Path) -> None:
-  for child in folder.iterdir():
-    if child.is_dir() and not child.is_symlink():
-      shutil.rmtree(child)
-    else:
-      child.unlink()
 
 
 def versions(libraries: tuple[str, ...]) -> dict[str, str]:

@@ -1,8 +1,13 @@
 """What pytest says at the end: what was skipped, and which tests took long."""
 
 import collections
+import os
 from collections.abc import Iterable, Iterator
 
+import pytest
+
+# Tests with the marker `thorough` take minutes, and run if this is set.
+THOROUGH = "INSTRUCTREC_THOROUGH"
 # A test, or a fixture on its own, may take so many seconds; CONTRIBUTING.md.
 MOST_SECONDS = 20
 # What a test that was skipped lacked, what would run it, and words of which
@@ -23,6 +28,7 @@ LACKING = {
   ),
   "gcloud": ("install the Google Cloud CLI", ("gcloud",)),
   "ShellCheck": ("pip install -e '.[test]'", ("shellcheck",)),
+  THOROUGH: ("set it to 1, as `make test-all` does", (THOROUGH.lower(),)),
 }
 # Files whose tests take longest, which begin first, so that no worker is left
 # with one of them in the end.
@@ -64,10 +70,14 @@ def skipped(reports: Iterable) -> Iterator[str]:
 
 
 def slow(reports: Iterable) -> Iterator[str]:
-  """Yields a line for each test, setup or teardown over the budget."""
+  """Yields a line for each test, setup or teardown over the budget.
+
+  Thorough tests have none.
+  """
   for report in reports:
     seconds = getattr(report, "duration", 0)
-    if seconds > MOST_SECONDS:
+    thorough = "thorough" in getattr(report, "keywords", ())
+    if seconds > MOST_SECONDS and not thorough:
       yield (
         f"{report.nodeid} ({report.when}) took {seconds:.0f} s: more than the "
         f"{MOST_SECONDS} s that a test may take, see CONTRIBUTING.md"
@@ -75,11 +85,15 @@ def slow(reports: Iterable) -> Iterator[str]:
 
 
 def pytest_collection_modifyitems(items: list) -> None:
-  """Puts the tests of LONGEST first; the others stay as they are."""
+  """Puts the tests of LONGEST first, and skips thorough ones unless asked."""
   places = {file: place for place, file in enumerate(LONGEST)}
   items.sort(
     key=lambda item: places.get(item.nodeid.partition("::")[0], len(places))
   )
+  if not os.environ.get(THOROUGH):
+    for item in items:
+      if item.get_closest_marker("thorough"):
+        item.add_marker(pytest.mark.skip(f"takes minutes, see {THOROUGH}"))
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

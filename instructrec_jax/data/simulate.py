@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from instructrec_jax import artifacts
+
 # The options with which `normalize` reads the files as the format `table`.
 COLUMNS = {
   "rating_column": "rating",
@@ -146,6 +148,42 @@ def world(num_users: int = 2000, num_items: int = 300, seed: int = 0) -> World:
     items[domain], facts[domain] = _items(rng, domain, kinds, num_items)
   interactions, optimum = _purchases(rng, occupation, items, facts)
   return World(users, items, interactions, optimum)
+
+
+def simulate(
+  out: Path,
+  num_users: int = 2000,
+  num_items: int = 300,
+  seed: int = 0,
+  overwrite: bool = False,
+) -> artifacts.Manifest:
+  """Writes a world into a folder that is complete or absent, see `write`.
+
+  Args:
+    out: the folder; its manifest counts the interactions of each domain.
+    num_users: the number of customers.
+    num_items: the number of items in each domain, at most 360.
+    seed: the seed of all draws.
+    overwrite: replace a world that was made with other options.
+
+  Raises:
+    InputError: `out` holds something else.
+  """
+  options = {"num_users": num_users, "num_items": num_items}
+
+  def fill(folder: Path) -> dict[str, int]:
+    made = write(folder, **options, seed=seed)
+    return {domain: len(log) for domain, log in made.interactions.items()}
+
+  return artifacts.run_stage(
+    "simulate",
+    out,
+    fill,
+    inputs={},
+    options=options,
+    seed=seed,
+    overwrite=overwrite,
+  )
 
 
 def write(out: Path, **options: int) -> World:

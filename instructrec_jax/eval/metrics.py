@@ -30,6 +30,10 @@ SEVERAL_RELEVANT = (
 )  # fmt: skip
 
 
+# An array of K numbers is made, so K is below a million.
+_K = re.compile("[1-9][0-9]{0,5}")
+
+
 @dataclasses.dataclass(frozen=True)
 class Outcomes:
   """The ranks of each request's relevant candidates.
@@ -251,7 +255,7 @@ def parse(name: str) -> tuple[str, int | None]:
   family, _, k = name.partition("@")
   if name in WHOLE:
     return name, None
-  if family in AT_K and re.fullmatch(r"[1-9]\d*", k):
+  if family in AT_K and _K.fullmatch(k):
     return family, int(k)
   raise unknown("metric", name, [*(f"{f}@K" for f in AT_K), *WHOLE])
 

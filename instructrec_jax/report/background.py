@@ -10,6 +10,7 @@ from instructrec_jax.data.records import read
 from instructrec_jax.data.records.requests import Requests
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.predictions import Predictions
+from instructrec_jax.files import texts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Background:
     requests = Requests.load(data_dir, dataset, split)
     instances = requests.instance.tolist()
     return cls(
-      titles=catalogue["title"].to_list(),
+      titles=[texts.plain(title) for title in catalogue["title"]],
       train_count=catalogue["train_count"].to_numpy().astype(np.int64),
       rows={instance: row for row, instance in enumerate(instances)},
       histories=requests.histories,

@@ -1,6 +1,5 @@
 """The command `report`: reads results, compares them, and writes reports."""
 
-import json
 import os
 from collections.abc import Sequence
 
@@ -10,6 +9,8 @@ from etils import epath
 from instructrec_jax import paths
 from instructrec_jax.artifacts import atomic_write_text
 from instructrec_jax.errors import InputError, unknown
+from instructrec_jax.eval.recording import fields
+from instructrec_jax.files import json_lines
 from instructrec_jax.report import comparable as groups_lib
 from instructrec_jax.report import tables, trec
 from instructrec_jax.report import unranked as further_lib
@@ -22,6 +23,7 @@ _WRITERS = {
 }
 _PAGE = ".html"
 FORMS = ("systems", "itdr")
+_LOSS = {"step": fields.count, "loss": fields.any_number}
 
 
 def report(
@@ -122,23 +124,21 @@ def read_losses(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
     InputError: It is missing, a line is not a JSON object, or none has a loss.
   """
   path = paths.anywhere(path)
-  losses = {}
-  try:
-    lines = path.read_text(encoding="utf-8").splitlines()
-  except (FileNotFoundError, IsADirectoryError):
+  with paths.reading(path):
+    is_file = path.exists() and not path.is_dir()
+  if not is_file:
     raise InputError(
       f"{path}: expected a file with a step and a loss on each line"
-    ) from None
-  for number, line in enumerate(lines, start=1):
-    try:
-      row = json.loads(line)
-      if "loss" in row:
-        losses[int(row["step"])] = float(row["loss"])
-    except (ValueError, KeyError, TypeError) as error:
-      raise InputError(
-        f'{path}, line {number}: expected {{"step": ..., "loss": ...}}, got '
-        f"{line!r:.80} ({error!r})"
-      ) from error
+    )
+  losses = {}
+  for where, row in json_lines.objects(path):
+    if "loss" in row:
+      if "step" not in row:
+        raise InputError(
+          f'{where}: expected {{"step": ..., "loss": ...}}, got {row!r:.80}'
+        )
+      found = fields.checked(row, _LOSS, where)
+      losses[found["step"]] = found["loss"]
   if not losses:
     raise InputError(f"{path}: expected lines with a loss, got none")
   steps = np.array(sorted(losses), dtype=np.int64)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import metrics, resampling
 from instructrec_jax.eval.predictions import Predictions
 from instructrec_jax.eval.recording import results
+from instructrec_jax.files import texts
 from instructrec_jax.report import exposure
 from instructrec_jax.report.background import Background
 from instructrec_jax.report.slices import Slice, slices
@@ -104,10 +106,11 @@ class Group:
     return {label for label, value in values.items() if value == top}
 
   def share(self, metric: str, value: float) -> float | None:
-    """Returns `value` as a share of the optimum; None without an optimum."""
+    """Returns `value` as a share of the optimum; NaN if that is 0."""
     if self.optimum is None:
       return None
-    return value / self.optimum.result.metrics[metric].value
+    best = self.optimum.result.metrics[metric].value
+    return value / best if best else math.nan
 
   @functools.cached_property
   def p_values(self) -> dict[str, dict[str, float]]:
@@ -386,12 +389,21 @@ def _span(numbers: np.ndarray) -> str:
 def _read(folder: epath.Path, names: Sequence[str] | None) -> System:
   result = results.read_result(folder)
   predictions = results.read_predictions(folder)
+  if not result.metrics:
+    raise InputError(
+      f"{folder / results.METRICS_FILE}: metrics: expected those of a ranking, "
+      f"because there is a {results.PREDICTIONS_FILE}, got none"
+    )
   claimed = {name: e.value for name, e in result.metrics.items()}
-  measured = resampling.means(
-    metrics.measure(predictions.outcomes, list(claimed))
-  )
+  try:
+    measured = resampling.means(
+      metrics.measure(predictions.outcomes, list(claimed))
+    )
+  except InputError as error:
+    raise InputError(f"{folder}: {error}") from None
   if (
     predictions.fingerprint() != result.requests
+    or predictions.n != result.n
     or claimed.keys() != result.chance.keys()
     or any(abs(measured[m] - claimed[m]) > 1e-9 for m in measured)
   ):
@@ -410,7 +422,7 @@ def _group(
   baseline: str | None,
   data_dir: str | os.PathLike | None,
 ) -> Group:
-  systems = _labelled(systems)
+  systems = _alike(_labelled(systems))
   chance = systems[0].result.chance
   constant = [name for name, value in chance.items() if value >= 1.0]
   shown = [name for name in chance if name not in constant] or list(chance)
@@ -434,13 +446,22 @@ def _group(
   )
 
 
+def _alike(systems: list[System]) -> list[System]:
+  """Measures systems again whose metrics are not those of the first."""
+  names = systems[0].result.metrics
+  return [
+    s if s.result.metrics.keys() == names.keys() else _measured(s, list(names))
+    for s in systems
+  ]
+
+
 def _labelled(systems: list[System]) -> list[System]:
   """Makes the systems' labels unique."""
   for addition in (
     lambda s: s.result.task,
     lambda s: s.result.procedure,
     lambda s: None if s.result.step is None else f"step {s.result.step}",
-    lambda s: str(s.folder),
+    lambda s: texts.plain(str(s.folder)),
   ):
     by_label: dict[str, list[System]] = {}
     for s in systems:

@@ -4,9 +4,7 @@ A system has a column for its written answers and one for its likelihoods. The
 paper's figures are shown for orientation: it measured them on its own data.
 """
 
-import csv
 import dataclasses
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -16,6 +14,7 @@ from etils import epath
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import metrics, resampling
 from instructrec_jax.eval.recording import results
+from instructrec_jax.files import texts
 from instructrec_jax.itdr.pairs import NUMBERS, PAIRS, PREFIX, Pair, label
 from instructrec_jax.report import tables
 
@@ -242,7 +241,7 @@ def _told_apart(entries: list[_Entry]) -> list[_Entry]:
   additions: tuple[Callable[[_Entry], str], ...] = (
     lambda e: e.result.split,
     lambda e: f"step {e.result.step}",
-    lambda e: str(e.folder),
+    lambda e: texts.plain(str(e.folder)),
   )
   for addition in additions:
     seen, several = {}, set()
@@ -278,7 +277,7 @@ def text(report: Report) -> str:
 
 def markdown(report: Report) -> str:
   """Returns the table as Markdown."""
-  notes = [f"- {note}" for note in report.notes]
+  notes = [f"- {tables.markdown_text(note)}" for note in report.notes]
   lines = tables.markdown_lines(report.table())
   return "\n".join(["## ITDR", "", *lines, "", *notes, ""])
 
@@ -306,13 +305,11 @@ def page(report: Report) -> str:
 
 def comma_separated(report: Report) -> str:
   """Returns a line for each figure as CSV."""
-  buffer = io.StringIO()
   columns = (
     "subtask", "dataset", "task", "system", "split", "step", "requests", "n",
     "figure", "value", "low", "high",
   )  # fmt: skip
-  writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="")
-  writer.writeheader()
+  lines: list[Mapping[str, object]] = []
   for pair in PAIRS.values():
     of = {"subtask": pair.subtask, "dataset": pair.dataset, "task": pair.task}
     for column in report.columns:
@@ -324,19 +321,17 @@ def comma_separated(report: Report) -> str:
           for name in ("split", "step", "requests", "n")
         }
         rows = _records(pair, entry.values)
-        writer.writerows(
-          of | of_system | {"system": column} | row for row in rows
-        )
+        lines += [of | of_system | {"system": column} | row for row in rows]
     paper = zip((_UNTUNED, _TUNED), _PAPER.get(pair.name, ()), strict=False)
     for system, values in paper:
       rows = _records(pair, [_exactly(x) for x in values])
-      writer.writerows(
+      lines += [
         of
         | {name: row[name] for name in ("figure", "value")}
         | {"system": f"{system} GLM-4-9B"}
         for row in rows
-      )
-  return buffer.getvalue()
+      ]
+  return tables.csv_text(columns, lines)
 
 
 def _records(

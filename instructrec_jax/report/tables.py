@@ -4,9 +4,10 @@ import csv
 import dataclasses
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from instructrec_jax.eval import resampling
+from instructrec_jax.files import texts
 from instructrec_jax.report.comparable import Group, System
 from instructrec_jax.report.unranked import Further
 
@@ -20,6 +21,8 @@ _COLUMNS = (
   "dataset", "split", "requests", "system", "task", "step", "slice", "of", "n",
   "metric", "value", "low", "high", "p", "against",
 )  # fmt: skip
+# What begins HTML, a link or an image in Markdown, or ends a cell.
+_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|[\[\]|`]")
 _LATEX = {
   **{c: f"\\{c}" for c in "&%$#_{}"},
   "\\": r"\textbackslash{}",
@@ -85,12 +88,17 @@ def markdown(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:
   """Returns all groups with their slices and exposure as Markdown."""
   lines = [] if len(groups) < 2 else [NOT_COMPARABLE, ""]
   for heading, named, below in _sections(groups, further):
-    lines += [f"## {heading}", ""]
+    lines += [f"## {markdown_text(heading)}", ""]
     for name, table in named:
-      lines += [f"### {name}", ""] if name else []
+      lines += [f"### {markdown_text(name)}", ""] if name else []
       lines += [*markdown_lines(table), ""]
-    lines += [f"- {note}" for note in below] + [""]
+    lines += [f"- {markdown_text(note)}" for note in below] + [""]
   return "\n".join(lines)
+
+
+def markdown_text(words: str) -> str:
+  """Returns words so that no HTML, link or image in them is one."""
+  return _MARKUP.sub(r"\\\g<0>", words)
 
 
 def markdown_lines(table: Table) -> list[str]:
@@ -106,7 +114,8 @@ def markdown_lines(table: Table) -> list[str]:
 
   rule = ["---", *["---:"] * (len(table.header) - 1)]
   rows = [[cell(c) for c in cells] for cells in table.rows]
-  return [row(table.header), row(rule), *map(row, rows)]
+  header = [markdown_text(words) for words in table.header]
+  return [row(header), row(rule), *map(row, rows)]
 
 
 def latex(groups: Sequence[Group], further: Sequence[Further] = ()) -> str:
@@ -152,9 +161,7 @@ def comma_separated(
   groups: Sequence[Group], further: Sequence[Further] = ()
 ) -> str:
   """Returns CSV with a line for each figure."""
-  buffer = io.StringIO()
-  writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n", restval="")
-  writer.writeheader()
+  rows: list[dict[str, object]] = []
   for group in groups:
     shared = {
       "dataset": group.first.dataset,
@@ -162,9 +169,28 @@ def comma_separated(
       "requests": group.first.requests,
       "n": group.first.n,
     }
-    writer.writerows(shared | row for row in _records(group))
+    rows += [shared | row for row in _records(group)]
   for one in further:
-    writer.writerows(_further_records(one))
+    rows += _further_records(one)
+  return csv_text(_COLUMNS, rows)
+
+
+def csv_text(
+  columns: Sequence[str], rows: Iterable[Mapping[str, object]]
+) -> str:
+  """Returns rows as CSV. A text that looks like a formula gets an apostrophe.
+
+  Args:
+    columns: the names of the columns.
+    rows: values by column; an absent one is an empty cell.
+  """
+  buffer = io.StringIO()
+  writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="")
+  writer.writeheader()
+  writer.writerows(
+    {name: texts.spreadsheet_cell(value) for name, value in row.items()}
+    for row in rows
+  )
   return buffer.getvalue()
 
 

@@ -6,7 +6,6 @@ would resolve them by the documents' names.
 """
 
 import os
-import re
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from instructrec_jax import paths
 from instructrec_jax.artifacts import atomic_write_text
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.predictions import Predictions
+from instructrec_jax.files import texts
 from instructrec_jax.report import exposure
 
 
@@ -79,13 +79,15 @@ def write(
 
   Args:
     folder: The folder. It is made if it does not exist.
-    name: The name of the requests, which all systems share.
-    systems: Predictions by name. Special characters become "_".
+    name: The name of the requests, which all systems share. Special characters
+      become "_", here and in the names of systems, so that no file is written
+      outside of the folder.
+    systems: Predictions by name.
 
   Raises:
     InputError: As `qrels`, or two systems get the same file name.
   """
-  tags = [re.sub(r"[^\w.@=-]+", "_", label) for label in systems]
+  name, tags = texts.file_name(name), [*map(texts.file_name, systems)]
   if len(set(tags)) < len(tags):
     raise InputError(f"systems: expected different file names, got {tags}")
   folder = paths.anywhere(folder)

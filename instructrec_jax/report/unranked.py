@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from etils import epath
 
 from instructrec_jax.eval.recording import results
+from instructrec_jax.files import texts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +73,6 @@ def _labelled(
       filter(None, (result.system, result.task, result.procedure))
     )
     if label in labelled:
-      label = f"{label}, {folder}"
+      label = f"{label}, {texts.plain(str(folder))}"
     labelled[label] = result
   return labelled

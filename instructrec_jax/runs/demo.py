@@ -6,12 +6,11 @@ uses the same ones. Data and models that exist are not made again.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from instructrec_jax import artifacts, paths
+from instructrec_jax import paths
 from instructrec_jax.baselines import rank as baselines
 from instructrec_jax.data import names, normalize, simulate
 from instructrec_jax.data.records import build, read
@@ -52,14 +51,7 @@ def demo(
   clock = Clock()
 
   clock.start("simulate")
-  artifacts.run_stage(
-    "simulate",
-    raw,
-    lambda folder: _simulate(folder, num_users, num_items, seed),
-    inputs={},
-    options={"num_users": num_users, "num_items": num_items},
-    seed=seed,
-  )
+  simulate.simulate(raw, num_users, num_items, seed)
   clock.start("normalize")
   # In the same way as a user's own files.
   normalize.normalize(
@@ -92,15 +84,6 @@ def demo(
   )
   clock.stop()
   print(f"\n{table}\n{clock}\n\nPage with plots and examples: {page}")
-
-
-def _simulate(
-  folder: Path, num_users: int, num_items: int, seed: int
-) -> dict[str, Any]:
-  world = simulate.write(
-    folder, num_users=num_users, num_items=num_items, seed=seed
-  )
-  return {domain: len(log) for domain, log in world.interactions.items()}
 
 
 def _optimum(raw: Path, data_dir: Path, results: Path) -> Path:

@@ -180,9 +180,9 @@ def test_what_cannot_be_reported(systems, options, message):
   [
     ("", "expected lines with a loss"),
     ('{"step": 1, "accuracy": 1}', "expected lines with a loss"),
-    ('{"step": 1, "loss": 2}\nnonsense', "line 2: expected"),
+    ('{"step": 1, "loss": 2}\nnonsense', "line 2: not JSON"),
     ('{"loss": 2}', "line 1: expected"),
-    ('{"step": 1, "loss": "low"}', "line 1: expected"),
+    ('{"step": 1, "loss": "low"}', "line 1: loss: expected a number"),
   ],
 )
 def test_losses_that_cannot_be_read(tmp_path, text, message):

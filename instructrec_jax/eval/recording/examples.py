@@ -6,18 +6,25 @@ requests show the same ones.
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from etils import epath
 
 from instructrec_jax.artifacts import atomic_write_text
 from instructrec_jax.errors import InputError
+from instructrec_jax.eval.recording import fields
+from instructrec_jax.files import json_lines
 
 EXAMPLES_FILE = "examples.jsonl"
 # Enough to include very good and very bad answers. Long inputs take a few
 # hundred kilobytes.
 COUNT = 200
+_FIELDS: Mapping[str, fields.Check] = {
+  "instance": fields.integer,
+  "inputs": fields.lines,
+  "candidates": fields.names,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,13 +69,11 @@ def read(folder: epath.Path) -> dict[int, Text]:
   if not path.exists():
     return {}
   found = {}
-  for number, line in enumerate(path.read_text().splitlines(), start=1):
-    try:
-      text = Text(**json.loads(line))
-    except (ValueError, TypeError) as error:
-      fields = [field.name for field in dataclasses.fields(Text)]
+  for where, row in json_lines.objects(path):
+    if row.keys() != _FIELDS.keys():
       raise InputError(
-        f"{path}, line {number}: expected {fields}, got {line!r:.80} ({error})"
-      ) from error
+        f"{where}: expected {list(_FIELDS)}, got {sorted(row)!r:.200}"
+      )
+    text = Text(**fields.checked(row, _FIELDS, where))
     found[text.instance] = text
   return found

@@ -22,12 +22,44 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.eval import chance, metrics, resampling
 from instructrec_jax.eval.answers.answers import Answers
 from instructrec_jax.eval.predictions import Predictions
+from instructrec_jax.eval.recording import fields
+from instructrec_jax.files import json_lines
 
 METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.jsonl"
 ANSWERS_FILE = "answers.jsonl"
 # The fields of every line of predictions.jsonl.
 _FIELDS = ("instance", "user", "target", "candidates", "scores", "rank")
+_LINE: Mapping[str, fields.Check] = {
+  "instance": fields.integer,
+  "user": fields.integer,
+  "target": fields.code_or_codes,
+  "candidates": fields.codes,
+  "scores": fields.scores,
+  "gains": fields.gains,
+  "size": fields.size,
+  "attributes": fields.by_name(fields.property_of_request),
+}
+_RESULT: Mapping[str, fields.Check] = {
+  "system": fields.name,
+  "dataset": fields.name,
+  "task": fields.optional(fields.name),
+  "split": fields.name,
+  "n": fields.count,
+  "seed": fields.count,
+  "requests": fields.name,
+  "metrics": fields.by_name(fields.estimate),
+  "chance": fields.by_name(fields.number),
+  "further": fields.by_name(fields.estimate_or_nan),
+  "step": fields.optional(fields.count),
+  "skipped": fields.by_name(fields.count),
+  "procedure": fields.optional(fields.name),
+  "ordered": fields.flag,
+  "sample": fields.optional(fields.by_name(fields.count)),
+}
+# More cells of requests and candidates than this must be mostly filled.
+_MANY_CELLS = 10**8
+_MOST_PADDING = 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -153,25 +185,15 @@ def read_result(folder: str | os.PathLike) -> Result:
     InputError: It is missing, is not JSON, or has other fields than a result.
   """
   path = paths.anywhere(folder) / METRICS_FILE
-  row = _loads(_read(path), str(path))
-  fields = {field.name for field in dataclasses.fields(Result)}
+  _check_is_there(path)
+  row = json_lines.document(path)
+  known = {field.name for field in dataclasses.fields(Result)}
   # Older results lack these fields.
   newer = {"further", "procedure", "ordered", "sample"}
-  if not isinstance(row, dict) or set(row) | newer != fields:
+  if not isinstance(row, dict) or set(row) | newer != known:
     found = sorted(row) if isinstance(row, dict) else type(row).__name__
-    raise InputError(f"{path}: expected {sorted(fields)}, got {found}")
-  for field in ("metrics", "further"):
-    try:
-      row[field] = {
-        name: resampling.Estimate(**_numbers(estimate))
-        for name, estimate in row.get(field, {}).items()
-      }
-    except (TypeError, AttributeError) as error:
-      raise InputError(
-        f"{path}: {field}: expected a value, low and high for each name: "
-        f"{error}"
-      ) from error
-  return Result(**row)
+    raise InputError(f"{path}: expected {sorted(known)}, got {found!s:.400}")
+  return Result(**fields.checked(row, _RESULT, path))
 
 
 def read_predictions(folder: str | os.PathLike) -> Predictions:
@@ -182,29 +204,73 @@ def read_predictions(folder: str | os.PathLike) -> Predictions:
       does not follow from its scores.
   """
   path = paths.anywhere(folder) / PREDICTIONS_FILE
-  rows = [
-    _loads(line, f"{path}, line {number}")
-    for number, line in enumerate(_read(path).splitlines(), start=1)
-  ]
-  for number, row in enumerate(rows, start=1):
-    if not isinstance(row, dict) or not row.keys() >= set(_FIELDS):
-      raise InputError(
-        f"{path}, line {number}: expected {list(_FIELDS)}, got {row!r:.80}"
-      )
-    if len(row["scores"]) != len(row["candidates"]):
-      raise InputError(
-        f"{path}, line {number}: expected {len(row['candidates'])} scores, one "
-        f"for each candidate, got {len(row['scores'])}"
-      )
-  predictions = _predictions(rows)
-  found = _ranks(predictions)
-  for number, (row, rank) in enumerate(zip(rows, found, strict=True), start=1):
+  _check_is_there(path)
+  places, rows = [], []
+  for where, row in json_lines.objects(path):
+    rows.append(_checked_line(row, where))
+    places.append(where)
+  _check_attributes(rows, places)
+  _check_width(rows, path)
+  try:
+    predictions = _predictions(rows)
+    found = _ranks(predictions)
+  except InputError as error:
+    raise InputError(f"{path}: {error}") from None
+  for where, row, rank in zip(places, rows, found, strict=True):
     if row["rank"] != rank:
       raise InputError(
-        f"{path}, line {number}: expected rank {rank}, which follows from the "
-        f"scores, got {row['rank']}"
+        f"{where}: expected rank {rank}, which follows from the scores, got "
+        f"{row['rank']!r:.80}"
       )
   return predictions
+
+
+def _checked_line(row: Mapping[str, Any], where: str) -> dict[str, Any]:
+  """Returns a line of predictions, checked.
+
+  Raises:
+    InputError: A field is missing or wrong.
+  """
+  if not row.keys() >= set(_FIELDS):
+    raise InputError(f"{where}: expected {list(_FIELDS)}, got {row!r:.80}")
+  line = fields.checked(row, _LINE, where) | {"rank": row["rank"]}
+  if len(line["scores"]) != len(line["candidates"]):
+    raise InputError(
+      f"{where}: expected {len(line['candidates'])} scores, one for each "
+      f"candidate, got {len(line['scores'])}"
+    )
+  return line
+
+
+def _check_attributes(
+  rows: Sequence[Mapping[str, Any]], places: Sequence[str]
+) -> None:
+  """Raises InputError if a line's attributes are not those of the first."""
+
+  def kinds(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+      name: "a number" if type(value) in (int, float) else type(value).__name__
+      for name, value in row.get("attributes", {}).items()
+    }
+
+  expected = kinds(rows[0]) if rows else {}
+  for where, row in zip(places, rows, strict=True):
+    if (found := kinds(row)) != expected:
+      raise InputError(
+        f"{where}: attributes: expected those of the first line, {expected}, "
+        f"got {found}"
+      )
+
+
+def _check_width(rows: Sequence[Mapping[str, Any]], path: epath.Path) -> None:
+  """Raises InputError if one long line would make a huge matrix of all."""
+  widths = [len(row["scores"]) for row in rows]
+  cells = len(rows) * max(widths, default=0)
+  if cells > _MANY_CELLS and cells > _MOST_PADDING * sum(widths):
+    raise InputError(
+      f"{path}: expected lists of candidates of about one length, got one of "
+      f"{max(widths):,} among {len(rows):,} lists with {sum(widths):,} in all"
+    )
 
 
 def _rows(predictions: Predictions) -> Iterator[dict[str, Any]]:
@@ -251,8 +317,7 @@ def _predictions(rows: Sequence[Mapping[str, Any]]) -> Predictions:
   width = max((len(row["scores"]) for row in rows), default=0)
   scores_BxC = np.full((len(rows), width), -np.inf)
   for scores_C, row in zip(scores_BxC, rows, strict=True):
-    # NumPy parses the strings "nan" and "-inf".
-    scores_C[: len(row["scores"])] = np.asarray(row["scores"], np.float64)
+    scores_C[: len(row["scores"])] = row["scores"]
   attributes = rows[0].get("attributes", {}) if rows else {}
   columns = {name: [row[name] for row in rows] for name in _FIELDS[:4]}
   return Predictions.of(
@@ -278,27 +343,14 @@ def _ranks(predictions: Predictions) -> list[int | list[int]]:
   ]
 
 
-def _numbers(estimate: Mapping[str, Any]) -> dict[str, float]:
-  """Returns an estimate's figures, with NaN for null."""
-  return {k: np.nan if v is None else v for k, v in estimate.items()}
-
-
 def _words(scores: Sequence[float]) -> list[float | str]:
   return [s if np.isfinite(s) else str(s) for s in scores]
 
 
-def _read(path: epath.Path) -> str:
-  try:
-    return path.read_text(encoding="utf-8")
-  except FileNotFoundError:
-    raise InputError(
-      f"{path}: no such file; a result folder holds {METRICS_FILE} and "
-      f"{PREDICTIONS_FILE}"
-    ) from None
-
-
-def _loads(text: str, where: str) -> Any:
-  try:
-    return json.loads(text)
-  except json.JSONDecodeError as error:
-    raise InputError(f"{where}: not JSON: {error}") from error
+def _check_is_there(path: epath.Path) -> None:
+  with paths.reading(path):
+    if not path.exists():
+      raise InputError(
+        f"{path}: no such file; a result folder holds {METRICS_FILE} and "
+        f"{PREDICTIONS_FILE}"
+      )

@@ -1,0 +1,1 @@
+"""Files and folders: locks, swaps, and texts that strangers wrote."""

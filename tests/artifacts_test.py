@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import pytest
 
 from instructrec_jax import artifacts
 from instructrec_jax.errors import InputError
+from tests import fuzz
 
 
 def _run(folder, write=None, **kwargs):
@@ -37,6 +39,130 @@ def test_the_same_stage_is_not_run_again(tmp_path):
   first = _run(tmp_path / "out")
   again = _run(tmp_path / "out", write=lambda staging: pytest.fail("ran"))
   assert again == first | {"reused": True}
+
+
+def test_the_manifest_has_the_size_and_the_hash_of_each_file(tmp_path):
+  def write(staging):
+    (staging / "deep").mkdir()
+    (staging / "deep" / "b.bin").write_bytes(b"")
+    (staging / "a.txt").write_text("a")
+    return {}
+
+  assert _run(tmp_path / "out", write)["outputs"] == {
+    name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    for name, data in (("a.txt", b"a"), ("deep/b.bin", b""))
+  }
+
+
+_DAMAGES = {
+  "emptied": (
+    lambda path: path.write_text(""),
+    "its size was 1 bytes and is 0",
+  ),
+  "longer": (lambda path: path.write_text("ab"), "was 1 bytes and is 2"),
+  "removed": (lambda path: path.unlink(), "a.txt is missing"),
+}
+_CHANGED = lambda path: path.write_text("b"), "its SHA-256 was ca978112ca1bb"
+
+
+@pytest.mark.parametrize("damage", [*_DAMAGES.values(), _CHANGED])
+def test_damage_is_seen_before_the_output_is_used_again(tmp_path, damage):
+  change, said = damage
+  _run(tmp_path / "out")
+  change(tmp_path / "out" / "a.txt")
+  with pytest.raises(InputError, match=said) as error:
+    _run(tmp_path / "out", write=lambda staging: pytest.fail("ran"))
+  assert f"Remove {tmp_path / 'out'}, and make it again by `instructrec" in str(
+    error.value
+  )
+  assert "\n" not in str(error.value)
+  assert not _run(tmp_path / "out", overwrite=True)["reused"]
+  assert _run(tmp_path / "out")["reused"]
+
+
+@pytest.mark.parametrize("damage", _DAMAGES.values(), ids=_DAMAGES)
+def test_damage_is_seen_by_the_next_stage(tmp_path, damage):
+  change, said = damage
+  _run(tmp_path / "out")
+  artifacts.read_manifest(tmp_path / "out", "build")
+  change(tmp_path / "out" / "a.txt")
+  with pytest.raises(InputError, match=said):
+    artifacts.read_manifest(tmp_path / "out", "build")
+
+
+def test_folders_of_earlier_versions_are_used_unchecked(tmp_path):
+  _run(tmp_path / "out")
+  path = tmp_path / "out" / "manifest.json"
+  manifest = json.loads(path.read_text())
+  del manifest["outputs"]
+  path.write_text(json.dumps(manifest))
+  (tmp_path / "out" / "a.txt").write_text("other")
+  assert artifacts.read_manifest(tmp_path / "out") == manifest
+  assert _run(tmp_path / "out")["reused"]
+
+
+def test_a_damaged_manifest_is_read_or_refused(tmp_path):
+  _run(tmp_path / "out", seed=3, libraries=("numpy",))
+  path = tmp_path / "out" / "manifest.json"
+
+  def read(_):
+    artifacts.read_manifest(tmp_path / "out", "build")
+    _run(tmp_path / "out", seed=3)
+
+  fuzz.check("manifest.json", path.read_bytes(), read, path)
+
+
+@pytest.mark.parametrize(
+  ("field", "value"),
+  [
+    ("counts", []),
+    ("options", None),
+    ("fingerprint", 3),
+    ("outputs", {"a.txt": 3}),
+    ("outputs", {"../a.txt": {"bytes": 1, "sha256": ""}}),
+    ("outputs", {"/a.txt": {"bytes": 1, "sha256": ""}}),
+  ],
+)
+def test_a_field_of_a_manifest_is_named(tmp_path, field, value):
+  _run(tmp_path / "out")
+  path = tmp_path / "out" / "manifest.json"
+  path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+  with pytest.raises(InputError, match=f"manifest.json: {field}: expected"):
+    artifacts.read_manifest(tmp_path / "out")
+
+
+def test_a_folder_may_be_a_link_to_another_disk(tmp_path):
+  disk = tmp_path / "disk"
+  disk.mkdir()
+  link = tmp_path / "tables" / "shop"
+  link.parent.mkdir()
+  link.symlink_to(disk / "shop")
+  for seed in range(2):
+    assert not _run(link, seed=seed, overwrite=True)["reused"]
+    assert link.is_symlink()
+    assert [path.name for path in disk.iterdir()] == ["shop"]
+    assert (disk / "shop" / "a.txt").read_text() == "a"
+  assert [path.name for path in link.parent.iterdir()] == ["shop"]
+
+
+def test_a_link_to_itself_is_named(tmp_path):
+  (tmp_path / "out").symlink_to("out")
+  with pytest.raises(InputError, match="out: "):
+    _run(tmp_path / "out")
+
+
+def test_what_killed_writers_of_a_file_left_is_cleared(tmp_path):
+  mine = tmp_path / ".x.md.original"
+  old = tmp_path / ".x.md.a_b1c2d3.partial"
+  for path in (mine, old):
+    path.write_text("")
+  with artifacts.atomic_open(tmp_path / "x.md") as living:
+    living.write(b"first")
+    # The other writer lives, so its file stays.
+    artifacts.atomic_write_text(tmp_path / "x.md", "second")
+    assert not old.exists()
+  assert (tmp_path / "x.md").read_text() == "first"
+  assert {path.name for path in tmp_path.iterdir()} == {mine.name, "x.md"}
 
 
 @pytest.mark.parametrize(

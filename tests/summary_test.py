@@ -48,19 +48,17 @@ def test_what_was_skipped_stands_in_one_line_each_with_what_would_run_it():
   ]
 
 
-def test_what_takes_longer_than_its_budget_is_named():
+def test_what_takes_longer_than_its_budget_is_named(monkeypatch):
+  monkeypatch.delenv(summary.THOROUGH, raising=False)
   reports = [
     types.SimpleNamespace(nodeid=name, when="call", duration=seconds)
     for name, seconds in (("quick", 19.9), ("slow", 21.2))
   ]
-  reports.append(
-    types.SimpleNamespace(
-      nodeid="kills", when="call", duration=900, keywords={"thorough": 1}
-    )
-  )
   reports.append(types.SimpleNamespace())  # A warning has no duration.
   [line] = summary.slow(reports)
   assert line.startswith("slow (call) took 21 s: more than the 20 s")
+  monkeypatch.setenv(summary.THOROUGH, "1")
+  assert not [*summary.slow(reports)]
 
 
 @pytest.mark.parametrize("file", summary.LONGEST)

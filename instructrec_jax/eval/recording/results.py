@@ -257,8 +257,8 @@ def _check_attributes(
   for where, row in zip(places, rows, strict=True):
     if (found := kinds(row)) != expected:
       raise InputError(
-        f"{where}: attributes: expected those of the first line, {expected}, "
-        f"got {found}"
+        f"{where}: attributes: expected those of the first line, "
+        f"{expected!s:.200}, got {found!s:.200}"
       )
 
 

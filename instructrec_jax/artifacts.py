@@ -9,7 +9,7 @@ The manifest says what the folder was made from. Its fingerprint covers the
 inputs, the options, the seed and the format version. A later stage names this
 fingerprint as its own input. The manifest also has the size and the SHA-256 of
 each file. Whoever reads the folder compares the sizes. The stage itself, run
-again, compares the files, which takes about a second per gigabyte.
+again, compares the files, which takes about three seconds per gigabyte.
 """
 
 import contextlib

@@ -57,8 +57,7 @@ TESTED_BY = {
   "tests/eval/recording/evaluator_test.py": (
     "eval/target.py", "a type, as metrics take it"),
   "tests/report/page_test.py": (
-    "eval/recording/examples.py report/figures.py report/background.py"
-    " report/command.py",
+    "eval/recording/examples.py report/figures.py report/background.py",
     "a page is drawn of them"),
   "tests/export/write_test.py": (
     "export/command.py export/untokenized.py batches/contents.py",

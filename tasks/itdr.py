@@ -50,7 +50,9 @@ class PairRecords(parts.Records):
 
 
 def register() -> None:
-  """Registers all tasks and mixtures of ITDR."""
+  """Registers all tasks and mixtures of ITDR, unless they are."""
+  if MIXTURE in seqio.MixtureRegistry.names():
+    return
   for pair in PAIRS.values():
     add(pair)
   for name, pairs in groups().items():

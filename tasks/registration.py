@@ -5,6 +5,7 @@ import itertools
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
+from typing import Any
 
 import seqio
 import tensorflow as tf
@@ -67,6 +68,10 @@ MIXTURES: Mapping[str, Sequence[tuple[str, str]]] = {
 }
 
 
+# The arguments of `register` for each mixture.
+_registered: dict[str, tuple[Any, ...]] = {}
+
+
 def register(
   dataset: str,
   *,
@@ -78,6 +83,8 @@ def register(
   vocabulary: seqio.Vocabulary = RUN_VOCABULARY,
 ) -> str:
   """Registers a task for each instruction family, and mixtures of them.
+
+  A second call with the same arguments changes nothing.
 
   Args:
     dataset: short name, e.g. "games".
@@ -98,10 +105,23 @@ def register(
     `MIXTURES` has the other mixtures.
 
   Raises:
-    InputError: for an unknown family, or an invalid dataset name.
-    ValueError: if the name is registered already.
+    InputError: for an unknown family, an invalid dataset name, or a name that
+      is registered already with other arguments.
   """
   mixture = records_name(dataset)
+  arguments = (
+    records, tfds_data_dir, tuple(families), tuple(templates), num_negatives,
+    vocabulary,
+  )  # fmt: skip
+  if mixture in seqio.MixtureRegistry.names():
+    if _registered.get(mixture) == arguments:
+      return mixture
+    raise InputError(
+      f"{mixture!r} is registered already, with other arguments. To import "
+      "instructrec_jax.tasks registers every dataset that `instructrec "
+      "sources` lists. Choose another dataset name; records= may name the same "
+      "records"
+    )
   catalogues = {
     variant: Catalogue(
       dataset,
@@ -134,6 +154,7 @@ def register(
     ]
     if rated:
       seqio.MixtureRegistry.add("_".join(filter(None, (mixture, name))), rated)
+  _registered[mixture] = arguments
   return mixture
 
 

@@ -23,7 +23,6 @@ from instructrec_jax.describe.numbers import (
   Templates,
   Text,
 )
-from instructrec_jax.files import texts
 from instructrec_jax.instructions import wordings
 from instructrec_jax.instructions.families import FIELDS
 from instructrec_jax.instructions.templates import templates_of
@@ -98,7 +97,7 @@ def _order(dataset: str, data_dir: str | Path) -> Iterator[str]:
 
 
 def _sentences(found: titles.Unwritable) -> list[str]:
-  return [f"{texts.plain(line)}." for line in found.lines()]
+  return [f"{line}." for line in found.lines()]
 
 
 def _records(part: contents.Contents) -> Records:

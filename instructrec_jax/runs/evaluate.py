@@ -63,8 +63,11 @@ def evaluate(
       "`instructrec train`, or the model's settings with --gin_file"
     )
   manifest = folder / artifacts.MANIFEST
-  if tfds_data_dir is None and manifest.exists():
-    tfds_data_dir = json.loads(manifest.read_text())["tfds_data_dir"]
+  kept_vocabulary = None
+  if manifest.exists():
+    kept = json.loads(manifest.read_text())
+    tfds_data_dir = tfds_data_dir or kept["tfds_data_dir"]
+    kept_vocabulary = kept.get("vocabulary", {}).get("file")
   gin_files.parse(
     ["runs/native_evaluate.gin", *(gin_file or [str(config)])],
     [
@@ -75,9 +78,11 @@ def evaluate(
     gin_search_paths,
   )
   from instructrec_jax import tasks
+  from instructrec_jax.vocabulary import file as vocabulary_file
   from instructrec_jax.vocabulary import run_vocabulary
 
   tasks.use_records(tfds_data_dir or "data/records")
+  vocabulary_file.use_kept(kept_vocabulary)
   vocabulary = run_vocabulary.describe()
   model_dirs.check_rows(macro("MODEL"), vocabulary)
   if manifest.exists():

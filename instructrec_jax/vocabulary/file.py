@@ -4,9 +4,11 @@ A run on cached tokens reads this setting but no vocabulary. The module is apart
 from run_vocabulary.py so that such a run needs no SeqIO and no TensorFlow.
 """
 
-import gin
-from etils import epath
+import os
 
+import gin
+
+from instructrec_jax import paths
 from instructrec_jax.errors import InputError
 
 T5_VOCABULARY = "gs://t5-data/vocabs/cc_all.32000.100extra/sentencepiece.model"
@@ -28,6 +30,23 @@ def is_path(location: str) -> bool:
   return "/" in location or location.endswith(".model")
 
 
+def use_kept(file: str | None) -> None:
+  """Sets a run's vocabulary to the file that it was trained with.
+
+  Only a relative path that leads nowhere from here is replaced: a run may be
+  started in one folder and evaluated in another.
+
+  Args:
+    file: the file as the run's manifest has it; None if it has none.
+  """
+  location = setting()
+  if not file or not is_path(location) or paths.is_remote(location):
+    return
+  if not os.path.isabs(location) and not paths.anywhere(location).exists():
+    with gin.unlock_config():
+      gin.bind_parameter("vocabulary.location", file)
+
+
 def path() -> str:
   """Returns the SentencePiece model file that the run's setting names.
 
@@ -38,15 +57,15 @@ def path() -> str:
   if location == "t5":
     return T5_VOCABULARY
   if is_path(location):
-    found = epath.Path(location)
+    found = paths.anywhere(location)
   else:
     from instructrec_jax.data.records.catalogue import Catalogue
 
     found = Catalogue(location).folder / FILE_NAME
   if not found.exists():
     raise InputError(
-      f"no vocabulary {location!r}: {found} does not exist. Expected 't5', the "
-      "name of a dataset built with --vocabulary_size, or the path of a "
-      "SentencePiece model file."
+      f"no vocabulary {location!r}: {paths.absolute(found)} does not exist. "
+      "Expected 't5', the name of a dataset built with --vocabulary_size, or "
+      "the path of a SentencePiece model file."
     )
   return str(found)

@@ -16,6 +16,7 @@ from typing import Any
 
 import seqio
 
+from instructrec_jax import paths
 from instructrec_jax.errors import InputError
 from instructrec_jax.vocabulary.file import path
 
@@ -56,10 +57,13 @@ RUN_VOCABULARY = RunVocabulary()
 
 
 def describe() -> dict[str, str | int]:
-  """Returns the file, the digest and the size of the run's vocabulary."""
+  """Returns the file, the digest and the size of the run's vocabulary.
+
+  The path of the file is absolute, so that other folders can use it.
+  """
   model = RUN_VOCABULARY.sp_model
   return {
-    "file": path(),
+    "file": str(paths.absolute(path())),
     "sha256": hashlib.sha256(model).hexdigest(),
     "pieces": RUN_VOCABULARY.vocab_size,
   }

@@ -1,6 +1,9 @@
 """Which records each edition's tasks are of, and in which words."""
 
 import collections
+import importlib
+import pathlib
+import sys
 
 import gin
 import numpy as np
@@ -18,6 +21,8 @@ from instructrec_jax.instructions.families import FAMILIES
 from instructrec_jax.instructions.templates import Template
 from instructrec_jax.tasks import editions, lookup
 from instructrec_jax.tasks.registration import MIXTURES
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def _examples(task, split="test", **options):
@@ -265,3 +270,27 @@ def test_another_project_adds_templates_of_its_own(small):
     assert example["inputs_pretokenized"].endswith(b". What now?")
   # Without held-out wordings there is no task of them.
   assert "instructrec_mine_held_out_p1_i0_t2" not in seqio.TaskRegistry.names()
+
+
+def test_the_same_registration_twice_is_one():
+  before = [*seqio.TaskRegistry.names()], [*seqio.MixtureRegistry.names()]
+  assert tasks.register("games") == "instructrec_games"
+  tasks.itdr.register()
+  assert (
+    [*seqio.TaskRegistry.names()], [*seqio.MixtureRegistry.names()]
+  ) == before  # fmt: skip
+  with pytest.raises(
+    InputError, match="'instructrec_games' is registered already, with other"
+  ):
+    tasks.register("games", num_negatives=3)
+
+
+def test_a_checkout_s_folder_of_tasks_may_be_imported(monkeypatch):
+  """`import tasks` at the root of a checkout is the same code again."""
+  monkeypatch.syspath_prepend(ROOT)
+  again = importlib.import_module("tasks")
+  try:
+    assert again is not tasks
+    assert again.register is tasks.register
+  finally:
+    del sys.modules["tasks"]

@@ -107,13 +107,15 @@ class TokenCache:
     """Opens a cache.
 
     Raises:
-      InputError: There is none, or a file has the wrong size.
+      InputError: There is none, its manifest is damaged, or a file has the
+        wrong size.
     """
     # Only local files can be mapped into memory.
     self.folder = paths.local(folder, "copy the cache to one first")
     self.manifest = artifacts.read_manifest(self.folder, STAGE)
     self.fingerprint: str = self.manifest["fingerprint"]
     counts, options = self.manifest["counts"], self.manifest["options"]
+    _check_manifest(self.folder / artifacts.MANIFEST, counts, options)
     examples, tokens = counts["examples"], counts["tokens"]
     types = _types(options["pieces"], self.max_lengths)
     self.tokens = self._map("tokens", types, (tokens,))
@@ -160,6 +162,43 @@ class TokenCache:
       )
     # A plain array over the same memory is faster to index.
     return np.asarray(np.memmap(path, types[name], "r", shape=shape))
+
+
+def _check_manifest(
+  path: Path, counts: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+  """Raises InputError if the manifest of a cache lacks what a reader uses."""
+
+  def are_counts(values: Any, least: int = 0) -> bool:
+    return all(type(x) is int and least <= x < 2**48 for x in values)
+
+  tasks, rates = counts.get("tasks"), options.get("rates")
+  lengths = options.get("task_feature_lengths")
+  tasks_are_whole = (
+    isinstance(tasks, dict)
+    and isinstance(rates, dict)
+    and tasks.keys() <= rates.keys()
+    and all(isinstance(task, dict) for task in tasks.values())
+    and are_counts(task.get("examples") for task in tasks.values())
+    and all(type(rate) in (int, float) for rate in rates.values())
+  )
+  for field, holds in (
+    ("counts.tasks", tasks_are_whole),
+    ("counts.examples", are_counts([counts.get("examples")])),
+    ("counts.tokens", are_counts([counts.get("tokens")])),
+    ("options.pieces", are_counts([options.get("pieces")], 1)),
+    ("options.epochs", are_counts([options.get("epochs")], 1)),
+    (
+      "options.task_feature_lengths",
+      isinstance(lengths, dict)
+      and are_counts((lengths.get(name) for name in FEATURES), 1),
+    ),
+  ):
+    if not holds:
+      raise InputError(
+        f"{path}: {field}: expected what `instructrec cache` writes. The cache "
+        "is damaged: copy it again, or make it again"
+      )
 
 
 def _types(pieces: int, max_lengths: Iterable[int]) -> dict[str, np.dtype]:

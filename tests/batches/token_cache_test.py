@@ -1,8 +1,12 @@
+import json
+
 import numpy as np
 import pytest
 
+from instructrec_jax import artifacts
 from instructrec_jax.batches import token_cache
 from instructrec_jax.errors import InputError
+from tests import fuzz
 from tests.batches import toy_tokens
 
 
@@ -81,6 +85,58 @@ def test_examples_that_cannot_be(tmp_path, tokens, lengths_Ex2, message):
 @pytest.mark.parametrize("name", ["tokens", "starts", "lengths"])
 def test_a_damaged_cache(tmp_path, name):
   made = toy_tokens.make(tmp_path / "c", {"a": 5})
+  file = made.folder / name
+  size = file.stat().st_size
+  file.write_bytes(file.read_bytes()[:-1])
+  with pytest.raises(
+    InputError, match=f"{name} is damaged: its size was {size} bytes and is"
+  ):
+    token_cache.TokenCache(made.folder)
+
+
+def _changed(folder, **changes):
+  path = folder / artifacts.MANIFEST
+  path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_damaged_manifest_is_read_or_refused(tmp_path):
+  made = toy_tokens.make(tmp_path / "c", {"a": 5, "b": 3})
+  path = made.folder / artifacts.MANIFEST
+
+  def read(_):
+    cache = token_cache.TokenCache(made.folder)
+    assert cache.parts()
+    assert cache.renderings
+
+  fuzz.check("manifest of a cache", path.read_bytes(), read, path)
+
+
+@pytest.mark.parametrize(
+  ("part", "field", "value"),
+  [
+    ("counts", "examples", None),
+    ("counts", "tokens", "5"),
+    ("counts", "tokens", -1),
+    ("counts", "tasks", {"a": 3}),
+    ("counts", "tasks", {"other": {"examples": 5}}),
+    ("options", "pieces", 0),
+    ("options", "epochs", []),
+    ("options", "rates", {"a": "1"}),
+    ("options", "task_feature_lengths", {"inputs": 3}),
+  ],
+)
+def test_a_field_of_the_manifest_is_named(tmp_path, part, field, value):
+  made = toy_tokens.make(tmp_path / "c", {"a": 5})
+  _changed(made.folder, **{part: {**made.manifest[part], field: value}})
+  named = "counts.tasks" if field == "rates" else f"{part}.{field}"
+  with pytest.raises(InputError, match=f"manifest.json: {named}: expected"):
+    token_cache.TokenCache(made.folder)
+
+
+@pytest.mark.parametrize("name", ["tokens", "starts", "lengths"])
+def test_a_damaged_cache_of_an_earlier_version(tmp_path, name):
+  made = toy_tokens.make(tmp_path / "c", {"a": 5})
+  _changed(made.folder, outputs={})
   file = made.folder / name
   whole = file.read_bytes()
   file.write_bytes(whole[:-1])

@@ -47,6 +47,8 @@ _FIELDS: Mapping[str, type] = {
   "outputs": dict,
 }
 _KINDS = {str: "a text", dict: "an object"}
+# What the fingerprint is of.
+_MADE_OF = ("stage", "format", "inputs", "options", "seed")
 # The end of the name of a file that is being written.
 _TEMPORARY = ".partial"
 
@@ -177,7 +179,7 @@ def read_manifest(
       or a file of it is missing or has another size than it was written with.
   """
   folder = paths.anywhere(folder)
-  manifest = _load_manifest(folder)
+  manifest = find_manifest(folder)
   if manifest is None:
     raise InputError(
       f"{folder} holds no finished output of `{stage}` (no {MANIFEST}): "
@@ -233,8 +235,8 @@ def run_stage(
       "seed": seed,
     }
   )
-  fingerprint = hashlib.sha256(_dumps(made_of).encode()).hexdigest()
-  found = _load_manifest(folder)
+  fingerprint = _fingerprint(made_of)
+  found = find_manifest(folder)
   if found is not None and found["fingerprint"] == fingerprint:
     wrong = folders.damage(folder, found.get("outputs", {}), whole=True)
     if wrong is None:
@@ -258,7 +260,12 @@ def run_stage(
   return {**manifest, "reused": False}
 
 
-def _load_manifest(folder: Path | epath.Path) -> Manifest | None:
+def find_manifest(folder: Path | epath.Path) -> Manifest | None:
+  """Returns the manifest of a folder, or None if it has none.
+
+  Raises:
+    InputError: the manifest is damaged, or is of another program.
+  """
   path = folder / MANIFEST
   try:
     manifest = json.loads(path.read_bytes())
@@ -282,6 +289,13 @@ def _load_manifest(folder: Path | epath.Path) -> Manifest | None:
         f"{path}: outputs: expected the bytes and the sha256 of a file in "
         f"{folder}, got {name!r:.80}: {output!r:.80}. Remove {folder}"
       )
+  if "outputs" in manifest and manifest["fingerprint"] != _fingerprint(
+    {field: manifest.get(field) for field in _MADE_OF}
+  ):
+    raise InputError(
+      f"{path}: expected the fingerprint of its inputs and options, got "
+      f"another one. It was changed or damaged: remove {folder}"
+    )
   return cast(Manifest, manifest)
 
 
@@ -358,6 +372,11 @@ def versions(libraries: tuple[str, ...]) -> dict[str, str]:
   return {"instructrec_jax": instructrec_jax.__version__} | {
     name: importlib.metadata.version(name) for name in libraries
   }
+
+
+def _fingerprint(made_of: Mapping[str, Any]) -> str:
+  """Returns the digest of what an output was made of."""
+  return hashlib.sha256(_dumps(_as_json(made_of)).encode()).hexdigest()
 
 
 def _dumps(value: Any) -> str:

@@ -118,6 +118,7 @@ def test_a_damaged_manifest_is_read_or_refused(tmp_path):
     ("counts", []),
     ("options", None),
     ("fingerprint", 3),
+    ("outputs", []),
     ("outputs", {"a.txt": 3}),
     ("outputs", {"../a.txt": {"bytes": 1, "sha256": ""}}),
     ("outputs", {"/a.txt": {"bytes": 1, "sha256": ""}}),
@@ -128,6 +129,18 @@ def test_a_field_of_a_manifest_is_named(tmp_path, field, value):
   path = tmp_path / "out" / "manifest.json"
   path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
   with pytest.raises(InputError, match=f"manifest.json: {field}: expected"):
+    artifacts.read_manifest(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+  ("field", "value"),
+  [("options", {"k": 6}), ("inputs", {}), ("seed", 1), ("stage", "train")],
+)
+def test_a_changed_manifest_is_seen(tmp_path, field, value):
+  _run(tmp_path / "out")
+  path = tmp_path / "out" / "manifest.json"
+  path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+  with pytest.raises(InputError, match="expected the fingerprint of its input"):
     artifacts.read_manifest(tmp_path / "out")
 
 

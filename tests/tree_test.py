@@ -49,8 +49,6 @@ TESTED_BY = {
   "tests/describe/gather_test.py": (
     "describe/numbers.py describe/rendered.py describe/tables.py",
     "one description, held against the records"),
-  "tests/runs/measure_test.py": (
-    "eval/answers/predictions_file.py", "files are what the command reads"),
   "tests/eval/procedures/rankings_test.py": (
     "eval/procedures/asking.py eval/procedures/adaptive.py",
     "procedures, with an asker of known taste"),

@@ -15,6 +15,8 @@ from etils import epath
 
 from instructrec_jax import paths
 from instructrec_jax.artifacts import atomic_write_text
+from instructrec_jax.errors import InputError
+from instructrec_jax.files import json_lines
 from instructrec_jax.train import runner
 
 METRICS_FILE = "metrics.jsonl"
@@ -104,9 +106,21 @@ class JsonLinesWriter:
     if not self._path.exists():
       return []
     # A killed run may have left half a line at the end.
-    whole = self._path.read_text(encoding="utf-8").rpartition("\n")[0]
-    lines = whole.splitlines(keepends=False)
-    return [f"{x}\n" for x in lines if json.loads(x)["step"] < step]
+    whole = self._path.read_bytes().rpartition(b"\n")[0]
+    kept: list[str] = []
+    damaged = 0
+    for line in filter(None, whole.split(b"\n")):
+      try:
+        row = json_lines.loads(line, self._path)
+        if row["step"] < step:
+          kept.append(f"{line.decode()}\n")
+      except (InputError, TypeError, KeyError):
+        damaged += 1
+    if damaged:
+      print(
+        f"{self._path}: {damaged} damaged lines are left out", file=sys.stderr
+      )
+    return kept
 
   def flush(self) -> None:
     """Writes the lines held back, if the file is in a bucket."""

@@ -43,8 +43,7 @@ def use_kept(file: str | None) -> None:
   if not file or not is_path(location) or paths.is_remote(location):
     return
   if not os.path.isabs(location) and not paths.anywhere(location).exists():
-    with gin.unlock_config():
-      gin.bind_parameter("vocabulary.location", file)
+    gin.bind_parameter("vocabulary.location", file)
 
 
 def path() -> str:

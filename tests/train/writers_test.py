@@ -31,6 +31,19 @@ def test_a_resumed_run_replaces_what_it_writes_anew(tmp_path):
   ]
 
 
+def test_damaged_lines_are_left_out_and_counted(tmp_path, capsys):
+  path = tmp_path / "metrics.jsonl"
+  path.write_bytes(
+    b'{"step": 10, "loss": 3}\n{"st\x80\n[10]\n{"loss": 3}\n'
+    b'{"step": 20, "note": "a\xe2\x80\xa8b"}\n{"step": "x"}\n'
+  )
+  writers.JsonLinesWriter(path).write_scalars(30, {"loss": 1})
+  rows = [json.loads(x) for x in path.read_text().split("\n")[:-1]]
+  assert [row["step"] for row in rows] == [10, 20, 30]
+  assert rows[1]["note"] == "a\u2028b"
+  assert capsys.readouterr().err == f"{path}: 4 damaged lines are left out\n"
+
+
 def test_the_terminal_shows_a_line(capsys):
   writers.TerminalWriter().write_scalars(5, {"loss": 0.123456})
   assert capsys.readouterr().err == "step 5: loss 0.1235\n"

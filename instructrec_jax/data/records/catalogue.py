@@ -1,7 +1,6 @@
 """The place of a dataset's records, and the items and users in them."""
 
 import functools
-import json
 
 import polars as pl
 import seqio
@@ -127,8 +126,8 @@ class Catalogue:
     More would not fit the usual lengths of inputs. If users had so many items
     that fewer are left, it is the number that is left to each of them.
     """
-    made = self.folder / artifacts.MANIFEST
-    options = json.loads(made.read_text())["options"] if made.exists() else {}
+    made = artifacts.find_manifest(self.folder)
+    options = made["options"] if made else {}
     most = self._read(TRAIN_ITEMS)["items"].list.len().max() or 0
     left = self.items.height - int(most)  # The target is among these items.
     asked = options.get("num_negatives", NUM_NEGATIVES)

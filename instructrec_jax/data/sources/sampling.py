@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import functools
+import io
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -228,7 +230,8 @@ def _of_lines(path: Path) -> list[Column]:
 
 
 def _of_text(path: Path, name: str, expected: str | None) -> Sample | None:
-  lines = decode(blocks.first(path)).splitlines()[: _ROWS + 1]
+  text = io.StringIO(decode(blocks.first(path)), newline=None)
+  lines = [*itertools.islice(text, _ROWS + 1)]  # U+2028 ends no line.
   best: tuple[int, Sample] | None = None
   for delimiter in dict.fromkeys((expected or ",", *_DELIMITERS)):
     names, rows = _split(lines, delimiter)

@@ -5,15 +5,17 @@ export` writes them, and the prediction. In a file of LLaMA-Factory's, each line
 belongs to the line with the same number in the exported file.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from instructrec_jax import paths
 from instructrec_jax.errors import InputError, unknown
+from instructrec_jax.files import json_lines
 
 # The field of a prediction: ours, and LLaMA-Factory's.
 _PREDICTIONS = ("prediction", "predict")
+# A JSON list of predictions may be as large; it is read at once.
+_MOST_BYTES = 4 << 30
 
 
 class Prediction(NamedTuple):
@@ -70,37 +72,17 @@ def _objects(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
   Raises:
     InputError: The file is missing, or an entry is not a JSON object.
   """
-  file = paths.anywhere(path)
-  try:
-    text = file.read_text(encoding="utf-8")
-  except (FileNotFoundError, IsADirectoryError):
-    raise InputError(f"{path}: no such file") from None
-  except UnicodeDecodeError as error:
-    raise InputError(f"{path}: expected UTF-8: {error}") from error
-  if file.suffix == ".json":
-    rows = _loads(text, path)
-    if not isinstance(rows, list):
-      raise InputError(f"{path}: expected a list of JSON objects")
-    places = ((f"{path}, entry {n}", row) for n, row in enumerate(rows, 1))
-  else:
-    # Not splitlines(): a JSON string may contain other line separators.
-    lines = (
-      (f"{path}, line {n}", x) for n, x in enumerate(text.split("\n"), 1)
-    )
-    places = (
-      (where, _loads(line, where)) for where, line in lines if line.strip()
-    )
-  for where, row in places:
+  if paths.anywhere(path).suffix != ".json":
+    yield from json_lines.objects(path)
+    return
+  rows = json_lines.document(path, _MOST_BYTES)
+  if not isinstance(rows, list):
+    raise InputError(f"{path}: expected a list of JSON objects")
+  for number, row in enumerate(rows, 1):
+    where = f"{path}, entry {number}"
     if not isinstance(row, dict):
       raise InputError(f"{where}: expected a JSON object, got {row!r:.80}")
     yield where, row
-
-
-def _loads(text: str, where: str) -> Any:
-  try:
-    return json.loads(text)
-  except json.JSONDecodeError as error:
-    raise InputError(f"{where}: not JSON: {error}: {text!r:.80}") from error
 
 
 def _beside(

@@ -47,6 +47,7 @@ _FIELDS: Mapping[str, type] = {
   "outputs": dict,
 }
 _KINDS = {str: "a text", dict: "an object"}
+_REQUIRED = {"stage", "fingerprint", "inputs", "options", "counts"}
 # What the fingerprint is of.
 _MADE_OF = ("stage", "format", "inputs", "options", "seed")
 # The end of the name of a file that is being written.
@@ -273,9 +274,7 @@ def find_manifest(folder: Path | epath.Path) -> Manifest | None:
     return None
   except (ValueError, RecursionError) as error:
     raise InputError(f"{path} is not JSON ({error}). Remove {folder}") from None
-  if not isinstance(manifest, dict) or not {"stage", "fingerprint"} <= set(
-    manifest
-  ):
+  if not isinstance(manifest, dict) or not manifest.keys() >= _REQUIRED:
     raise InputError(f"{path} is not a manifest of this program")
   for field, kind in _FIELDS.items():
     if not isinstance(manifest.get(field, kind()), kind):
@@ -303,7 +302,7 @@ def _is_output(name: str, output: Any) -> bool:
   return (
     isinstance(output, dict)
     and type(output.get("bytes")) is int
-    and isinstance(output.get("sha256"), str)
+    and re.fullmatch("[0-9a-f]{64}", str(output.get("sha256"))) is not None
     and not PurePosixPath(name).is_absolute()
     and ".." not in PurePosixPath(name).parts
     and "\0" not in name
@@ -376,7 +375,9 @@ def versions(libraries: tuple[str, ...]) -> dict[str, str]:
 
 def _fingerprint(made_of: Mapping[str, Any]) -> str:
   """Returns the digest of what an output was made of."""
-  return hashlib.sha256(_dumps(_as_json(made_of)).encode()).hexdigest()
+  # Half a surrogate pair, of a damaged manifest, is no UTF-8.
+  text = _dumps(_as_json(made_of)).encode(errors="backslashreplace")
+  return hashlib.sha256(text).hexdigest()
 
 
 def _dumps(value: Any) -> str:

@@ -149,7 +149,8 @@ STAGES = {
     grows=True,
   ),
   "export": Stage(
-    ("export", _TASK, _RECORDS, "--out=o.jsonl"), ["o.jsonl"],
+    # It may be killed when the file is there, and would refuse to replace it.
+    ("export", _TASK, _RECORDS, "--out=o.jsonl", "--overwrite"), ["o.jsonl"],
     ["simulate", "normalize", "annotate", "build"],
   ),
   "convert hf": Stage(

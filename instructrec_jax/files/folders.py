@@ -202,8 +202,8 @@ def damage(folder: Path, outputs: Outputs, whole: bool = False) -> str | None:
       return f"{path} is missing"
     if size != was["bytes"]:
       return (
-        f"{path} is damaged: its size was {was['bytes']:,} bytes and is "
-        f"{size:,}"
+        f"{path} is damaged or was changed: its size was {was['bytes']:,} "
+        f"bytes and is {size:,}"
       )
   if not whole:
     return None
@@ -212,8 +212,8 @@ def damage(folder: Path, outputs: Outputs, whole: bool = False) -> str | None:
     for (name, was), digest in zip(outputs.items(), digests, strict=True):
       if digest != was["sha256"]:
         return (
-          f"{folder / name} is damaged: its SHA-256 was {was['sha256']} and "
-          f"is {digest}"
+          f"{folder / name} is damaged or was changed: its SHA-256 was "
+          f"{was['sha256']} and is {digest}"
         )
   return None
 

@@ -89,7 +89,8 @@ def test_a_damaged_cache(tmp_path, name):
   size = file.stat().st_size
   file.write_bytes(file.read_bytes()[:-1])
   with pytest.raises(
-    InputError, match=f"{name} is damaged: its size was {size} bytes and is"
+    InputError,
+    match=f"{name} is damaged or was changed: its size was {size} bytes and is",
   ):
     token_cache.TokenCache(made.folder)
 

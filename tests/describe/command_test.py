@@ -8,6 +8,7 @@ import pytest
 
 from instructrec_jax import cli
 from instructrec_jax.data.records import build, read
+from tests.unsealed import unseal
 
 _SPLITS = ("train", "validation", "test")
 
@@ -66,7 +67,7 @@ def test_what_records_lack_is_said(small, tmp_path, capsys):
   # Tasks know where their records are: other ones need another name.
   folder = tmp_path / "records"
   (folder / "instructrec_small").rename(folder / "instructrec_bare")
-  inner = folder / "instructrec_bare" / "1.0.0"
+  inner = unseal(folder / "instructrec_bare" / "1.0.0")
   for file in inner.iterdir():
     text = file.name.replace("instructrec_small", "instructrec_bare")
     file.rename(inner / text)

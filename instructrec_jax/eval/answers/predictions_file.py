@@ -51,7 +51,7 @@ def read(path: str, exported: str | None, names: Sequence[str]) -> Predictions:
     if field is None or not isinstance(row[field], str):
       raise InputError(
         f"{where}: expected a text in the field {_PREDICTIONS[0]!r}, got "
-        f"{row.get(field)!r:.80} and the fields {sorted(row)}"
+        f"{row.get(field)!r:.80} and the fields {sorted(row)!s:.200}"
       )
     task, instance = _asked_by(where, row, names)
     of_task = found.setdefault(task, {})

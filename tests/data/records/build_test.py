@@ -23,6 +23,7 @@ from tests.data.raw_files import (
   write_log,
   write_recbole,
 )
+from tests.unsealed import unseal
 
 
 def _rows(data_dir, split, dataset="games"):
@@ -190,7 +191,7 @@ def test_train_items_are_everything_but_what_is_held_out(tmp_path):
   raw = write_recbole(tmp_path / "raw", histories, titles)
   normalize.normalize("instructrec/games", raw, tmp_path)
   # A table of users may know some who met nothing.
-  path = tables_dir(tmp_path, "games") / "users.parquet"
+  path = unseal(tables_dir(tmp_path, "games")) / "users.parquet"
   users = pl.read_parquet(path)
   nobody = pl.DataFrame({"user": users.height, "user_id": "nobody"})
   pl.concat([users, nobody.cast(users.schema)]).write_parquet(path)

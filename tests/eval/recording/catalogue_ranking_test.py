@@ -25,9 +25,9 @@ from instructrec_jax.report import command
 from instructrec_jax.runs import evaluate
 from instructrec_jax.scoring.scorer import Scorer
 from tests import tiny
+from tests.unsealed import unseal
 
 TASK = "instructrec_small_p1_i0_t2"
-
 
 ITEMS = 48
 
@@ -279,6 +279,7 @@ def retitled(small_data, tmp_path):
     shutil.copytree(small_data / "records", copy)
     # The plain records, not those of product search.
     [path] = copy.glob(f"instructrec_small/*/{read.CATALOGUE}")
+    unseal(path.parent)
     items = pl.read_parquet(path)
     changed = pl.Series(titles(items["title"].to_list()))
     items.with_columns(title=changed).write_parquet(path)

@@ -8,6 +8,7 @@ from instructrec_jax.teacher.annotation import command
 from instructrec_jax.teacher.annotation.annotate import REJECTED
 from instructrec_jax.teacher.checks import validate
 from tests.teacher.asked.chat_server import ChatServer
+from tests.unsealed import unseal
 
 
 @pytest.fixture
@@ -107,6 +108,7 @@ def _without(shop, *columns):
       )
     else:
       (shop / "tables" / "shop" / path.name).write_bytes(path.read_bytes())
+  unseal(shop / "tables" / "shop")
 
 
 def test_what_a_dataset_lacks_is_absent_with_the_reason(shop, capsys):

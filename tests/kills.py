@@ -86,7 +86,7 @@ class Stage:
   Attributes:
     command: its arguments.
     output: what it writes: files, and folders that are whole or absent.
-    before: the names of stages that must have run.
+    before: the commands that must have run.
     loads: whether it needs TensorFlow or JAX.
     grows: whether the output is filled in place, by files that are each whole.
     compared: a command that makes `output` of what the stage wrote.
@@ -94,72 +94,76 @@ class Stage:
 
   command: Sequence[str]
   output: Sequence[str]
-  before: Sequence[str] = ()
+  before: Sequence[Sequence[str]] = ()
   loads: bool = True
   grows: bool = False
   compared: Sequence[str] = ()
 
 
+_WORLD = ("simulate", "raw", f"--num_users={_USERS}", f"--num_items={_ITEMS}")
+_NORMALIZE = (*_TABLE, _RAW)
+_ANNOTATE = ("annotate", "shop", "--data_dir=data")
+_BUILD = ("build", "shop", "--data_dir=data", "--vocabulary_size=320")
+_TABLES = (_WORLD, _NORMALIZE)
+_RECORDS_OF = (*_TABLES, _ANNOTATE, _BUILD)
+_TRAINED = (*_RECORDS_OF, _CACHE, _TRAIN)
 STAGES = {
+  # A large world, so that writing it takes a good part of the time.
   "simulate": Stage(
-    ("simulate", "raw", f"--num_users={_USERS}", f"--num_items={_ITEMS}"),
-    ["raw"], loads=False,
+    ("simulate", "world", "--num_users=1000"), ["world"], loads=False
   ),
   "normalize": Stage(
-    (*_TABLE, _RAW), ["data/tables/shop"], ["simulate"], loads=False
+    _NORMALIZE, ["data/tables/shop"], [_WORLD], loads=False
   ),
   "normalize zip": Stage(
-    (*_TABLE, "--raw=raw.zip"), ["data/tables/shop"], ["simulate"],
+    (*_TABLE, "--raw=raw.zip"), ["data/tables/shop"], [_WORLD],
     loads=False,
   ),
   "normalize --overwrite": Stage(
     (*_TABLE, _RAW, "--seed=1", "--overwrite"), ["data/tables/shop"],
-    ["simulate", "normalize"], loads=False,
+    _TABLES, loads=False,
   ),
   "annotate": Stage(
-    ("annotate", "shop", "--data_dir=data"), ["data/annotations/shop"],
-    ["simulate", "normalize"], loads=False,
+    _ANNOTATE, ["data/annotations/shop"],
+    _TABLES, loads=False,
   ),
   "annotate api": Stage(
-    ("annotate", "shop", "--data_dir=data", "--teacher=api", "--model=toy",
-     "--concurrency=8"),
-    ["data/annotations/shop"], ["simulate", "normalize"], loads=False,
+    (*_ANNOTATE, "--teacher=api", "--model=toy", "--concurrency=8"),
+    ["data/annotations/shop"], _TABLES, loads=False,
   ),
   "report": Stage(
     _REPORT, ["r.html", "r.md", "r.tex", "r.csv", "trec"], loads=False,
     grows=True,
   ),
   "build": Stage(
-    ("build", "shop", "--data_dir=data", "--vocabulary_size=320"),
-    ["data/records/instructrec_shop/1.0.0"],
-    ["simulate", "normalize", "annotate"],
+    _BUILD, ["data/records/instructrec_shop/1.0.0"], (*_TABLES, _ANNOTATE)
   ),
   "cache": Stage(
-    _CACHE, ["tokens"], ["simulate", "normalize", "annotate", "build"]
+    _CACHE, ["tokens"], _RECORDS_OF
   ),
   "train": Stage(
     # Files of checkpoints have names that are drawn: parameters are compared.
     _TRAIN, ["parameters/model.safetensors"],
-    ["simulate", "normalize", "annotate", "build", "cache"],
+    (*_RECORDS_OF, _CACHE),
     compared=("convert", "run", "parameters", "--to=hf"),
   ),
   "evaluate": Stage(
     _EVALUATE, ["results"],
-    ["simulate", "normalize", "annotate", "build", "cache", "train"],
+    _TRAINED,
     grows=True,
   ),
   "export": Stage(
     # It may be killed when the file is there, and would refuse to replace it.
     ("export", _TASK, _RECORDS, "--out=o.jsonl", "--overwrite"), ["o.jsonl"],
-    ["simulate", "normalize", "annotate", "build"],
+    _RECORDS_OF,
   ),
   "convert hf": Stage(
     ("convert", "run", "hf", "--to=hf"), ["hf"],
-    ["simulate", "normalize", "annotate", "build", "cache", "train"],
+    _TRAINED,
   ),
   "convert t5x": Stage(
     ("convert", "run", "t5x", "--to=t5x"), ["t5x"],
-    ["simulate", "normalize", "annotate", "build", "cache", "train"],
+    _TRAINED,
   ),
   "itdr": Stage(
     ("itdr", "rating_prediction_ml_32m", "top_k_ml_32m", "--data_dir=data",
@@ -251,10 +255,10 @@ class _Killer:
     return seconds
 
   def _prepare(self) -> None:
-    for name in self._stage.before:
-      status, _ = self._fork(STAGES[name].command)
+    for command in self._stage.before:
+      status, _ = self._fork(command)
       if status:
-        raise AssertionError(f"{name}: {self._log.read_text()[-4000:]}")
+        raise AssertionError(f"{command}: {self._log.read_text()[-4000:]}")
     if self._name == "normalize zip":
       shutil.make_archive(
         str(self._here / "raw"), "zip", self._here / "raw" / "board_games"

@@ -344,8 +344,10 @@ def _with_negatives(
   seeds: tf.Tensor,
 ) -> tf.Tensor:
   """Returns the target and negatives of a training record, int64 [C]."""
-  had = tf.cast(catalogue.train_items[record["user"]], tf.int64)
-  negatives = draw_negatives(had, len(catalogue.items), num_negatives, seeds[0])
+  excluded = tf.cast(catalogue.excluded[record["user"]], tf.int64)
+  negatives = draw_negatives(
+    excluded, len(catalogue.items), num_negatives, seeds[0]
+  )
   both = tf.concat([record["target"][None], negatives], 0)
   return _shuffled(both, seeds[1])
 

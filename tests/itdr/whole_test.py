@@ -3,17 +3,20 @@
 import functools
 import json
 
+import gin
 import pytest
 import seqio
 
-from instructrec_jax import cli
+from instructrec_jax import cli, tasks
+from instructrec_jax.batches import training_data
 from instructrec_jax.itdr.pairs import PAIRS, SUBTASKS
 
+_LENGTHS = {"inputs": 320, "targets": 128}
 _EXPERIMENT = """
 include "./models/tiny.gin"
 MODEL_DIR = "{model_dir}"
 MIXTURE_OR_TASK_NAME = "itdr"
-TASK_FEATURE_LENGTHS = {{"inputs": 320, "targets": 128}}
+TASK_FEATURE_LENGTHS = {lengths}
 VOCABULARY = "{vocabulary}"
 VOCAB_SIZE = 1024
 TRAIN_STEPS = 4
@@ -40,17 +43,33 @@ _FIGURES = {
 
 
 @pytest.fixture(scope="module")
-def trained(itdr_data, tmp_path_factory):
+def counted(itdr_data):
+  """The records of each task that do not fit."""
+  tasks.use_records(itdr_data[0] / "records")
+  with gin.unlock_config():
+    gin.bind_parameter("vocabulary.location", str(itdr_data[1].vocabulary))
+  yield training_data.count_too_long("itdr", _LENGTHS)
+  gin.clear_config()
+  seqio.set_tfds_data_dir_override(None)
+
+
+@pytest.fixture(scope="module")
+def trained(itdr_data, counted, tmp_path_factory):
   """The folder of a model that was trained on all tasks."""
   data, done = itdr_data
   folder = tmp_path_factory.mktemp("trained")
   experiment = folder / "itdr.gin"
   experiment.write_text(
-    _EXPERIMENT.format(model_dir=folder / "model", vocabulary=done.vocabulary)
+    _EXPERIMENT.format(
+      model_dir=folder / "model", vocabulary=done.vocabulary, lengths=_LENGTHS
+    )
   )
   files = ["--gin_file=runs/native_finetune.gin", f"--gin_file={experiment}"]
   records = f"--tfds_data_dir={data / 'records'}"
-  assert cli.main(["train", *files, records]) == 0
+  with pytest.MonkeyPatch.context() as patch:
+    # They are counted for a task at a time, which takes half of the time.
+    patch.setattr(training_data, "count_too_long", lambda *_: counted)
+    assert cli.main(["train", *files, records]) == 0
   yield folder
   seqio.set_tfds_data_dir_override(None)
 
@@ -84,16 +103,21 @@ def test_all_pairs_are_built(itdr_data):
     assert sum(counts.values()) == 40, (name, manifest["counts"])
 
 
-def test_the_mixture_is_trained_on(trained):
+def test_no_record_is_too_long(counted):
+  assert len(counted) == len(PAIRS)
+  assert not any(counts["skipped"] for counts in counted.values())
+
+
+def test_the_mixture_is_trained_on(trained, counted):
   lines = (trained / "model" / "metrics.jsonl").read_text().splitlines()
   losses = [json.loads(line) for line in lines]
   assert losses[-1]["step"] == 4
   manifest = json.loads((trained / "model" / "manifest.json").read_text())
-  tasks = {pair.task for pair in PAIRS.values()}
-  assert len(manifest["made_of"]["records"]) == len(tasks) == 33
-  assert manifest["made_of"]["rates"].keys() == tasks
-  assert manifest["too_long"].keys() == tasks
-  assert not any(c["skipped"] for c in manifest["too_long"].values())
+  names = {pair.task for pair in PAIRS.values()}
+  assert len(manifest["made_of"]["records"]) == len(names) == 33
+  assert manifest["made_of"]["rates"].keys() == names
+  assert manifest["too_long"] == counted
+  assert counted.keys() == names
 
 
 @pytest.mark.parametrize("name", PAIRS)

@@ -1,5 +1,6 @@
 from instructrec_jax.eval.recording import results
 from instructrec_jax.runs import demo
+from tests import tiny
 
 
 def test_the_demo_goes_all_the_way(tmp_path, capsys):
@@ -7,10 +8,8 @@ def test_the_demo_goes_all_the_way(tmp_path, capsys):
     tmp_path / "demo",
     num_users=200,
     num_items=120,
-    gin_bindings=[
-      "TRAIN_STEPS = 2", "WARMUP_STEPS = 1", "T5Config.emb_dim = 16",
-    ],
-  )  # fmt: skip
+    gin_bindings=[*tiny.NETWORK, "TRAIN_STEPS = 2", "WARMUP_STEPS = 1"],
+  )
   shown = capsys.readouterr().out
   for system in (
     "optimum",

@@ -61,10 +61,10 @@ def test_a_finished_run_ends_before_its_data_are_opened(
   assert tiny.losses(trained) == before
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(
-  trained, small_data, tmp_path
-):
-  killed = tmp_path / "killed"
+@pytest.fixture(scope="module")
+def killed(small_data, tmp_path_factory):
+  """The folder of a run that was killed after its first checkpoint."""
+  folder = tmp_path_factory.mktemp("killed")
   script = (
     "import pathlib, sys\n"
     "from tests import tiny\n"
@@ -72,15 +72,21 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     "data = pathlib.Path(sys.argv[1])\n"
     "tiny.train(data, sys.argv[2], 12, 'NUM_PARTITIONS = 2')"
   )
-  process = programs.start("-c", script, small_data, killed)
+  process = programs.start("-c", script, small_data, folder)
   deadline = time.monotonic() + 240
-  while not (killed / "checkpoints" / "5").exists():
+  while not (folder / "checkpoints" / "5").exists():
     assert process.poll() is None, "ended before its first checkpoint"
     assert time.monotonic() < deadline
     time.sleep(0.02)
   process.send_signal(signal.SIGKILL)
   process.communicate()
   assert process.returncode == -signal.SIGKILL
+  return folder
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+  trained, small_data, killed
+):
   assert max(tiny.losses(killed)) < 12
   tiny.train(small_data, killed, 12, "NUM_PARTITIONS = 2")
   assert tiny.losses(killed) == tiny.losses(trained)
@@ -239,38 +245,44 @@ def _written(folder):
   }
 
 
-def test_two_processes_evaluate_as_one_does(
-  trained, small_data, tmp_path, monkeypatch
-):
-  """60 requests in batches of 8: one has four of them, the other too, less."""
+@pytest.fixture(scope="module")
+def by_two(trained, tmp_path_factory):
+  """The folder of what two processes wrote, and what each of them printed."""
+  folder = tmp_path_factory.mktemp("two")
   cluster = f"--coordinator_address=localhost:{programs.free_port()}"
   started = [
     programs.start(
       "-m", "instructrec_jax.cli", "evaluate", "--split=test", "--batch_size=8",
-      f"--model_dir={trained}", f"--out={tmp_path / 'two'}", cluster,
+      f"--model_dir={trained}", f"--out={folder}", cluster,
       "--num_processes=2", f"--process_id={index}", devices=2,
     )
     for index in range(2)
   ]  # fmt: skip
+  try:
+    outputs = [process.communicate(timeout=240) for process in started]
+  finally:
+    for process in started:
+      process.kill()
+  assert [p.returncode for p in started] == [0] * 2, outputs
+  return folder, [stdout for stdout, _ in outputs]
+
+
+def test_two_processes_evaluate_as_one_does(
+  trained, by_two, tmp_path, monkeypatch
+):
+  """60 requests in batches of 8: one has four of them, the other too, less."""
   make = sharding.make_mesh
   monkeypatch.setattr(
     sharding,
     "make_mesh",
     lambda num_partitions, _: make(num_partitions, jax.devices()[:2]),
   )
-  try:
-    evaluate.evaluate(
-      str(trained), out=tmp_path / "one", split="test", batch_size=8
-    )
-    outputs = [process.communicate(timeout=240) for process in started]
-  finally:
-    for process in started:
-      process.kill()
-  assert [p.returncode for p in started] == [0] * 2, outputs
-  assert ["HR@1" in stdout for stdout, _ in outputs] == [True, False]
-  one = _written(tmp_path / "one")
+  evaluate.evaluate(str(trained), out=tmp_path, split="test", batch_size=8)
+  two, printed = by_two
+  assert ["HR@1" in stdout for stdout in printed] == [True, False]
+  one = _written(tmp_path)
   assert any(name.endswith("predictions.jsonl") for name in one)
-  assert _written(tmp_path / "two") == one
+  assert _written(two) == one
 
 
 def test_requests_that_do_not_fit_are_counted(trained, small_data, tmp_path):

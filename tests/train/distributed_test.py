@@ -107,6 +107,14 @@ def resumed_at(folder, step, tmp_path):
   return copy
 
 
+def test_two_go_on_from_one_with_a_model_over_both(one, tmp_path):
+  """Four partitions on two devices a process: both feed the same rows."""
+  copy = resumed_at(one[0], 4, tmp_path)
+  with two_processes(copy, 6, "num_partitions=4", devices=2) as processes:
+    losses = finish(processes)
+  assert_close(losses, {step: one[1][step] for step in (5, 6)})
+
+
 def test_losses_are_those_of_one_process(one, two):
   expected = {step: loss for step, loss in one[1].items() if step <= 4}
   assert_close(two[1], expected)
@@ -114,14 +122,6 @@ def test_losses_are_those_of_one_process(one, two):
 
 def test_one_process_goes_on_from_two(one, two, tmp_path):
   losses = train_here(resumed_at(two[0], 4, tmp_path), 6)
-  assert_close(losses, {step: one[1][step] for step in (5, 6)})
-
-
-def test_two_go_on_from_one_with_a_model_over_both(one, tmp_path):
-  """Four partitions on two devices a process: both feed the same rows."""
-  copy = resumed_at(one[0], 4, tmp_path)
-  with two_processes(copy, 6, "num_partitions=4", devices=2) as processes:
-    losses = finish(processes)
   assert_close(losses, {step: one[1][step] for step in (5, 6)})
 
 

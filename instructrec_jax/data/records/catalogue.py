@@ -128,19 +128,22 @@ class Catalogue:
     """
     made = artifacts.find_manifest(self.folder)
     options = made["options"] if made else {}
-    most = self._read(TRAIN_ITEMS)["items"].list.len().max() or 0
+    most = self._excluded.list.len().max() or 0
     left = self.items.height - int(most)  # The target is among these items.
     asked = options.get("num_negatives", NUM_NEGATIVES)
     return max(0, min(NUM_NEGATIVES, asked, left))
 
   @functools.cached_property
-  def train_items(self) -> tf.RaggedTensor:
-    """Items of a user's training part by user code: int32 [users, None].
+  def excluded(self) -> tf.RaggedTensor:
+    """Items that are no negatives, by user code: int32 [users, None].
 
-    It is not int64, because each tf.data function that uses it holds a copy:
-    128 MB per task for the 32 million interactions of the largest MovieLens.
+    They are the items of a user's training part, and others of their titles.
+
+    They are not int64, because each tf.data function that uses them holds a
+    copy: 128 MB per task for the 32 million interactions of the largest
+    MovieLens.
     """
-    lists = self._read(TRAIN_ITEMS)["items"]
+    lists = self._excluded
     # An empty list becomes a null in some versions of Polars.
     codes = lists.filter(lists.list.len() > 0).explode()
     with tf.init_scope():  # As above.
@@ -150,6 +153,10 @@ class Catalogue:
         validate=False,
       )
 
+  @functools.cached_property
+  def _excluded(self) -> pl.Series:
+    return _with_editions(self._read(TRAIN_ITEMS)["items"], self.items["title"])
+
   def _read(self, file_name: str) -> pl.DataFrame:
     path = self.folder / file_name
     if not path.exists():
@@ -158,3 +165,29 @@ class Catalogue:
         f"{self.dataset!r}. Build them again: `{self._build} --overwrite`."
       )
     return read_table(path)
+
+
+def _with_editions(lists: pl.Series, titles: pl.Series) -> pl.Series:
+  """Adds to lists of item codes, after them, other items of the same titles.
+
+  Args:
+    lists: lists of item codes.
+    titles: the title of each item.
+  """
+  items = pl.DataFrame({"title": titles}).with_row_index("item")
+  items = items.filter(pl.col("title").is_duplicated())
+  if items.is_empty():
+    return lists
+  numbered = pl.DataFrame({"items": lists}).with_row_index("list")
+  editions = (
+    numbered.explode("items")
+    .join(items, left_on="items", right_on="item")
+    .join(items, on="title")
+    .group_by("list")
+    .agg(more=pl.col("item").unique().cast(lists.dtype.inner))
+  )
+  return (
+    numbered.join(editions, on="list", how="left", maintain_order="left")
+    .select(pl.col("items").list.set_union(pl.col("more").fill_null([])))
+    .to_series()
+  )

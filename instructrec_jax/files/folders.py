@@ -120,8 +120,8 @@ def put_in_place(partial: Path, folder: Path) -> None:
 def recover(folder: Path, is_whole: Callable[[Path], bool]) -> None:
   """Puts right what a killed process left beside `folder`.
 
-  An older folder that has lost its name gets it back. Everything else is
-  removed, unless another process is at work there.
+  An older folder that has lost its name gets it back. Beside a finished folder,
+  everything else is removed, unless another process is at work there.
 
   Args:
     folder: the folder, which need not exist.
@@ -138,7 +138,7 @@ def recover(folder: Path, is_whole: Callable[[Path], bool]) -> None:
     if replaced in there and not folder.exists() and is_whole(replaced):
       replaced.rename(folder)
       sync_folder(folder.parent)
-    if folder.exists():
+    if is_whole(folder):
       for path in there:
         _remove(path)
 

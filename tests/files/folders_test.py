@@ -110,6 +110,13 @@ def test_an_older_folder_that_is_not_whole_does_not_get_its_name(tmp_path):
   assert not (tmp_path / "shop").exists()
 
 
+def test_an_older_folder_stays_while_the_name_is_of_something_else(tmp_path):
+  older = _filled(tmp_path / ".shop.replaced", "old")
+  (tmp_path / "shop").mkdir()
+  folders.recover(tmp_path / "shop", _is_whole)
+  assert _text(older) == "old"
+
+
 @pytest.mark.parametrize("target", ["victim", "absent"])
 def test_a_link_where_the_work_is_done_is_refused(tmp_path, target):
   victim = _filled(tmp_path / "victim", "keep")

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "instructrec_jax"
 
 # What any module may import.
-_GROUND = ("", "errors", "paths", "artifacts", "schema")
+_GROUND = ("", "errors", "paths", "artifacts", "schema", "parquet")
 # From the ground up: a folder, or a module of the top level, and what of the
 # others it may import beside the ground. Whatever it imports stands above it
 # in this table.
@@ -19,6 +19,7 @@ ROOMS = {
   "errors": (),
   "paths": ("errors",),
   "schema": ("errors",),
+  "parquet": ("errors", "paths"),
   "artifacts": ("errors", "paths"),
   "quiet_tensorflow": (),
   "gin_files": (),

@@ -1,6 +1,7 @@
 """The one error a person at the keyboard is meant to read."""
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 # A message stays short whatever the names are, such as those of a file.
@@ -27,8 +28,8 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> InputError:
     choices: every valid name.
   """
   choices = sorted(choices)
-  near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
-  hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+  near = difflib.get_close_matches(name[:_LONGEST], choices, n=3, cutoff=0.5)
+  hint = f" Did you mean {' or '.join(map(_shown, near))}?" if near else ""
   if len(choices) > 12 and near:
     valid = f"{len(choices)} are known"
   else:
@@ -36,4 +37,19 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> InputError:
     more = len(choices) - len(shown)
     valid = f"known: {', '.join(shown) or 'none'}"
     valid += f" and {more} more" if more else ""
-  return InputError(f"unknown {kind} {name!r}.{hint} ({valid})")
+  return InputError(f"unknown {kind} {name!r:.{_LONGEST}}.{hint} ({valid})")
+
+
+def is_refusal(error: BaseException) -> bool:
+  """Returns whether the system refused something, such as a file's rights.
+
+  A file of which an error of this kind is raised may be whole. Other errors
+  while it is read, such as a place before its begin, say that it is damaged.
+  """
+  if isinstance(error, MemoryError):
+    return True
+  return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+
+
+def _shown(name: str) -> str:
+  return f"{name!r:.{_LONGEST}}"

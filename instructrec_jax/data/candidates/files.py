@@ -95,7 +95,7 @@ class Table:
     df = df.join(codes, on="user_id", how="left", maintain_order="left")
     self._refuse(
       df.filter(pl.col("user").is_null()),
-      lambda row: f"user_id {row['user_id']!r} is not in the dataset",
+      lambda row: f"user_id {row['user_id']!r:.80} is not in the dataset",
     )
     self._df = df
     self._lists = {
@@ -120,7 +120,7 @@ class Table:
     df = self._of(split)
     self._refuse(
       df.filter(~pl.col("user").is_first_distinct()),
-      lambda row: f"a second line for user_id {row['user_id']!r}, {split}",
+      lambda row: f"a second line for user_id {row['user_id']!r:.80}, {split}",
     )
     at = np.full(len(self._user_ids), -1)
     at[df["user"].to_numpy()] = df["at"].to_numpy()
@@ -220,7 +220,7 @@ class Table:
       self._refuse(
         df.filter(~pl.col("split").is_in(SPLITS)),
         lambda row: (
-          f"split: expected one of {list(SPLITS)}, got {row['split']!r}"
+          f"split: expected one of {list(SPLITS)}, got {row['split']!r:.80}"
         ),
       )
 
@@ -235,11 +235,11 @@ class Table:
     flat = flat.join(codes, on=name, how="left", maintain_order="left")
     self._refuse(
       flat.filter(pl.col("code").is_null()),
-      lambda row: f"{name}: item {row[name]!r} is not in the dataset",
+      lambda row: f"{name}: item {row[name]!r:.80} is not in the dataset",
     )
     self._refuse(
       flat.filter(~pl.struct("line", "code").is_first_distinct()),
-      lambda row: f"{name}: item {row[name]!r} is listed twice",
+      lambda row: f"{name}: item {row[name]!r:.80} is listed twice",
     )
     lengths = df[name].list.len().to_numpy().astype(np.int64)
     return (
@@ -307,7 +307,8 @@ class Scores:
     block = max(1, _BLOCK // num_items)
     for start in range(0, users.size, block):
       some = users[start : start + block]
-      scores = np.array(self._scores[some], np.float64)
+      with np.errstate(invalid="ignore"):  # It is looked for below.
+        scores = np.array(self._scores[some], np.float64)
       if np.isnan(scores).any():
         row, column = np.argwhere(np.isnan(scores))[0]
         raise InputError(

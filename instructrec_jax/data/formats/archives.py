@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import errno
 import functools
 import gzip
 import lzma
@@ -18,7 +17,7 @@ from typing import IO, Any, cast
 
 from instructrec_jax import artifacts, paths
 from instructrec_jax.data.formats import limits, parts
-from instructrec_jax.errors import InputError
+from instructrec_jax.errors import InputError, is_refusal
 
 _ZIP = (".zip",)
 _TAR = (".tar", ".tar.gz", ".tgz")
@@ -292,7 +291,7 @@ def _whole(archive: Path) -> Generator[None]:
     raise
   except _DAMAGE as error:
     # A full disk, say, is no fault of the archive.
-    if getattr(error, "errno", None) not in (None, errno.EINVAL):
+    if is_refusal(error):
       raise
     raise InputError(
       f"{archive} is cut off or damaged (size: {archive.stat().st_size:,} "

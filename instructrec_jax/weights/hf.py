@@ -138,8 +138,8 @@ def _config(folder: epath.Path) -> network.T5Config:
 def _other(path: epath.Path, field: str, came: Any, expected: Any) -> str:
   return (
     f"{path}: {field} is {json.dumps(came):.80}, expected "
-    f"{json.dumps(expected)}: only T5.1.1 (gated GELU, output not tied to the embedding) is supported, "
-    f"such as google/flan-t5-small to -xxl"
+    f"{json.dumps(expected)}: only T5.1.1 (gated GELU, output not tied to the "
+    "embedding) is supported, such as google/flan-t5-small to -xxl"
   )
 
 

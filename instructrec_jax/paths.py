@@ -113,6 +113,25 @@ def check_writable(path: str | os.PathLike[str], is_file: bool = False) -> None:
     )
 
 
+def check_plain(path: str | os.PathLike[str], reader: str) -> None:
+  """Checks that a library which takes paths for patterns finds a folder.
+
+  Args:
+    path: the folder.
+    reader: the library, for the message.
+
+  Raises:
+    InputError: the path has characters of patterns.
+  """
+  place = str(absolute(path))
+  found = re.search(r"[*?[\]]", place)
+  if found:
+    raise InputError(
+      f"{place}: {reader} takes {found[0]!r} for a pattern, and loses what it "
+      "writes there: choose a folder without *, ?, [ and ] in its path"
+    )
+
+
 def matching(folder: Path, pattern: str) -> list[Path]:
   """Returns the files and folders below a folder that match a pattern.
 

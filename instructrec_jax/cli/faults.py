@@ -8,10 +8,8 @@ the classes above it.
 
 import errno
 import os
-import platform
 import re
 import sys
-import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -109,6 +107,9 @@ _SMALLER = (
   "the model and its batch do not fit into the memory of the device: bind a "
   "smaller BATCH_SIZE, or use more devices; `instructrec plan` computes it"
 )
+# TensorStore, which Orbax reads checkpoints with, raises errors of Python's own
+# classes, which end in this.
+_OF_TENSORSTORE = "[tensorstore_spec="
 # gin adds lines to the messages of what it calls.
 _OF_GIN = re.compile(r"\n\s*In (?:call to configurable|file|bindings) [^\n]*")
 _SHOWN = 300
@@ -132,6 +133,8 @@ def known(error: BaseException) -> str | None:
   number = _refusal(error)
   if number is not None:
     return _line(error, _SYSTEM[number], "")
+  if _OF_TENSORSTORE in said:
+    return _line(error, _STEP, said.partition(_OF_TENSORSTORE)[0])
   names = [f"{c.__module__}.{c.__qualname__}" for c in type(error).__mro__]
   for kind, means in _LIBRARIES.items():
     if any(f"{name}.".startswith(f"{kind}.") for name in names):
@@ -188,11 +191,14 @@ def bug(error: BaseException, command: str) -> str:
 
   Args:
     error: the exception.
-    command: the name of the command.
+    command: the program and the command.
   """
+  import platform
+  import tempfile
+
   trace = "".join(traceback.format_exception(error))
   about = (
-    f"instructrec {command}, InstructRec-JAX {instructrec_jax.__version__}, "
+    f"{command}, InstructRec-JAX {instructrec_jax.__version__}, "
     f"Python {platform.python_version()}, {platform.platform()}\n\n{trace}"
   )
   try:

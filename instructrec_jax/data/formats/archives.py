@@ -32,6 +32,7 @@ _DAMAGE = (
   OSError,  # See `_whole`.
   ValueError,
   OverflowError,
+  IndexError,
   struct.error,
   # From zipfile: a password is needed, or the compression is unknown.
   RuntimeError,
@@ -293,9 +294,10 @@ def _whole(archive: Path) -> Generator[None]:
     # A full disk, say, is no fault of the archive.
     if is_refusal(error):
       raise
+    said = " ".join(str(error).split())
     raise InputError(
       f"{archive} is cut off or damaged (size: {archive.stat().st_size:,} "
-      f"bytes): {error}. Fetch it again"
+      f"bytes): {said:.200}. Fetch it again"
     ) from None
 
 

@@ -296,7 +296,7 @@ def _named(path: Path, data: bytes, form: Form) -> list[str]:
   # A quoted field may go on in the next line.
   if len(fields) != len(names) and line.count('"') % 2 == 0:
     raise InputError(
-      f"{path}:1: {len(names)} columns are named ({', '.join(names)}), but the "
+      f"{path}:1: {len(names)} columns are named ({', '.join(names):.300}), but the "
       f"line has {len(fields)} fields when split at {form.separator!r}: "
       f"{line!r:.100}"
     )

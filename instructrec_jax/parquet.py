@@ -20,6 +20,8 @@ from instructrec_jax.errors import InputError
 
 AnyPath = str | os.PathLike[str]
 _SHOWN = 200
+# A panic is none of Polars' errors.
+_FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 # Standard error belongs to all threads.
 _ONE_AT_A_TIME = threading.RLock()
 
@@ -70,7 +72,7 @@ def reading(path: AnyPath) -> Generator[None]:
   try:
     with _without_panics():
       yield
-  except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+  except _FAULTS as error:
     raise unreadable(path, error) from None
   except OSError as error:
     if paths.is_remote(path):

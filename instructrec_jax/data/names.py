@@ -78,7 +78,7 @@ def check_seed(seed: int) -> int:
     raise InputError(
       f"seed is {seed!r}: expected a whole number from 0 to {2**32 - 1}"
     )
-  return int(seed)
+  return seed
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:

@@ -174,8 +174,8 @@ def _check_dtypes(params: dict[str, tensor.Tensor], where: epath.Path) -> None:
   for name, value in params.items():
     if value.dtype not in tensor.DTYPES.values():
       raise InputError(
-        f"{where}: expected {name!s:.80} to be one of {', '.join(tensor.DTYPES)}, "
-        f"got {value.dtype}"
+        f"{where}: expected {name!s:.80} to be one of "
+        f"{', '.join(tensor.DTYPES)}, got {value.dtype}"
       )
 
 

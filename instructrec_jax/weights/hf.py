@@ -161,6 +161,7 @@ def _tensors(folder: epath.Path) -> dict[str, tensor.Tensor]:
 def _sharded(
   index: epath.Path, read: Callable[[epath.Path], dict[str, tensor.Tensor]]
 ) -> dict[str, tensor.Tensor]:
+  where = {}
   try:
     where = json.loads(index.read_bytes())["weight_map"]
     # The names of files beside the index, and no paths.

@@ -99,7 +99,7 @@ def _entry(
       f"{path} is corrupt: expected {name!r:.80} to have a dtype, a shape and "
       f"two data_offsets, got {json.dumps(entry):.100}"
     )
-  return code, tuple(shape), tuple(offsets)
+  return code, tuple(shape), (offsets[0], offsets[1])
 
 
 def _are_sizes(value: Any) -> TypeGuard[list[int]]:

@@ -106,7 +106,7 @@ class Folder:
     patterns: Sequence[str],
     archives: Sequence[str] = (),
     in_parts: bool = False,
-    named: bool = False,
+    literal: bool = False,
   ) -> list[File]:
     """Returns the matching plain files, or else .gz files, or else members.
 
@@ -116,17 +116,17 @@ class Folder:
         into a folder of its own name.
       archives: names or globs of the archives to search first.
       in_parts: whether a folder of parts counts as a plain file.
-      named: whether a person gave the names, which are then no globs.
+      literal: whether a person gave the names, which are then no globs.
     """
     packed = [f"{pattern}.gz" for pattern in patterns]
     named = [p for p in self.archives if any(p.match(a) for a in archives)]
     other = [p for p in self.archives if p not in named]
-    plain = functools.partial(self._plain, named=named)
+    plain = functools.partial(self._plain, literal=literal)
     levels = [
       (functools.partial(plain, in_parts=in_parts), patterns),
       (plain, packed),
       *(
-        (functools.partial(self._in, among, named=named), ends)
+        (functools.partial(self._in, among, literal=literal), ends)
         for among in (named, other)
         for ends in (patterns, packed)
       ),
@@ -138,7 +138,7 @@ class Folder:
     return []
 
   def _plain(
-    self, pattern: str, named: bool, in_parts: bool = False
+    self, pattern: str, literal: bool, in_parts: bool = False
   ) -> list[File]:
     def fits(path: Path) -> bool:
       if path.is_dir():
@@ -152,14 +152,14 @@ class Folder:
     if not self.path.is_dir():
       return []
     found = [self.path / pattern]
-    if not named:
+    if not literal:
       found = paths.matching(self.path, pattern)
     return [File(p) for p in found if fits(p)]
 
   def _in(
-    self, archives: Sequence[Path], pattern: str, named: bool
+    self, archives: Sequence[Path], pattern: str, literal: bool
   ) -> list[File]:
-    fits = _ends_in if named else PurePosixPath.match
+    fits = _ends_in if literal else PurePosixPath.match
     return [
       File(path, member)
       for path in archives

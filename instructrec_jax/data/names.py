@@ -71,12 +71,12 @@ def check_seed(seed: int) -> int:
   """Returns `seed` if it is one.
 
   Raises:
-    InputError: it is not a whole number from 0 to 2**32 - 1.
+    InputError: it is not a whole number from 0 to 2**63 - 1.
   """
   is_whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-  if not is_whole or not 0 <= seed < 2**32:
+  if not is_whole or not 0 <= seed < 2**63:
     raise InputError(
-      f"seed is {seed!r}: expected a whole number from 0 to {2**32 - 1}"
+      f"seed is {seed!r}: expected a whole number from 0 to {2**63 - 1}"
     )
   return seed
 

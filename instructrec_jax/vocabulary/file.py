@@ -5,8 +5,8 @@ from run_vocabulary.py so that such a run needs no SeqIO and no TensorFlow.
 """
 
 import gin
-from etils import epath
 
+from instructrec_jax import paths
 from instructrec_jax.errors import InputError
 
 T5_VOCABULARY = "gs://t5-data/vocabs/cc_all.32000.100extra/sentencepiece.model"
@@ -38,7 +38,7 @@ def path() -> str:
   if location == "t5":
     return T5_VOCABULARY
   if is_path(location):
-    found = epath.Path(location)
+    found = paths.anywhere(location)
   else:
     from instructrec_jax.data.records.catalogue import Catalogue
 

@@ -2,11 +2,13 @@
 
 import difflib
 import errno
+import re
 from collections.abc import Iterable
 
 # A message stays short whatever the names are, such as those of a file.
 _MOST = 60
 _LONGEST = 80
+_WORD = re.compile(r"(\S{500})\S{500,}")
 
 
 class InputError(ValueError):
@@ -14,7 +16,13 @@ class InputError(ValueError):
 
   The message names the file, line or field, what was expected, what was found
   and the valid choices. The command line prints it without a traceback.
+
+  A value that came from a file may be of any length, so a word that is longer
+  than any name or path is cut.
   """
+
+  def __init__(self, message: str = ""):
+    super().__init__(_WORD.sub(r"\1…", message))
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> InputError:

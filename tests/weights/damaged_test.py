@@ -4,6 +4,7 @@ import collections
 import io
 import json
 import pickle
+import shutil
 import zipfile
 
 import numpy as np
@@ -152,3 +153,16 @@ def test_a_damaged_folder_of_hugging_face(hf_tiny, tmp_path):
     fuzz.check(f"hf: {file.name}", whole, read, file)
     file.write_bytes(whole)
     assert json.loads(file.read_text())
+
+
+def test_a_damaged_file_of_t5x(t5x_tiny, tmp_path):
+  (whole,) = [p for p in t5x_tiny.rglob("checkpoint") if p.is_file()][:1]
+  shutil.copytree(whole.parent, tmp_path / "checkpoint_0")
+
+  def read(_):
+    found = formats.find(tmp_path / "checkpoint_0")
+    _read_all(found.params())
+    formats.FORMATS["t5x"].optimizer(found.folder, found.params())
+
+  path = tmp_path / "checkpoint_0" / "checkpoint"
+  fuzz.check("t5x checkpoint", whole.read_bytes(), read, path, fuzz.COUNT // 2)

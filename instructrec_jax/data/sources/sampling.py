@@ -219,7 +219,7 @@ def _of_lines(path: Path) -> list[Column]:
   for line in lines:
     try:
       value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
       continue
     if isinstance(value, dict):
       objects.append(value)
@@ -228,7 +228,9 @@ def _of_lines(path: Path) -> list[Column]:
 
 
 def _of_text(path: Path, name: str, expected: str | None) -> Sample | None:
-  lines = decode(blocks.first(path)).splitlines()[: _ROWS + 1]
+  # Other characters that end a line elsewhere may stand in a field.
+  lines = decode(blocks.first(path)).split("\n")[: _ROWS + 1]
+  lines = [line.removesuffix("\r") for line in lines if line]
   best: tuple[int, Sample] | None = None
   for delimiter in dict.fromkeys((expected or ",", *_DELIMITERS)):
     names, rows = _split(lines, delimiter)

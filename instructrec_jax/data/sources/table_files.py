@@ -313,7 +313,7 @@ def _keys(path: Path) -> dict[str, pl.DataType]:
   for line in blocks.first(path).split(b"\n"):
     try:
       value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
       continue
     if isinstance(value, dict):
       for key, each in value.items():

@@ -23,7 +23,7 @@ from instructrec_jax.errors import InputError
 
 THOROUGH = bool(os.environ.get("INSTRUCTREC_THOROUGH"))
 # Damaged files of a format.
-COUNT = 2000 if THOROUGH else 40
+COUNT = 2000 if THOROUGH else 30
 # A reader of a small file that takes longer hangs.
 _MOST_SECONDS = 20
 _LONGEST_MESSAGE = 2000

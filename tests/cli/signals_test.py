@@ -6,24 +6,15 @@ import signal
 import pytest
 
 from instructrec_jax.cli import signals
+from tests import programs
 
-
-def _ends(number, block):
-  """Returns a child's exit status, and what it wrote to standard error."""
-  end, start = os.pipe()
-  child = os.fork()
-  if not child:
-    os.dup2(start, 2)
-    try:
-      with block():
-        os.kill(os.getpid(), number)
-        os.write(2, b"not ended")
-    finally:
-      os._exit(99)
-  os.close(start)
-  status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-  with os.fdopen(end) as said:
-    return status, said.read()
+_PROGRAM = """
+import os, sys
+from instructrec_jax.cli import signals
+with signals.at_once("instructrec"):
+  os.kill(os.getpid(), int(sys.argv[1]))
+  os.write(2, b"not ended")
+"""
 
 
 @pytest.mark.parametrize(
@@ -31,8 +22,9 @@ def _ends(number, block):
   [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
 )
 def test_imports_end_at_once(number, status, word):
-  found = _ends(number, lambda: signals.at_once("instructrec"))
-  assert found == (status, f"instructrec: {word}\n")
+  program = programs.start("-c", _PROGRAM, int(number))
+  assert program.communicate() == ("", f"instructrec: {word}\n")
+  assert program.returncode == status
 
 
 def test_handlers_are_given_back():

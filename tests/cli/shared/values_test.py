@@ -8,6 +8,7 @@ from instructrec_jax.cli import program
 from instructrec_jax.cli.shared import values
 
 _KNOWN = program.commands_by_name()
+_PARSER = program.parser(_KNOWN)
 _NUMBERS = {"nan", "-1", "1e3", "", "99999999999999999999", "1.5", "inf", "x"}
 # Flags that are numbers, which may be any of these texts.
 _MAY_BE = {
@@ -28,9 +29,8 @@ _WORDS = (
 
 def _flags():
   """Yields each command's name with each of its flags."""
-  whole = program.parser(_KNOWN)
   (commands,) = (
-    a for a in whole._actions if isinstance(a, argparse._SubParsersAction)
+    a for a in _PARSER._actions if isinstance(a, argparse._SubParsersAction)
   )
   for name, parser in commands.choices.items():
     for action in parser._actions:
@@ -78,7 +78,7 @@ def test_nonsense_in_place_of_a_number_is_refused(name, capsys):
     for text in sorted(_NUMBERS - allowed):
       flag = action.option_strings[0]
       with pytest.raises(SystemExit) as end:
-        program.parse([name, f"{flag}={text}"], _KNOWN)
+        _PARSER.parse_args([name, f"{flag}={text}"])
       assert end.value.code == 2
       said = capsys.readouterr().err.split("\n")[0]
       start = f"instructrec {name}: error: argument {flag}: expected a "
@@ -192,7 +192,7 @@ def test_outputs_are_checked_when_the_line_is_read(tmp_path, capsys):
   )  # fmt: skip
   for line in lines:
     with pytest.raises(SystemExit) as end:
-      program.parse([*map(str, line)], _KNOWN)
+      _PARSER.parse_args([*map(str, line)])
     assert end.value.code == 2
     said = capsys.readouterr().err
     assert f"{tmp_path}" in said, line

@@ -15,7 +15,7 @@ from tests.data.sources.every_line_test import CASES, File
 
 _ROWS = 12
 # Many formats share one reader, so each is damaged less often.
-_EACH = 2000 if fuzz.THOROUGH else 6
+_EACH = 2000 if fuzz.THOROUGH else 3
 _TABLE = CASES["csv"]
 
 

@@ -1,5 +1,8 @@
 """What a person at the keyboard reads of a name that is not known."""
 
+import errno
+import gzip
+
 import pytest
 
 from instructrec_jax import errors
@@ -29,6 +32,28 @@ def test_near_names_come_first(name, choices, message):
 def test_it_is_a_value_error():
   assert isinstance(errors.unknown("a", "b", []), errors.InputError)
   assert issubclass(errors.InputError, ValueError)
+
+
+def test_values_of_any_length_are_cut():
+  path = "/a" * 400
+  assert str(errors.InputError(f"{path}: no file")) == f"{path}: no file"
+  said = str(errors.InputError(f"x.csv:3: {'[' * 5000} is no number"))
+  assert said == f"x.csv:3: {'[' * 500}… is no number"
+
+
+@pytest.mark.parametrize(
+  ("error", "refused"),
+  [
+    (PermissionError(errno.EACCES, "denied"), True),
+    (OSError(errno.ENOSPC, "full"), True),
+    (MemoryError(), True),
+    (OSError(errno.EINVAL, "before the begin of a file"), False),
+    (gzip.BadGzipFile("no gzip"), False),
+    (ValueError(), False),
+  ],
+)
+def test_what_the_system_refuses_is_told_from_damage(error, refused):
+  assert errors.is_refusal(error) is refused
 
 
 def test_a_message_is_short_whatever_the_names_are():

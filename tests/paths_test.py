@@ -33,6 +33,64 @@ def test_names(monkeypatch, tmp_path):
     paths.anywhere("ftp://b/x")
 
 
+def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
+  monkeypatch.setenv("HOME", str(tmp_path))
+  assert paths.local("~/x", "") == tmp_path / "x"
+  assert str(paths.anywhere("~/x")) == f"{tmp_path}/x"
+  assert str(paths.absolute("~/x")) == f"{tmp_path}/x"
+  assert str(paths.anywhere("gs://b/~/x")) == "gs://b/~/x"
+  assert paths.expanded("a/~") == "a/~"
+  with pytest.raises(
+    InputError, match=r"there is no user 'nobody_here'.*\./~n"
+  ):
+    paths.local("~nobody_here/x", "")
+
+
+def test_names_are_no_patterns(tmp_path):
+  folder = tmp_path / "[1]*"
+  for name in ("a-train-0", "a-train-1", "b/a-train-2", "c[0]"):
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("")
+
+  def found(pattern):
+    return [str(p.relative_to(folder)) for p in paths.matching(folder, pattern)]
+
+  assert found("*-train-*") == ["a-train-0", "a-train-1"]
+  assert found("*/a-*") == ["b/a-train-2"]
+  assert found("a-train-0") == ["a-train-0"]
+  assert found("c[0]") == []
+  assert found("no/*") == []
+  with pytest.raises(InputError, match=r"Orbax takes '\[' for a pattern"):
+    paths.check_plain(folder, "Orbax")
+  paths.check_plain("plain", "Orbax")
+
+
+def test_places_that_cannot_be_written_are_named(tmp_path):
+  (tmp_path / "file").write_text("")
+  (tmp_path / "link").symlink_to("nowhere")
+  paths.check_writable(tmp_path / "new" / "er")
+  paths.check_writable(tmp_path / "file", is_file=True)
+  paths.check_writable("gs://b/x")
+  for path, is_file, message in (
+    ("file", False, "file is a file: expected a folder"),
+    ("file/x", True, "file is a file: expected a folder, to write .*file/x"),
+    ("file/x/y", False, "file is a file"),
+    ("", True, "is a folder: expected a file"),
+    ("link/x", False, "link is a link that leads nowhere"),
+  ):
+    with pytest.raises(InputError, match=message):
+      paths.check_writable(tmp_path / path, is_file)
+
+
+def test_a_folder_that_may_not_be_written_is_named(tmp_path, monkeypatch):
+  # The tests may run as root, who may write everywhere.
+  monkeypatch.setattr(paths.os, "access", lambda *_: False)
+  with pytest.raises(
+    InputError, match=r"cannot be written, so .*/a/b cannot be"
+  ):
+    paths.check_writable(tmp_path / "a" / "b")
+
+
 def test_what_goes_wrong_with_a_bucket_is_said_of_the_bucket():
   with (
     pytest.raises(InputError, match=r"cannot read gs://b: no way\..*\[gcs\]"),

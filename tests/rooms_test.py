@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "instructrec_jax"
 
 # What any module may import.
-_GROUND = ("", "errors", "paths", "files", "artifacts", "schema")
+_GROUND = ("", "errors", "paths", "files", "artifacts", "schema", "parquet")
 # From the ground up: a folder, or a module of the top level, and what of the
 # others it may import beside the ground. Whatever it imports stands above it
 # in this table.
@@ -20,6 +20,7 @@ ROOMS = {
   "paths": ("errors",),
   "schema": ("errors",),
   "files": ("errors", "paths"),
+  "parquet": ("errors", "paths"),
   "artifacts": ("errors", "paths", "files"),
   "quiet_tensorflow": (),
   "gin_files": (),

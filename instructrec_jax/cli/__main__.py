@@ -2,6 +2,6 @@
 
 import sys
 
-from instructrec_jax.cli.program import main
+from instructrec_jax.cli import main
 
 sys.exit(main())

@@ -4,70 +4,100 @@ import argparse
 import importlib
 import os
 import pkgutil
-import signal
 import sys
 from collections.abc import Mapping, Sequence
-
-import absl.logging
+from typing import NoReturn
 
 from instructrec_jax import __version__
-from instructrec_jax.cli import commands, old_spellings
+from instructrec_jax.cli import commands, faults, old_spellings, signals
+from instructrec_jax.cli.shared import terminal
 from instructrec_jax.cli.shared.command import GROUPS, Command
 from instructrec_jax.errors import InputError
 
 # Warnings of TensorFlow's C++ side are not for whoever reads our results.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+_PROGRAM = "instructrec"
 _GIN = "--gin."
+_DEBUG = "--debug"
+# EX_SOFTWARE of sysexits.h.
+_BUG = 70
+_STATUSES = f"""Exit status:
+  0    the command is done
+  1    the input cannot be used, or the system refused something
+  2    the command line is wrong
+  {_BUG}   a bug in InstructRec-JAX; the message names a file with its traceback
+  130  Ctrl-C
+  143  SIGTERM"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs one command.
 
+  Whatever is raised ends here: in one line on standard error, without a
+  traceback. With --debug it is raised as it is.
+
   Args:
     argv: the command line without the program's name.
 
   Returns:
-    The exit status: 0, or 1 if the input cannot be used (2, as usual, is what
-    argparse exits with, 130 what Ctrl-C gives, and 143 what SIGTERM gives; then
-    training has saved, and the same command goes on).
+    The exit status. It is 0, or 1 if the input cannot be used or the system
+    refused something. argparse exits with 2. A bug gives 70, Ctrl-C 130 and
+    SIGTERM 143; then training has saved, and the same command goes on.
   """
-  argv, hint = old_spellings.today(sys.argv[1:] if argv is None else argv)
+  words = sys.argv[1:] if argv is None else argv
+  said = _PROGRAM
+  try:
+    with terminal.safe_output():
+      with signals.at_once(_PROGRAM):
+        name, command, options = _read(words)
+      said += f" {name}"
+      with signals.raised():
+        command.run(**options)
+  except SystemExit:
+    raise
+  except BaseException as error:  # Polars' panics are no Exception.
+    return _ended(error, said, _DEBUG in words)
+  return 0
+
+
+def _read(words: Sequence[str]) -> tuple[str, Command, dict[str, object]]:
+  """Returns the command with its flags; what it needs is loaded."""
+  import absl.logging
+
+  words, hint = old_spellings.today(words)
   if hint:
-    print(f"instructrec: {hint}", file=sys.stderr)
+    terminal.complain(f"{_PROGRAM}: {hint}")
   known = commands_by_name()
-  name, options = parse(argv, known)
+  name, options = parse(words, known)
   absl.logging.set_verbosity(absl.logging.ERROR)
   if known[name].tensorflow:
     from instructrec_jax import quiet_tensorflow
 
     quiet_tensorflow.load()
-  before = signal.signal(signal.SIGTERM, _terminate)
-  try:
-    known[name].run(**options)
-  except InputError as error:
-    print(f"instructrec {name}: {error}", file=sys.stderr)
-    return 1
-  except KeyboardInterrupt:
-    print(f"instructrec {name}: interrupted", file=sys.stderr)
-    return 130
-  except _Terminated:
-    print(f"instructrec {name}: terminated", file=sys.stderr)
-    return 143
-  except BrokenPipeError:
-    # Whoever read our output has seen enough (`instructrec … | head`).
+  return name, known[name], options
+
+
+def _ended(error: BaseException, said: str, debug: bool) -> int:
+  """Says in a line why a command ended, and returns its exit status."""
+  signal = signals.behind(error)
+  if signal is not None:
+    status, word = signal
+    terminal.complain(f"{said}: {word}")
+    return status
+  if isinstance(error, terminal.ReaderGone):
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-  finally:
-    signal.signal(signal.SIGTERM, before)
-  return 0
-
-
-class _Terminated(BaseException):
-  """SIGTERM came, which says no more than Ctrl-C that something is wrong."""
-
-
-def _terminate(*_: object) -> None:
-  # Left to itself, a program that is a container's first would not even end.
-  raise _Terminated
+    return 0
+  if debug:
+    raise error
+  if isinstance(error, InputError):
+    line = faults.own(error)
+  else:
+    line = faults.known(error)
+  if line is None:
+    terminal.complain(f"{said}: {faults.bug(error, said)}")
+    return _BUG
+  terminal.complain(f"{said}: {line}")
+  return 1
 
 
 def commands_by_name() -> dict[str, Command]:
@@ -99,25 +129,40 @@ def parse(
   """
   # T5X's way of binding gin on the command line: --gin.NAME=VALUE.
   bindings = [a.removeprefix(_GIN) for a in argv if a.startswith(_GIN)]
-  parser = _parser(known)
-  options = vars(parser.parse_args([a for a in argv if not a.startswith(_GIN)]))
+  whole = parser(known)
+  options = vars(whole.parse_args([a for a in argv if not a.startswith(_GIN)]))
+  options.pop("debug", None)
   name = options.pop("command")
   if bindings and "gin_bindings" not in options:
-    parser.error(f"--gin.… has no use with {name}, which reads no gin files")
+    whole.error(f"--gin.… has no use with {name}, which reads no gin files")
   if bindings:
     options["gin_bindings"] = bindings
   return name, options
 
 
-def _parser(known: Mapping[str, Command]) -> argparse.ArgumentParser:
-  parser = argparse.ArgumentParser(
-    prog="instructrec",
+class _Parser(argparse.ArgumentParser):
+  """A parser that says in a line what is wrong, and where the flags are."""
+
+  def error(self, message: str) -> NoReturn:
+    message = terminal.visible(message)
+    self.exit(2, f"{self.prog}: error: {message}\nusage: {self.prog} --help\n")
+
+
+def parser(known: Mapping[str, Command]) -> argparse.ArgumentParser:
+  """Returns the parser of the whole command line.
+
+  Args:
+    known: the commands by name.
+  """
+  whole = _Parser(
+    prog=_PROGRAM,
     description="Language models that recommend: InstructRec and ITDR in JAX.",
     epilog=_listing(known),
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  parser.add_argument("--version", action="version", version=__version__)
-  parsers = parser.add_subparsers(
+  whole.add_argument("--version", action="version", version=__version__)
+  _add_debug(whole)
+  parsers = whole.add_subparsers(
     dest="command", required=True, metavar="COMMAND", help="one of those below"
   )
   for name, command in known.items():
@@ -128,7 +173,17 @@ def _parser(known: Mapping[str, Command]) -> argparse.ArgumentParser:
       formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_flags(added)
-  return parser
+    _add_debug(added)
+  return whole
+
+
+def _add_debug(to: argparse.ArgumentParser) -> None:
+  to.add_argument(
+    _DEBUG,
+    action="store_true",
+    default=argparse.SUPPRESS,
+    help="show the traceback of an error",
+  )
 
 
 def _listing(known: Mapping[str, Command]) -> str:
@@ -142,7 +197,9 @@ def _listing(known: Mapping[str, Command]) -> str:
       if command.group == group
     ]
     lines.append("")
-  lines.append(
-    "`instructrec COMMAND --help` shows a command's flags, and examples."
-  )
+  lines += [
+    _STATUSES,
+    "",
+    "`instructrec COMMAND --help` shows a command's flags, and examples.",
+  ]
   return "\n".join(lines)

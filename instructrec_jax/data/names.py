@@ -40,12 +40,13 @@ def tables_dir(data_dir: str | os.PathLike, dataset: str) -> Path:
 
 def annotations_dir(data_dir: str | Path, dataset: str) -> Path:
   """Returns the folder of a dataset's teacher texts."""
-  return Path(data_dir) / "annotations" / check_dataset(dataset)
+  where = Path(paths.expanded(data_dir))
+  return where / "annotations" / check_dataset(dataset)
 
 
 def answers_file(data_dir: str | Path) -> Path:
   """Returns the file with the teachers' answers for all datasets."""
-  return Path(data_dir) / "annotations" / "answers.sqlite3"
+  return Path(paths.expanded(data_dir)) / "annotations" / "answers.sqlite3"
 
 
 def records_name(dataset: str, variant: str = variants.PLAIN) -> str:
@@ -66,7 +67,22 @@ def records_dir(
   return records / records_name(dataset, variant) / RECORDS_VERSION
 
 
+def check_seed(seed: int) -> int:
+  """Returns `seed` if it is one.
+
+  Raises:
+    InputError: it is not a whole number from 0 to 2**63 - 1.
+  """
+  is_whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+  if not is_whole or not 0 <= seed < 2**63:
+    raise InputError(
+      f"seed is {seed!r}: expected a whole number from 0 to {2**63 - 1}"
+    )
+  return seed
+
+
 def generator(seed: int, *names: str) -> np.random.Generator:
-  """Returns the random stream of a seed and `names`."""
+  """Returns the random stream of a seed and `names`; see `check_seed`."""
+  check_seed(seed)
   digest = hashlib.sha256("/".join(names).encode()).digest()
   return np.random.default_rng([seed, *np.frombuffer(digest, np.uint32)])

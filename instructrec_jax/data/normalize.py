@@ -7,13 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from instructrec_jax import artifacts, schema
+from instructrec_jax import artifacts, parquet, schema
 from instructrec_jax.data import cleaning, sources, variants
-from instructrec_jax.data.formats import archives
+from instructrec_jax.data.formats import archives, limits
 from instructrec_jax.data.formats.raw import Raw
-from instructrec_jax.data.names import check_dataset, tables_dir
+from instructrec_jax.data.names import check_dataset, check_seed, tables_dir
 from instructrec_jax.data.sources import finding
 from instructrec_jax.errors import InputError
 
@@ -26,6 +24,7 @@ def normalize(
   k_core: int | None = None,
   overwrite: bool = False,
   seed: int = 0,
+  allow_large: bool = False,
   **options: Any,
 ) -> artifacts.Manifest:
   """Writes the tables of one dataset to data_dir/tables/<dataset>.
@@ -40,6 +39,8 @@ def normalize(
     overwrite: replace tables that were made with other options.
     seed: draws the order of a user's rows of one time, and of all their rows
       if the data have no order.
+    allow_large: read files that unpack to more than 200 times their size, or
+      that may not fit into memory.
     **options: options of the source: `<role>_file` and its reader's.
 
   Returns:
@@ -58,23 +59,24 @@ def normalize(
   k_core = row.k_core if k_core is None else k_core
   if k_core < 1:
     raise InputError(f"k_core is {k_core}: expected at least 1 (keep all)")
-  found, read = finding.locate(source, raw_dir, options)
-
-  return artifacts.run_stage(
-    "normalize",
-    tables_dir(data_dir, dataset),
-    functools.partial(_write, read=read, k_core=k_core, seed=seed),
-    inputs=archives.fingerprints(found),
-    options={"source": source, "dataset": dataset, "k_core": k_core}
-    | {
-      key: value
-      for key, value in options.items()
-      if value is not None and not key.endswith("_file")
-    },
-    seed=seed,
-    libraries=("polars", "numpy"),
-    overwrite=overwrite,
-  )
+  check_seed(seed)
+  with limits.lifted(allow_large):
+    found, read = finding.locate(source, raw_dir, options)
+    return artifacts.run_stage(
+      "normalize",
+      tables_dir(data_dir, dataset),
+      functools.partial(_write, read=read, k_core=k_core, seed=seed),
+      inputs=archives.fingerprints(found),
+      options={"source": source, "dataset": dataset, "k_core": k_core}
+      | {
+        key: value
+        for key, value in options.items()
+        if value is not None and not key.endswith("_file")
+      },
+      seed=seed,
+      libraries=("polars", "numpy"),
+      overwrite=overwrite,
+    )
 
 
 def _write(
@@ -97,9 +99,7 @@ def _write(
       df.write_parquet(path)
   shutil.rmtree(scratch, ignore_errors=True)
   counts["absent"] = {
-    name: schema.absent(
-      pl.read_parquet_schema(folder / f"{name}.parquet"), name
-    )
+    name: schema.absent(parquet.schema(folder / f"{name}.parquet"), name)
     for name in tables
   }
   return counts

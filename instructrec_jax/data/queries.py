@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from instructrec_jax import parquet
 from instructrec_jax.data import splits
 from instructrec_jax.errors import InputError
 
@@ -45,14 +46,14 @@ def read(
     pl.Series(splits.train_rows(interactions))
   )
   said = (
-    pl.read_parquet(texts / ANNOTATIONS)
+    parquet.read(texts / ANNOTATIONS)
     .select("user", "position", "vague_intention")
     .drop_nulls()
     .join(train, ["user", "position"], maintain_order="left")
   )
   found = pl.concat(
     [
-      pl.read_parquet(texts / LABELS)
+      parquet.read(texts / LABELS)
       .select("item", "specific_intention")
       .drop_nulls(),
       said.select("item", "vague_intention"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from instructrec_jax import schema
+from instructrec_jax import parquet, schema
 from instructrec_jax.data import queries, splits
 
 
@@ -34,11 +34,11 @@ def by_user(
   interactions: pl.DataFrame, tables: Path, texts: Path | None
 ) -> Targets:
   """Returns users' sequences with a teacher's texts, split by user."""
-  users = pl.read_parquet(tables / "users.parquet", columns=["user", "user_id"])
+  users = parquet.read(tables / "users.parquet", columns=["user", "user_id"])
   train_items = _train_items(interactions, users)
   if texts is not None:
     interactions = _annotated(
-      interactions, pl.read_parquet(texts / queries.ANNOTATIONS)
+      interactions, parquet.read(texts / queries.ANNOTATIONS)
     )
   parts = splits.by_user(interactions)
   of = interactions["user"].to_numpy()
@@ -102,11 +102,8 @@ def _annotated(
 
 def interactions_of(path: Path) -> pl.DataFrame:
   """Reads the columns that records need, which leaves out long reviews."""
-  rows = pl.scan_parquet(path)
-  names = rows.collect_schema().names()
-  return rows.select(
-    name for name in names if name in ("item", "split") or name in schema.RECORD
-  ).collect()
+  kept = ("item", "split", *schema.RECORD)
+  return parquet.read(path, [n for n in parquet.schema(path) if n in kept])
 
 
 def catalogue_of(

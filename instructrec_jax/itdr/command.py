@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tqdm
 
-from instructrec_jax import artifacts, errors
+from instructrec_jax import artifacts, errors, paths
 from instructrec_jax.errors import InputError
 from instructrec_jax.itdr import build, choose, parts, wordings
 from instructrec_jax.itdr.features import features_of
@@ -193,7 +193,7 @@ def _train_vocabulary(
   overwrite: bool,
 ) -> Path:
   """Trains one vocabulary on the texts of all pairs' training records."""
-  folder = Path(data_dir) / "records" / VOCABULARY
+  folder = Path(paths.expanded(data_dir)) / "records" / VOCABULARY
 
   def write(folder: Path) -> dict[str, int]:
     from instructrec_jax.vocabulary import training

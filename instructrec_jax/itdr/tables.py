@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from instructrec_jax import artifacts
+from instructrec_jax import artifacts, parquet
 from instructrec_jax.data.names import tables_dir
 from instructrec_jax.errors import InputError
 from instructrec_jax.itdr.domains import Scale
@@ -68,7 +68,7 @@ class Tables:
   @functools.cached_property
   def items(self) -> pl.DataFrame:
     """The items without meaningless labels; an item's code is its row."""
-    items = pl.read_parquet(self._folder / "items.parquet")
+    items = parquet.read(self._folder / "items.parquet")
     if "categories" not in items.columns:
       return items
     return items.with_columns(cleaning.labels(items["categories"]))
@@ -91,7 +91,7 @@ class Tables:
 
   @functools.cached_property
   def _raw_users(self) -> pl.DataFrame:
-    return pl.read_parquet(self._folder / "users.parquet")
+    return parquet.read(self._folder / "users.parquet")
 
   @functools.cached_property
   def columns(self) -> frozenset[str]:
@@ -100,7 +100,7 @@ class Tables:
 
   @property
   def _raw_interactions(self) -> pl.LazyFrame:
-    return pl.scan_parquet(self._folder / "interactions.parquet")
+    return parquet.scan(self._folder / "interactions.parquet")
 
   @property
   def _interactions(self) -> pl.LazyFrame:

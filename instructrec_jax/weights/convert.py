@@ -11,7 +11,7 @@ from typing import Any
 import tqdm
 from etils import epath
 
-from instructrec_jax import artifacts
+from instructrec_jax import artifacts, paths
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.model import network
 from instructrec_jax.weights import (
@@ -65,6 +65,8 @@ def convert(
     InputError: An argument or the checkpoint cannot be used.
   """
   _check_choices(to, optimizer, dtype, vocabulary)
+  if to == "native":
+    paths.check_plain(out, "Orbax")
   found = formats.find(src, step)
   params = found.params()
   config = shapes.config_of(shapes.table(params), found.folder)
@@ -88,7 +90,8 @@ def convert(
       "to": to,
       "optimizer": optimizer,
       "dtype": dtype,
-      "vocabulary": vocabulary and artifacts.file_fingerprint(vocabulary),
+      "vocabulary": vocabulary
+      and artifacts.file_fingerprint(paths.expanded(vocabulary)),
       "max_shard_gb": max_shard_gb if to == "hf" else None,
     },
     libraries=("jax", "orbax-checkpoint", "tensorstore"),
@@ -171,8 +174,8 @@ def _check_dtypes(params: dict[str, tensor.Tensor], where: epath.Path) -> None:
   for name, value in params.items():
     if value.dtype not in tensor.DTYPES.values():
       raise InputError(
-        f"{where}: expected {name} to be one of {', '.join(tensor.DTYPES)}, "
-        f"got {value.dtype}"
+        f"{where}: expected {name!s:.80} to be one of "
+        f"{', '.join(tensor.DTYPES)}, got {value.dtype}"
       )
 
 
@@ -181,9 +184,10 @@ def _vocabulary(
 ) -> Path | None:
   """Returns the vocabulary's file: the one given, or the source's own."""
   if given is not None:
-    if not Path(given).is_file():
+    file = Path(paths.expanded(given))
+    if not file.is_file():
       raise InputError(f"no vocabulary at {given}: expected a file")
-    return Path(given)
+    return file
   own = found.folder / hf.VOCABULARY_FILE
   return Path(own) if found.format == "hf" and own.exists() else None
 

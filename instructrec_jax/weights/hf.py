@@ -46,6 +46,10 @@ _SIZES = {
   "num_layers": "num_encoder_layers",
   "num_decoder_layers": "num_decoder_layers",
 }
+# Larger than those of any T5, so that a wrong number costs neither time nor
+# memory.
+_LAYERS = ("num_layers", "num_decoder_layers")
+_MOST_LAYERS, _MOST = 1000, 2**24
 # The other fields of T5ForConditionalGeneration's configuration.
 _FIXED = {
   "architectures": ["T5ForConditionalGeneration"],
@@ -105,9 +109,11 @@ def _config(folder: epath.Path) -> network.T5Config:
   """Checks the architecture in config.json, and returns the sizes."""
   path = folder / CONFIG_FILE
   try:
-    config = json.loads(path.read_text())
-  except ValueError as error:
-    raise InputError(f"{path} is not JSON ({error})") from None
+    config = json.loads(path.read_bytes())
+  except (ValueError, RecursionError) as error:
+    raise InputError(f"{path} is not JSON ({error!s:.100})") from None
+  if not isinstance(config, dict):
+    raise InputError(f"{path}: expected a JSON object, got {config!r:.80}")
   for field, (expected, default) in _ARCHITECTURE.items():
     came = config.get(field, default)
     if came != expected:
@@ -122,16 +128,18 @@ def _config(folder: epath.Path) -> network.T5Config:
   config.setdefault("num_decoder_layers", config.get("num_layers"))
   sizes = {ours: config.get(theirs) for theirs, ours in _SIZES.items()}
   for theirs, ours in _SIZES.items():
-    if not isinstance(sizes[ours], int) or sizes[ours] < 1:
-      raise InputError(_other(path, theirs, sizes[ours], "a number above 0"))
+    most = _MOST_LAYERS if theirs in _LAYERS else _MOST
+    if type(sizes[ours]) is not int or not 1 <= sizes[ours] <= most:
+      wanted = f"a whole number from 1 to {most}"
+      raise InputError(_other(path, theirs, sizes[ours], wanted))
   return network.T5Config(**sizes)
 
 
 def _other(path: epath.Path, field: str, came: Any, expected: Any) -> str:
   return (
-    f"{path}: {field} is {json.dumps(came)}, expected {json.dumps(expected)}: "
-    f"only T5.1.1 (gated GELU, output not tied to the embedding) is supported, "
-    f"such as google/flan-t5-small to -xxl"
+    f"{path}: {field} is {json.dumps(came):.80}, expected "
+    f"{json.dumps(expected)}: only T5.1.1 (gated GELU, output not tied to the "
+    "embedding) is supported, such as google/flan-t5-small to -xxl"
   )
 
 
@@ -153,10 +161,18 @@ def _tensors(folder: epath.Path) -> dict[str, tensor.Tensor]:
 def _sharded(
   index: epath.Path, read: Callable[[epath.Path], dict[str, tensor.Tensor]]
 ) -> dict[str, tensor.Tensor]:
+  where = {}
   try:
-    where = json.loads(index.read_text())["weight_map"]
-  except (ValueError, KeyError, TypeError):
-    raise InputError(f"{index}: expected an index with a weight_map") from None
+    where = json.loads(index.read_bytes())["weight_map"]
+    # The names of files beside the index, and no paths.
+    fits = all(Path(shard).name == shard for shard in where.values())
+  except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    fits = False
+  if not fits:
+    raise InputError(
+      f"{index}: expected an index with a weight_map, which has the name of a "
+      "file for each weight"
+    )
   found: dict[str, tensor.Tensor] = {}
   for shard in sorted(set(where.values())):
     path = index.parent / shard

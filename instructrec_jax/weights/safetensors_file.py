@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from instructrec_jax.weights import tensor
 
 _CODES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _DTYPES = {code: tensor.DTYPES[name] for code, name in _CODES.items()}
+# More elements than any tensor has.
+_ELEMENTS = 2**48
 _CODE_OF = {dtype: code for code, dtype in _DTYPES.items()}
 
 
@@ -37,8 +40,10 @@ def read(path: str | os.PathLike) -> dict[str, tensor.Tensor]:
       raise InputError(f"{path} is not a .safetensors file, or is cut off")
     try:
       header = json.loads(f.read(length))
-    except ValueError:
-      raise InputError(f"{path} is not a .safetensors file") from None
+    except (ValueError, RecursionError):
+      header = None
+  if not isinstance(header, dict):
+    raise InputError(f"{path} is not a .safetensors file")
   header.pop("__metadata__", None)
   return {
     name: _tensor(path, name, entry, 8 + length, size)
@@ -47,26 +52,60 @@ def read(path: str | os.PathLike) -> dict[str, tensor.Tensor]:
 
 
 def _tensor(
-  path: Path, name: str, entry: dict, start: int, size: int
+  path: Path, name: str, entry: Any, start: int, size: int
 ) -> tensor.Tensor:
-  if entry["dtype"] not in _DTYPES:
+  code, shape, (begin, end) = _entry(path, name, entry)
+  if code not in _DTYPES:
     raise InputError(
-      f"{path}: expected {name} to be one of {', '.join(_DTYPES)}, got "
-      f"{entry['dtype']}"
+      f"{path}: expected {name!r:.80} to be one of {', '.join(_DTYPES)}, got "
+      f"{code:.80}"
     )
-  dtype, shape = _DTYPES[entry["dtype"]], tuple(entry["shape"])
-  begin, end = (start + offset for offset in entry["data_offsets"])
+  dtype, begin, end = _DTYPES[code], start + begin, start + end
   if end > size or end - begin != math.prod(shape) * dtype.itemsize:
     raise InputError(
-      f"{path} is cut off or corrupt: {name} {list(shape)} should end at byte "
-      f"{end}, but the file has {size} bytes"
+      f"{path} is cut off or corrupt: {name!r:.80} {list(shape)!s:.80} should "
+      f"end at byte {end}, but the file has {size} bytes"
     )
 
   def slices(index: tensor.Index) -> np.ndarray:
+    if begin == end:
+      return np.zeros(shape, dtype)[index]
     # Map and copy each time, so that nothing stays in memory.
     return np.array(np.memmap(path, dtype, "r", begin, shape)[index])
 
   return tensor.Tensor(shape, dtype, slices)
+
+
+def _entry(
+  path: Path, name: str, entry: Any
+) -> tuple[str, tuple[int, ...], tuple[int, int]]:
+  """Returns the dtype, shape and offsets of a tensor.
+
+  Raises:
+    InputError: One of them is missing, or is not what it must be.
+  """
+  entry = entry if isinstance(entry, dict) else {}
+  code, shape, offsets = (
+    entry.get(key) for key in ("dtype", "shape", "data_offsets")
+  )
+  if (
+    not isinstance(code, str)
+    or not _are_sizes(shape)
+    or not _are_sizes(offsets)
+    or len(offsets) != 2
+    or math.prod(max(1, n) for n in shape) > _ELEMENTS
+  ):
+    raise InputError(
+      f"{path} is corrupt: expected {name!r:.80} to have a dtype, a shape and "
+      f"two data_offsets, got {json.dumps(entry):.100}"
+    )
+  return code, tuple(shape), (offsets[0], offsets[1])
+
+
+def _are_sizes(value: Any) -> TypeGuard[list[int]]:
+  return isinstance(value, list) and all(
+    type(each) is int and each >= 0 for each in value
+  )
 
 
 def write(

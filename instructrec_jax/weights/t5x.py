@@ -18,7 +18,7 @@ from etils import epath
 from flax import serialization
 
 from instructrec_jax import artifacts
-from instructrec_jax.errors import InputError
+from instructrec_jax.errors import InputError, is_refusal
 from instructrec_jax.weights import (
   adafactor_state,
   orbax_item,
@@ -131,16 +131,18 @@ def _tensors(folder: epath.Path, part: str) -> dict[str, tensor.Tensor]:
   try:
     contents = serialization.msgpack_restore((folder / _FILE).read_bytes())
     tree = contents["optimizer"][part]
+    # A new optimizer's squares are zeros, which may be left out of the file.
+    return {
+      name: _array(folder, leaf, sparse=part == "state")
+      for name, leaf in _leaves(tree).items()
+    }
   except Exception as error:  # msgpack's errors have no common class.
+    if is_refusal(error):
+      raise
     raise InputError(
       f"{folder / _FILE} is not a T5X checkpoint: expected MessagePack with "
-      f"optimizer / {part} ({error!r})"
+      f"optimizer / {part} ({error!r:.100})"
     ) from None
-  # A new optimizer's squares are zeros, which may be left out of the file.
-  return {
-    name: _array(folder, leaf, sparse=part == "state")
-    for name, leaf in _leaves(tree).items()
-  }
 
 
 def _leaves(tree: Any, path: str = "") -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from instructrec_jax.errors import InputError
+from instructrec_jax.errors import InputError, is_refusal
 from instructrec_jax.weights import tensor
 
 _STORAGES = {
@@ -26,6 +26,10 @@ _STORAGES = {
   "BFloat16Storage": tensor.DTYPES["bfloat16"],
   "HalfStorage": tensor.DTYPES["float16"],
 }
+# The largest pickle of names and shapes, and byteorder beside it.
+_MOST = 64 << 20
+# More elements than any tensor has.
+_ELEMENTS = 2**48
 _LOCAL_HEADER = 30  # Bytes of a zip entry's header before its name.
 
 
@@ -57,6 +61,12 @@ def read(path: str | os.PathLike) -> dict[str, tensor.Tensor]:
       entries = {
         entry.filename.partition("/")[2]: entry for entry in archive.infolist()
       }
+      for name in ("data.pkl", "byteorder"):
+        if name in entries and entries[name].file_size > _MOST:
+          raise InputError(
+            f"{path}: {name} has {entries[name].file_size:,} bytes: expected "
+            f"{_MOST:,} at most, as it holds names only"
+          )
       pickled = archive.read(entries["data.pkl"])
       order = entries.get("byteorder")
       little = order is None or archive.read(order) == b"little"
@@ -65,7 +75,11 @@ def read(path: str | os.PathLike) -> dict[str, tensor.Tensor]:
         for name, entry in entries.items()
         if name.startswith("data/") and not entry.compress_type
       }
-  except (zipfile.BadZipFile, KeyError):
+  except InputError:
+    raise
+  except Exception as error:  # Damage raises errors of no common class.
+    if is_refusal(error):
+      raise
     raise InputError(
       f"{path}: expected a file of torch.save since PyTorch 1.6 (a zip archive "
       "with data.pkl in it); it is another file or cut off"
@@ -74,10 +88,14 @@ def read(path: str | os.PathLike) -> dict[str, tensor.Tensor]:
     raise InputError(f"{path}: expected a little-endian file and machine")
   try:
     views = _Unpickler(io.BytesIO(pickled), path).load()
-  except (pickle.UnpicklingError, EOFError, TypeError, AttributeError) as error:
-    raise InputError(f"{path}: its pickle is corrupt ({error})") from None
+  except InputError:
+    raise
+  except Exception as error:  # A pickle may raise anything.
+    said = " ".join(str(error).split()) or type(error).__name__
+    raise InputError(f"{path}: its pickle is corrupt ({said:.100})") from None
   if not isinstance(views, dict) or not all(
-    isinstance(view, _View) for view in views.values()
+    isinstance(name, str) and isinstance(view, _View)
+    for name, view in views.items()
   ):
     raise InputError(f"{path}: expected a state dict of names and tensors")
   return {
@@ -97,19 +115,27 @@ def _tensor(
 ) -> tensor.Tensor:
   storage = view.storage
   if len(view.shape) != len(view.strides) or storage.key not in starts:
-    raise InputError(f"{path} is corrupt: {name} has no storage")
+    raise InputError(f"{path} is corrupt: {name!r:.80} has no storage")
+  sizes = [max(1, size) for size in view.shape]
+  if (
+    min(view.shape, default=0) < 0
+    or max(math.prod(sizes), *view.strides, storage.elements) > _ELEMENTS
+  ):
+    raise InputError(f"{path} is corrupt: {name!r:.80} has no shape")
   last = view.offset + sum(
     (size - 1) * stride
     for size, stride in zip(view.shape, view.strides, strict=True)
   )
   inside = min(view.strides, default=0) >= 0 <= view.offset
   if math.prod(view.shape) and not (inside and last < storage.elements):
-    raise InputError(f"{path} is corrupt: {name} exceeds its storage")
+    raise InputError(f"{path} is corrupt: {name!r:.80} exceeds its storage")
   start, itemsize = starts[storage.key], storage.dtype.itemsize
   if start + storage.elements * itemsize > path.stat().st_size:
-    raise InputError(f"{path} is cut off: {name} is incomplete")
+    raise InputError(f"{path} is cut off: {name!r:.80} is incomplete")
 
   def slices(index: tensor.Index) -> np.ndarray:
+    if not math.prod(view.shape):
+      return np.zeros(view.shape, storage.dtype)[index]
     # Map and copy each time, so that nothing stays in memory.
     flat = np.memmap(path, storage.dtype, "r", start, (storage.elements,))
     strides = [stride * itemsize for stride in view.strides]
@@ -140,8 +166,8 @@ class _Unpickler(pickle.Unpickler):
     if (module, name) in known:
       return known[module, name]
     raise InputError(
-      f"{self._path} asks for {module}.{name}, which is not allowed in a state "
-      f"dict of weights: expected tensors of {', '.join(_STORAGES)}"
+      f"{self._path} asks for {module:.80}.{name:.80}, which is not allowed in "
+      f"a state dict of weights: expected tensors of {', '.join(_STORAGES)}"
     )
 
   def persistent_load(self, pid: Any) -> _Storage:

@@ -143,7 +143,7 @@ def test_its_vocabulary_goes_along(copy, tmp_path):
       {"relative_attention_num_buckets": 16},
       "relative_attention_num_buckets is 16, expected 32",
     ),
-    ({"d_kv": None}, 'd_kv is null, expected "a number above 0"'),
+    ({"d_kv": None}, 'd_kv is null, expected "a whole number from 1'),
     ({"num_layers": 3}, "9 weights missing: encoder.block.2"),
     (
       {"d_ff": 16},

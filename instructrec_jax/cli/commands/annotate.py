@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from instructrec_jax.cli.shared import flags, printing
+from instructrec_jax.cli.shared import flags, printing, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -40,18 +40,25 @@ server failed on every try, the text is counted as absent. After the run,
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
-  flags.data_dir(parser)
+  flags.data_dir(parser, written=True)
   flags.per_user(parser)
   flags.overwrite(parser)
   add = parser.add_argument
   add("dataset", help="short name of a normalized dataset")
   add(
-    "--num_users", type=int, help="annotate so many users, drawn by seed (all)"
+    "--num_users",
+    type=values.COUNT,
+    help="annotate so many users, drawn by seed (all)",
   )
-  add("--seed", type=int, default=0, help="seed of draws and wordings (0)")
+  add(
+    "--seed",
+    type=values.SEED,
+    default=0,
+    help="seed of draws and wordings (0)",
+  )
   add(
     "--judge",
-    type=int,
+    type=values.COUNT,
     metavar="N",
     help="api, local: ask the model to judge N texts of each field (none)",
   )

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from instructrec_jax.cli.shared import flags
+from instructrec_jax.cli.shared import flags, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -33,7 +33,9 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     help="audit other records of the dataset: search, hard or of_100 (none)",
   )
   add("--split", default="test", help="validation or test (test)")
-  add("--seed", type=int, default=0, help="seed of ties and intervals (0)")
+  add(
+    "--seed", type=values.SEED, default=0, help="seed of ties and intervals (0)"
+  )
 
 
 def _run(out: Sequence[str], **options: Any) -> None:

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from instructrec_jax import paths
-from instructrec_jax.cli.shared import flags
+from instructrec_jax.cli.shared import flags, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -22,8 +22,17 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   add(
     "--rank", default="candidates", help="candidates or catalogue (candidates)"
   )
-  add("--seed", type=int, default=0, help="seed of draws and intervals (0)")
-  add("--out", help="folder for results (DATA_DIR/baselines/…)")
+  add(
+    "--seed",
+    type=values.SEED,
+    default=0,
+    help="seed of draws and intervals (0)",
+  )
+  add(
+    "--out",
+    type=values.folder_to_write,
+    help="folder for results (DATA_DIR/baselines/…)",
+  )
 
 
 def _run(baseline: str, out: str | None, **options: Any) -> None:

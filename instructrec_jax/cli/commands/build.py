@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from instructrec_jax.cli.shared import flags, printing
+from instructrec_jax.cli.shared import flags, printing, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -52,12 +52,17 @@ To rank the whole catalogue no candidates are needed: `instructrec evaluate` and
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
-  flags.data_dir(parser)
+  flags.data_dir(parser, written=True)
   flags.vocabulary_size(parser)
   flags.overwrite(parser)
   add = parser.add_argument
   add("dataset", help="short name of a normalized dataset")
-  add("--seed", type=int, default=0, help="seed of negatives and orders (0)")
+  add(
+    "--seed",
+    type=values.SEED,
+    default=0,
+    help="seed of negatives and orders (0)",
+  )
   add(
     "--variant",
     default="",
@@ -68,17 +73,23 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     help="what the target is ranked among in validation and test: uniform, "
     "popularity, hard or file; see below (uniform)",
   )
-  add("--candidates_file", help="file of a retriever, or your own; see below")
+  add(
+    "--candidates_file",
+    type=values.path,
+    help="file of a retriever, or your own; see below",
+  )
   add(
     "--among",
-    type=int,
+    type=values.COUNT,
     help="hard: draw from so many of the retriever's first items "
     "(num_negatives)",
   )
-  add("--num_negatives", type=int, help="negatives of each request (9)")
+  add(
+    "--num_negatives", type=values.COUNT, help="negatives of each request (9)"
+  )
   add(
     "--max_history",
-    type=int,
+    type=values.COUNT,
     default=50,
     help="newest items that a history keeps (50)",
   )

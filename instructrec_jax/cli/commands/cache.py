@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from instructrec_jax.cli.shared import flags, printing
+from instructrec_jax.cli.shared import flags, printing, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -16,10 +16,14 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.records(parser)
   flags.overwrite(parser)
   add = flags.left_to_gin(parser)
-  add("--out", help="folder to write the tokens to (CACHED_TOKENS)")
+  add(
+    "--out",
+    type=values.folder_to_write,
+    help="folder to write the tokens to (CACHED_TOKENS)",
+  )
   add(
     "--epochs",
-    type=int,
+    type=values.COUNT,
     help="times to render the records, each with other wordings and negatives "
     "(1)",
   )

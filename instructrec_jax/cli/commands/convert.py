@@ -4,6 +4,7 @@ import argparse
 import os
 from typing import Any
 
+from instructrec_jax.cli.shared import values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -17,8 +18,12 @@ _EXAMPLES = """
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   add = parser.add_argument
-  add("src", help="a checkpoint or the folder of a run, in any of the formats")
-  add("out", help="folder to write")
+  add(
+    "src",
+    type=values.path,
+    help="a checkpoint or the folder of a run, in any of the formats",
+  )
+  add("out", type=values.folder_to_write, help="folder to write")
   add("--to", required=True, help="native (ours), t5x or hf")
   add(
     "--optimizer",
@@ -26,14 +31,20 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     help="reset: parameters only, at step 0; carry: also Adafactor's state and "
     "the step, so that a run can continue with the other runner (reset)",
   )
-  add("--step", type=int, help="step of the run's checkpoint (the newest)")
+  add(
+    "--step",
+    type=values.whole(0),
+    help="step of the run's checkpoint (the newest)",
+  )
   add("--dtype", help="float32 or bfloat16 (that of the source)")
   add(
-    "--vocabulary", help="hf: a SentencePiece file to copy beside the weights"
+    "--vocabulary",
+    type=values.path,
+    help="hf: a SentencePiece file to copy beside the weights",
   )
   add(
     "--max_shard_gb",
-    type=float,
+    type=values.number(above=0),
     default=5.0,
     help="hf: largest file of weights, in GB (5)",
   )

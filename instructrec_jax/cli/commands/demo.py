@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from instructrec_jax.cli.shared import flags
+from instructrec_jax.cli.shared import flags, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -13,15 +13,30 @@ _EXAMPLES = """
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   add = parser.add_argument
-  add("--out", default="demo", help="folder to write everything to (demo)")
+  add(
+    "--out",
+    type=values.folder_to_write,
+    default="demo",
+    help="folder to write everything to (demo)",
+  )
   add(
     "--seed",
-    type=int,
+    type=values.SEED,
     default=0,
     help="seed of the world, the records and training (0)",
   )
-  add("--num_users", type=int, default=2000, help="number of customers (2000)")
-  add("--num_items", type=int, default=300, help="items of each domain (300)")
+  add(
+    "--num_users",
+    type=values.COUNT,
+    default=2000,
+    help="number of customers (2000)",
+  )
+  add(
+    "--num_items",
+    type=values.COUNT,
+    default=300,
+    help="items of each domain (300)",
+  )
   flags.gin_bindings(parser)
 
 

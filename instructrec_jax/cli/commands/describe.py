@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from instructrec_jax.cli.shared import flags
+from instructrec_jax.cli.shared import flags, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -28,21 +28,35 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   add("dataset", help="short name of a built dataset")
   add(
     "--sample",
-    type=int,
+    type=values.whole(0),
     default=500,
     help="render and measure so many training records of each family (500)",
   )
-  add("--inputs_length", type=int, default=512, help="tokens of an input (512)")
   add(
-    "--targets_length", type=int, default=128, help="tokens of a target (128)"
+    "--inputs_length",
+    type=values.COUNT,
+    default=512,
+    help="tokens of an input (512)",
+  )
+  add(
+    "--targets_length",
+    type=values.COUNT,
+    default=128,
+    help="tokens of a target (128)",
   )
   add(
     "--vocabulary",
+    type=values.path,
     default="t5",
     help="vocabulary to count tokens with: t5, a dataset built with "
     "--vocabulary_size, or a SentencePiece file (t5)",
   )
-  add("--seed", type=int, default=0, help="seed of wordings and negatives (0)")
+  add(
+    "--seed",
+    type=values.SEED,
+    default=0,
+    help="seed of wordings and negatives (0)",
+  )
 
 
 def _run(out: Sequence[str], **options: Any) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from instructrec_jax.cli.shared import flags
+from instructrec_jax.cli.shared import flags, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -27,10 +27,17 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.request_sample(parser)
   flags.exclude_history(parser)
   parser.add_argument(
-    "--model_dir", required=True, help="folder of a training run"
+    "--model_dir",
+    type=values.path,
+    required=True,
+    help="folder of a training run",
   )
   add = flags.left_to_gin(parser)
-  add("--tfds_data_dir", help="folder of the records (the run's)")
+  add(
+    "--tfds_data_dir",
+    type=values.path,
+    help="folder of the records (the run's)",
+  )
   add("--mixture_or_task_name", help="what to evaluate (the run's mixture)")
   add("--split", help="validation, test, or test_2k, a sample (test)")
   add(
@@ -38,17 +45,23 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     help="candidates, or catalogue: the model writes NUM_BEAMS (10) of all "
     "titles, in tasks that show no candidates (candidates)",
   )
-  add("--step", type=int, help="step of the checkpoint (the newest)")
-  add("--batch_size", type=int, help="requests in a batch (32)")
+  add(
+    "--step", type=values.whole(0), help="step of the checkpoint (the newest)"
+  )
+  add("--batch_size", type=values.COUNT, help="requests in a batch (32)")
   add("--system", help="name of the model in tables (that of MODEL_DIR)")
-  add("--seed", type=int, help="seed of the bootstrap intervals (0)")
+  add("--seed", type=values.SEED, help="seed of the bootstrap intervals (0)")
   add(
     "--procedure",
     help="ask questions that depend on earlier answers: sorting (T1, few "
     "comparisons), rounds (T3, more candidates than a prompt holds) or orders "
     "(T1 and T3, how much the order of candidates matters)",
   )
-  add("--out", help="folder for results (MODEL_DIR/evaluation)")
+  add(
+    "--out",
+    type=values.folder_to_write,
+    help="folder for results (MODEL_DIR/evaluation)",
+  )
 
 
 def _run(**options: Any) -> None:

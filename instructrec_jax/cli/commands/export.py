@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from instructrec_jax.cli.shared import flags, printing
+from instructrec_jax.cli.shared import flags, printing, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -39,7 +39,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.overwrite(parser)
   add = parser.add_argument
   add("mixture_or_task_name", help="what to export, e.g. instructrec_shop")
-  add("--out", required=True, help="file to write")
+  add("--out", type=values.file_to_write, required=True, help="file to write")
   add("--split", default="train", help="train, validation or test (train)")
   add(
     "--form",
@@ -48,18 +48,37 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   )
   add(
     "--num_instructions",
-    type=int,
+    type=values.COUNT,
     help="write so many, drawn by the mixture's rates (every one once)",
   )
-  add("--num_epochs", type=int, default=1, help="times to write every one (1)")
-  add("--inputs_length", type=int, help="tokens of an input at most (any)")
-  add("--targets_length", type=int, help="tokens of a target at most (any)")
+  add(
+    "--num_epochs",
+    type=values.COUNT,
+    default=1,
+    help="times to write every one (1)",
+  )
+  add(
+    "--inputs_length",
+    type=values.COUNT,
+    help="tokens of an input at most (any)",
+  )
+  add(
+    "--targets_length",
+    type=values.COUNT,
+    help="tokens of a target at most (any)",
+  )
   add(
     "--vocabulary",
+    type=values.path,
     help="vocabulary to count tokens with: t5, a dataset built with "
     "--vocabulary_size, or a SentencePiece file (t5)",
   )
-  add("--seed", type=int, default=0, help="seed of wordings and negatives (0)")
+  add(
+    "--seed",
+    type=values.SEED,
+    default=0,
+    help="seed of wordings and negatives (0)",
+  )
 
 
 def _run(mixture_or_task_name: str, out: str, **options: Any) -> None:

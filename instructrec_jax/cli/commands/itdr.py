@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from instructrec_jax.cli.shared import flags, printing
+from instructrec_jax.cli.shared import flags, printing, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -29,7 +29,7 @@ built: DATA_DIR/records/itdr_vocabulary/vocabulary.model."""
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
-  flags.data_dir(parser)
+  flags.data_dir(parser, written=True)
   flags.vocabulary_size(parser)
   flags.overwrite(parser)
   add = parser.add_argument
@@ -41,19 +41,20 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   )
   add(
     "--size",
-    type=int,
+    type=values.COUNT,
     help="instances of each pair, divided 8 : 1 : 1 into train, validation and "
     "test (as many as in the paper)",
   )
   add(
     "--tables",
+    type=values.pair,
     action="append",
     default=[],
     metavar="DATASET=OTHER",
     help="use other tables, e.g. ml_32m=ml_latest_small; may be given several "
     "times",
   )
-  add("--seed", type=int, default=0, help="seed of all draws (0)")
+  add("--seed", type=values.SEED, default=0, help="seed of all draws (0)")
   flags.teacher(parser)
 
 

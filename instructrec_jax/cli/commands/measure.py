@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from instructrec_jax.cli.shared import flags
+from instructrec_jax.cli.shared import flags, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -27,16 +27,32 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.records(parser)
   flags.request_sample(parser)
   add = parser.add_argument
-  add("predictions", metavar="FILE", help="the predictions; see below")
+  add(
+    "predictions",
+    type=values.path,
+    metavar="FILE",
+    help="the predictions; see below",
+  )
   add(
     "--mixture_or_task_name",
     required=True,
     help="the mixture or task that the model answered",
   )
-  add("--system", required=True, help="name of the model in tables")
-  add("--out", required=True, help="folder for results")
+  add(
+    "--system",
+    type=values.some,
+    required=True,
+    help="name of the model in tables",
+  )
+  add(
+    "--out",
+    type=values.folder_to_write,
+    required=True,
+    help="folder for results",
+  )
   add(
     "--exported",
+    type=values.path,
     metavar="FILE",
     help="the file that was answered, where predictions do not name their "
     "tasks",
@@ -51,7 +67,12 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     default="test",
     help="validation, test, or test_2k, a sample (test)",
   )
-  add("--seed", type=int, default=0, help="seed of the bootstrap intervals (0)")
+  add(
+    "--seed",
+    type=values.SEED,
+    default=0,
+    help="seed of the bootstrap intervals (0)",
+  )
 
 
 def _run(predictions: str, **options: Any) -> None:

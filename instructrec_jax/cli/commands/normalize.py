@@ -4,7 +4,7 @@ import argparse
 import pathlib
 from typing import Any
 
-from instructrec_jax.cli.shared import flags, printing
+from instructrec_jax.cli.shared import flags, printing, values
 from instructrec_jax.cli.shared.command import Command
 from instructrec_jax.errors import InputError
 
@@ -16,11 +16,11 @@ _EXAMPLES = """
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.source(parser)
-  flags.data_dir(parser)
+  flags.data_dir(parser, written=True)
   flags.overwrite(parser)
   parser.add_argument(
     "--seed",
-    type=int,
+    type=values.SEED,
     default=0,
     help="seed of the order of a user's rows that have the same time (0)",
   )

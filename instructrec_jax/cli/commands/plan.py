@@ -4,7 +4,7 @@ import argparse
 import signal
 from typing import Any
 
-from instructrec_jax.cli.shared import flags
+from instructrec_jax.cli.shared import flags, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -33,12 +33,14 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   )
   add(
     "--num_candidates",
-    type=int,
+    type=values.COUNT,
     default=10,
     help="candidates of a request (10)",
   )
   add(
-    "--batch_size", type=int, help="rows of a batch over all chips (BATCH_SIZE)"
+    "--batch_size",
+    type=values.COUNT,
+    help="rows of a batch over all chips (BATCH_SIZE)",
   )
   add(
     "--largest_batch",

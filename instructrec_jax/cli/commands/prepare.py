@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from instructrec_jax.cli.shared import flags, printing
+from instructrec_jax.cli.shared import flags, printing, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -23,12 +23,12 @@ reviews), mixtures leave the family out."""
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.source(parser)
-  flags.data_dir(parser)
+  flags.data_dir(parser, written=True)
   flags.per_user(parser)
   flags.vocabulary_size(parser)
   flags.overwrite(parser)
   parser.add_argument(
-    "--seed", type=int, default=0, help="seed of all stages (0)"
+    "--seed", type=values.SEED, default=0, help="seed of all stages (0)"
   )
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from instructrec_jax.cli.shared import flags
+from instructrec_jax.cli.shared import flags, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -18,14 +18,20 @@ _EXAMPLES = """
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.files_to_write(parser, ".html, .md, .csv or .tex")
   add = parser.add_argument
-  add("results", nargs="+", help="result folders, or folders of them")
+  add(
+    "results",
+    type=values.path,
+    nargs="+",
+    help="result folders, or folders of them",
+  )
   add(
     "--data_dir",
+    type=values.path,
     help="folder with all datasets, for titles, slices and what is recommended",
   )
   add(
     "--metrics",
-    type=lambda text: text.split(","),
+    type=values.names,
     help="metrics to show, separated by commas: hr@K, precision@K, recall@K, "
     "ndcg@K, mrr, map, auc (those that were measured)",
   )
@@ -37,9 +43,15 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     "itdr: a row for each of ITDR's 33 pairs, with the paper's figures "
     "(systems)",
   )
-  add("--trec_dir", help="folder to write TREC's run and qrels files to")
   add(
-    "--training_log", help="metrics.jsonl of a run, to draw its training curve"
+    "--trec_dir",
+    type=values.folder_to_write,
+    help="folder to write TREC's run and qrels files to",
+  )
+  add(
+    "--training_log",
+    type=values.path,
+    help="metrics.jsonl of a run, to draw its training curve",
   )
 
 

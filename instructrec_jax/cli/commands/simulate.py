@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from instructrec_jax import paths
-from instructrec_jax.cli.shared import flags
+from instructrec_jax.cli.shared import flags, values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -13,10 +13,20 @@ _EXAMPLES = """
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   add = parser.add_argument
-  add("out", help="folder to write")
-  add("--num_users", type=int, default=2000, help="number of customers (2000)")
-  add("--num_items", type=int, default=300, help="items of each domain (300)")
-  add("--seed", type=int, default=0, help="seed of the world (0)")
+  add("out", type=values.folder_to_write, help="folder to write")
+  add(
+    "--num_users",
+    type=values.COUNT,
+    default=2000,
+    help="number of customers (2000)",
+  )
+  add(
+    "--num_items",
+    type=values.COUNT,
+    default=300,
+    help="items of each domain (300)",
+  )
+  add("--seed", type=values.SEED, default=0, help="seed of the world (0)")
   flags.overwrite(parser)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 
+from instructrec_jax.cli.shared import values
 from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
@@ -19,6 +20,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   )
   add(
     "--raw",
+    type=values.path,
     help="a folder; shows which files of each source are there or missing",
   )
 

@@ -6,11 +6,21 @@ import functools
 from collections.abc import Callable, Generator
 from typing import Any
 
+from instructrec_jax.cli.shared import values
 
-def data_dir(parser: argparse.ArgumentParser) -> None:
-  """Adds the folder of all datasets."""
+
+def data_dir(parser: argparse.ArgumentParser, written: bool = False) -> None:
+  """Adds the folder of all datasets.
+
+  Args:
+    parser: the command's.
+    written: whether the command writes into it.
+  """
   parser.add_argument(
-    "--data_dir", default="data", help="folder with all datasets (data)"
+    "--data_dir",
+    type=values.folder_to_write if written else values.path,
+    default="data",
+    help="folder with all datasets (data)",
   )
 
 
@@ -27,7 +37,7 @@ def vocabulary_size(parser: argparse.ArgumentParser) -> None:
   """Adds whether to train a vocabulary."""
   parser.add_argument(
     "--vocabulary_size",
-    type=int,
+    type=values.COUNT,
     help="train a vocabulary of so many pieces on the titles and texts",
   )
 
@@ -35,8 +45,15 @@ def vocabulary_size(parser: argparse.ArgumentParser) -> None:
 def per_user(parser: argparse.ArgumentParser) -> None:
   """Adds how many training targets of a user are annotated."""
   parser.add_argument(
-    "--per_user", type=int, default=1, help="training targets of each user (1)"
+    "--per_user",
+    type=values.whole(0),
+    default=1,
+    help="training targets of each user (1)",
   )
+
+
+# The types of options of sources that are not any text.
+_OPTIONS = {"min_rating": values.number_text}
 
 
 def source(parser: argparse.ArgumentParser) -> None:
@@ -45,19 +62,38 @@ def source(parser: argparse.ArgumentParser) -> None:
 
   add = parser.add_argument
   add("source", help="name of the source; `instructrec sources` lists them")
-  add("--raw", required=True, help="folder of the raw files, or an archive")
+  add(
+    "--raw",
+    type=values.path,
+    required=True,
+    help="folder of the raw files, or an archive",
+  )
   add("--dataset", help="short name of the dataset (that of the source)")
   add(
     "--k_core",
-    type=int,
+    type=values.COUNT,
     help="least number of interactions of a user and an item",
+  )
+  add(
+    "--allow_large",
+    action="store_true",
+    help="read files that unpack to more than 200 times their size, or that "
+    "may not fit into memory",
   )
   roles = {r.removesuffix("?") for s in SOURCES.values() for r in s.files}
   for role in sorted(roles):
-    add(f"--{role}_file", help=f"name of the file of {role}, if it has another")
+    add(
+      f"--{role}_file",
+      type=values.path,
+      help=f"name of the file of {role}, if it has another",
+    )
   options = {k: v for s in SOURCES.values() for k, v in s.options.items()}
   for option, meaning in options.items():
-    add(f"--{option}", help=meaning.replace("%", "%%"))
+    add(
+      f"--{option}",
+      type=_OPTIONS.get(option, values.some),
+      help=meaning.replace("%", "%%"),
+    )
 
 
 def exclude_history(parser: argparse.ArgumentParser) -> None:
@@ -80,6 +116,7 @@ def gin(parser: argparse.ArgumentParser, required: bool = True) -> None:
   add = parser.add_argument
   add(
     "--gin_file",
+    type=values.path,
     action="append",
     default=[],
     required=required,
@@ -87,7 +124,7 @@ def gin(parser: argparse.ArgumentParser, required: bool = True) -> None:
   )
   add(
     "--gin_search_paths",
-    type=lambda text: text.split(","),
+    type=values.paths_with_commas,
     default=[],
     help="folders of gin files, separated by commas",
   )
@@ -116,6 +153,7 @@ def records(parser: argparse.ArgumentParser) -> None:
   """Adds the folder of the records."""
   parser.add_argument(
     "--tfds_data_dir",
+    type=values.path,
     default="data/records",
     help="folder of the records (data/records)",
   )
@@ -126,20 +164,31 @@ def request_sample(parser: argparse.ArgumentParser) -> None:
   add = parser.add_argument
   add(
     "--num_requests",
-    type=int,
+    type=values.COUNT,
     help="ask so many requests of the split, drawn by --sample_seed (all)",
   )
-  add("--sample_seed", type=int, default=0, help="seed of that draw (0)")
+  add(
+    "--sample_seed",
+    type=values.SEED,
+    default=0,
+    help="seed of that draw (0)",
+  )
 
 
 def processes(parser: argparse.ArgumentParser) -> None:
   """Adds how several processes find each other."""
   add = parser.add_argument
   add(
-    "--coordinator_address", help="host:port of the first of several processes"
+    "--coordinator_address",
+    type=values.host_and_port,
+    help="host:port of the first of several processes",
   )
-  add("--num_processes", type=int, help="number of processes")
-  add("--process_id", type=int, help="number of this process, from 0")
+  add("--num_processes", type=values.COUNT, help="number of processes")
+  add(
+    "--process_id",
+    type=values.whole(0),
+    help="number of this process, from 0",
+  )
 
 
 @contextlib.contextmanager
@@ -161,6 +210,7 @@ def files_to_write(parser: argparse.ArgumentParser, kinds: str) -> None:
   """
   parser.add_argument(
     "--out",
+    type=values.file_to_write,
     action="append",
     default=[],
     help=f"file to write: {kinds}; may be given several times",
@@ -175,31 +225,44 @@ def teacher(parser: argparse.ArgumentParser) -> None:
     default="extractive",
     help="extractive, api or local; see below (extractive)",
   )
-  add("--model", help="api: the server's name of a model; local: a folder")
+  add(
+    "--model",
+    type=values.path,
+    help="api: the server's name of a model; local: a folder",
+  )
   add(
     "--base_url",
+    type=values.url,
     help="api: the address before /chat/completions "
     "(https://api.openai.com/v1)",
   )
   add(
     "--key_variable",
+    type=values.variable,
     help="api: environment variable that holds the key, or none "
     "(OPENAI_API_KEY)",
   )
   _server(add)
-  add("--batch_size", type=int, help="local: requests in a batch (8)")
-  add("--cache", metavar="FILE", help="api, local: file that keeps the answers")
+  add("--batch_size", type=values.COUNT, help="local: requests in a batch (8)")
+  add(
+    "--cache",
+    type=values.file_to_write,
+    metavar="FILE",
+    help="api, local: file that keeps the answers",
+  )
 
 
 def _server(add: Callable[..., argparse.Action]) -> None:
   """Adds how a server is asked, and what is done instead of asking."""
-  add("--concurrency", type=int, help="api: requests at the same time (8)")
-  add("--requests_per_minute", type=float, help="api: upper limit (none)")
-  add("--tokens_per_minute", type=float, help="api: upper limit (none)")
-  add("--max_tries", type=int, help="api: tries of a request that fails (6)")
-  add("--timeout_s", type=float, help="api: seconds to wait for an answer (60)")
+  count, rate = values.COUNT, values.number(above=0)
+  add("--concurrency", type=count, help="api: requests at the same time (8)")
+  add("--requests_per_minute", type=rate, help="api: upper limit (none)")
+  add("--tokens_per_minute", type=rate, help="api: upper limit (none)")
+  add("--max_tries", type=count, help="api: tries of a request that fails (6)")
+  add("--timeout_s", type=rate, help="api: seconds to wait for an answer (60)")
   add(
     "--sampling",
+    type=values.json_object,
     help="api: further fields of a request, as JSON; null leaves one out "
     '({"temperature": 0.7, "max_tokens": 400})',
   )
@@ -214,18 +277,21 @@ def _server(add: Callable[..., argparse.Action]) -> None:
     help="api: print how many requests are left, their tokens and their cost; "
     "send nothing",
   )
-  add("--price_input", type=float, help="api: price of a million input tokens")
+  price = values.number(0)
+  add("--price_input", type=price, help="api: price of a million input tokens")
   add(
-    "--price_output", type=float, help="api: price of a million output tokens"
+    "--price_output", type=price, help="api: price of a million output tokens"
   )
   add(
     "--write_requests",
+    type=values.folder_to_write,
     metavar="FOLDER",
     help="api: write the requests that are left for a batch endpoint; send "
     "nothing",
   )
   add(
     "--read_answers",
+    type=values.path,
     nargs="+",
     metavar="FILE",
     help="api: read the answers of a batch endpoint; send nothing",

@@ -11,6 +11,7 @@ relevant items, which include the target. A matrix (.npy) has the score of every
 item for every user, [users, items], in the order of the tables.
 """
 
+import codecs
 import dataclasses
 import json
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from instructrec_jax import parquet, paths
 from instructrec_jax.data import ragged
 from instructrec_jax.errors import InputError, unknown
 
@@ -81,7 +83,7 @@ class Table:
       InputError: the file or a line is not of this form; it names the line and
         the field.
     """
-    self._path = Path(path)
+    self._path = Path(paths.expanded(path))
     self._unit = "line" if self._path.suffix == ".jsonl" else "row"
     self._user_ids = users
     df = self._typed(self._read())
@@ -93,7 +95,7 @@ class Table:
     df = df.join(codes, on="user_id", how="left", maintain_order="left")
     self._refuse(
       df.filter(pl.col("user").is_null()),
-      lambda row: f"user_id {row['user_id']!r} is not in the dataset",
+      lambda row: f"user_id {row['user_id']!r:.80} is not in the dataset",
     )
     self._df = df
     self._lists = {
@@ -118,7 +120,7 @@ class Table:
     df = self._of(split)
     self._refuse(
       df.filter(~pl.col("user").is_first_distinct()),
-      lambda row: f"a second line for user_id {row['user_id']!r}, {split}",
+      lambda row: f"a second line for user_id {row['user_id']!r:.80}, {split}",
     )
     at = np.full(len(self._user_ids), -1)
     at[df["user"].to_numpy()] = df["at"].to_numpy()
@@ -151,29 +153,30 @@ class Table:
   def _read(self) -> pl.DataFrame:
     if not self._path.is_file():
       raise InputError(f"{self._path}: no such file")
+    if self._path.suffix == ".parquet":
+      return parquet.read(self._path)
+    data = self._path.read_bytes().removeprefix(codecs.BOM_UTF8)
     try:
-      if self._path.suffix == ".parquet":
-        return pl.read_parquet(self._path)
-      return pl.read_ndjson(self._path, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, OSError) as error:
-      self._check_json()
-      raise InputError(f"{self._path} cannot be read: {error}") from error
+      with parquet.reading(self._path):
+        return pl.read_ndjson(data, infer_schema_length=None)
+    except InputError:
+      self._check_json(data)
+      raise
 
-  def _check_json(self) -> None:
+  def _check_json(self, data: bytes) -> None:
     """Raises InputError at the first line that is no JSON object."""
-    if self._path.suffix != ".jsonl":
-      return
-    with self._path.open(encoding="utf-8") as lines:
-      for number, line in enumerate(lines, start=1):
-        try:
-          is_object = isinstance(json.loads(line), dict)
-        except ValueError:
-          is_object = False
-        if not is_object:
-          raise InputError(
-            f"{self._path}, line {number}: expected "
-            f'{{"user_id": ..., "items": [...]}}, got {line.rstrip()!r:.80}'
-          )
+    # A line ends in \n only: other line ends may stand in a text.
+    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n"), 1):
+      try:
+        is_object = isinstance(json.loads(line), dict)
+      except (ValueError, RecursionError):
+        is_object = False
+      if not is_object:
+        shown = line.rstrip().decode(errors="backslashreplace")
+        raise InputError(
+          f"{self._path}, line {number}: expected "
+          f'{{"user_id": ..., "items": [...]}} in UTF-8, got {shown!r:.80}'
+        )
 
   def _typed(self, df: pl.DataFrame) -> pl.DataFrame:
     """Returns the columns in their types, with the number of each line."""
@@ -217,7 +220,7 @@ class Table:
       self._refuse(
         df.filter(~pl.col("split").is_in(SPLITS)),
         lambda row: (
-          f"split: expected one of {list(SPLITS)}, got {row['split']!r}"
+          f"split: expected one of {list(SPLITS)}, got {row['split']!r:.80}"
         ),
       )
 
@@ -232,11 +235,11 @@ class Table:
     flat = flat.join(codes, on=name, how="left", maintain_order="left")
     self._refuse(
       flat.filter(pl.col("code").is_null()),
-      lambda row: f"{name}: item {row[name]!r} is not in the dataset",
+      lambda row: f"{name}: item {row[name]!r:.80} is not in the dataset",
     )
     self._refuse(
       flat.filter(~pl.struct("line", "code").is_first_distinct()),
-      lambda row: f"{name}: item {row[name]!r} is listed twice",
+      lambda row: f"{name}: item {row[name]!r:.80} is listed twice",
     )
     lengths = df[name].list.len().to_numpy().astype(np.int64)
     return (
@@ -268,13 +271,15 @@ class Scores:
     Raises:
       InputError: the file is not a matrix of real numbers of this shape.
     """
-    self._path = Path(path)
+    self._path = Path(paths.expanded(path))
     try:
       self._scores = np.load(self._path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
       raise InputError(f"{self._path}: no such file") from None
-    except (ValueError, OSError, EOFError) as error:
-      raise InputError(f"{self._path} cannot be read: {error}") from error
+    except Exception as error:
+      # NumPy reads the header as Python, whose errors have no common class.
+      said = " ".join(str(error).split()) or type(error).__name__
+      raise InputError(f"{self._path} cannot be read: {said:.200}") from None
     shape = (num_users, num_items)
     if self._scores.shape != shape or self._scores.dtype.kind not in "fiu":
       raise InputError(
@@ -302,7 +307,8 @@ class Scores:
     block = max(1, _BLOCK // num_items)
     for start in range(0, users.size, block):
       some = users[start : start + block]
-      scores = np.array(self._scores[some], np.float64)
+      with np.errstate(invalid="ignore"):  # It is looked for below.
+        scores = np.array(self._scores[some], np.float64)
       if np.isnan(scores).any():
         row, column = np.argwhere(np.isnan(scores))[0]
         raise InputError(

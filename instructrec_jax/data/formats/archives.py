@@ -4,8 +4,10 @@ import contextlib
 import dataclasses
 import functools
 import gzip
+import lzma
 import os
 import shutil
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -14,8 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 from instructrec_jax import artifacts, paths
-from instructrec_jax.data.formats import parts
-from instructrec_jax.errors import InputError
+from instructrec_jax.data.formats import limits, parts
+from instructrec_jax.errors import InputError, is_refusal
 
 _ZIP = (".zip",)
 _TAR = (".tar", ".tar.gz", ".tgz")
@@ -24,8 +26,14 @@ _DAMAGE = (
   zipfile.BadZipFile,
   tarfile.TarError,
   zlib.error,
-  gzip.BadGzipFile,
+  lzma.LZMAError,
   EOFError,
+  # A damaged directory has places before the file's begin, and odd names.
+  OSError,  # See `_whole`.
+  ValueError,
+  OverflowError,
+  IndexError,
+  struct.error,
   # From zipfile: a password is needed, or the compression is unknown.
   RuntimeError,
   NotImplementedError,
@@ -98,6 +106,7 @@ class Folder:
     patterns: Sequence[str],
     archives: Sequence[str] = (),
     in_parts: bool = False,
+    literal: bool = False,
   ) -> list[File]:
     """Returns the matching plain files, or else .gz files, or else members.
 
@@ -107,15 +116,17 @@ class Folder:
         into a folder of its own name.
       archives: names or globs of the archives to search first.
       in_parts: whether a folder of parts counts as a plain file.
+      literal: whether a person gave the names, which are then no globs.
     """
     packed = [f"{pattern}.gz" for pattern in patterns]
     named = [p for p in self.archives if any(p.match(a) for a in archives)]
     other = [p for p in self.archives if p not in named]
+    plain = functools.partial(self._plain, literal=literal)
     levels = [
-      (functools.partial(self._plain, in_parts=in_parts), patterns),
-      (self._plain, packed),
+      (functools.partial(plain, in_parts=in_parts), patterns),
+      (plain, packed),
       *(
-        (functools.partial(self._in, among), ends)
+        (functools.partial(self._in, among, literal=literal), ends)
         for among in (named, other)
         for ends in (patterns, packed)
       ),
@@ -126,7 +137,9 @@ class Folder:
           return found
     return []
 
-  def _plain(self, pattern: str, in_parts: bool = False) -> list[File]:
+  def _plain(
+    self, pattern: str, literal: bool, in_parts: bool = False
+  ) -> list[File]:
     def fits(path: Path) -> bool:
       if path.is_dir():
         return in_parts and bool(parts.of(path))
@@ -138,14 +151,20 @@ class Folder:
       return [File(path)] if path.is_file() or fits(path) else []
     if not self.path.is_dir():
       return []
-    return [File(p) for p in sorted(self.path.glob(pattern)) if fits(p)]
+    found = [self.path / pattern]
+    if not literal:
+      found = paths.matching(self.path, pattern)
+    return [File(p) for p in found if fits(p)]
 
-  def _in(self, archives: Sequence[Path], pattern: str) -> list[File]:
+  def _in(
+    self, archives: Sequence[Path], pattern: str, literal: bool
+  ) -> list[File]:
+    fits = _ends_in if literal else PurePosixPath.match
     return [
       File(path, member)
       for path in archives
       for member in self.members(path)
-      if _as_unpacked(path, member).match(pattern)
+      if fits(_as_unpacked(path, member), pattern)
     ]
 
   def members(self, archive: Path) -> list[str]:
@@ -153,7 +172,7 @@ class Folder:
     if archive not in self._members:
       try:
         with _whole(archive):
-          self._members[archive] = [name for name, _ in _members(archive)]
+          self._members[archive] = [each.name for each in _members(archive)]
       except InputError as error:
         self._members[archive] = []
         self._damaged[archive] = error
@@ -191,7 +210,7 @@ def _place(path: str | os.PathLike[str]) -> Path:
   """Returns a local path, or one in a bucket, which has the same methods."""
   if paths.is_remote(path):
     return cast(Path, paths.anywhere(path))
-  return Path(path)
+  return Path(paths.expanded(path))
 
 
 @contextlib.contextmanager
@@ -223,6 +242,7 @@ def unpacked(
   }
   try:
     for file in packed:
+      at[file].parent.mkdir(parents=True, exist_ok=True)
       if not file.member:
         _copy(file.path, at[file])
     for archive in {file.path for file in packed if file.member}:
@@ -255,10 +275,11 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _extract(archive: Path, targets: Mapping[str, Path]) -> None:
-  for name, opened in _members(archive):
-    if name in targets:
-      targets[name].parent.mkdir(parents=True)
-      with opened() as source, targets[name].open("wb") as target:
+  for member in _members(archive):
+    if member.name in targets:
+      path = targets[member.name]
+      limits.check_disk(archive, member.size, path.parent)
+      with member.open() as source, path.open("wb") as target:
         shutil.copyfileobj(source, target, _READ)
 
 
@@ -267,10 +288,16 @@ def _whole(archive: Path) -> Generator[None]:
   """Raises an InputError if the archive is damaged."""
   try:
     yield
+  except InputError:
+    raise
   except _DAMAGE as error:
+    # A full disk, say, is no fault of the archive.
+    if is_refusal(error):
+      raise
+    said = " ".join(str(error).split())
     raise InputError(
       f"{archive} is cut off or damaged (size: {archive.stat().st_size:,} "
-      f"bytes): {error}. Fetch it again"
+      f"bytes): {said:.200}. Fetch it again"
     ) from None
 
 
@@ -283,15 +310,36 @@ def _as_unpacked(archive: Path, member: str) -> PurePosixPath:
   return PurePosixPath(archive.name[: -len(ending)], member)
 
 
-def _members(path: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
-  """Yields the name of each file of an archive, and a function to open it.
+def _ends_in(path: PurePosixPath, name: str) -> bool:
+  """Returns whether the end of a path is a name, which may have folders."""
+  parts = PurePosixPath(name).parts
+  return path.parts[-len(parts) :] == parts
+
+
+@dataclasses.dataclass(frozen=True)
+class _Member:
+  """A file in an archive.
+
+  Attributes:
+    name: its name, with folders.
+    size: its size in bytes, as the archive says it.
+    open: opens it.
+  """
+
+  name: str
+  size: int
+  open: Callable[[], IO[bytes]]
+
+
+def _members(path: Path) -> Iterator[_Member]:
+  """Yields the files of an archive.
 
   The archive is read once, front to back, so open a file before asking for the
   next. A .tar inside an archive, as in Yelp's, is read too.
   """
   if path.name.lower().endswith(_TAR):
     with path.open("rb") as f:
-      yield from _tar(f)
+      yield from _tar(path, f)
     return
   with zipfile.ZipFile(path) as archive:
     for info in archive.infolist():
@@ -299,28 +347,46 @@ def _members(path: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
       if info.is_dir() or _is_hidden(name):
         continue
       if info.filename.lower().endswith(_TAR):
-        with archive.open(info) as f:
-          for inner, opened in _tar(f):
-            yield f"{name.parent / name.stem}/{inner}", opened
+        with _unzipped(path, archive, info) as f:
+          for inner in _tar(path, f):
+            where = f"{name.parent / name.stem}/{inner.name}"
+            yield dataclasses.replace(inner, name=where)
       else:
-        yield str(name), functools.partial(archive.open, info)
+        opened = functools.partial(_unzipped, path, archive, info)
+        yield _Member(str(name), info.file_size, opened)
 
 
-def _tar(f: IO[bytes]) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
+def _unzipped(
+  path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo
+) -> IO[bytes]:
+  """Opens a member of a .zip file, unless it would become too large."""
+  packed = min(info.compress_size, archive.start_dir)
+  limits.check_ratio(path, packed, info.file_size)
+  # No more is read than the archive says.
+  return archive.open(info)
+
+
+def _tar(path: Path, f: IO[bytes]) -> Iterator[_Member]:
   # The content decides: a .tar may be gzipped, and a .tar.gz may not be.
   start = f.read(2)
   f.seek(0)
-  stream = gzip.GzipFile(fileobj=f) if start == b"\x1f\x8b" else f
+  stream = f
+  if start == b"\x1f\x8b":
+    stream = limits.Measured(gzip.GzipFile(fileobj=f), path, f.tell)
   with tarfile.open(fileobj=stream, mode="r|", bufsize=_READ) as archive:
     for info in archive:
       name = PurePosixPath(info.name)
       if info.isfile() and not _is_hidden(name):
-        yield str(name), functools.partial(_member, archive, info)
+        opened = functools.partial(_untarred, path, f, archive, info)
+        yield _Member(str(name), info.size, opened)
 
 
-def _member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
-  """Opens a member that is a file."""
-  return cast(IO[bytes], archive.extractfile(info))
+def _untarred(
+  path: Path, f: IO[bytes], archive: tarfile.TarFile, info: tarfile.TarInfo
+) -> IO[bytes]:
+  """Opens a member that is a file; a sparse one may be all holes."""
+  found = cast(IO[bytes], archive.extractfile(info))
+  return cast(IO[bytes], limits.Measured(found, path, f.tell))
 
 
 def _is_hidden(name: PurePosixPath) -> bool:

@@ -4,9 +4,11 @@ import codecs
 import concurrent.futures
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from instructrec_jax.data.formats import limits
 from instructrec_jax.errors import InputError
 
 # Large enough that the overhead of a block does not matter.
@@ -51,19 +53,16 @@ def first(path: Path, encoding: str | None = None) -> bytes:
 
 
 def _blocks(path: Path, size: int, encoding: str | None) -> Iterator[bytes]:
-  with path.open("rb") as f:
-    start = f.read(4)
-  compression = next(
-    (name for magic, name in _COMPRESSION.items() if start.startswith(magic)),
-    None,
-  )
   given, rest, to_utf8 = 0, b"", None
-  with pa.input_stream(str(path), compression=compression) as stream:
+  memory, total = limits.Memory(path), 0
+  with path.open("rb", buffering=0) as file, _unpacked(file) as stream:
     while True:
       # In small steps, to know the line at which a damaged file ends.
       waiting, length = [rest], len(rest)
       try:
         while length < size and (read := stream.read(_READ)):
+          total += len(read)
+          limits.check_ratio(path, file.tell(), total)
           to_utf8 = to_utf8 or _converter(path, read, encoding)
           waiting.append(to_utf8(read))
           length += len(waiting[-1])
@@ -86,6 +85,7 @@ def _blocks(path: Path, size: int, encoding: str | None) -> Iterator[bytes]:
           f"{path}: line {given + 1:,} is longer than {_LONGEST_LINE:,} bytes. "
           "Is it a text file?"
         )
+      memory.check(total, given + 1)
       if end:
         given += block.count(b"\n", 0, end)
         yield block[:end]
@@ -94,6 +94,16 @@ def _blocks(path: Path, size: int, encoding: str | None) -> Iterator[bytes]:
       rest = block[end:]
   if block:
     yield block if block.endswith(b"\n") else block + b"\n"
+
+
+def _unpacked(file: BinaryIO) -> Any:
+  """Returns a file's unpacked bytes; its first ones tell how it is packed."""
+  start = file.read(4)
+  file.seek(0)
+  for magic, name in _COMPRESSION.items():
+    if start.startswith(magic):
+      return pa.input_stream(file, compression=name)
+  return file
 
 
 def _converter(

@@ -296,8 +296,9 @@ def _named(path: Path, data: bytes, form: Form) -> list[str]:
   # A quoted field may go on in the next line.
   if len(fields) != len(names) and line.count('"') % 2 == 0:
     raise InputError(
-      f"{path}:1: {len(names)} columns are named ({', '.join(names)}), but the "
-      f"line has {len(fields)} fields when split at {form.separator!r}: "
+      f"{path}:1: {len(names)} columns are named "
+      f"({', '.join(names):.300}), but the line has {len(fields)} fields when "
+      f"split at {form.separator!r}: "
       f"{line!r:.100}"
     )
   return names

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax import errors
+from instructrec_jax import errors, parquet
 from instructrec_jax.data.formats import blocks, numerals
 from instructrec_jax.data.formats.raw import Bad
 from instructrec_jax.data.formats.spool import LINE
@@ -323,15 +323,13 @@ def typed(
     faults: of the file.
   """
   rows = rows.lazy()
-  try:
+  with parquet.reading(path):
     schema = rows.collect_schema()
     _check_columns(path, schema, fields)
     values, fault, reasons = checks(fields, schema)
     table = rows.select(LINE, *values, fault.alias(FAULT)).collect(
       engine="streaming"
     )
-  except (pl.exceptions.PolarsError, OSError) as error:
-    raise unreadable(path, error) from None
   return faults.usable(table, reasons)
 
 
@@ -471,11 +469,3 @@ def no_usable_row(path: Path, bad: Sequence[Bad]) -> InputError:
     if not b.kept
   )
   return InputError(f"{path} has no usable row. {why or 'It has no rows'}")
-
-
-def unreadable(path: Path, error: Exception) -> InputError:
-  """Returns the error for a file that its library cannot read."""
-  said = " ".join(str(error).split())
-  return InputError(
-    f"{path} (size: {path.stat().st_size:,} bytes) cannot be read: {said:.200}"
-  )

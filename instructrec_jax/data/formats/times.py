@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from instructrec_jax import parquet
 from instructrec_jax.data.formats import text
 from instructrec_jax.data.formats.raw import Bad
 from instructrec_jax.data.formats.text import Field
@@ -236,7 +237,8 @@ class Times:
       text.LINE, given=pl.col(self.column), time=field.value
     )
     first = first.filter(~pl.col("given").cast(pl.String).is_in(["", "nan"]))
-    first = first.collect()
+    with parquet.reading(path):
+      first = first.collect()
     wrong = first.filter(pl.col("time").is_null())
     if 2 * wrong.height > first.height:
       line, value = wrong.row(0)[:2]

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from instructrec_jax import artifacts, schema
+from instructrec_jax import artifacts, parquet, paths, schema
 from instructrec_jax.data import ragged, splits, targets, variants
 from instructrec_jax.data.candidates import kinds as candidate_kinds
 from instructrec_jax.data.names import (
   annotations_dir,
+  check_seed,
   generator,
   records_dir,
   records_name,
@@ -91,6 +92,7 @@ def build(
       the choice of candidates or their file cannot be used.
   """
   variants.check_free(dataset)
+  check_seed(seed)
   kind = _kind(variant, candidates, num_negatives, candidates_file, among)
   if max_history < 1:
     raise InputError(f"max_history is {max_history}: expected at least 1")
@@ -149,6 +151,7 @@ def _kind(
     InputError: the variant does not allow the kind, or it cannot be used.
   """
   chosen = variants.named(variant)
+  file = None if file is None else paths.expanded(file)
   kinds = chosen.candidates or tuple(candidate_kinds.KINDS)
   name = kinds[0] if candidates is None else candidates
   if name in candidate_kinds.KINDS and name not in kinds:
@@ -174,7 +177,7 @@ def _write(
   extras: Extras | None,
 ) -> dict[str, Any]:
   """Fills the folder of the records; returns the counts."""
-  items = pl.read_parquet(tables / "items.parquet")
+  items = parquet.read(tables / "items.parquet")
   interactions = targets.interactions_of(tables / "interactions.parquet")
   catalogue = targets.catalogue_of(interactions, items)
   catalogue.write_parquet(folder / CATALOGUE)

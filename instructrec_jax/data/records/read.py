@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from etils import epath
 
-from instructrec_jax import artifacts, paths, schema
+from instructrec_jax import artifacts, parquet, paths, schema
 from instructrec_jax.data import splits
 from instructrec_jax.data.names import records_dir
 from instructrec_jax.data.records import files as record_files
@@ -50,8 +50,7 @@ def is_ordered(folder: str | os.PathLike[str]) -> bool:
 
 def read_table(path: epath.Path) -> pl.DataFrame:
   """Reads a Parquet file, which may be in a bucket."""
-  with path.open("rb") as file:
-    return pl.read_parquet(file)
+  return parquet.read(path)
 
 
 def load_split(
@@ -103,7 +102,7 @@ def read_split(
     else tf.io.FixedLenFeature([], feature.dtype)
     for name, feature in features.items()
   }
-  files = sorted(str(p) for p in folder.glob(f"*-{split}.tfrecord-*"))
+  files = [str(p) for p in paths.matching(folder, f"*-{split}.tfrecord-*")]
   records = tf.data.TFRecordDataset(files).take(-1 if first is None else first)
   batches = records.batch(record_files.RECORDS_PER_SHARD)
   parsed = list(batches.map(lambda b: tf.io.parse_example(b, parsers)))

@@ -1,16 +1,22 @@
 """Finds a source's files, by name or glob, in a folder or an archive."""
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from instructrec_jax import errors
+import pyarrow as pa
+
+from instructrec_jax import errors, parquet, paths
 from instructrec_jax.data import sources
 from instructrec_jax.data.formats import archives
 from instructrec_jax.data.formats.archives import File
 from instructrec_jax.data.formats.raw import Raw
 from instructrec_jax.errors import InputError
+
+_UNFORESEEN = (pa.ArrowException, UnicodeError, EOFError, zlib.error)
 
 
 def locate(
@@ -45,7 +51,9 @@ def locate(
   for role, spec in roles.items():
     named = given.get(f"{role}_file")
     patterns = source.patterns(spec) if named is None else [named]
-    matches = folder.find(patterns, source.archives, source.in_parts)
+    matches = folder.find(
+      patterns, source.archives, source.in_parts, named is not None
+    )
     if len(matches) > 1:
       raise InputError(
         f"{raw_dir}: {len(matches)} files could be the {role} "
@@ -60,10 +68,28 @@ def locate(
 
   def read(scratch: Path | None = None) -> Raw:
     spool = {"scratch": scratch} if source.spools else {}
-    with archives.unpacked(found, scratch) as paths:
-      return source.reader(paths, **own, **spool)
+    with archives.unpacked(found, scratch) as at, _read(at.values()):
+      return source.reader(at, **own, **spool)
 
   return found, read
+
+
+@contextlib.contextmanager
+def _read(files: Iterable[Path]) -> Generator[None]:
+  """Turns what libraries raise while files are read into InputErrors.
+
+  A reader names the file and the line of what it foresees. This is for the
+  rest.
+
+  Raises:
+    InputError: it names the files.
+  """
+  every = ", ".join(dict.fromkeys(map(str, files)))
+  try:
+    with parquet.reading(every):
+      yield
+  except _UNFORESEEN as error:
+    raise parquet.unreadable(every, error) from None
 
 
 def _short(file: File) -> str:
@@ -94,7 +120,7 @@ def _missing(
       path.parents[one.count("/")]
       for one in patterns
       if not Path(one).is_absolute()
-      for path in sorted(folder.path.glob(f"*/{one}"))
+      for path in paths.matching(folder.path, f"*/{one}")
     ]
   shown = ", ".join((plain + packed)[:12])
   shown += " …" if len(plain + packed) > 12 else ""

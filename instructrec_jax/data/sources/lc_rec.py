@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from instructrec_jax.data.formats import markup
+from instructrec_jax.data.formats import limits, markup
 from instructrec_jax.data.formats.raw import Bad, Raw
 from instructrec_jax.data.formats.text import Field, parse, read_unquoted
 from instructrec_jax.errors import InputError
@@ -66,11 +66,17 @@ def read(files: Mapping[str, Path]) -> Raw:
 
 def _load(path: Path, what: str) -> dict[str, Any]:
   """Reads a file of one JSON object, plain or gzipped."""
-  opened = gzip.open if path.suffix == ".gz" else open
   try:
-    with opened(path, "rb") as f:
-      value = json.loads(f.read().decode("utf-8-sig"))
-  except (EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
+    with path.open("rb") as f:
+      packed = path.suffix == ".gz"
+      stream = gzip.GzipFile(fileobj=f) if packed else f
+      text = limits.Measured(stream, path, f.tell).readall()
+    value = json.loads(text.decode("utf-8-sig"))
+  except InputError:
+    raise
+  except (
+    EOFError, zlib.error, OSError, ValueError, RecursionError
+  ) as error:  # fmt: skip
     raise InputError(
       f"{path} is not a whole JSON file (size: {path.stat().st_size:,} bytes): "
       f"{error}. Fetch it again"

@@ -173,7 +173,7 @@ def _items(path: Path) -> tuple[pl.DataFrame, list[Bad], dict[str, int]]:
     raise InputError(
       f"{path} has no column of titles. Expected one of "
       f"{', '.join(_ITEM_NAMES['title'])}; found "
-      f"{', '.join(c for c in rows.columns if c != LINE)}"
+      f"{', '.join(c for c in rows.columns if c != LINE):.300}"
     )
   items, bad = parse(rows, path, fields)
   noted = {}

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
+from instructrec_jax import parquet
 from instructrec_jax.data.formats import blocks, parts
 from instructrec_jax.data.formats.text import decode
 from instructrec_jax.errors import InputError
@@ -178,7 +177,7 @@ def samples(folder: Path) -> list[Sample]:
       continue
     try:
       sample = _sample(path, path.name)
-    except (InputError, OSError, ValueError, pl.exceptions.PolarsError):
+    except (InputError, OSError, ValueError, RecursionError):
       continue
     if sample is not None and sample.columns:
       found.append(sample)
@@ -193,7 +192,8 @@ def _sample(path: Path, name: str) -> Sample | None:
     return _sample(first[0], name) if first else None
   suffix = parts.ending(path)
   if suffix == ".parquet":
-    frame = pl.scan_parquet(path).head(_ROWS).collect()
+    with parquet.reading(path):
+      frame = parquet.scan(path).head(_ROWS).collect()
     return Sample(name, _columns(frame.columns, frame.rows()))
   if suffix in _LINES:
     return Sample(name, _of_lines(path))
@@ -221,7 +221,7 @@ def _of_lines(path: Path) -> list[Column]:
   for line in lines:
     try:
       value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
       continue
     if isinstance(value, dict):
       objects.append(value)

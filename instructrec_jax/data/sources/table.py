@@ -255,7 +255,7 @@ def _check_time_column(table: Table, column: str) -> None:
   if column not in table.names:
     raise InputError(
       f"{table.path} has no column {column!r} to order by; it has "
-      f"{', '.join(table.names)}. Name one with time_column, or give "
+      f"{', '.join(table.names):.300}. Name one with time_column, or give "
       "time_column=rows if each user's rows are oldest first, and "
       "time_column=none if their order means nothing"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from instructrec_jax import errors
+from instructrec_jax import errors, parquet
 from instructrec_jax.data.formats import (
   blocks,
   jsonl,
@@ -98,12 +98,8 @@ class File:
     self.path, self.schema = path, {}
     suffix = parts.ending(path)
     if suffix == ".parquet":
-      frame = pl.scan_parquet(path)
-      try:
-        self.schema = dict(frame.collect_schema())
-      except (pl.exceptions.PolarsError, OSError) as error:
-        raise text.unreadable(path, error) from None
-      self._pieces = functools.partial(_of_parquet, frame)
+      self.schema = parquet.schema(path)
+      self._pieces = functools.partial(_of_parquet, path)
     elif suffix in _LINES and how.delimiter is None:
       self.schema = _keys(path)
       self._pieces = functools.partial(_of_lines, path, self.schema)
@@ -231,7 +227,8 @@ class Table:
       )
       made = dict(fields)
       if time is not None:
-        dtype = rows.collect_schema()[time.column]
+        with parquet.reading(file.path):
+          dtype = rows.collect_schema()[time.column]
         made |= time.fields(dtype)
         if first:
           time.check_readable(rows, file.path, made["timestamp"])
@@ -287,11 +284,11 @@ def _of_text(
     yield piece.rows
 
 
-def _of_parquet(
-  frame: pl.LazyFrame, columns: Sequence[str], faults: Faults
-) -> Pieces:
+def _of_parquet(path: Path, columns: Sequence[str], faults: Faults) -> Pieces:
   del faults  # Parquet has no broken rows.
-  height = frame.select(pl.len()).collect().item()
+  frame = parquet.scan(path)
+  with parquet.reading(path):
+    height = frame.select(pl.len()).collect().item()
   for start in range(0, height, _PIECE):
     rows = frame.select(columns).slice(start, _PIECE)
     yield rows.with_row_index(LINE, offset=start + 1)
@@ -316,7 +313,7 @@ def _keys(path: Path) -> dict[str, pl.DataType]:
   for line in blocks.first(path).split(b"\n"):
     try:
       value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
       continue
     if isinstance(value, dict):
       for key, each in value.items():

@@ -184,7 +184,7 @@ def test_what_is_missing_or_ambiguous_in_archives_is_said(ml_csv, tmp_path):
     raw,
     {
       "interactions_file": "b/b.zip/ratings.csv",
-      "items_file": "a/*/movies.csv",
+      "items_file": "a/a.zip/movies.csv",
     },
   )
   assert [f.path.name for f in found.values()] == ["b.zip", "a.zip"]

@@ -350,6 +350,29 @@ def test_bad_options(data_dir, option):
     build.build(data_dir, "games", **{option: 0})
 
 
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.5, "1"])
+def test_what_is_no_seed_is_named(data_dir, seed):
+  with pytest.raises(
+    InputError, match=r"seed is .*: expected a whole number fro"
+  ):
+    build.build(data_dir, "games", seed=seed)
+  assert not records_dir(data_dir, "games").exists()
+
+
+def test_a_data_dir_s_name_is_no_pattern(games, tmp_path, monkeypatch):
+  monkeypatch.setenv("HOME", str(tmp_path))
+  normalize.normalize("instructrec/games", games, tmp_path / "d 1")
+  for data_dir in ("~/d[ 1]*", "~/d"):
+    normalize.normalize("instructrec/games", games, data_dir)
+    build.build(data_dir, "games")
+    rows = read.load_split(data_dir, "games", "test")
+    assert rows["user"].size == 40
+    assert read.load_catalogue(data_dir, "games").height
+  made = {path.name for path in tmp_path.iterdir()}
+  assert {"d[ 1]*", "d", "d 1"} <= made
+  assert not (tmp_path / "d 1" / "records").exists()
+
+
 def test_tables_must_be_there_and_suffice(tmp_path):
   with pytest.raises(InputError, match="run `instructrec normalize` first"):
     build.build(tmp_path, "games")

@@ -15,10 +15,10 @@ import numpy as np
 from flax import linen as nn
 from jax.ad_checkpoint import checkpoint_name
 
-from instructrec_jax.errors import unknown
 from instructrec_jax.model import attention
 from instructrec_jax.model.rms_norm import rms_norm
 from instructrec_jax.model.sharding import constrain, on_one_cpu
+from instructrec_jax.settings import kinds, macros
 
 # What a layer keeps for its gradient. The rest is recomputed. The names are
 # scalable T5X's. "none" keeps all values that the gradient uses, "minimal" the
@@ -33,6 +33,16 @@ REMAT: dict[str, Callable[..., Any] | None] = {
 
 # A decoder layer's keys and values, for its own positions and for the input's.
 Cache = dict[str, tuple[jax.Array, jax.Array]]
+
+_SIZES = (
+  "vocab_size",
+  "emb_dim",
+  "num_heads",
+  "num_encoder_layers",
+  "num_decoder_layers",
+  "head_dim",
+  "mlp_dim",
+)
 
 _scaled = nn.initializers.variance_scaling
 
@@ -59,7 +69,7 @@ class T5Config:
     remat: What the gradient recomputes, a key of `REMAT`.
 
   Raises:
-    InputError: `remat` is unknown.
+    InputError: A size is below 1, or another value is none of its kind.
   """
 
   vocab_size: int
@@ -75,8 +85,11 @@ class T5Config:
   remat: str = "minimal"
 
   def __post_init__(self) -> None:
-    if self.remat not in REMAT:
-      raise unknown("remat (REMAT)", self.remat, REMAT)
+    for name in _SIZES:
+      kinds.check(f"T5Config.{name}", kinds.Whole(), getattr(self, name))
+    for name in ("dropout_rate", "dtype", "scan_layers", "remat"):
+      value = getattr(self, name)
+      macros.check_value(name.upper(), value, f"T5Config.{name}")
 
 
 class Kernel(nn.Module):

@@ -66,13 +66,16 @@ def evaluate(
   if tfds_data_dir is None and manifest.exists():
     tfds_data_dir = json.loads(manifest.read_text())["tfds_data_dir"]
   gin_files.parse(
-    ["runs/native_evaluate.gin", *(gin_file or [str(config)])],
+    ["runs/native_evaluate.gin", *gin_file],
     [
       *gin_bindings,
       f"MODEL_DIR = {str(folder)!r}",
       *sampling.bindings(num_requests, sample_seed),
     ],
     gin_search_paths,
+    run="evaluate",
+    # The run may be anybody's.
+    values=None if gin_file else str(config),
   )
   from instructrec_jax import tasks
   from instructrec_jax.vocabulary import run_vocabulary

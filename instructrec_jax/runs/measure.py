@@ -72,6 +72,7 @@ def measure(
     ["runs/native_mixing.gin", *gin_file],
     [*gin_bindings, *sampling.bindings(num_requests, sample_seed)],
     gin_search_paths,
+    run="mixing",
   )
   tasks_lib.use_records(tfds_data_dir)
   names = lookup.measured_tasks(mixture_or_task_name, split)

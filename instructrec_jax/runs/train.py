@@ -42,7 +42,7 @@ def train(
   Raises:
     InputError: A setting, a file or the data cannot be used.
   """
-  gin_files.parse(gin_file, gin_bindings, gin_search_paths)
+  gin_files.parse(gin_file, gin_bindings, gin_search_paths, run="train")
   runner = gin.get_configurable("runner.train")
   name, lengths, model_dir, model, tokens = map(
     macro, ("MIXTURE_OR_TASK_NAME", "TASK_FEATURE_LENGTHS", "MODEL_DIR",

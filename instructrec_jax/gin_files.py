@@ -7,7 +7,7 @@ import re
 import tokenize
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import gin
 from etils import epath
@@ -235,7 +235,7 @@ def _fold_messages() -> None:
   """
   add_to = gin.utils.augment_exception_message_and_reraise
 
-  def unless_ours(exception: Exception, message: str) -> NoReturn:
+  def unless_ours(exception: Exception, message: str) -> None:
     if isinstance(exception, InputError):
       raise exception
     add_to(exception, message)

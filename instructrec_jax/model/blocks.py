@@ -34,16 +34,6 @@ REMAT: dict[str, Callable[..., Any] | None] = {
 # A decoder layer's keys and values, for its own positions and for the input's.
 Cache = dict[str, tuple[jax.Array, jax.Array]]
 
-_SIZES = (
-  "vocab_size",
-  "emb_dim",
-  "num_heads",
-  "num_encoder_layers",
-  "num_decoder_layers",
-  "head_dim",
-  "mlp_dim",
-)
-
 _scaled = nn.initializers.variance_scaling
 
 
@@ -85,11 +75,7 @@ class T5Config:
   remat: str = "minimal"
 
   def __post_init__(self) -> None:
-    for name in _SIZES:
-      kinds.check(f"T5Config.{name}", kinds.Whole(), getattr(self, name))
-    for name in ("dropout_rate", "dtype", "scan_layers", "remat"):
-      value = getattr(self, name)
-      macros.check_value(name.upper(), value, f"T5Config.{name}")
+    macros.check_parameters("T5Config", vars(self), others=kinds.Whole())
 
 
 class Kernel(nn.Module):

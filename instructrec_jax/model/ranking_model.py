@@ -89,13 +89,16 @@ class RankingModel:
     Raises:
       InputError: A value is none of its kind.
     """
-    for name, value in (
-      ("num_beams", num_beams),
-      ("length_power", length_power),
-      ("loss_normalizing_factor", loss_normalizing_factor),
-    ):
-      macros.check_value(name.upper(), value, f"RankingModel.{name}")
-    kinds.check("RankingModel.z_loss", kinds.Number(), z_loss)
+    macros.check_parameters(
+      "RankingModel",
+      {
+        "z_loss": z_loss,
+        "loss_normalizing_factor": loss_normalizing_factor,
+        "num_beams": num_beams,
+        "length_power": length_power,
+      },
+      others=kinds.Number(),
+    )
     self.config = config
     self.module = network.Transformer(config)
     self.input_vocabulary = input_vocabulary

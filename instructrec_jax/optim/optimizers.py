@@ -36,7 +36,7 @@ def constant(learning_rate: float = 1e-3) -> Schedule:
   Raises:
     InputError: The rate is not above 0.
   """
-  macros.check_value("LEARNING_RATE", learning_rate, "constant.learning_rate")
+  macros.check_parameters("constant", {"learning_rate": learning_rate})
   return optax.constant_schedule(learning_rate)
 
 
@@ -56,12 +56,7 @@ def warmup_linear(
   Raises:
     InputError: `warmup_steps` is not in this range, or the rate not above 0.
   """
-  for name, value in (
-    ("learning_rate", learning_rate),
-    ("warmup_steps", warmup_steps),
-    ("train_steps", train_steps),
-  ):
-    macros.check_value(name.upper(), value, f"warmup_linear.{name}")
+  macros.check_parameters("warmup_linear", locals())
   if not 1 <= warmup_steps < train_steps:
     raise InputError(
       f"warmup_steps (WARMUP_STEPS) is {warmup_steps}: expected 1 or more, and "

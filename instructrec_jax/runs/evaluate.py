@@ -1,6 +1,5 @@
 """`instructrec evaluate`: measures the answers of a checkpoint."""
 
-import json
 import os
 import re
 import sys
@@ -11,7 +10,7 @@ import gin
 import jax
 from etils import epath
 
-from instructrec_jax import artifacts, gin_files, paths
+from instructrec_jax import gin_files, paths
 from instructrec_jax.data.records import sampling
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval.predictions import RANKED
@@ -62,9 +61,10 @@ def evaluate(
       f"{folder} has no {model_dirs.CONFIG_FILE}: give the folder of a run of "
       "`instructrec train`, or the model's settings with --gin_file"
     )
-  manifest = folder / artifacts.MANIFEST
-  if tfds_data_dir is None and manifest.exists():
-    tfds_data_dir = json.loads(manifest.read_text())["tfds_data_dir"]
+  manifest = model_dirs.manifest(folder)
+  tfds_data_dir = tfds_data_dir or manifest.get("tfds_data_dir")
+  out = settings.get("out", folder / "evaluation")
+  model_dirs.check_writable(out, "--out")
   gin_files.parse(
     ["runs/native_evaluate.gin", *gin_file],
     [
@@ -83,10 +83,10 @@ def evaluate(
   tasks.use_records(tfds_data_dir or "data/records")
   vocabulary = run_vocabulary.describe()
   model_dirs.check_rows(macro("MODEL"), vocabulary)
-  if manifest.exists():
+  if manifest:
     model_dirs.check_same(folder, {"vocabulary": vocabulary["sha256"]})
   defaults = {
-    "out": folder / "evaluation",
+    "out": out,
     "system": paths.absolute(folder).name,
   }
   if step is not None:

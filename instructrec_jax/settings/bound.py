@@ -71,7 +71,9 @@ def meant(told: str) -> str:
   if found:
     name = found[1].rpartition("/")[2]
     return str(unknown("configurable", name, _configurables()))
-  found = re.match(r"Configurable '(.*)' doesn't have a parameter .*'(.*)'", told)
+  found = re.match(
+    r"Configurable '(.*)' doesn't have a parameter .*'(.*)'", told
+  )
   if found:
     function = gin.get_configurable(found[1])
     parameters = inspect.signature(function).parameters
@@ -103,6 +105,7 @@ def _value(value: Any, there: dict[str, Any]) -> tuple[bool, Any]:
 
   A macro that stands for another has that one's value.
   """
+  name = ""
   for _ in range(len(there) + 1):
     if not isinstance(value, gin.config.ConfigurableReference):
       return True, value
@@ -148,7 +151,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _expected(hint: Any) -> tuple[str, tuple[type, ...]] | None:
-  """Returns the words and types of an annotation, or None if it is not plain."""
+  """Returns an annotation's words and types, or None if it is not plain."""
   is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
   parts = typing.get_args(hint) if is_union else (hint,)
   if not all(part in _WORDS for part in parts):

@@ -1,12 +1,12 @@
 """The table of all macros: what a run can be told by an experiment.
 
-Checks, messages, `--help` and docs/settings.md follow from this table, and so do
-the comments beside the macros in gin/, which a test compares. It imports neither
-gin nor JAX, so that `--help` is quick.
+Checks, messages, `--help` and docs/settings.md follow from this table, and so
+do the comments beside the macros in gin/, which a test compares. It imports
+neither gin nor JAX, so that `--help` is quick.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from instructrec_jax import errors
@@ -85,10 +85,10 @@ MACROS = (
     _DATA, "TASK_FEATURE_LENGTHS",
     ByName(Whole(), '{"inputs": 512, "targets": 128}', ("inputs", "targets")),
     REQUIRED, _ALL,
-    "The most tokens of inputs and targets. If an input is too long, its oldest "
-    "history items are dropped until it fits. The instruction, the candidates "
-    "and the target are never cut. A record that still does not fit is left out "
-    "and counted.",
+    "The most tokens of inputs and targets. If an input is too long, its "
+    "oldest history items are dropped until it fits. The instruction, the "
+    "candidates and the target are never cut. A record that still does not fit "
+    "is left out and counted.",
   ),
   Macro(
     _DATA, "VOCABULARY", Text(), '"t5"', _ALL,
@@ -112,8 +112,8 @@ MACROS = (
   Macro(
     _DATA, "CACHED_TOKENS", OrNone(Text()), "None",
     ("train", "cache", "t5x_train"),
-    "The folder that `instructrec cache` writes, to use instead of records. Our "
-    "own runner then needs no TensorFlow.",
+    "The folder that `instructrec cache` writes, to use instead of records. "
+    "Our own runner then needs no TensorFlow.",
   ),
   Macro(
     _MODEL, "MODEL", Made(("RankingModel",)), REQUIRED, _MODELS,
@@ -287,8 +287,8 @@ MACROS = (
   ),
   Macro(
     _EVALUATION, "NUM_CANDIDATES", Whole(), "10", ("t5x_infer",),
-    "Candidates per request. A shorter list is padded; the padding scores minus "
-    "infinity.",
+    "Candidates per request. A shorter list is padded; the padding scores "
+    "minus infinity.",
   ),
 )  # fmt: skip
 
@@ -298,16 +298,28 @@ def of_run(run: str | None) -> dict[str, Macro]:
   return {m.name: m for m in MACROS if run is None or run in m.runs}
 
 
-def check_value(name: str, value: Any, parameter: str = "") -> None:
-  """Raises InputError if a macro's value, or its parameter's, is no such value.
+def check_value(name: str, value: Any) -> None:
+  """Raises InputError if a value is none of a macro's kind."""
+  check(name, of_run(None)[name].kind, value)
+
+
+def check_parameters(
+  of: str, values: Mapping[str, Any], others: Kind | None = None
+) -> None:
+  """Raises InputError if a configurable's parameter is out of its range.
 
   Args:
-    name: The macro's name.
-    value: Its value.
-    parameter: The parameter that takes it, if that was bound instead.
+    of: The configurable's name.
+    values: Its parameters. Those that a macro sets are called as the macro is.
+    others: The kind of parameters that no macro sets.
   """
-  shown = f"{parameter} ({name})" if parameter else name
-  check(shown, of_run(None)[name].kind, value)
+  table = of_run(None)
+  for name, value in values.items():
+    macro = table.get(name.upper())
+    if macro is not None:
+      check(f"{of}.{name} ({macro.name})", macro.kind, value)
+    elif others is not None:
+      check(f"{of}.{name}", others, value)
 
 
 def unknown(name: str, run: str | None, own: Iterable[str] = ()) -> InputError:
@@ -320,7 +332,8 @@ def unknown(name: str, run: str | None, own: Iterable[str] = ()) -> InputError:
   """
   known = of_run(None)
   if name in known and run is not None:
-    others = ", ".join(RUNS[other] for other in known[name].runs)
+    runs = (other for m in MACROS if m.name == name for other in m.runs)
+    others = ", ".join(RUNS[other] for other in dict.fromkeys(runs))
     return InputError(
       f"{name} is no setting of {RUNS[run]}, but of {others}; docs/settings.md "
       "lists them all"

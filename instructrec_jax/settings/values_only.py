@@ -83,9 +83,7 @@ def _check_statement(statement: Any, where: str, name: str) -> None:
       raise _refused(where, f"imports {statement.module}", name)
   elif isinstance(statement, config_parser.IncludeStatement):
     raise _refused(where, f"includes {statement.filename}", name)
-  elif not isinstance(statement, config_parser.BindingStatement):
-    _check_ours(statement.selector, where, name)
-  elif statement.arg_name:
+  elif getattr(statement, "arg_name", "a block"):  # A macro has no such name.
     _check_ours(statement.selector, where, name)
 
 

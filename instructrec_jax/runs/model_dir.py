@@ -19,7 +19,6 @@ from instructrec_jax.weights import native, t5x
 
 # All gin settings of the run.
 CONFIG_FILE = "config.gin"
-_LOCK_FILE = ".lock"
 # The stages that write a folder to train in.
 _STAGES = ("train", "convert")
 # What tells that a folder without a manifest is something else than a run.
@@ -88,36 +87,32 @@ def locked(model_dir: epath.Path) -> Generator[None]:
   if paths.is_remote(model_dir) or jax.process_index():
     yield
     return
-  path = Path(model_dir) / _LOCK_FILE
+  folder = Path(model_dir)
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+  except OSError as error:
+    raise InputError(
+      f"MODEL_DIR = {str(model_dir)!r} cannot be written: {error.strerror}"
+    ) from error
   with contextlib.ExitStack() as stack:
-    while True:
-      try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-      except OSError as error:
-        raise InputError(
-          f"MODEL_DIR = {str(model_dir)!r} cannot be written: {error.strerror}"
-        ) from error
-      stack.callback(os.close, handle)
-      _lock(handle, model_dir)
-      with contextlib.suppress(FileNotFoundError):
-        if os.path.samestat(os.fstat(handle), os.stat(path)):
-          break
-      # The process that had it has just removed it.
-    try:
-      yield
-    finally:
-      path.unlink(missing_ok=True)
-      # A run that was refused leaves no empty folder.
-      with contextlib.suppress(OSError):
-        path.parent.rmdir()
+    stack.callback(os.close, handle)
+    _lock(handle, model_dir)
+    # A run that is refused leaves no empty folder.
+    stack.callback(_remove_if_empty, folder)
+    yield
+
+
+def _remove_if_empty(folder: Path) -> None:
+  with contextlib.suppress(OSError):
+    folder.rmdir()
 
 
 def _lock(handle: int, model_dir: epath.Path) -> None:
   try:
     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
   except OSError as error:
-    if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+    if error.errno == errno.EWOULDBLOCK:
       raise InputError(
         f"another process trains in MODEL_DIR = {str(model_dir)!r}: wait for "
         "it, or choose another folder"
@@ -180,7 +175,8 @@ def check_same(
     if key in before and before[key] != now:
       raise InputError(
         f"{model_dir} holds a run with {key} {before[key]}, but got {key} "
-        f"{now}: choose another MODEL_DIR, or the data of that run"
+        f"{now}: choose another MODEL_DIR, or the data and settings of that "
+        "run"
       )
   return there
 

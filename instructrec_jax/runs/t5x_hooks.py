@@ -16,7 +16,6 @@ from flax import traverse_util
 
 from instructrec_jax import paths, tasks
 from instructrec_jax.batches import train_batches, training_data
-from instructrec_jax.data.names import PREFIX, RECORDS_VERSION
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import catalogue_ranking
 from instructrec_jax.model import trie
@@ -39,7 +38,7 @@ def registered(mixture_or_task_name: str = gin.REQUIRED) -> str:
   Raises:
     InputError: There is no such name. The message lists similar names.
   """
-  folder = _tfds_data_dir()
+  folder = lookup.records_folder()
   if folder is not None:
     tasks.register_found(folder)
   lookup.task_or_mixture(mixture_or_task_name)
@@ -88,12 +87,6 @@ def titles(mixture_or_task_name: str = gin.REQUIRED) -> trie.Trie:
   name = matching(mixture_or_task_name)
   tasks = seqio.get_subtasks(lookup.task_or_mixture(name))
   return title_trie.title_trie(catalogue_ranking.catalogue_of(tasks))
-
-
-def _tfds_data_dir() -> str | None:
-  """Returns T5X's --tfds_data_dir, which SeqIO knows."""
-  # Any name works, because all datasets are in that folder.
-  return seqio.utils.LazyTfdsLoader(f"{PREFIX}:{RECORDS_VERSION}").data_dir
 
 
 @gin.configurable(module="instructrec_jax.t5x_hooks")
@@ -154,7 +147,10 @@ def train_iterator(
   lengths = cfg.task_feature_lengths
   if cached_tokens:
     training_data.of_tokens(
-      cached_tokens, cfg.mixture_or_task_name, lengths, _tfds_data_dir() or ""
+      cached_tokens,
+      cfg.mixture_or_task_name,
+      lengths,
+      lookup.records_folder() or "",
     )
   batches = train_batches.train_batches(
     cfg.mixture_or_task_name,

@@ -62,6 +62,8 @@ def train(
     tasks.use_records(tfds_data_dir)
     data = training_data.of_records(name, lengths)
     _tell_titles(name)
+    # The position in records holds batches that were made ahead.
+    data.made_of["batch_size"] = macro("BATCH_SIZE")
   model_dirs.check_rows(model, data.vocabulary)
   earlier = model_dirs.check_same(model_dir, data.made_of)
   step = model_dirs.last_step(model_dir)

@@ -75,7 +75,7 @@ ROOMS = {
   "runs": (
     "baselines", "batches", "data", "data/records", "eval", "eval/answers",
     "eval/procedures", "eval/recording", "export", "gin_files", "instructions",
-    "model", "quiet_tensorflow", "report", "scoring", "tasks",
+    "model", "quiet_tensorflow", "report", "scoring", "settings", "tasks",
     "teacher/annotation", "train", "vocabulary", "weights",
   ),
   "configurables": (

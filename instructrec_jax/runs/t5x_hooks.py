@@ -19,6 +19,7 @@ from instructrec_jax.batches import train_batches, training_data
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import catalogue_ranking
 from instructrec_jax.model import trie
+from instructrec_jax.settings import bound
 from instructrec_jax.tasks import lookup
 from instructrec_jax.train import checkpoint
 from instructrec_jax.vocabulary import title_trie
@@ -26,6 +27,26 @@ from instructrec_jax.weights import formats, t5x
 
 # The item of T5X's checkpoints that holds the position in the data.
 _POSITION = "dataset"
+# What all of our gin files for T5X bind.
+_REGISTERED = "instructrec_jax.t5x_hooks.registered"
+
+
+@gin.config.register_finalize_hook
+def check_settings(config: Mapping[tuple[str, str], Any]) -> None:
+  """Checks the macros of a T5X run of ours; gin calls it when all is read.
+
+  Args:
+    config: gin's bindings. Those of another project's run are not looked at.
+
+  Raises:
+    InputError: A macro is unknown, or its value is not of its type.
+  """
+  if not any(selector.endswith(_REGISTERED) for _, selector in config):
+    return
+  there = bound.macros()
+  marks = {"INFER_OUTPUT_DIR": "t5x_infer", "EVAL_OUTPUT_DIR": "t5x_eval"}
+  runs = [run for mark, run in marks.items() if mark in there]
+  bound.check((runs or ["t5x_train"])[0], bindings=())
 
 
 @gin.configurable(module="instructrec_jax.t5x_hooks")

@@ -23,6 +23,9 @@ _LOCATION_PREFIXES: list[str]
 _REGISTRY: Any
 
 def iterate_references(config: Any) -> Iterator[ConfigurableReference]: ...
+def register_finalize_hook(
+  hook: Callable[[Any], Any],
+) -> Callable[..., Any]: ...
 def register_file_reader(
   open_file: Callable[[str], Any], is_readable: Callable[[str], bool]
 ) -> None: ...

@@ -18,6 +18,7 @@ import errno
 import logging as python_logging
 import os
 import shutil
+import sys
 from collections.abc import Generator
 from typing import Any
 
@@ -38,7 +39,6 @@ from instructrec_jax.weights import (
   shapes,
 )
 
-_LOGGER = python_logging.getLogger("absl")
 _ALL_PROCESSES = "all_processes"
 # Where checkpoints go before they are deleted, beside those that are kept.
 _REMOVED = ".removed"
@@ -82,7 +82,15 @@ class Checkpoints:
       (checksums.ITEM, checksums.Args, checksums.handler()),
     ):
       items.add(name, args, handler)
-    _LOGGER.addFilter(_is_told_here_only)
+    with contextlib.ExitStack() as quiet:
+      quiet.enter_context(_errors_told_once())
+      self._open(keep, items)
+      self._quiet = quiet.pop_all()
+
+  def _open(
+    self, keep: int | None, items: ocp.handlers.CheckpointHandlerRegistry
+  ) -> None:
+    """Opens Orbax's manager."""
     with paths.reading(self._folder), self._writing("be opened"):
       self._clear_removed()
       self._manager = ocp.CheckpointManager(
@@ -109,7 +117,7 @@ class Checkpoints:
       with contextlib.suppress(Exception):
         self._manager.close()
     self._clear_removed()
-    _LOGGER.removeFilter(_is_told_here_only)
+    self._quiet.close()
 
   def latest_step(self) -> int | None:
     """Returns the step of the newest checkpoint, or None."""
@@ -251,12 +259,30 @@ def _restore(folder: epath.Path, item: str, expected: Any, kind: str) -> Any:
     return orbax_item.load(folder / item, expected)
 
 
-def _is_told_here_only(record: python_logging.LogRecord) -> bool:
-  """Returns whether a record is to be logged: not Orbax's tracebacks.
+@contextlib.contextmanager
+def _errors_told_once() -> Generator[None]:
+  """Keeps Orbax from printing the errors that it then raises here.
 
-  Each of its threads logs the error that it then raises here.
+  Each of its threads logs the error with a traceback. TensorStore's threads
+  print one for each write that was still on its way when a thread gave up.
   """
-  return not (record.exc_info and "orbax" in record.pathname)
+  before = sys.unraisablehook
+
+  def hook(unraisable: Any) -> None:
+    if str(unraisable.exc_value) != "Event loop is closed":
+      before(unraisable)
+
+  def is_new(record: python_logging.LogRecord) -> bool:
+    return not (record.exc_info and "orbax" in record.pathname)
+
+  logger = python_logging.getLogger("absl")
+  logger.addFilter(is_new)
+  sys.unraisablehook = hook
+  try:
+    yield
+  finally:
+    sys.unraisablehook = before
+    logger.removeFilter(is_new)
 
 
 def _refused(error: BaseException) -> str | None:

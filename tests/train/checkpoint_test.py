@@ -2,8 +2,11 @@
 
 import dataclasses
 import errno
+import logging
 import os
 import shutil
+import sys
+import types
 
 import jax
 import numpy as np
@@ -303,3 +306,19 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
   (tmp_path / "file").write_text("")
   with pytest.raises(InputError, match=r"could not be opened: Not a directory"):
     checkpoint.Checkpoints(tmp_path / "file/run", keep=None)
+
+
+def test_errors_that_orbax_raises_are_not_printed_as_well(monkeypatch):
+  printed = []
+  monkeypatch.setattr(sys, "unraisablehook", printed.append)
+  ours, theirs = ValueError("ours"), RuntimeError("Event loop is closed")
+  record = logging.LogRecord(
+    "absl", logging.ERROR, "/x/orbax/y.py", 1, "", (), (None, None, None)
+  )
+  logger = logging.getLogger("absl")
+  with checkpoint._errors_told_once():
+    for error in (ours, theirs):
+      sys.unraisablehook(types.SimpleNamespace(exc_value=error))
+    assert not logger.filter(record)
+  assert [each.exc_value for each in printed] == [ours]
+  assert logger.filter(record)

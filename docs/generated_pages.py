@@ -1,4 +1,4 @@
-"""Pages that are written from the code: the API of each room, the commands."""
+"""Pages written from the code: the API of each room, commands, settings."""
 
 import contextlib
 import importlib
@@ -14,14 +14,22 @@ from sphinx.application import Sphinx
 
 import instructrec_jax
 from instructrec_jax.cli import program
+from instructrec_jax.settings import listing
 
 _NAME = instructrec_jax.__name__
 _GROUND = "ground"
 
 
 def write(app: Sphinx) -> None:
-  """Writes docs/api/*.rst, a page for each room, and docs/commands.rst."""
+  """Writes docs/api/*.rst, a page for each room, and docs/commands.rst.
+
+  The tables in docs/settings.md are written too, where the rest is by hand.
+  """
   folder = pathlib.Path(app.srcdir)
+  settings = folder / "settings.md"
+  page = settings.read_text()
+  if listing.in_page(page) != page:
+    settings.write_text(listing.in_page(page))
   pages = {f"api/{room}": _room(room) for room in rooms()}
   pages["api/index"] = _index()
   pages["commands"] = _commands()

@@ -23,7 +23,8 @@ ROOMS = {
   "parquet": ("errors", "paths"),
   "artifacts": ("errors", "paths", "files"),
   "quiet_tensorflow": (),
-  "gin_files": (),
+  "settings": (),
+  "gin_files": ("settings",),
   "data/formats": (),
   "data/sources": ("data/formats",),
   "data": ("data/formats", "data/sources"),
@@ -42,8 +43,8 @@ ROOMS = {
     "data", "teacher", "teacher/asked", "teacher/checks", "teacher/rules",
   ),
   "instructions": ("data/records",),
-  "model": (),
-  "optim": ("model",),
+  "model": ("settings",),
+  "optim": ("model", "settings"),
   "weights": ("gin_files", "model", "optim"),
   "vocabulary": ("data/records", "instructions", "model"),
   "itdr": (
@@ -62,7 +63,7 @@ ROOMS = {
     "eval/recording", "instructions", "itdr", "vocabulary",
   ),
   "batches": ("data", "instructions", "model", "tasks", "vocabulary"),
-  "train": ("batches", "model", "optim", "weights"),
+  "train": ("batches", "model", "optim", "settings", "weights"),
   "scoring": ("model", "train"),
   "baselines": ("data", "data/records", "eval", "eval/recording"),
   "audit": ("data", "data/records", "eval"),
@@ -76,7 +77,7 @@ ROOMS = {
   "runs": (
     "baselines", "batches", "data", "data/records", "eval", "eval/answers",
     "eval/procedures", "eval/recording", "export", "gin_files", "instructions",
-    "model", "quiet_tensorflow", "report", "scoring", "tasks",
+    "model", "quiet_tensorflow", "report", "scoring", "settings", "tasks",
     "teacher/annotation", "train", "vocabulary", "weights",
   ),
   "configurables": (
@@ -87,6 +88,7 @@ ROOMS = {
   "cli/commands": (
     "audit", "baselines", "cli/shared", "data", "data/records", "data/sources",
     "describe", "export", "gin_files", "itdr", "plan", "report", "runs",
+    "settings",
     "teacher/annotation", "vocabulary", "weights",
   ),
   "cli": ("cli/commands", "cli/shared", "quiet_tensorflow"),

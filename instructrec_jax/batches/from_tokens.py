@@ -142,11 +142,14 @@ class CachedBatches:
 
     Raises:
       InputError: It is not a position in these batches.
+      ValueError: It is a damaged one.
     """
     try:
       saved = json.loads(state)
       made_of, place = saved["of"], _Place(**saved["place"])
     except (ValueError, TypeError, KeyError):
+      if not state or state.startswith(b"{"):
+        raise ValueError("a position in cached tokens is cut") from None
       raise InputError(
         "the position in the checkpoint is not one in cached tokens: the run "
         "was started without CACHED_TOKENS. Continue without it, or choose "

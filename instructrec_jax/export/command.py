@@ -49,7 +49,9 @@ def export(
     )
   bound = [] if vocabulary is None else [f"vocabulary.location={vocabulary!r}"]
   files = ["runs/native_mixing.gin", *gin_file]
-  gin_files.parse(files, [*bound, *gin_bindings], gin_search_paths)
+  gin_files.parse(
+    files, [*bound, *gin_bindings], gin_search_paths, run="mixing"
+  )
   tasks.use_records(tfds_data_dir)
   lengths = {"inputs": inputs_length, "targets": targets_length}
   given = {name: n for name, n in lengths.items() if n is not None}

@@ -15,10 +15,10 @@ import numpy as np
 from flax import linen as nn
 from jax.ad_checkpoint import checkpoint_name
 
-from instructrec_jax.errors import unknown
 from instructrec_jax.model import attention
 from instructrec_jax.model.rms_norm import rms_norm
 from instructrec_jax.model.sharding import constrain, on_one_cpu
+from instructrec_jax.settings import kinds, macros
 
 # What a layer keeps for its gradient. The rest is recomputed. The names are
 # scalable T5X's. "none" keeps all values that the gradient uses, "minimal" the
@@ -59,7 +59,7 @@ class T5Config:
     remat: What the gradient recomputes, a key of `REMAT`.
 
   Raises:
-    InputError: `remat` is unknown.
+    InputError: A size is below 1, or another value is none of its kind.
   """
 
   vocab_size: int
@@ -75,8 +75,7 @@ class T5Config:
   remat: str = "minimal"
 
   def __post_init__(self) -> None:
-    if self.remat not in REMAT:
-      raise unknown("remat (REMAT)", self.remat, REMAT)
+    macros.check_parameters("T5Config", vars(self), others=kinds.Whole())
 
 
 class Kernel(nn.Module):

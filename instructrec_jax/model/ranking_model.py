@@ -15,7 +15,6 @@ from clu import metrics as clu_metrics
 from flax import traverse_util
 from flax.linen import partitioning
 
-from instructrec_jax import errors
 from instructrec_jax.model import (
   beam,
   candidate_pass,
@@ -27,6 +26,7 @@ from instructrec_jax.model import (
   trie,
 )
 from instructrec_jax.model.likelihood import target_logit, token_log_likelihood
+from instructrec_jax.settings import kinds, macros
 
 Batch = Mapping[str, jax.Array]
 Params = network.Params
@@ -87,15 +87,18 @@ class RankingModel:
         their scores.
 
     Raises:
-      InputError: The factor is an unknown name, or `num_beams` is below 1.
+      InputError: A value is none of its kind.
     """
-    if num_beams < 1:
-      raise errors.InputError(f"num_beams = {num_beams}: expected 1 or more")
-    named = isinstance(loss_normalizing_factor, str)
-    if named and loss_normalizing_factor not in LOSS_NORMALIZERS:
-      raise errors.unknown(
-        "loss_normalizing_factor", loss_normalizing_factor, LOSS_NORMALIZERS
-      )
+    macros.check_parameters(
+      "RankingModel",
+      {
+        "z_loss": z_loss,
+        "loss_normalizing_factor": loss_normalizing_factor,
+        "num_beams": num_beams,
+        "length_power": length_power,
+      },
+      others=kinds.Number(),
+    )
     self.config = config
     self.module = network.Transformer(config)
     self.input_vocabulary = input_vocabulary

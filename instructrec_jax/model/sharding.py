@@ -90,7 +90,8 @@ def make_mesh(
   count = jax.device_count() if devices is None else len(devices)
   if num_partitions < 1 or count % num_partitions:
     raise InputError(
-      f"num_partitions = {num_partitions} does not divide {count} devices; "
+      f"num_partitions (NUM_PARTITIONS) = {num_partitions} does not divide "
+      f"{count} devices; "
       f"choose from {_divisors(count)}"
     )
   mesh = jax.make_mesh(
@@ -353,5 +354,6 @@ def _check_divisible(
     common = np.gcd.reduce([n for n, _, a in split if table[a] == "model"])
     valid = [d for d in _divisors(mesh.size) if common % d == 0]
     raise InputError(
-      f"num_partitions = {parts} does not divide {wrong}; choose from {valid}"
+      f"num_partitions (NUM_PARTITIONS) = {parts} does not divide {wrong}; "
+      f"choose from {valid}"
     )

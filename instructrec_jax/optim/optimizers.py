@@ -20,13 +20,23 @@ import optax
 from instructrec_jax.errors import InputError
 from instructrec_jax.model import stacking
 from instructrec_jax.optim import adafactor as adafactor_lib
+from instructrec_jax.settings import kinds, macros
 
 Schedule = Callable[[jax.typing.ArrayLike], jax.typing.ArrayLike]
+
+_SHARE = kinds.Number(0, 1, below=True)
+_POSITIVE = kinds.Number(above=True)
+_AT_LEAST_0 = kinds.Number()
 
 
 @gin.configurable(module="instructrec_jax.optimizer")
 def constant(learning_rate: float = 1e-3) -> Schedule:
-  """Returns a constant rate. 1e-3 is T5X's default for fine-tuning."""
+  """Returns a constant rate. 1e-3 is T5X's default for fine-tuning.
+
+  Raises:
+    InputError: The rate is not above 0.
+  """
+  macros.check_parameters("constant", {"learning_rate": learning_rate})
   return optax.constant_schedule(learning_rate)
 
 
@@ -44,8 +54,9 @@ def warmup_linear(
     train_steps: The step after which the rate is zero.
 
   Raises:
-    InputError: `warmup_steps` is not in this range.
+    InputError: `warmup_steps` is not in this range, or the rate not above 0.
   """
+  macros.check_parameters("warmup_linear", locals())
   if not 1 <= warmup_steps < train_steps:
     raise InputError(
       f"warmup_steps (WARMUP_STEPS) is {warmup_steps}: expected 1 or more, and "
@@ -84,7 +95,16 @@ def adafactor(
 
   Returns:
     An optax transform, or an object of `t5x_adafactor`.
+
+  Raises:
+    InputError: A value is out of its range.
   """
+  for name, kind, value in (
+    ("decay_rate", kinds.Number(0, 1), decay_rate),
+    ("clipping_threshold", kinds.OrNone(_POSITIVE), clipping_threshold),
+    ("weight_decay_rate", kinds.OrNone(_AT_LEAST_0), weight_decay_rate),
+  ):
+    kinds.check(f"adafactor.{name}", kind, value)
   if t5x_adafactor is not None:
     return t5x_adafactor(
       decay_rate=decay_rate,
@@ -130,7 +150,18 @@ def adamw(
 
   Returns:
     An optax transform, or an object of `t5x_wrapper`.
+
+  Raises:
+    InputError: A value is out of its range.
   """
+  for name, kind, value in (
+    ("b1", _SHARE, b1),
+    ("b2", _SHARE, b2),
+    ("eps", _AT_LEAST_0, eps),
+    ("weight_decay", _AT_LEAST_0, weight_decay),
+    ("clip_norm", _POSITIVE, clip_norm),
+  ):
+    kinds.check(f"adamw.{name}", kind, value)
 
   def make(
     learning_rate: jax.Array | Schedule,

@@ -50,7 +50,7 @@ def plan(
     InputError: A setting or a file cannot be used.
   """
   chips.prepare()
-  gin_files.parse(gin_file, gin_bindings, gin_search_paths)
+  gin_files.parse(gin_file, gin_bindings, gin_search_paths, run="train")
   where = chips.topology(topology)
   layout = steps.Layout(
     macro("NUM_PARTITIONS"),

@@ -35,7 +35,10 @@ def cache(
     InputError: A setting, a file or the data cannot be used.
   """
   gin_files.parse(
-    ["runs/native_cache.gin", *gin_file], gin_bindings, gin_search_paths
+    ["runs/native_cache.gin", *gin_file],
+    gin_bindings,
+    gin_search_paths,
+    run="cache",
   )
   from instructrec_jax import tasks
 

@@ -1,6 +1,5 @@
 """`instructrec evaluate`: measures the answers of a checkpoint."""
 
-import json
 import os
 import re
 import sys
@@ -11,7 +10,7 @@ import gin
 import jax
 from etils import epath
 
-from instructrec_jax import artifacts, gin_files, paths
+from instructrec_jax import gin_files, paths
 from instructrec_jax.data.records import sampling
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval.predictions import RANKED
@@ -62,33 +61,34 @@ def evaluate(
       f"{folder} has no {model_dirs.CONFIG_FILE}: give the folder of a run of "
       "`instructrec train`, or the model's settings with --gin_file"
     )
-  manifest = folder / artifacts.MANIFEST
-  kept_vocabulary = None
-  if manifest.exists():
-    kept = json.loads(manifest.read_text())
-    tfds_data_dir = tfds_data_dir or kept["tfds_data_dir"]
-    kept_vocabulary = kept.get("vocabulary", {}).get("file")
+  manifest = model_dirs.manifest(folder)
+  tfds_data_dir = tfds_data_dir or manifest.get("tfds_data_dir")
+  out = settings.get("out", folder / "evaluation")
+  model_dirs.check_writable(out, "--out")
   gin_files.parse(
-    ["runs/native_evaluate.gin", *(gin_file or [str(config)])],
+    ["runs/native_evaluate.gin", *gin_file],
     [
       *gin_bindings,
       f"MODEL_DIR = {str(folder)!r}",
       *sampling.bindings(num_requests, sample_seed),
     ],
     gin_search_paths,
+    run="evaluate",
+    # The run may be anybody's.
+    values=None if gin_file else str(config),
   )
   from instructrec_jax import tasks
   from instructrec_jax.vocabulary import file as vocabulary_file
   from instructrec_jax.vocabulary import run_vocabulary
 
   tasks.use_records(tfds_data_dir or "data/records")
-  vocabulary_file.use_kept(kept_vocabulary)
+  vocabulary_file.use_kept(manifest.get("vocabulary", {}).get("file"))
   vocabulary = run_vocabulary.describe()
   model_dirs.check_rows(macro("MODEL"), vocabulary)
-  if manifest.exists():
+  if manifest:
     model_dirs.check_same(folder, {"vocabulary": vocabulary["sha256"]})
   defaults = {
-    "out": folder / "evaluation",
+    "out": out,
     "system": paths.absolute(folder).name,
   }
   if step is not None:

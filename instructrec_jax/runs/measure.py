@@ -18,6 +18,7 @@ from instructrec_jax.eval.answers import answer_metrics, predictions_file
 from instructrec_jax.eval.answers.predictions_file import Prediction
 from instructrec_jax.eval.recording import evaluator
 from instructrec_jax.export.untokenized import untokenized
+from instructrec_jax.runs import model_dir
 from instructrec_jax.tasks import lookup
 
 # A prompt with candidates asks for the title of the best.
@@ -72,7 +73,9 @@ def measure(
     ["runs/native_mixing.gin", *gin_file],
     [*gin_bindings, *sampling.bindings(num_requests, sample_seed)],
     gin_search_paths,
+    run="mixing",
   )
+  model_dir.check_writable(out, "--out")
   tasks_lib.use_records(tfds_data_dir)
   names = lookup.measured_tasks(mixture_or_task_name, split)
   tasks = [_in_writing(seqio.TaskRegistry.get(name)) for name in names]

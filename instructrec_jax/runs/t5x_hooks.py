@@ -16,10 +16,10 @@ from flax import traverse_util
 
 from instructrec_jax import paths, tasks
 from instructrec_jax.batches import train_batches, training_data
-from instructrec_jax.data.names import PREFIX, RECORDS_VERSION
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import catalogue_ranking
 from instructrec_jax.model import trie
+from instructrec_jax.settings import bound
 from instructrec_jax.tasks import lookup
 from instructrec_jax.train import checkpoint
 from instructrec_jax.vocabulary import title_trie
@@ -27,6 +27,26 @@ from instructrec_jax.weights import formats, t5x
 
 # The item of T5X's checkpoints that holds the position in the data.
 _POSITION = "dataset"
+# What all of our gin files for T5X bind.
+_REGISTERED = "instructrec_jax.t5x_hooks.registered"
+
+
+@gin.config.register_finalize_hook
+def check_settings(config: Mapping[tuple[str, str], Any]) -> None:
+  """Checks the macros of a T5X run of ours; gin calls it when all is read.
+
+  Args:
+    config: gin's bindings. Those of another project's run are not looked at.
+
+  Raises:
+    InputError: A macro is unknown, or its value is not of its type.
+  """
+  if not any(selector.endswith(_REGISTERED) for _, selector in config):
+    return
+  there = bound.macros()
+  marks = {"INFER_OUTPUT_DIR": "t5x_infer", "EVAL_OUTPUT_DIR": "t5x_eval"}
+  runs = [run for mark, run in marks.items() if mark in there]
+  bound.check((runs or ["t5x_train"])[0], bindings=())
 
 
 @gin.configurable(module="instructrec_jax.t5x_hooks")
@@ -39,7 +59,7 @@ def registered(mixture_or_task_name: str = gin.REQUIRED) -> str:
   Raises:
     InputError: There is no such name. The message lists similar names.
   """
-  folder = _tfds_data_dir()
+  folder = lookup.records_folder()
   if folder is not None:
     tasks.register_found(folder)
   lookup.task_or_mixture(mixture_or_task_name)
@@ -88,12 +108,6 @@ def titles(mixture_or_task_name: str = gin.REQUIRED) -> trie.Trie:
   name = matching(mixture_or_task_name)
   tasks = seqio.get_subtasks(lookup.task_or_mixture(name))
   return title_trie.title_trie(catalogue_ranking.catalogue_of(tasks))
-
-
-def _tfds_data_dir() -> str | None:
-  """Returns T5X's --tfds_data_dir, which SeqIO knows."""
-  # Any name works, because all datasets are in that folder.
-  return seqio.utils.LazyTfdsLoader(f"{PREFIX}:{RECORDS_VERSION}").data_dir
 
 
 @gin.configurable(module="instructrec_jax.t5x_hooks")
@@ -154,7 +168,10 @@ def train_iterator(
   lengths = cfg.task_feature_lengths
   if cached_tokens:
     training_data.of_tokens(
-      cached_tokens, cfg.mixture_or_task_name, lengths, _tfds_data_dir() or ""
+      cached_tokens,
+      cfg.mixture_or_task_name,
+      lengths,
+      lookup.records_folder() or "",
     )
   batches = train_batches.train_batches(
     cfg.mixture_or_task_name,

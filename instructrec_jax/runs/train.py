@@ -1,5 +1,6 @@
 """`instructrec train`: trains a model from gin files, or resumes training."""
 
+import functools
 import json
 import math
 import sys
@@ -8,6 +9,7 @@ from typing import Any
 
 import gin
 import jax
+from etils import epath
 
 from instructrec_jax import artifacts, gin_files, paths, quiet_tensorflow
 from instructrec_jax.batches import training_data
@@ -42,12 +44,15 @@ def train(
   Raises:
     InputError: A setting, a file or the data cannot be used.
   """
-  gin_files.parse(gin_file, gin_bindings, gin_search_paths)
+  gin_files.parse(gin_file, gin_bindings, gin_search_paths, run="train")
   runner = gin.get_configurable("runner.train")
   name, lengths, model_dir, model, tokens = map(
     macro, ("MIXTURE_OR_TASK_NAME", "TASK_FEATURE_LENGTHS", "MODEL_DIR",
              "MODEL", "CACHED_TOKENS"),
   )  # fmt: skip
+  model_dir = paths.anywhere(model_dir)
+  model_dirs.check_kind(model_dir)
+  model_dirs.check_writable(model_dir, "MODEL_DIR")
   if tokens:
     data = training_data.of_tokens(tokens, name, lengths, tfds_data_dir)
   else:
@@ -57,49 +62,55 @@ def train(
     tasks.use_records(tfds_data_dir)
     data = training_data.of_records(name, lengths)
     _tell_titles(name)
+    # The position in records holds batches that were made ahead.
+    data.made_of["batch_size"] = macro("BATCH_SIZE")
   model_dirs.check_rows(model, data.vocabulary)
-  model_dir = paths.anywhere(model_dir)
-  earlier = {}
-  with paths.reading(model_dir):
-    is_there = (model_dir / "checkpoints").is_dir()
-  if is_there:
-    earlier = model_dirs.check_same(model_dir, data.made_of)
-    step = model_dirs.last_step(model_dir)
-    if step is not None and step >= macro("TRAIN_STEPS"):
-      # To open the data takes longest, so this comes first.
-      return earlier | {"mixture": name, "step": step}
+  earlier = model_dirs.check_same(model_dir, data.made_of)
+  step = model_dirs.last_step(model_dir)
+  if step is not None and step >= macro("TRAIN_STEPS"):
+    # To open the data takes longest, so this comes first.
+    return earlier | {"mixture": name, "step": step}
   num_parameters = _check_settings(model)
-  # A run that goes on has counted before.
-  too_long = (
-    data.too_long
-    or earlier.get("too_long")
-    or training_data.count_too_long(name, lengths)
-  )
-  libraries = ["jax", "flax", "optax", "orbax-checkpoint"]
-  manifest = {
-    "stage": "train",
-    "made_of": data.made_of,
-    "tfds_data_dir": str(paths.absolute(tfds_data_dir)),
-    "vocabulary": data.vocabulary,
-    "parameters": num_parameters,
-    "devices": [str(device) for device in jax.devices()],
-    "versions": artifacts.versions(
-      (*libraries, *([] if tokens else ["seqio", "tensorflow"]))
-    ),
-    "too_long": too_long,
-  }
-  _check_fit(too_long, lengths)
+  with model_dirs.locked(model_dir):
+    # A run that goes on has counted before.
+    too_long = (
+      data.too_long
+      or earlier.get("too_long")
+      or training_data.count_too_long(name, lengths)
+    )
+    _check_fit(too_long, lengths)
+    libraries = ["jax", "flax", "optax", "orbax-checkpoint"]
+    manifest = {
+      "stage": "train",
+      "made_of": data.made_of,
+      "tfds_data_dir": str(paths.absolute(tfds_data_dir)),
+      "vocabulary": data.vocabulary,
+      "parameters": num_parameters,
+      "devices": [str(device) for device in jax.devices()],
+      "versions": artifacts.versions(
+        (*libraries, *([] if tokens else ["seqio", "tensorflow"]))
+      ),
+      "too_long": too_long,
+    }
+    if jax.process_index() == 0:
+      _tell_too_long(too_long, lengths, is_sample=not tokens)
+      _tell_repeats(data)
+    state = runner(ready=functools.partial(_write, model_dir, manifest))
+  return manifest | {"mixture": name, "step": int(state.step)}
+
+
+def _write(model_dir: epath.Path, manifest: Mapping[str, Any]) -> None:
+  """Writes a run's settings, once nothing can refuse it any more.
+
+  A run that is refused leaves those of the run whose folder it was given.
+  """
   if jax.process_index() == 0:
-    _tell_too_long(too_long, lengths, is_sample=not tokens)
-    _tell_repeats(data)
     artifacts.atomic_write_text(
       model_dir / model_dirs.CONFIG_FILE, gin.config_str()
     )
     artifacts.atomic_write_text(
       model_dir / artifacts.MANIFEST, json.dumps(manifest, indent=2) + "\n"
     )
-  state = runner()
-  return manifest | {"mixture": name, "step": int(state.step)}
 
 
 def _tell_titles(name: str) -> None:

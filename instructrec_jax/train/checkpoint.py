@@ -6,13 +6,20 @@ A checkpoint is the folder <model_dir>/checkpoints/<step> with three items:
   data       the position of the batch iterators, one for all processes or one
              each; missing if the checkpoint was converted from another
              runner's
+  checksums  the sizes and hashes of the files of the others
 Orbax writes it under a temporary name and renames it when complete, so a folder
 named by a number is complete. In a bucket, which cannot rename, it is complete
 if it has a file commit_success.txt.
 """
 
+import contextlib
 import dataclasses
+import errno
+import logging as python_logging
 import os
+import shutil
+import sys
+from collections.abc import Generator
 from typing import Any
 
 import jax
@@ -24,9 +31,28 @@ from instructrec_jax import paths
 from instructrec_jax.batches.iterator import Batches
 from instructrec_jax.errors import InputError
 from instructrec_jax.train.step import TrainState
-from instructrec_jax.weights import formats, native, orbax_item, shapes
+from instructrec_jax.weights import (
+  checksums,
+  formats,
+  native,
+  orbax_item,
+  shapes,
+)
 
 _ALL_PROCESSES = "all_processes"
+# Where checkpoints go before they are deleted, beside those that are kept.
+_REMOVED = ".removed"
+# What a person can do something about.
+_REFUSALS = (
+  errno.ENOSPC,
+  errno.EDQUOT,
+  errno.EROFS,
+  errno.EACCES,
+  errno.EPERM,
+  errno.ENOTDIR,
+  errno.EEXIST,
+  errno.EIO,
+)
 
 
 class Checkpoints:
@@ -40,22 +66,58 @@ class Checkpoints:
       keep: The number of newest checkpoints to keep, or None for all.
 
     Raises:
-      InputError: It is in a bucket that cannot be used.
+      InputError: It cannot be written.
     """
     self._folder = paths.absolute(model_dir) / native.CHECKPOINTS
-    with paths.reading(self._folder):
+    items = ocp.handlers.DefaultCheckpointHandlerRegistry()
+    for name, args, handler in (
+      (native.PARAMS, ocp.args.StandardSave, ocp.StandardCheckpointHandler()),
+      (
+        native.OPTIMIZER,
+        ocp.args.StandardSave,
+        ocp.StandardCheckpointHandler(),
+      ),
+      (native.DATA, _Position, _PositionHandler()),
+      # The last, as it looks at the files of the others.
+      (checksums.ITEM, checksums.Args, checksums.handler()),
+    ):
+      items.add(name, args, handler)
+    with contextlib.ExitStack() as quiet:
+      quiet.enter_context(_errors_told_once())
+      self._open(keep, items)
+      self._quiet = quiet.pop_all()
+
+  def _open(
+    self, keep: int | None, items: ocp.handlers.CheckpointHandlerRegistry
+  ) -> None:
+    """Opens Orbax's manager."""
+    with paths.reading(self._folder), self._writing("be opened"):
+      self._clear_removed()
       self._manager = ocp.CheckpointManager(
         self._folder,
         options=ocp.CheckpointManagerOptions(
-          max_to_keep=keep, cleanup_tmp_directories=True
+          max_to_keep=keep,
+          cleanup_tmp_directories=True,
+          # A kill must not leave half a checkpoint under its number. Orbax
+          # ignores this in a bucket.
+          todelete_subdir=_REMOVED,
         ),
+        handler_registry=items,
       )
 
   def __enter__(self) -> "Checkpoints":
     return self
 
-  def __exit__(self, *_: Any) -> None:
-    self._manager.close()
+  def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+    if kind is None:
+      with self._writing("be saved"):
+        self._manager.close()
+    else:
+      # What ended the run is told, and not that a save failed, too.
+      with contextlib.suppress(Exception):
+        self._manager.close()
+    self._clear_removed()
+    self._quiet.close()
 
   def latest_step(self) -> int | None:
     """Returns the step of the newest checkpoint, or None."""
@@ -67,16 +129,54 @@ class Checkpoints:
     Args:
       state: The state. It is copied to the host before this returns.
       batches: The batches, at the position of the next step.
+
+    Raises:
+      InputError: The disk is full or cannot be written. It may be told when
+        the next checkpoint is saved, or at exit.
     """
     optimizer = {"step": state.step, "opt_state": state.opt_state}
-    self._manager.save(
-      int(state.step),
-      args=ocp.args.Composite(
-        params=ocp.args.StandardSave(state.params),
-        optimizer=ocp.args.StandardSave(optimizer),
-        data=_Position(batches.get_state(), batches.shares_position),
-      ),
-    )
+    with self._writing("be saved"):
+      self._manager.wait_until_finished()
+      self._clear_removed()
+      self._manager.save(
+        int(state.step),
+        args=ocp.args.Composite(
+          params=ocp.args.StandardSave(state.params),
+          optimizer=ocp.args.StandardSave(optimizer),
+          data=_Position(batches.get_state(), batches.shares_position),
+          checksums=checksums.Args(),
+        ),
+      )
+
+  def _clear_removed(self) -> None:
+    """Deletes checkpoints that are kept no longer, and have no number."""
+    if jax.process_index() == 0 and not paths.is_remote(self._folder):
+      shutil.rmtree(self._folder / _REMOVED, ignore_errors=True)
+
+  @contextlib.contextmanager
+  def _writing(self, what: str) -> Generator[None]:
+    """Turns what a disk refuses into one line.
+
+    Args:
+      what: What a checkpoint could not.
+
+    Raises:
+      InputError: The disk is full or cannot be written.
+    """
+    try:
+      yield
+    except Exception as error:
+      refused = _refused(error)
+      if refused is None:
+        raise
+      there = sorted(step for step in native.steps(self._folder.parent) if step)
+      kept = (
+        f"whole are {', '.join(map(str, there))}" if there else "none is there"
+      )
+      raise InputError(
+        f"a checkpoint in {self._folder} could not {what}: {refused}. Of the "
+        f"others {kept}. When it can be written, the same command goes on"
+      ) from error
 
   def restore(
     self, step: int, like: TrainState, batches: Batches
@@ -89,22 +189,28 @@ class Checkpoints:
       batches: The batches, whose position is restored.
 
     Raises:
-      InputError: The checkpoint does not match.
+      InputError: The checkpoint does not match, or is damaged.
     """
     folder = self._folder / str(step)
-    if not (folder / native.OPTIMIZER).is_dir():
+    native.check(folder, native.PARAMS)
+    has_state = (folder / native.OPTIMIZER).is_dir()
+    if not has_state and not checksums.lists(folder, native.OPTIMIZER):
       raise InputError(
         f"{folder} has only parameters, so a run cannot resume from it: bind "
         "INITIAL_CHECKPOINT_PATH to it, and MODEL_DIR to another folder"
       )
-    params = _restore(folder / native.PARAMS, like.params, "parameter")
+    native.check(folder, native.OPTIMIZER)
+    params = _restore(folder, native.PARAMS, like.params, "parameter")
     rest = _restore(
-      folder / native.OPTIMIZER,
+      folder,
+      native.OPTIMIZER,
       {"step": like.step, "opt_state": like.opt_state},
       "optimizer array",
     )
     if (folder / native.DATA).is_dir():
-      batches.set_state(_PositionHandler().restore(folder / native.DATA))
+      native.check(folder, native.DATA)
+      with native.reading(folder, native.DATA):
+        batches.set_state(_PositionHandler().restore(folder / native.DATA))
     else:
       logging.info("%s was converted: data start at step %d.", folder, step)
       batches.seek(step)
@@ -139,16 +245,63 @@ def load_params(path: str | os.PathLike[str], expected: Any) -> Any:
   return formats.find(path).load(expected)
 
 
-def _restore(item: epath.Path, expected: Any, kind: str) -> Any:
+def _restore(folder: epath.Path, item: str, expected: Any, kind: str) -> Any:
   """Checks and returns the arrays of an item."""
-  found = shapes.table(orbax_item.metadata(item))
+  with native.reading(folder, item):
+    found = shapes.table(orbax_item.metadata(folder / item))
   differs = shapes.difference(found, shapes.table(expected), kind)
   if differs:
     raise InputError(
-      f"the checkpoint {item.parent} does not match the model or optimizer: "
+      f"the checkpoint {folder} does not match the model or optimizer: "
       f"{differs}"
     )
-  return orbax_item.load(item, expected)
+  with native.reading(folder, item):
+    return orbax_item.load(folder / item, expected)
+
+
+@contextlib.contextmanager
+def _errors_told_once() -> Generator[None]:
+  """Keeps Orbax from printing the errors that it then raises here.
+
+  Each of its threads logs the error with a traceback. TensorStore's threads
+  print one for each write that was still on its way when a thread gave up.
+  """
+  before = sys.unraisablehook
+
+  def hook(unraisable: Any) -> None:
+    if str(unraisable.exc_value) != "Event loop is closed":
+      before(unraisable)
+
+  def is_new(record: python_logging.LogRecord) -> bool:
+    return not (record.exc_info and "orbax" in record.pathname)
+
+  logger = python_logging.getLogger("absl")
+  logger.addFilter(is_new)
+  sys.unraisablehook = hook
+  try:
+    yield
+  finally:
+    sys.unraisablehook = before
+    logger.removeFilter(is_new)
+
+
+def _refused(error: BaseException) -> str | None:
+  """Returns why a disk refused to be written, or None for another error.
+
+  TensorStore says only in words what the system refused, and Orbax raises its
+  errors from those of its threads.
+  """
+  seen: set[int] = set()
+  one: BaseException | None = error
+  while one is not None and id(one) not in seen:
+    seen.add(id(one))
+    if isinstance(one, OSError) and one.errno in _REFUSALS:
+      return os.strerror(one.errno)
+    for number in _REFUSALS:
+      if os.strerror(number) in str(one):
+        return os.strerror(number)
+    one = one.__cause__ or one.__context__
+  return None
 
 
 class _PositionHandler(ocp.CheckpointHandler):

@@ -19,6 +19,7 @@ from jax.experimental import multihost_utils
 from instructrec_jax.batches.iterator import Batches
 from instructrec_jax.errors import InputError
 from instructrec_jax.model import ranking_model, sharding, stacking
+from instructrec_jax.settings import kinds, macros
 from instructrec_jax.train import checkpoint
 from instructrec_jax.train import step as step_lib
 
@@ -54,6 +55,7 @@ def train(
   num_microbatches: int | None = None,
   initial_checkpoint_path: str | os.PathLike[str] | None = None,
   max_seconds: float | None = None,
+  ready: Callable[[], None] | None = None,
 ) -> step_lib.TrainState:
   """Trains up to step `train_steps`, counted over all restarts.
 
@@ -78,15 +80,31 @@ def train(
     initial_checkpoint_path: A checkpoint with the initial parameters. The step
       and the optimizer start anew.
     max_seconds: Save and stop after this time. By default there is no limit.
+    ready: Called once before the first step, when everything is checked and
+      the state to go on from has been read. It may write what belongs to the
+      run.
 
   Returns:
     The last state. Its step tells whether training finished.
 
   Raises:
-    InputError: A batch or the model does not divide over the devices, a
-      checkpoint does not match, the data ends, or the loss is not finite.
+    InputError: A setting is out of its range, a batch or the model does not
+      divide over the devices, a checkpoint does not match or is damaged or
+      cannot be written, the data ends, or the loss is not finite.
   """
   started = time.monotonic()
+  kinds.check("train.train_steps", kinds.Whole(0), train_steps)
+  macros.check_parameters(
+    "train",
+    {
+      "checkpoint_period": checkpoint_period,
+      "keep_checkpoints": keep_checkpoints,
+      "log_period": log_period,
+      "random_seed": seed,
+      "num_microbatches": num_microbatches,
+      "max_seconds": max_seconds,
+    },
+  )
   mesh = sharding.make_mesh(num_partitions)
   shapes = step_lib.state_shapes(model, optimizer)
   shardings = sharding.tree_shardings(
@@ -115,6 +133,8 @@ def train(
       )
       return state
 
+    if ready is not None:
+      ready()
     stack, unstack = (lambda tree: tree,) * 2
     if model.config.scan_layers:
       stack, unstack, shardings = stacking.converters(shardings)
@@ -133,6 +153,7 @@ def train(
       for step in range(first + 1, train_steps + 1):
         batch = sharding.put_batch(mesh, _next(batches, step))
         state, metrics = train_step(state, batch)
+        stop.hold_signals()
         # While the device computes this step, handle the one before.
         log.handle_pending()
         log.pending = step, metrics
@@ -272,6 +293,10 @@ class _Stop:
   A scheduler sends SIGTERM before it takes the machine away. This context holds
   the signal back, so that training can save, and raises it again at the end, so
   that the scheduler sees a run that did not finish.
+
+  Before the first step there is nothing to save, and the step's compilation,
+  which heeds no handler of Python's, may take minutes. Until then the signal
+  ends the program at once.
   """
 
   def __init__(self, started: float, max_seconds: float | None):
@@ -279,13 +304,20 @@ class _Stop:
     self._signalled = False
 
   def __enter__(self) -> "_Stop":
-    self._before = signal.signal(signal.SIGTERM, self._on_signal)
+    self._before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    self._holds = False
     return self
 
   def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
     signal.signal(signal.SIGTERM, self._before)
     if self._signalled and kind is None:
       signal.raise_signal(signal.SIGTERM)
+
+  def hold_signals(self) -> None:
+    """Holds signals back from now on, as there is something to save."""
+    if not self._holds:
+      self._holds = True
+      signal.signal(signal.SIGTERM, self._on_signal)
 
   def _on_signal(self, *_: Any) -> None:
     self._signalled = True

@@ -4,14 +4,23 @@
 them without a run.
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 from etils import epath
 
+from instructrec_jax import paths
 from instructrec_jax.errors import InputError
-from instructrec_jax.weights import adafactor_state, orbax_item, shapes, tensor
+from instructrec_jax.weights import (
+  adafactor_state,
+  checksums,
+  orbax_item,
+  shapes,
+  tensor,
+)
 
 PARAMS, OPTIMIZER, DATA = "params", "optimizer", "data"
 CHECKPOINTS = "checkpoints"
@@ -29,9 +38,82 @@ def steps(folder: epath.Path) -> dict[int | None, epath.Path]:
   }
 
 
+def check(folder: epath.Path, *items: str) -> None:
+  """Raises InputError if items of a checkpoint are not as they were saved."""
+  wrong = _wrong(folder, items)
+  if wrong:
+    raise damaged(folder, wrong)
+
+
+@contextlib.contextmanager
+def reading(folder: epath.Path, item: str) -> Generator[None]:
+  """Turns what Orbax raises while it reads an item into one line.
+
+  Args:
+    folder: The checkpoint's folder.
+    item: The item that is read.
+
+  Raises:
+    InputError: The item cannot be read. The message says what to go on from.
+  """
+  try:
+    yield
+  except (InputError, MemoryError, jax.errors.JaxRuntimeError):
+    raise
+  except Exception as error:
+    # Files of which any byte may be wrong make Orbax raise what it likes.
+    if paths.is_remote(folder):
+      with paths.reading(folder):
+        raise
+    first = str(error).strip().partition("\n")[0].partition(". See full")[0]
+    what = f"{item}: {first[:200] or type(error).__name__}"
+    raise damaged(folder, what) from error
+
+
+def damaged(folder: epath.Path, wrong: str) -> InputError:
+  """Returns the error for a damaged checkpoint, with what is whole beside it.
+
+  Args:
+    folder: The checkpoint's folder.
+    wrong: What is wrong with it.
+  """
+  told = f"{folder} is damaged ({wrong})"
+  if folder.parent.name != CHECKPOINTS or not folder.name.isdigit():
+    return InputError(told)
+  others = {
+    step: other
+    for step, other in steps(folder.parent.parent).items()
+    if step is not None and other.name != folder.name
+  }
+  for step in sorted(others, reverse=True):
+    if not _wrong(others[step], (PARAMS, OPTIMIZER)):
+      return InputError(
+        f"{told}: remove it, and training goes on from {step}, the newest of "
+        "the others that is whole"
+      )
+  return InputError(
+    f"{told}: remove it, and training starts anew; no other is whole there"
+  )
+
+
+def _wrong(folder: epath.Path, items: tuple[str, ...]) -> str | None:
+  """Returns what is wrong with items of a checkpoint, or None."""
+  with paths.reading(folder):
+    for item in items:
+      if not (folder / item).is_dir():
+        return f"it has no {item}"
+    return checksums.damage(folder, items)
+
+
 def params(folder: epath.Path) -> dict[str, tensor.Tensor]:
-  """Returns a checkpoint's parameters, unread."""
-  return orbax_item.tensors(folder / PARAMS)
+  """Returns a checkpoint's parameters, unread.
+
+  Raises:
+    InputError: They are not as they were saved.
+  """
+  check(folder, PARAMS)
+  with reading(folder, PARAMS):
+    return orbax_item.tensors(folder / PARAMS)
 
 
 def load(
@@ -39,7 +121,8 @@ def load(
 ) -> Any:
   """Returns a checkpoint's parameters on the devices."""
   del params
-  return orbax_item.load(folder / PARAMS, expected)
+  with reading(folder, PARAMS):
+    return orbax_item.load(folder / PARAMS, expected)
 
 
 def optimizer(
@@ -52,7 +135,9 @@ def optimizer(
   """
   if not (folder / OPTIMIZER).is_dir():
     raise _no_state(folder)
-  return adafactor_state.from_native(folder / OPTIMIZER, params)
+  check(folder, OPTIMIZER)
+  with reading(folder, OPTIMIZER):
+    return adafactor_state.from_native(folder / OPTIMIZER, params)
 
 
 def write(
@@ -87,6 +172,7 @@ def write(
   if rest is not None:
     if not (rest / OPTIMIZER).is_dir():
       raise _no_state(rest)
+    check(rest, OPTIMIZER)
     step = int(orbax_item.tensors(rest / OPTIMIZER)["step"].read())
   where = f"{CHECKPOINTS}/{step}"
   folder = out / where
@@ -95,6 +181,7 @@ def write(
     for item in (OPTIMIZER, DATA):
       if (rest / item).is_dir():
         _copy(rest / item, folder / item)
+  checksums.write(epath.Path(folder))
   return where
 
 

@@ -50,7 +50,9 @@ def test_gradients_do_not_depend_on_how_layers_run(remat):
 
 
 def test_unknown_remat_lists_the_choices():
-  with pytest.raises(InputError, match=r"'some'.*full, minimal, none"):
+  with pytest.raises(
+    InputError, match=r"'some'.*\"none\", \"minimal\" or \"full\""
+  ):
     dataclasses.replace(CONFIG, remat="some")
 
 

@@ -67,7 +67,7 @@ def test_a_training_step_on_four_chips(tmp_path):
     (["--topology=v5e:3x3"], "unknown topology 'v5e:3x3'"),
     (
       ["--topology=v5e:2x4", "--gin.NUM_PARTITIONS=8"],
-      "num_partitions = 8 does not divide the 'heads' axis",
+      "num_partitions (NUM_PARTITIONS) = 8 does not divide the 'heads' axis",
     ),
     (
       ["--topology=v5e:4x4", "--batch_size=12"],

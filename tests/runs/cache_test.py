@@ -110,7 +110,7 @@ def test_families_without_a_rate_are_not_cached(small_data, tmp_path):
   assert manifest["options"]["rates"] == {_T2: 2}
   assert manifest["counts"]["tasks"].keys() == {_T2}
   assert manifest["counts"]["tasks"][_T2]["records"] == 60
-  with pytest.raises(InputError, match="no available task has a rate"):
+  with pytest.raises(InputError, match="no task with records has a rate"):
     _cache(small_data, tmp_path / "d", "FAMILY_RATES = {'p1_i0_t1': 1}")
 
 

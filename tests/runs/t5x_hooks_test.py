@@ -2,7 +2,9 @@
 
 import itertools
 import pathlib
+import re
 
+import gin
 import numpy as np
 import pytest
 import seqio
@@ -185,3 +187,31 @@ def test_checkpoints_of_t5x_are_found(tmp_path, monkeypatch):
     t5x_hooks.find_checkpoint("ours")
   with pytest.raises(InputError, match="no checkpoint at"):
     t5x_hooks.find_checkpoint("nowhere")
+
+
+@pytest.mark.parametrize(
+  ("binding", "told"),
+  [
+    ("TRAIN_STEPS = 0", "TRAIN_STEPS = 0: expected a whole number"),
+    ("TRAIN_STEP = 3", "Did you mean 'TRAIN_STEPS'"),
+    ("EVAL_OUTPUT_DIR = 'x'\nEVAL_BATCH_SIZE = 1e3", "write 1000"),
+    ("EVAL_SPLIT = 'test'\nMINE = 3\nEVAL_STEPS = %MINE", None),
+  ],
+)
+def test_macros_of_our_t5x_runs_are_checked_when_gin_is_read(binding, told):
+  ours = "t5x_hooks.registered.mixture_or_task_name = 'x'"
+  with gin.unlock_config():
+    gin.clear_config()
+    gin.parse_config(f"{binding}\n{ours}")
+  if told is None:
+    gin.finalize()
+  else:
+    with pytest.raises(InputError, match=re.escape(told)):
+      gin.finalize()
+  # Another project's run is its own affair.
+  with gin.unlock_config():
+    gin.clear_config()
+    gin.parse_config(binding)
+  gin.finalize()
+  with gin.unlock_config():
+    gin.clear_config()

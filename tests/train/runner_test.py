@@ -188,3 +188,57 @@ def test_no_tensorflow():
     "assert not bad, bad"
   )
   subprocess.run([sys.executable, "-c", code], check=True, cwd=TOY.parents[2])
+
+
+@pytest.mark.parametrize(
+  "setting",
+  [
+    {"checkpoint_period": 0},
+    {"keep_checkpoints": 0},
+    {"log_period": 0},
+    {"num_microbatches": -1},
+    {"max_seconds": -1.0},
+    {"seed": -1},
+  ],
+  ids=lambda setting: next(iter(setting)),
+)
+def test_a_setting_out_of_its_range_is_refused_before_anything(
+  tmp_path, setting
+):
+  [(name, value)] = setting.items()
+  with pytest.raises(InputError, match=rf"{name} .*= {value}: expected"):
+    train(tmp_path / "run", 3, **setting)
+  assert not (tmp_path / "run").exists()
+
+
+def test_before_the_first_step_sigterm_ends_at_once(tmp_path):
+  """A step that compiles heeds no handler, and there is nothing to save."""
+  seen = []
+
+  def note():
+    seen.append(signal.getsignal(signal.SIGTERM))
+
+  class Noting(toy.Batches):
+    def __next__(self):
+      note()
+      return super().__next__()
+
+  before = signal.getsignal(signal.SIGTERM)
+  train(tmp_path, 3, Noting(), ready=note)
+  assert seen[:2] == [signal.SIG_DFL] * 2, "as the first step begins"
+  assert all(callable(handler) for handler in seen[2:])
+  assert len(seen) == 4
+  assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_run_is_ready_when_its_checkpoint_is_read(tmp_path):
+  train(tmp_path, 2)
+  ready = []
+  train(tmp_path, 3, ready=lambda: ready.append(1))
+  assert ready == [1]
+  newest = tmp_path / "checkpoints" / "3" / "params"
+  next(p for p in newest.rglob("*") if p.is_file()).write_bytes(b"")
+  with pytest.raises(InputError, match="training goes on from 2"):
+    train(tmp_path, 4, ready=lambda: ready.append(2))
+  train(tmp_path / "other", 0, ready=lambda: ready.append(3))
+  assert ready == [1], "nor for a run that has nothing to do"

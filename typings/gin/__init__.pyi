@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from gin import config as config
+from gin import config_parser as config_parser
+from gin import utils as utils
 
 _T = TypeVar("_T", bound=Callable[..., Any])
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from instructrec_jax.cli.shared import flags, printing, values
 from instructrec_jax.cli.shared.command import Command
+from instructrec_jax.settings import listing
 
 _EXAMPLES = """
   instructrec cache --gin_file=gin/experiments/games_tiny.gin --epochs=4 \\
@@ -40,6 +41,6 @@ COMMAND = Command(
   help="write training tokens once, to train without TensorFlow",
   add_flags=_add_flags,
   run=_run,
-  examples=_EXAMPLES,
+  examples=f"{_EXAMPLES}\n\n{listing.in_help('cache')}",
   tensorflow=True,
 )

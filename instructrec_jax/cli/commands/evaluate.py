@@ -5,6 +5,7 @@ from typing import Any
 
 from instructrec_jax.cli.shared import flags, values
 from instructrec_jax.cli.shared.command import Command
+from instructrec_jax.settings import listing
 
 _EXAMPLES = """
   instructrec evaluate --model_dir=demo/model
@@ -81,6 +82,6 @@ COMMAND = Command(
   help="measure how well a trained model ranks and answers",
   add_flags=_add_flags,
   run=_run,
-  examples=_EXAMPLES,
+  examples=f"{_EXAMPLES}\n\n{listing.in_help('evaluate')}",
   tensorflow=True,
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 from instructrec_jax.cli.shared import flags, values
 from instructrec_jax.cli.shared.command import Command
+from instructrec_jax.settings import listing
 
 _EXAMPLES = """
   instructrec measure glm4.jsonl --system=GLM-4 \\
@@ -87,6 +88,6 @@ COMMAND = Command(
   help="measure the answers of any model, from a file",
   add_flags=_add_flags,
   run=_run,
-  examples=_EXAMPLES,
+  examples=f"{_EXAMPLES}\n\n{listing.in_help('mixing')}",
   tensorflow=True,
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from instructrec_jax.cli.shared import flags, values
 from instructrec_jax.cli.shared.command import Command
+from instructrec_jax.settings import listing
 
 _EXAMPLES = """
   instructrec plan --topology=v5e:4x4 --gin_file=runs/native_finetune.gin \\
@@ -77,5 +78,5 @@ COMMAND = Command(
   help="compute what a run needs on a TPU pod, without one",
   add_flags=_add_flags,
   run=_run,
-  examples=_EXAMPLES,
+  examples=f"{_EXAMPLES}\n\n{listing.in_help('train')}",
 )

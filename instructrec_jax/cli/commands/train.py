@@ -5,6 +5,7 @@ from typing import Any
 
 from instructrec_jax.cli.shared import flags
 from instructrec_jax.cli.shared.command import Command
+from instructrec_jax.settings import listing
 
 _EXAMPLES = """
   instructrec train --gin_file=gin/runs/native_finetune.gin \\
@@ -31,5 +32,5 @@ COMMAND = Command(
   help="train with our own runner, or continue a run",
   add_flags=_add_flags,
   run=_run,
-  examples=_EXAMPLES,
+  examples=f"{_EXAMPLES}\n\n{listing.in_help('train')}",
 )

@@ -23,11 +23,11 @@ def columns(
     mask_BxC: True where there is a candidate. None means everywhere.
 
   Returns:
-    float64 [B] by name. `figures` takes their means, also of resamples.
+    float64 [B] by name. `figures` takes their means, also of resamples. Without
+    both right and wrong candidates there are no pairs, and no columns for them.
 
   Raises:
-    InputError: The shapes do not match, a log-odds is not finite, or all labels
-      are the same.
+    InputError: The shapes do not match, or a log-odds is not finite.
   """
   odds_BxC, labels_BxC = np.asarray(log_odds_BxC), np.asarray(labels_BxC, bool)
   mask_BxC = np.ones(odds_BxC.shape, bool) if mask_BxC is None else mask_BxC
@@ -47,26 +47,25 @@ def columns(
   right_BxC = np.where(labels_BxC, odds_BxC, -odds_BxC).astype(np.float64)
   right_BxC = np.where(mask_BxC, right_BxC, 0.0)
   yes_BxC, no_BxC = mask_BxC & labels_BxC, mask_BxC & ~labels_BxC
-  if not yes_BxC.any() or not no_BxC.any():
-    raise InputError(
-      "labels: AUC needs right and wrong candidates, got "
-      f"{int(yes_BxC.sum())} right of {int(mask_BxC.sum())}"
-    )
-  above_BxC = _beaten(odds_BxC, yes_BxC, no_BxC)
-  below_BxC = _beaten(-odds_BxC, no_BxC, yes_BxC)
   cells = {
     "loss": np.where(mask_BxC, np.logaddexp(0.0, -right_BxC), 0.0),
     "right": mask_BxC & (right_BxC > 0),
     "candidates": mask_BxC,
-    "above": above_BxC / no_BxC.sum(),
-    "yes": yes_BxC,
-    "below": below_BxC / yes_BxC.sum(),
-    "no": no_BxC,
   }
+  auc = {}
+  if yes_BxC.any() and no_BxC.any():
+    above_BxC = _beaten(odds_BxC, yes_BxC, no_BxC)
+    below_BxC = _beaten(-odds_BxC, no_BxC, yes_BxC)
+    cells |= {
+      "above": above_BxC / no_BxC.sum(),
+      "yes": yes_BxC,
+      "below": below_BxC / yes_BxC.sum(),
+      "no": no_BxC,
+    }
+    mean = above_BxC.sum() / (yes_BxC.sum() * no_BxC.sum())
+    auc = {"auc": np.full(len(odds_BxC), mean)}
   # A cumulative sum, so that padding does not change a single bit.
-  sums = {name: np.cumsum(c, axis=1)[:, -1] for name, c in cells.items()}
-  auc = above_BxC.sum() / (yes_BxC.sum() * no_BxC.sum())
-  return sums | {"auc": np.full(len(odds_BxC), auc)}
+  return {name: np.cumsum(c, axis=1)[:, -1] for name, c in cells.items()} | auc
 
 
 def figures(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -77,18 +76,21 @@ def figures(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
   Returns:
     log_loss, in nats a candidate; accuracy, which counts even odds as wrong;
-    and pooled_auc, the share of pairs of a right and a wrong candidate in which
-    the right one scores higher. Equal scores count as wrong. Pairs are of all
-    requests, unlike those of `metrics.auc`. For resamples pooled_auc is a
-    linear approximation (Hájek's projection, as in DeLong et al., 1988), which
-    compares each candidate with all those of the sample.
+    and, if there are both right and wrong candidates, pooled_auc, the share of
+    pairs of the two in which the right one scores higher. Equal scores count as
+    wrong. Pairs are of all requests, unlike those of `metrics.auc`. For
+    resamples pooled_auc is a linear approximation (Hájek's projection, as in
+    DeLong et al., 1988), which compares each candidate with all those of the
+    sample.
   """
-  above, below = means["above"] / means["yes"], means["below"] / means["no"]
-  return {
+  found = {
     "log_loss": means["loss"] / means["candidates"],
     "accuracy": means["right"] / means["candidates"],
-    "pooled_auc": above + below - means["auc"],
   }
+  if "auc" in means:
+    above, below = means["above"] / means["yes"], means["below"] / means["no"]
+    found["pooled_auc"] = above + below - means["auc"]
+  return found
 
 
 def _beaten(

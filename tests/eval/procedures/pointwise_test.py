@@ -74,7 +74,14 @@ def test_padding_and_certainty():
 def test_misfits():
   with pytest.raises(InputError, match="expected one shape"):
     pointwise.columns(np.zeros((1, 2)), np.zeros((1, 3)))
-  with pytest.raises(InputError, match="got 2 right of 2"):
-    pointwise.columns(np.zeros((1, 2)), np.ones((1, 2)))
   with pytest.raises(InputError, match="row 0, column 1: expected a finite"):
     pointwise.columns(np.array([[0, np.nan]]), np.array([[1, 0]]))
+
+
+def test_candidates_of_one_class_have_no_auc_but_the_rest():
+  columns = pointwise.columns(np.array([[0.0, 2.0]]), np.ones((1, 2)))
+  found = pointwise.figures({n: c.mean(0) for n, c in columns.items()})
+  assert found == {
+    "log_loss": pytest.approx((np.log(2) + np.log1p(np.exp(-2))) / 2),
+    "accuracy": 0.5,
+  }

@@ -186,6 +186,11 @@ def teacher(parser: argparse.ArgumentParser) -> None:
     help="api: environment variable that holds the key, or none "
     "(OPENAI_API_KEY)",
   )
+  add(
+    "--allow_http",
+    action="store_true",
+    help="api: send the key over http too, where others can read it",
+  )
   _server(add)
   add("--batch_size", type=int, help="local: requests in a batch (8)")
   add("--cache", metavar="FILE", help="api, local: file that keeps the answers")

@@ -27,6 +27,8 @@ _OBJECT = re.compile(r"\{\s*[\"}]")
 _LONGEST = 100_000
 # Half of a character, and the sign that stands for one that was lost.
 _BROKEN = re.compile("[\ud800-\udfff\ufffd]")
+# What may follow says why.
+_YES_NO = re.compile(r"\W*(yes|no)\b(?!\s+\w)", re.IGNORECASE)
 _REFUSING = re.compile(
   r"^\W*(?:i'?m |i am )?(?:sorry|unable|afraid)\b"
   r"|^\W*i (?:cannot|can't|won't)\b"
@@ -68,13 +70,16 @@ def of_plain(kind: Kind, outputs: Mapping[str, object]) -> Parsed:
   texts = {}
   for name in kind.outputs:
     text = outputs.get(name)
+    if kind is JUDGEMENT and isinstance(text, bool):
+      text = "yes" if text else "no"
     if not isinstance(text, str) or not text.strip() or _BROKEN.search(text):
       return None, MALFORMED
     texts[name] = " ".join(text.split())
   if kind is JUDGEMENT:
-    texts = {name: text.lower().strip(".") for name, text in texts.items()}
-    if not set(texts.values()) <= {"yes", "no"}:
+    found = {name: _YES_NO.match(text) for name, text in texts.items()}
+    if not all(found.values()):
       return None, MALFORMED
+    texts = {name: said[1].lower() for name, said in found.items() if said}
   elif any(_REFUSING.search(text) for text in texts.values()):
     return None, REFUSED
   return texts, None

@@ -64,7 +64,7 @@ class Claims:
           self._remove(owner)
 
   async def beating(self) -> None:
-    """Says again and again that this process is alive, until it is cancelled."""
+    """Says that this process is alive until this is cancelled."""
     while True:
       await asyncio.sleep(_BEAT_S)
       # Without a disk, it will be known for dead.

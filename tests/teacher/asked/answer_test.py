@@ -60,14 +60,16 @@ def test_what_is_no_answer_has_a_reason(content, reason):
 
 
 def test_judgements_are_yes_or_no():
-  yes = dict.fromkeys(JUDGEMENT.outputs, "Yes.")
-  assert answer.of_plain(JUDGEMENT, yes) == (
-    dict.fromkeys(JUDGEMENT.outputs, "yes"), None
-  )  # fmt: skip
+  for said in ("Yes.", "yes", "**Yes**", "Yes, it follows from it.", True):
+    yes = dict.fromkeys(JUDGEMENT.outputs, said)
+    assert answer.of_plain(JUDGEMENT, yes) == (
+      dict.fromkeys(JUDGEMENT.outputs, "yes"), None
+    )  # fmt: skip
   name = JUDGEMENT.outputs[0]
-  assert answer.of_plain(JUDGEMENT, yes | {name: "maybe"}) == (
-    None, answer.MALFORMED
-  )  # fmt: skip
+  for said in ("maybe", "No idea", "nobody", 1, ""):
+    assert answer.of_plain(JUDGEMENT, yes | {name: said}) == (
+      None, answer.MALFORMED
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

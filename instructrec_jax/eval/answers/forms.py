@@ -12,6 +12,7 @@ _THOUGHTS_END = re.compile(r"</(?:think|thinking|thought|reasoning)>")
 _JSON = re.compile(r"[\[{]\s*[\[{\"]")
 # No answer is longer; a broken one is not searched for minutes.
 _LONGEST = 100_000
+_NEST = 500
 # The fields of an object that may hold a title.
 _TITLE_FIELDS = (
   "title", "name", "item", "item_title", "product", "movie", "book", "game",
@@ -47,10 +48,12 @@ def json_titles(text: str) -> list[str]:
   while match := _JSON.search(text, at):
     try:
       value, at = decoder.raw_decode(text, match.start())
-    except (ValueError, RecursionError):
+      found = _titles(value) or found
+    except ValueError:
       at = match.start() + 1
-      continue
-    found = _titles(value) or found
+    except RecursionError:
+      # So deep a nest is no answer, and each of its levels would take as long.
+      at = match.start() + _NEST
   return found
 
 

@@ -72,7 +72,7 @@ def _objects(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
   """
   file = paths.anywhere(path)
   try:
-    text = file.read_text(encoding="utf-8-sig")
+    text = file.read_text(encoding="utf-8").removeprefix("\ufeff")
   except (FileNotFoundError, IsADirectoryError):
     raise InputError(f"{path}: no such file") from None
   except UnicodeDecodeError as error:

@@ -25,6 +25,7 @@ _THOUGHTS_END = re.compile(r"</(?:think|thinking|thought|reasoning)>")
 _OBJECT = re.compile(r"\{\s*[\"}]")
 # No answer is longer; what a broken server sends is not searched for minutes.
 _LONGEST = 100_000
+_NEST = 500
 # Half of a character, and the sign that stands for one that was lost.
 _BROKEN = re.compile("[\ud800-\udfff\ufffd]")
 # What may follow says why.
@@ -94,8 +95,11 @@ def _objects(text: str) -> Iterator[dict]:
     try:
       value, at = decoder.raw_decode(text, match.start())
       found.append(value)
-    except (ValueError, RecursionError):
+    except ValueError:
       at = match.start() + 1
+    except RecursionError:
+      # So deep a nest is no answer, and each of its levels would take as long.
+      at = match.start() + _NEST
   for value in reversed(found):
     yield from _within(value)
 

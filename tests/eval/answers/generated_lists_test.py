@@ -9,6 +9,7 @@ from instructrec_jax.eval import metrics
 from instructrec_jax.eval.answers import generated_lists
 from instructrec_jax.eval.answers.generated_lists import Titles
 from instructrec_jax.eval.predictions import Predictions
+from tests import fuzz
 from tests.eval.answers import written_forms
 
 CATALOGUE = [
@@ -199,7 +200,7 @@ def test_nothing_but_empty_lists():
   assert rates["duplicate"].value == 0
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=100 if fuzz.THOROUGH else 5, deadline=None)
 @pytest.mark.parametrize("form", written_forms.ANY)
 @given(st.data())
 def test_a_list_of_any_titles_is_read_back_in_every_form(form, data):
@@ -212,7 +213,7 @@ def test_a_list_of_any_titles_is_read_back_in_every_form(form, data):
   assert listed.places == [(item,) for item in items], text
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=50 if fuzz.THOROUGH else 4, deadline=None)
 @pytest.mark.parametrize("form", written_forms.PLAIN)
 @given(st.data())
 def test_a_list_of_plain_titles_is_read_back_in_every_form(form, data):

@@ -149,7 +149,7 @@ def _made_and_killed(path, after_s):
 
 def test_a_kill_at_any_moment_blocks_nothing_and_loses_nothing(tmp_path):
   draw = random.Random(0)
-  for n in range(400 if fuzz.THOROUGH else 40):
+  for n in range(400 if fuzz.THOROUGH else 16):
     path = tmp_path / str(n) / "a.db"
     # Most are killed while the file is made, which takes some milliseconds.
     said = _made_and_killed(path, draw.uniform(0, 0.012 if n % 4 else 0.06))

@@ -38,7 +38,7 @@ ROOMS = {
     "data", "teacher", "teacher/checks", "teacher/rules/facts",
     "teacher/rules/lexicon",
   ),
-  "teacher/asked": ("teacher",),
+  "teacher/asked": ("teacher", "teacher/checks"),
   "teacher/annotation": (
     "data", "teacher", "teacher/asked", "teacher/checks", "teacher/rules",
   ),

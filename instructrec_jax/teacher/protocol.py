@@ -101,6 +101,9 @@ JUDGEMENT = Kind(
   looks_at_target=True,
 )
 
+# All kinds.
+KINDS = (PREFERENCE, INTENTION, INTEREST, AUDIENCE, JUDGEMENT)
+
 
 class Teacher(Protocol):
   """Writes texts. API, local and extractive teachers have this interface."""

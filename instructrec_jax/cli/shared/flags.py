@@ -242,6 +242,11 @@ def teacher(parser: argparse.ArgumentParser) -> None:
     help="api: environment variable that holds the key, or none "
     "(OPENAI_API_KEY)",
   )
+  add(
+    "--allow_http",
+    action="store_true",
+    help="api: send the key over http too, where others can read it",
+  )
   _server(add)
   add("--batch_size", type=values.COUNT, help="local: requests in a batch (8)")
   add(

@@ -33,6 +33,7 @@ import numpy as np
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import metrics, resampling
 from instructrec_jax.eval.answers import (
+  forms,
   generated_lists,
   ratings,
   texts,
@@ -272,7 +273,7 @@ class Attributes(_Read):
     return _asked(example, truth=truth)
 
   def _read(self, text: str) -> dict[str, str]:
-    return user_attributes.parse(text, self.names)
+    return user_attributes.parse(forms.spoken(text), self.names)
 
   def _figures(
     self,
@@ -297,7 +298,8 @@ class Texts(_Written):
     """Measures one task; see `texts.measure`."""
     written = list(inferences["prediction"])
     answers = _answers(targets, written, None)
-    return Measured(texts.measure(written, answers.truths, seed), answers)
+    said = [forms.spoken(text) for text in written]
+    return Measured(texts.measure(said, answers.truths, seed), answers)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,9 +1,16 @@
 """Parses written lists of titles as rankings of a catalogue's items.
 
-A list has one title a line, with or without numbers or bullets, or titles
-separated by commas, semicolons or numbers. Titles may be quoted or bold. Text
-may come before and after the list, and after a title behind a dash, a colon or
-a bracket. A title may contain any of these: a whole title is never cut.
+A list has one title a line, with or without numbers, letters or bullets, or
+titles separated by commas, semicolons, arrows, numbers or letters. It may also
+be a JSON list of titles or objects, or a Markdown table. Titles may be quoted
+or bold. Text may come before and after the list, and after a title behind a
+dash, a colon or a bracket; so may "by" with a name, a price, or a year behind a
+comma. Reasoning in <think> is no part of it. A title may contain any of these:
+a whole title is never cut.
+
+Where a text can be read in several forms, the one in which most titles are
+known counts, and of these the first of JSON, table and lines. Without a comma
+or bracket before it, a number belongs to the title: "Halo 2001" is not "Halo".
 
 Text cannot tell items with the same title apart. Such a title puts all of them
 at one place, a tie, which counts against the system. An entry that is not an
@@ -14,11 +21,12 @@ import collections
 import dataclasses
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from instructrec_jax.eval import resampling
+from instructrec_jax.eval.answers import forms
 
 # Faults of entries, which every list counts.
 _PARTS = (
@@ -35,7 +43,11 @@ _SEPARATOR = re.compile(r"\s*[,;|]\s*(?:and\s+)?|\s+and\s+")
 # likely continues the title: "Halo: Reach" is not "Halo".
 _END = re.compile(
   rf"\s*[(\[\"”»*]|\s+[{_DASHES}]\s|[:,;.!?]\s+(?=[a-z])|\s+(?=because\b)"
+  r"|\s+(?=by\s+[A-Z\d])|,?\s+(?=[$€£]\s?\d)|,\s+(?=(?:19|20)\d\d\b)"
+  r"|\s*[:=]\s+(?=[\d.,/]+%?\s*$)"
 )
+# A year or a price between separators is an aside of the title before it.
+_ASIDE = re.compile(r"\s*\(?(?:(?:19|20)\d\d|[$€£]\s?\d[\d.,]*)\)?\s*")
 # A title in the middle of a sentence.
 _QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|«([^»]+)»|\*\*([^*]+)\*\*')
 _WRAPPING = " \t\"'“”\u2018\u2019«»`*_"
@@ -120,7 +132,7 @@ class Titles:
     """
     counts = dict.fromkeys(_PARTS, 0)
     places, seen, entries = [], set(), 0
-    for found in self._entries(text):
+    for found in self._entries(forms.spoken(text)):
       entries += 1
       if not found:
         counts["out_of_catalogue"] += 1
@@ -140,8 +152,51 @@ class Titles:
     missing = max(wanted - len(places), 0)
     return Listed(places, entries, **counts, missing=missing, wanted=wanted)
 
-  def _entries(self, text: str) -> Iterator[tuple[int, ...]]:
-    """Yields the items of each entry's title, perhaps none."""
+  def _entries(self, text: str) -> list[tuple[int, ...]]:
+    """Returns the items of each entry's title, perhaps none.
+
+    The text is read in the form in which most titles are known.
+    """
+    readings = [
+      list(reading(text))
+      for reading in (
+        self._in_json,
+        self._in_a_table,
+        self._in_lines,
+        self._in_led_lines,
+        self._in_brackets,
+        self._between_marks,
+      )
+    ]
+    best = max(readings, key=lambda entries: len(set(filter(None, entries))))
+    if any(best):
+      return best
+    quoted = (m[m.lastindex or 0] for m in _QUOTED.finditer(text))
+    return list(filter(None, map(self._exact, quoted))) or list(
+      self._in_lines(text)
+    )
+
+  def _in_json(self, text: str) -> Iterator[tuple[int, ...]]:
+    for title in forms.json_titles(text):
+      yield self._first([title, *forms.led(title)])
+
+  def _in_a_table(self, text: str) -> Iterator[tuple[int, ...]]:
+    for row in forms.table_rows(text):
+      yield next(filter(None, self._split(row)), ())
+
+  def _in_led_lines(self, text: str) -> Iterator[tuple[int, ...]]:
+    for line in text.splitlines():
+      if rests := forms.led(line.strip()):
+        yield self._first(rests)
+
+  def _in_brackets(self, text: str) -> Iterator[tuple[int, ...]]:
+    return self._in_lines(forms.bracketed(text))
+
+  def _between_marks(self, text: str) -> Iterator[tuple[int, ...]]:
+    for part in forms.between_arrows(text) or forms.lettered(text):
+      yield self._first([part, *forms.led(part)])
+
+  def _in_lines(self, text: str) -> Iterator[tuple[int, ...]]:
     lines = [line for line in text.splitlines() if line.strip()]
     marked = [line for line in lines if self._is_marked(line)]
     if len(lines) == 1 and len(parts := _numbered(lines[0])) > 1:
@@ -155,11 +210,8 @@ class Titles:
       lines = lines[1:]
     elif len(lines) == 1:
       lines = [self._without_heading(lines[0])]
-    entries = [entry for line in lines for entry in self._split(line)]
-    if not any(entries):
-      quoted = (m[m.lastindex or 0] for m in _QUOTED.finditer(text))
-      entries = list(filter(None, map(self._exact, quoted))) or entries
-    yield from entries
+    for line in lines:
+      yield from self._split(line)
 
   def _is_marked(self, line: str) -> bool:
     mark = _BULLET.match(line)
@@ -190,9 +242,14 @@ class Titles:
         ((e, items) for e, items in exact if items), (at, None)
       )
       part = line[starts[at] : ends[last]]
-      at = last + 1
-      if found or _plain(part):
-        yield found or self._find(part)
+      at, begun = last + 1, at > 0
+      found = found or self._find(part)
+      if found or (_plain(part) and not (begun and _ASIDE.fullmatch(part))):
+        yield found
+
+  def _first(self, texts: Iterable[str]) -> tuple[int, ...]:
+    """Returns the items of the first text that starts with a title."""
+    return next(filter(None, map(self._find, texts)), ())
 
   def _exact(self, text: str) -> tuple[int, ...]:
     return self._items.get(_plain(text), ())

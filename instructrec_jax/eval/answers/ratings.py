@@ -10,35 +10,75 @@ import numpy as np
 
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import resampling
+from instructrec_jax.eval.answers import forms
 
-_NUMBER = re.compile(r"(?<![\w.,-])-?\d+(?:[.,]\d+)?(?![\w])")
-# A word before the rating, if other numbers come earlier.
-_SAID = re.compile(
-  r"\b(?:rating|rated?|score)\W*(?:\s(?:is|of|as|at|would be)\s+)?(?=-?\d)",
-  re.IGNORECASE,
-)
 _WORDS = (
   "zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
   "nine", "ten",
 )  # fmt: skip
 _WORD = "|".join(_WORDS)
-# A number in letters must be the whole text: "no one" is not 1.
-_IN_WORDS = re.compile(
-  rf"\W*(?:(?:the |my )?(?:predicted )?rating(?: is|:)?\s+)?"
-  rf"(?P<rating>{_WORD})(?P<half> and a half)?"
-  rf"(?:\s+(?:stars?|points?))?(?:\s+(?:out )?of (?P<of>\d+|{_WORD}))?"
-  r"(?:\s+(?:stars?|points?))?\W*",
+_FIGURES = r"(?<![\w.,-])-?\d+(?:[.,]\d+)?(?![^\W\u00bd])"
+_HALF = r"(?P<half>\s?\u00bd|\s+and\s+a\s+half\b|\s+1/2(?!\d))?"
+# A number in figures or letters, perhaps with a half.
+_AMOUNT = rf"(?P<amount>{_FIGURES}|\b(?:{_WORD})\b){_HALF}"
+_OF = rf"\s*(?:stars?\s*)?(?:/|\bout\s+of\b)\s*(?P<of>\d+(?:\.\d+)?|{_WORD})\b"
+_STAR = "[\u2605\u2b50\u2733\U0001f31f]"
+# "1 to 5", which is the scale and no rating.
+_RANGE = re.compile(
+  rf"\(?\b(?P<low>\d+(?:\.\d+)?|{_WORD})\s*(?:to|through|and|-|\u2013|\u2014)"
+  rf"\s*(?P<high>\d+|{_WORD})\b\)?",
   re.IGNORECASE,
 )
-_OF = re.compile(r"\s*(?:stars?\s*)?(?:/|\bout of\b|\bof\b)\s*(\d+(?:\.\d+)?)")
+_SCALE = re.compile(
+  rf"\b(?:\d+|{_WORD})[\s-]+(?:point|star)s?\s+scale\b"
+  rf"|\bscale\s+(?:of|out\s+of|up\s+to)\s+(?:\d+|{_WORD})\b",
+  re.IGNORECASE,
+)
+_OUT_OF = re.compile(_AMOUNT + _OF, re.IGNORECASE)
+# The forms of a rating. The first that a text has counts.
+_FORMS = tuple(
+  re.compile(form, re.IGNORECASE)
+  for form in (
+    # "Rating: 4", "I rate it 4", "my score would be four."
+    r"\b(?:rat(?:es?|ed|ing)|scored?|answer|prediction)\b\W*"
+    r"(?:(?:it|this|is|as|at|a|would|be|should|around|about|my)\b\W*)*"
+    rf"(?:(?P<figures>{_FIGURES})(?P<more>\s?\u00bd)?"
+    rf"|{_AMOUNT}(?=\s*(?:$|[.,;!)*]|stars?|points?|out)))",
+    # "4 stars", "a four-star film", "4★"
+    rf"{_AMOUNT}[\s-]*(?:stars?\b|points?\b|{_STAR})",
+    # "Toy Story 2 deserves a solid 4"
+    r"\b(?:gives?|deserves?|gets?|earns?)\b[^.]{0,60}?\ban?\s+(?:\w+\s+)?"
+    rf"(?P<amount>{_FIGURES}){_HALF}",
+  )
+)
+_DRAWN = re.compile(rf"((?:{_STAR}\s*)+)(?P<half>\u00bd)?")
+_ALONE = re.compile(rf"(?:^|[:,])\W*{_AMOUNT}\W*$", re.IGNORECASE)
+_FIRST = re.compile(rf"(?P<amount>{_FIGURES}){_HALF}")
+# A word before the rating, if other numbers come earlier.
+_SAID = re.compile(r"\b(?:rat(?:es?|ed|ing)|scored?)\b", re.IGNORECASE)
+# Another scale after a number.
+_OTHER = re.compile(
+  r"\s*(?:stars?\s*)?(?:/|\bout\s+of\b|\bof\b)\s*"
+  rf"(?P<of>\d+(?:\.\d+)?|{_WORD})\b",
+  re.IGNORECASE,
+)
 
 
 def parse(text: str, low: float, high: float) -> float:
   """Returns the rating that a text gives, or NaN.
 
-  The rating is the first number after a word such as "rating", or else the
-  first number, e.g. of "4.5", "Rating: 4,5 / 5" or "I would give it 4.5 out of
-  5 stars." It may be in letters if the text says nothing else, as "four stars".
+  Reasoning in <think>, and what a text says of the scale ("on a scale of 1 to
+  5"), are no ratings. Otherwise the first of these forms that the text has
+  counts, and of several ratings in one form the first:
+
+  1. a number out of the scale's highest, such as "4.5/5" or "four out of 5";
+  2. a number after a word such as "rating", "score" or "rate it";
+  3. a number of stars or points, "4 stars";
+  4. what something "deserves" or is given, "Toy Story 2 deserves a 4";
+  5. drawn stars, such as "★★★★☆";
+  6. a number that is the whole text, or its end after a colon or comma;
+  7. the first number in figures after a word such as "rating", or else of all.
+
   A number off the scale is not a rating, nor is one on another scale, such as
   "4 out of 10" for a scale up to 5.
 
@@ -47,22 +87,53 @@ def parse(text: str, low: float, high: float) -> float:
     low: The lowest rating of the scale.
     high: The highest.
   """
-  if in_words := _IN_WORDS.fullmatch(text):
-    rating = _WORDS.index(in_words["rating"].lower()) + 0.5 * bool(
-      in_words["half"]
-    )
-    of = in_words["of"]
-    of = str(_WORDS.index(of.lower())) if of and of.isalpha() else of
-  else:
-    said = _SAID.search(text)
-    found = _NUMBER.search(text, said.end() if said else 0)
-    if not found:
-      return np.nan
-    rating = float(found[0].replace(",", "."))
-    of = (match := _OF.match(text, found.end())) and match[1]
-  if of and float(of) != high:
+  said = _without_scale(forms.spoken(text).replace("\ufe0f", ""), low, high)
+  for found in _OUT_OF.finditer(said):
+    if _number(found["of"]) == high:
+      return _rating(found, said, low, high)
+  for form in _FORMS:
+    if found := form.search(said):
+      return _rating(found, said, low, high)
+  if drawn := _DRAWN.search(said):
+    stars = len(re.findall(_STAR, drawn[1])) + 0.5 * bool(drawn["half"])
+    return stars if low <= stars <= high else np.nan
+  word = _SAID.search(said)
+  found = _ALONE.search(said) or _FIRST.search(said, word.end() if word else 0)
+  return _rating(found, said, low, high) if found else np.nan
+
+
+def _without_scale(text: str, low: float, high: float) -> str:
+  """Returns a text without what it says of the scale, if that leaves more."""
+
+  def cut(found: re.Match) -> str:
+    lowest, highest = _number(found["low"]), _number(found["high"])
+    whole = lowest in (low, 0, 1) and highest == high
+    return " " if whole else found[0]
+
+  rest = _SCALE.sub(" ", _RANGE.sub(cut, text))
+  known = re.search(rf"\d|\b(?:{_WORD})\b|{_STAR}", rest, re.IGNORECASE)
+  return rest if known else text
+
+
+def _rating(found: re.Match, text: str, low: float, high: float) -> float:
+  """Returns the rating of a match, or NaN if it is on another scale."""
+  groups = found.groupdict()
+  rating = _number(groups.get("figures") or groups["amount"])
+  rating += 0.5 * bool(groups.get("half") or groups.get("more"))
+  of = groups.get("of")
+  if of is None:
+    other = _OTHER.match(text, found.end())
+    of = other["of"] if other else None
+  if of is not None and _number(of) != high:
     return np.nan
   return rating if low <= rating <= high else np.nan
+
+
+def _number(text: str) -> float:
+  """Returns the value of a number in figures or letters."""
+  if text.lower() in _WORDS:
+    return float(_WORDS.index(text.lower()))
+  return float(text.replace(",", "."))
 
 
 def expected(

@@ -10,7 +10,7 @@ from instructrec_jax import artifacts, schema
 from instructrec_jax.data import queries
 from instructrec_jax.data.names import annotations_dir, generator, tables_dir
 from instructrec_jax.teacher.annotation import instances, texts
-from instructrec_jax.teacher.checks import personal, quality, validate
+from instructrec_jax.teacher.checks import injected, personal, quality, validate
 from instructrec_jax.teacher.protocol import (
   INSTANCE,
   INTENTION,
@@ -239,6 +239,12 @@ def _counts(
       counts[field]["names_target_by_chance"] = _by_chance(chosen, written)
   if chosen.reviews is not None:
     counts["personal_data_taken_out"] = personal.count(chosen.reviews)
+    if orders := injected.count(chosen.reviews):
+      counts["reviews_with_orders_to_a_model"] = orders
+  if "title" in chosen.items.columns:
+    of_items = personal.count(chosen.items["title"], of_item=True)
+    if found := {kind: n for kind, n in of_items.items() if n}:
+      counts["personal_data_taken_out_of_titles"] = found
   return counts
 
 

@@ -18,7 +18,10 @@ from instructrec_jax.teacher.protocol import Kind, Teacher
 from instructrec_jax.teacher.rules.extractive import Extractive
 
 # Options of a server and its use.
-_SERVER = ("base_url", "key_variable", "concurrency", "max_tries", "timeout_s")
+_SERVER = (
+  "base_url", "key_variable", "allow_http", "concurrency", "max_tries",
+  "timeout_s",
+)  # fmt: skip
 _RATES = ("requests_per_minute", "tokens_per_minute")
 _ASKING = ("model", "sampling", "response_format")
 _PRICES = ("price_input", "price_output")
@@ -96,7 +99,7 @@ class Choice:
     """
     if self._teacher == "extractive":
       return Extractive(dataset, seed, keys)
-    return self._local if self._teacher == "local" else self._client()
+    return self._local if self._teacher == "local" else self._client
 
   def instead(self, asked: Asked) -> Instead | None:
     """Does what an option of _INSTEAD asks for, if one is given.
@@ -125,6 +128,7 @@ class Choice:
     options = {k: v for k, v in self._given.items() if k == "batch_size"}
     return Local(self._given["model"], self._kept, **options)
 
+  @functools.cached_property
   def _client(self) -> Teacher:
     # Only this teacher needs the client's libraries.
     from instructrec_jax.teacher.asked.client import Client

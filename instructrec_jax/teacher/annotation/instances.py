@@ -11,7 +11,7 @@ from instructrec_jax import schema
 from instructrec_jax.data import ragged, splits
 from instructrec_jax.data.names import generator
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher.checks import cleaning, personal
+from instructrec_jax.teacher.checks import cleaning, injected, personal
 from instructrec_jax.teacher.protocol import INSTANCE, ORDERED, PREFERENCE, Kind
 
 # The number of history items that InstructRec shows.
@@ -82,7 +82,7 @@ class Chosen:
   def intention_requests(self) -> Iterator[pl.DataFrame]:
     """Yields requests of the kind INTENTION for targets with a review.
 
-    Personal data is removed.
+    Personal data and orders to a model are removed.
     """
     labels = "categories" in self.items.columns
     for batch in self.frame.iter_slices(_BATCH):
@@ -101,10 +101,17 @@ class Chosen:
 
   def told(self, instance: pl.Series) -> pl.Series:
     """Returns the targets' reviews as a teacher sees them."""
-    if self.reviews is None:
+    if self._harmless is None:
       raise ValueError("there are no reviews")
-    review = self.reviews.gather(instance).to_frame()
-    return review.select(personal.mask(pl.col("review")))["review"]
+    return self._harmless.gather(instance)
+
+  @functools.cached_property
+  def _harmless(self) -> pl.Series | None:
+    """The reviews without personal data and without orders to a model."""
+    if self.reviews is None:
+      return None
+    said = injected.clean(personal.mask(pl.col("review")))
+    return self.reviews.to_frame().select(said)["review"]
 
   def beside(self, field: str, texts: pl.DataFrame) -> pl.DataFrame:
     """Returns texts with the columns that validators compare them with.

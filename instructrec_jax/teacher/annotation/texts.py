@@ -8,7 +8,12 @@ import polars as pl
 import tqdm
 
 from instructrec_jax import artifacts
-from instructrec_jax.teacher.checks import cleaning, personal, validate
+from instructrec_jax.teacher.checks import (
+  cleaning,
+  injected,
+  personal,
+  validate,
+)
 from instructrec_jax.teacher.protocol import (
   FAULT,
   INSTANCE,
@@ -31,8 +36,8 @@ def write(teacher: Teacher, kind: Kind, requests: pl.DataFrame) -> pl.DataFrame:
     teacher: writes the texts.
     kind: a kind with one output, such as INTEREST and AUDIENCE.
     requests: INSTANCE and `kind.inputs`, as in the dataset. Reviews and
-      descriptions are cleaned, and personal data is removed, before the teacher
-      sees them.
+      descriptions are cleaned, and personal data and orders to a model are
+      removed, before the teacher sees them.
 
   Returns:
     INSTANCE, in the order of requests; `text`; `absent`, why there is no text;
@@ -158,9 +163,12 @@ def times_asked_again(
 
 def _cleaned(name: str, dtype: pl.DataType) -> pl.Expr:
   if isinstance(dtype, pl.List):
-    said = personal.mask(cleaning.plain(pl.element()))
-    return pl.col(name).list.eval(said)
-  return personal.mask(cleaning.plain(pl.col(name)))
+    return pl.col(name).list.eval(_harmless(pl.element()))
+  return _harmless(pl.col(name))
+
+
+def _harmless(text: pl.Expr) -> pl.Expr:
+  return injected.clean(personal.mask(cleaning.plain(text)))
 
 
 def _beside(

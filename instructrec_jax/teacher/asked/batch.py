@@ -5,18 +5,22 @@ The format is OpenAI's, which others accept too. Requests are JSON lines of
 and `response` or `error`. Answers are stored in the cache for the next run.
 """
 
+import collections
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from instructrec_jax.artifacts import atomic_write_text
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher.asked import answer, cache, chat
+from instructrec_jax.teacher.asked import answer, cache, chat, keys
 from instructrec_jax.teacher.protocol import Kind
 
 # OpenAI's limits for one file, with a margin.
 _LINES = 50_000
 _BYTES = 190_000_000
+# The most reasons of failures that are shown, and the most letters of one.
+_REASONS, _SHOWN = 10, 80
 
 
 def unanswered(
@@ -35,7 +39,8 @@ def unanswered(
       if found is None:
         yield name, attempt, body
         break
-      if answer.parse(kind, found.content)[0] is not None:
+      texts, fault = answer.parse(kind, found)
+      if texts is not None or fault in answer.FINAL:
         break
 
 
@@ -87,55 +92,70 @@ def write(
   return paths
 
 
-def read(path: str | Path, kept: cache.Cache) -> dict[str, int]:
+def read(path: str | Path, kept: cache.Cache) -> dict[str, Any]:
   """Stores the answers of a provider's file in the cache.
 
   Returns:
-    The number of lines that are `new`, `known` and `failed` (no answer).
+    The number of lines that are `new`, `known` and `failed` (no answer). If
+    there are any, also the numbers of lines that failed `because` of each
+    reason, and of answers that were `cut at max_tokens`.
 
   Raises:
     InputError: the file cannot be read or has another format. None of its
       answers is stored then.
   """
   path = Path(path)
-  counts = {"new": 0, "known": 0, "failed": 0}
   try:
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
   except (OSError, UnicodeDecodeError) as error:
     raise InputError(f"cannot read {path}: {error}") from None
-  found = []
+  found: list[tuple[str, int, cache.Answer]] = []
+  failed: collections.Counter[str] = collections.Counter()
   for number, line in enumerate(text.split("\n"), 1):
     if not line.strip():
       continue
     row = _row(path, number, line)
-    if row is None:
-      counts["failed"] += 1
+    if isinstance(row, str):
+      # The servers' words may differ from line to line.
+      failed[row if row in failed or len(failed) < _REASONS else "other"] += 1
     else:
       found.append(row)
-  counts["new"] = kept.put_all(found)
-  counts["known"] = len(found) - counts["new"]
+  new = kept.put_all(found)
+  counts: dict[str, Any] = {
+    "new": new,
+    "known": len(found) - new,
+    "failed": failed.total(),
+  }
+  if failed:
+    counts["because"] = dict(failed.most_common())
+  if cut := sum(row[2].finish == "length" for row in found):
+    counts[answer.CUT] = cut
   return counts
 
 
 def _row(
   path: Path, number: int, line: str
-) -> tuple[str, int, cache.Answer] | None:
-  """Returns key, try and answer of a line, or None if the request failed."""
+) -> tuple[str, int, cache.Answer] | str:
+  """Returns key, try and answer of a line, or why the request failed."""
   try:
     row = json.loads(line)
     name, _, attempt = row["custom_id"].rpartition("-")
     if len(name) != cache.KEY_DIGITS:
       raise ValueError(f"custom_id {row['custom_id']!r} is not one of ours")
     attempt = int(attempt)
-    response = row.get("response")
-  except (ValueError, KeyError, TypeError, AttributeError) as error:
+    response, failure = row.get("response"), row.get("error")
+    status = response.get("status_code") if response else None
+    body = response.get("body") if response else None
+  except (ValueError, LookupError, TypeError, AttributeError) as error:
     raise InputError(
       f"{path}, line {number}: expected an answer to a request that "
       f"--write_requests wrote, got {line!r:.80} ({error})"
     ) from None
-  if row.get("error") or not response or response.get("status_code") != 200:
-    return None
+  if failure or status != 200:
+    _, said = chat.fault({"error": failure} if failure else body)
+    return keys.masked(said or f"HTTP {status}", None)[:_SHOWN]
   try:
-    return name, attempt, chat.read(response.get("body"))
-  except ValueError:
-    return None
+    return name, attempt, chat.read(body)
+  except ValueError as error:
+    _, said = chat.fault(body)
+    return keys.masked(said or str(error), None)[:_SHOWN]

@@ -15,6 +15,14 @@ PATH = "chat/completions"
 FORMATS = ("json_schema", "json_object", "text")
 # The temperature is above 0 so that a repeated request can succeed.
 SAMPLING = {"temperature": 0.7, "max_tokens": 400}
+# The servers' reasons to stop that say why an answer cannot be used.
+_FINISHES = {
+  "length": "length",
+  "max_tokens": "length",
+  "content_filter": "content_filter",
+  "safety": "content_filter",
+  "refusal": "refusal",
+}
 # The average of English text.
 _CHARACTERS_PER_TOKEN = 4
 
@@ -41,6 +49,11 @@ class Chat:
       raise InputError(
         f"sampling may not set {', '.join(sorted(wrong))}; expected fields "
         "such as temperature and max_tokens"
+      )
+    most = self.sampling.get("max_tokens", 1)
+    if type(most) is not int or most < 1:
+      raise InputError(
+        f"max_tokens of sampling is {most!r}: expected a whole number from 1"
       )
 
   def made_of(self, kinds: Iterable[Kind]) -> dict[str, Any]:
@@ -86,17 +99,76 @@ def read(completion: Any) -> cache.Answer:
     ValueError: it is not a chat completion.
   """
   try:
-    message = completion["choices"][0]["message"]
-    usage = completion.get("usage") or {}
+    [choice, *_] = completion["choices"]
+    message = choice["message"]
+    usage = completion.get("usage")
+    content = _text(message.get("content"))
+    finish = str(choice.get("finish_reason") or "")
     # Newer servers put a refusal beside the content.
-    content = message.get("content") or message.get("refusal") or ""
-    return cache.Answer(
-      str(content),
-      int(usage.get("prompt_tokens") or 0),
-      int(usage.get("completion_tokens") or 0),
-    )
-  except (KeyError, IndexError, TypeError, AttributeError) as error:
+    if not content and message.get("refusal"):
+      content, finish = _text(message["refusal"]), "refusal"
+  except (KeyError, TypeError, ValueError, AttributeError) as error:
     raise ValueError(f"not a chat completion: {error!r}") from None
+  usage = usage if isinstance(usage, dict) else {}
+  return cache.Answer(
+    content,
+    _tokens(usage.get("prompt_tokens")),
+    _tokens(usage.get("completion_tokens")),
+    _FINISHES.get(finish.lower(), ""),
+  )
+
+
+def fault(body: Any) -> tuple[int | None, str | None]:
+  """Returns the code and the words of an error that a server reports, if any.
+
+  Some servers report errors with the status 200, in the answer or in its first
+  choice.
+  """
+  error = None
+  if isinstance(body, dict):
+    error = body.get("error")
+    choices = body.get("choices")
+    if error is None and isinstance(choices, list) and choices:
+      error = choices[0].get("error") if isinstance(choices[0], dict) else None
+    if error is None and "choices" not in body:
+      error = body.get("message") or body.get("detail")
+  if not error:
+    return None, None
+  if not isinstance(error, dict):
+    return None, str(error)
+  code = error.get("code")
+  said = error.get("message") or json.dumps(error, ensure_ascii=False)
+  number = str(code).isdecimal() and 400 <= int(str(code)[:4]) <= 599
+  return int(code) if number else None, str(said)
+
+
+def _text(content: Any) -> str:
+  """Returns content as text, joined if it comes in parts.
+
+  Half of a character, which no file can hold, becomes a sign that stands for
+  it.
+  """
+  if isinstance(content, list):
+    content = "".join(_part(part) for part in content)
+  elif isinstance(content, dict):
+    content = json.dumps(content, ensure_ascii=False)
+  text = "" if content is None else str(content)
+  return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _part(part: Any) -> str:
+  """Returns the text of a part of the content; reasoning has none."""
+  if isinstance(part, dict):
+    spoken = part.get("type", "text") in ("text", "output_text")
+    text = part.get("text") if spoken else ""
+    # Some servers nest it.
+    part = text.get("value") if isinstance(text, dict) else text
+  return part if isinstance(part, str) else ""
+
+
+def _tokens(count: Any) -> int:
+  """Returns a server's count of tokens, or 0 if it is none."""
+  return count if type(count) is int and 0 <= count < 2**40 else 0
 
 
 def about_tokens(body: Mapping[str, Any]) -> int:

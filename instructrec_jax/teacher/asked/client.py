@@ -4,12 +4,12 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
-import email.utils
+import datetime
 import functools
+import itertools
 import os
 import random
 import time
-import urllib.parse
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -17,8 +17,16 @@ import httpx2
 import polars as pl
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher.asked import answer, chat, crowd
+from instructrec_jax.teacher.asked import (
+  answer,
+  chat,
+  crowd,
+  exchange,
+  keys,
+  trial,
+)
 from instructrec_jax.teacher.asked.cache import Answer, Cache
+from instructrec_jax.teacher.asked.claims import LOOK_S, Claims
 from instructrec_jax.teacher.asked.cost import Prices, taken
 from instructrec_jax.teacher.asked.limits import Limits
 from instructrec_jax.teacher.protocol import (
@@ -30,6 +38,10 @@ from instructrec_jax.teacher.protocol import (
 
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
+# A server that asks for a longer pause ends the run, which says until when.
+_LONGEST_PAUSE_S = 900.0
+# Some servers write a year's number of seconds, or more, and mean never.
+_NEVER_S = 3600.0 * 24 * 366
 # Fewer tries before the first answer, since the address may be wrong.
 _FIRST_TRIES = 3
 # The run stops after this many requests in a row without an answer.
@@ -60,10 +72,6 @@ class _NoAnswerError(Exception):
   """All tries of a request have failed; the text is the reason."""
 
 
-class _GarbageError(Exception):
-  """A server's answer is not a chat completion."""
-
-
 @dataclasses.dataclass
 class _Session:
   """The state that requests of one kind share.
@@ -71,12 +79,16 @@ class _Session:
   Attributes:
     http: the connections.
     kind: the kind of the requests.
+    claims: the requests that no other process may send meanwhile.
+    room: whether there is known to be room for answers.
     flying: the tasks that are sent and not yet stored.
     asked: the answers to come by key, so that equal requests are sent once.
   """
 
   http: httpx2.AsyncClient
   kind: Kind
+  claims: Claims
+  room: bool = False
   flying: set[asyncio.Task] = dataclasses.field(default_factory=set)
   asked: dict[str, asyncio.Future] = dataclasses.field(default_factory=dict)
 
@@ -97,6 +109,7 @@ class Client:
     *,
     base_url: str,
     key_variable: str | None = "OPENAI_API_KEY",
+    allow_http: bool = False,
     concurrency: int = 8,
     limits: Limits | None = None,
     max_tries: int = 6,
@@ -111,21 +124,28 @@ class Client:
       base_url: the address before `/chat/completions`.
       key_variable: the environment variable that holds the key; None for a
         server that needs no key.
+      allow_http: whether the key may be sent over http beyond this machine.
       concurrency: number of requests at a time.
       limits: limits requests and tokens per minute.
       max_tries: the most tries if the server or the network fails.
-      timeout_s: seconds without data from the server before a try fails.
+      timeout_s: seconds before a try fails, from its start to the last byte.
       prices: prices of tokens, for `counts`.
 
     Raises:
       InputError: the address or a number is invalid.
     """
     self._questions, self._kept = questions, kept
-    self._url = _checked(base_url).rstrip("/") + f"/{chat.PATH}"
+    keys.check_name(key_variable)
+    address = keys.check_address(
+      base_url, sends_key=key_variable is not None, allow_http=allow_http
+    )
+    self._url = f"{address}/{chat.PATH}"
     self._key_variable = key_variable
     for name, value in (("concurrency", concurrency), ("max_tries", max_tries)):
       if value < 1:
         raise InputError(f"{name} is {value}: expected at least 1")
+    if not 0 < timeout_s < float("inf"):
+      raise InputError(f"timeout_s is {timeout_s}: expected more than 0")
     self._concurrency, self._max_tries = concurrency, max_tries
     self._limits = limits or Limits()
     self._timeout_s = timeout_s
@@ -133,6 +153,7 @@ class Client:
     self._counts: collections.Counter = collections.Counter()
     self._again: collections.Counter = collections.Counter()
     self._failed_in_a_row = 0
+    self._trial = trial.Trial(f"{questions.model} at {self._shown_url()}")
     # Waiting times need not be reproducible.
     self._random = random.Random()
 
@@ -164,22 +185,27 @@ class Client:
           (texts for _, (texts, _) in some),
           (fault for _, (_, fault) in some),
         )
+    self._trial.end()
 
   @contextlib.asynccontextmanager
   async def _session(self, kind: Kind) -> AsyncGenerator[crowd.Ask]:
-    async with httpx2.AsyncClient(
-      timeout=self._timeout_s,
-      limits=httpx2.Limits(max_connections=self._concurrency),
-    ) as http:
-      session = _Session(http, kind)
-      try:
-        yield functools.partial(self._ask, session)
-      finally:
-        # Requests already sent will be billed, so their answers are stored.
-        if session.flying:
-          ended, _ = await asyncio.wait(session.flying)
-          for task in ended:
-            task.exception()
+    with self._kept.claiming() as claims:
+      async with httpx2.AsyncClient(
+        timeout=self._timeout_s,
+        limits=httpx2.Limits(max_connections=self._concurrency),
+      ) as http:
+        session = _Session(http, kind, claims)
+        beating = asyncio.create_task(claims.beating())
+        try:
+          yield functools.partial(self._ask, session)
+        finally:
+          # Requests already sent will be billed, so their answers are stored.
+          if session.flying:
+            ended, _ = await asyncio.wait(session.flying)
+            for task in ended:
+              task.exception()
+          beating.cancel()
+          await asyncio.wait([beating])
 
   async def _ask(self, session: _Session, request: Mapping[str, Any]) -> _Found:
     """Returns the texts of one request, or None and the reason."""
@@ -204,20 +230,50 @@ class Client:
   ) -> _Found:
     fault = None
     for attempt in range(answer.TRIES):
-      found = self._kept.get(name, attempt)
-      if found is not None:
-        self._count("kept_before", found)
-      else:
-        try:
-          found = await self._send(session, name, attempt, body)
-        except _NoAnswerError as error:
-          return None, f"{NO_ANSWER} ({error})"
-        self._failed_in_a_row = 0
-      texts, fault = answer.parse(session.kind, found.content)
+      try:
+        found = await self._found(session, name, attempt, body)
+      except _NoAnswerError as error:
+        return None, f"{NO_ANSWER} ({error})"
+      except exchange.RefusedError as error:
+        self._trial.note(str(error), error.said)
+        return None, f"{NO_ANSWER} ({error})"
+      texts, fault = answer.parse(session.kind, found)
+      self._trial.note(fault, found.content)
       if texts is not None:
         return texts, None
       self._again[fault] += 1
+      if fault in answer.FINAL:
+        break
     return None, fault
+
+  async def _found(
+    self, session: _Session, name: str, attempt: int, body: Mapping[str, Any]
+  ) -> Answer:
+    """Returns a try's answer, which is kept, another process's, or new."""
+    while True:
+      found = self._kept.get(name, attempt)
+      if found is not None:
+        self._count("kept_before", found)
+        return found
+      if session.claims.take(name, attempt):
+        break
+      await asyncio.sleep(LOOK_S)
+    # The other process may have got its answer after the look above.
+    found = self._kept.get(name, attempt)
+    if found is not None:
+      self._count("kept_before", found)
+    else:
+      if not session.room:
+        self._kept.check_room()
+        session.room = True
+      try:
+        found = await self._send(session, name, attempt, body)
+      except (_NoAnswerError, exchange.RefusedError):
+        session.claims.drop(name, attempt)
+        raise
+      self._failed_in_a_row = 0
+    session.claims.drop(name, attempt)
+    return found
 
   def _count(self, how: str, found: Answer) -> None:
     self._counts[f"answers_{how}"] += 1
@@ -230,34 +286,28 @@ class Client:
     """Returns the server's answer after as many tries as it takes.
 
     Raises:
-      _NoAnswerError: all tries failed, or the server refuses this request.
+      _NoAnswerError: all tries failed.
+      RefusedError: the server refuses this request.
       InputError: the server would refuse any request.
     """
     tokens = chat.about_tokens(body) + int(body.get("max_tokens", 0))
-    tries = 0
-    while True:
-      tries += 1
+    for tries in itertools.count(1):
       await self._limits.wait(tokens)
-      response, reason = None, "not a chat completion"
+      post = asyncio.create_task(self._post(session.http, name, attempt, body))
+      session.flying.add(post)
+      post.add_done_callback(session.flying.discard)
       try:
-        post = asyncio.create_task(
-          self._post(session.http, name, attempt, body)
-        )
-        session.flying.add(post)
-        post.add_done_callback(session.flying.discard)
-        response, found = await asyncio.shield(post)
-        if found is not None:
-          return found
-        reason = f"HTTP {response.status_code}"
-      except httpx2.TransportError as error:
-        reason = type(error).__name__
-      except _GarbageError:
-        pass
-      self._again[reason] += 1
-      unreachable = response is None and not self._counts["answers_sent"]
-      if tries == (_FIRST_TRIES if unreachable else self._max_tries):
-        self._give_up(reason, unreachable)
-      await asyncio.sleep(self._wait_s(tries, response))
+        return await asyncio.shield(post)
+      except exchange.FailedError as error:
+        failed = error
+      self._again[str(failed)] += 1
+      self._check_pause(failed)
+      # The address may be wrong.
+      nobody = failed.nobody and not self._counts["answers_sent"]
+      if tries == (_FIRST_TRIES if nobody else self._max_tries):
+        self._give_up(failed, nobody)
+      await asyncio.sleep(self._wait_s(tries, failed.pause_s))
+    raise AssertionError("unreachable")
 
   async def _post(
     self,
@@ -265,136 +315,94 @@ class Client:
     name: str,
     attempt: int,
     body: Mapping[str, Any],
-  ) -> tuple[httpx2.Response, Answer | None]:
-    """Sends a request once and stores the answer, if there is one."""
-    response = await http.post(
-      self._url, json=body, headers=self._authorization()
-    )
-    found = self._read(response)
-    if found is not None:
-      self._kept.put(name, attempt, found)
-      self._count("sent", found)
-    return response, found
-
-  def _give_up(self, reason: str, unreachable: bool) -> NoReturn:
-    self._failed_in_a_row += 1
-    if unreachable or self._failed_in_a_row >= _GIVE_UP:
-      raise InputError(
-        f"{self._url} does not answer ({reason}). The answers so far are kept; "
-        "run the same command again to continue"
-      )
-    raise _NoAnswerError(reason)
-
-  def _wait_s(self, tries: int, response: httpx2.Response | None) -> float:
-    longest = min(_FIRST_WAIT_S * 2 ** (tries - 1), _LONGEST_WAIT_S)
-    wait_s = longest * self._random.uniform(0.5, 1)
-    if response is not None:
-      asked = _retry_after_s(response)
-      if asked:
-        wait_s = asked + wait_s * 0.1
-        # The wait applies to all requests that share the key.
-        self._limits.hold(asked)
-    return wait_s
-
-  def _read(self, response: httpx2.Response) -> Answer | None:
-    """Returns the answer, or None if the request may be repeated.
+  ) -> Answer:
+    """Sends a request once, and stores and returns the answer.
 
     Raises:
-      _NoAnswerError: the server refuses this request.
+      FailedError: there is none, and the request may be repeated.
+      RefusedError: the server refuses this request.
       InputError: the server would refuse any request.
-      _GarbageError: the answer is not a chat completion.
     """
-    status = response.status_code
+    key = keys.read(self._key_variable, self._url)
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    response = await exchange.post(
+      http, self._url, body, headers, self._timeout_s
+    )
+    found = self._read(response)
+    self._kept.put(name, attempt, found)
+    self._count("sent", found)
+    return found
+
+  def _give_up(self, failed: exchange.FailedError, nobody: bool) -> NoReturn:
+    self._failed_in_a_row += 1
+    if nobody or self._failed_in_a_row >= _GIVE_UP:
+      raise InputError(
+        f"{self._shown_url()} does not answer ({failed})"
+        f"{_sentence(self._clean(failed.said))}. The answers so far are kept; "
+        "run the same command again to continue"
+      )
+    raise _NoAnswerError(str(failed))
+
+  def _check_pause(self, failed: exchange.FailedError) -> None:
+    """Raises InputError if the server asks to come back much later."""
+    if failed.pause_s <= _LONGEST_PAUSE_S:
+      return
+    pause_s = min(failed.pause_s, _NEVER_S)
+    until = datetime.datetime.fromtimestamp(time.time() + pause_s)
+    raise InputError(
+      f"{self._shown_url()} asks to wait {pause_s / 3600:,.1f} hours, until "
+      f"{until:%Y-%m-%d %H:%M} local time ({failed})"
+      f"{_sentence(self._clean(failed.said))}. The answers so far are kept; "
+      "run the same command again then to continue"
+    )
+
+  def _wait_s(self, tries: int, pause_s: float) -> float:
+    longest = min(_FIRST_WAIT_S * 2 ** (tries - 1), _LONGEST_WAIT_S)
+    wait_s = longest * self._random.uniform(0.5, 1)
+    if pause_s:
+      wait_s = pause_s + wait_s * 0.1
+      # The wait applies to all requests that share the key.
+      self._limits.hold(pause_s)
+    return wait_s
+
+  def _read(self, response: exchange.Response) -> Answer:
+    """Returns the answer; see `_post`."""
+    body = response.json()
+    code, said = chat.fault(body)
+    said = said or " ".join(response.text.split())[:_SHOWN]
+    status = response.status
     if status == 200:
       try:
-        return chat.read(response.json())
-      except ValueError as error:
-        raise _GarbageError(str(error)) from None
-    said = self._said(response)
+        return chat.read(body)
+      except ValueError:
+        pass
+      # Some servers report what went wrong with this status.
+      status = code or status
+    if status == 200:
+      raise exchange.FailedError("not a chat completion", said, nobody=True)
     quota = "insufficient_quota" in response.text
     if status >= 500 or (status in _TRY_AGAIN and not quota):
-      return None
+      raise exchange.FailedError(f"HTTP {status}", said, response.pause_s())
     if status in _REFUSED and (
-      self._counts["answers_sent"] or _of_one(response)
+      self._counts["answers_sent"] or response.of_this_request()
     ):
-      raise _NoAnswerError(f"HTTP {status}")
+      raise exchange.RefusedError(f"HTTP {status}", self._clean(said))
     hint = _FATAL.get(status, _OTHERWISE).format(
       model=self._questions.model, key=self._key_variable or "that it got"
     )
-    raise InputError(f"{self._url} (HTTP {status}{said}): {hint}")
+    words = f", {self._clean(said)}" if said else ""
+    raise InputError(f"{self._shown_url()} (HTTP {status}{words}): {hint}")
 
-  def _said(self, response: httpx2.Response) -> str:
-    """Returns the server's message on a fault, without the key."""
-    try:
-      text = str(response.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-      text = response.text
-    key = os.environ.get(self._key_variable or "", "").strip()
-    if key:
-      text = text.replace(key, "***")
-    text = " ".join(text.split())[:_SHOWN]
-    return f", {text}" if text else ""
+  def _clean(self, said: str) -> str:
+    """Returns a server's words without the key."""
+    return keys.masked(said[: 10 * _SHOWN], self._key())[:_SHOWN]
 
-  def _authorization(self) -> dict[str, str]:
-    if self._key_variable is None:
-      return {}
-    key = os.environ.get(self._key_variable, "").strip()
-    if not key:
-      raise InputError(
-        f"the environment has no {self._key_variable}. Set it to the key of "
-        f"{self._url}, name another variable with --key_variable, or give "
-        "--key_variable=none for a server that needs no key"
-      )
-    if not (key.isascii() and key.isprintable()):
-      raise InputError(
-        f"{self._key_variable} does not hold a key; its characters are not "
-        "allowed in an HTTP header"
-      )
-    return {"Authorization": f"Bearer {key}"}
+  def _shown_url(self) -> str:
+    return keys.shown(self._url, self._key())
+
+  def _key(self) -> str:
+    return os.environ.get(self._key_variable or "", "").strip()
 
 
-def _checked(base_url: str) -> str:
-  """Returns the address if it contains nothing that must stay secret."""
-  try:
-    url = urllib.parse.urlsplit(base_url)
-  except ValueError:
-    url = urllib.parse.urlsplit("")
-  if url.scheme not in ("http", "https") or not url.hostname:
-    raise InputError(
-      f"base_url {base_url!r}: expected an address such as "
-      "https://api.openai.com/v1 or http://localhost:8000/v1"
-    )
-  if url.username or url.password or url.query or url.fragment:
-    # The address is not shown because it may contain a key.
-    raise InputError(
-      f"base_url of {url.hostname}: expected no user name, password, ? or #. "
-      "Put the key in an environment variable, see --key_variable"
-    )
-  return base_url
-
-
-def _of_one(response: httpx2.Response) -> bool:
-  """Returns whether the server refuses the content of this request only."""
-  return any(
-    code in response.text
-    for code in ("content_filter", "content_policy", "context_length")
-  )
-
-
-def _retry_after_s(response: httpx2.Response) -> float:
-  """Returns the seconds that a server asks to wait, or 0 without a request.
-
-  Both forms of RFC 9110, section 10.2.3, are read.
-  """
-  value = response.headers.get("retry-after", "").strip()
-  if not value:
-    return 0.0
-  try:
-    return max(0.0, float(value))
-  except ValueError:
-    pass
-  try:
-    until = email.utils.parsedate_to_datetime(value)
-  except ValueError:
-    return 0.0
-  return max(0.0, until.timestamp() - time.time())
+def _sentence(said: str) -> str:
+  return f". It says: {said.rstrip('.')}" if said else ""

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from instructrec_jax.errors import InputError
+
 
 class Limits:
   """Lets requests through at two rates, and holds all of them on demand.
@@ -18,6 +20,17 @@ class Limits:
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
   ):
+    """Sets the rates.
+
+    Raises:
+      InputError: a rate is not above 0.
+    """
+    for name, rate in (
+      ("requests_per_minute", requests_per_minute),
+      ("tokens_per_minute", tokens_per_minute),
+    ):
+      if rate is not None and not rate > 0:
+        raise InputError(f"{name} is {rate:g}: expected more than 0")
     self.rates = tuple(
       float("inf") if per_minute is None else per_minute / 60
       for per_minute in (requests_per_minute, tokens_per_minute)

@@ -14,7 +14,8 @@ from typing import Any
 import polars as pl
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher.asked import answer, cache, chat, prompts
+from instructrec_jax.teacher.asked import answer, cache, chat, prompts, trial
+from instructrec_jax.teacher.asked.answer import Parsed
 from instructrec_jax.teacher.protocol import INSTANCE, Kind, answers
 
 _WEIGHTS = ("*.safetensors", "*.bin")
@@ -57,6 +58,7 @@ class Local:
     self._identity = _identity(folder)
     self._kept, self._batch_size = kept, batch_size
     self._counts: collections.Counter = collections.Counter()
+    self._trial = trial.Trial(str(folder))
     self._load(folder)
 
   def _load(self, folder: Path) -> None:
@@ -133,9 +135,13 @@ class Local:
       for request in requests
     ]
     return [
-      answer.parse(kind, content)
-      for content in self._generated(inputs, special_tokens=False)
+      self._judged(answer.parse(kind, found), found)
+      for found in self._generated(inputs, special_tokens=False)
     ]
+
+  def _judged(self, parsed: Parsed, found: cache.Answer) -> Parsed:
+    self._trial.note(parsed[1], found.content)
+    return parsed
 
   def _in_plain_text(self, kind: Kind, requests: list[dict]) -> list[tuple]:
     inputs = [
@@ -145,12 +151,17 @@ class Local:
     ]
     written = iter(self._generated(inputs, special_tokens=True))
     return [
-      answer.of_plain(kind, {name: next(written) for name in kind.outputs})
+      answer.of_plain(
+        kind,
+        {name: answer.spoken(next(written).content) for name in kind.outputs},
+      )
       for _ in requests
     ]
 
-  def _generated(self, inputs: list[str], special_tokens: bool) -> list[str]:
-    """Returns the model's text for each input, from the cache or new."""
+  def _generated(
+    self, inputs: list[str], special_tokens: bool
+  ) -> list[cache.Answer]:
+    """Returns the model's answer to each input, from the cache or new."""
     names = [cache.key(model=self._identity, input=text) for text in inputs]
     kept = {name: self._kept.get(name, 0) for name in names}
     found = {name: it for name, it in kept.items() if it is not None}
@@ -163,12 +174,14 @@ class Local:
     self._counts["answers_written"] += len(new)
     if new:
       written = self._generate(list(new.values()), special_tokens)
-      rows = dict(zip(new, map(cache.Answer, written), strict=True))
+      rows = dict(zip(new, written, strict=True))
       self._kept.put_all((name, 0, row) for name, row in rows.items())
       found |= rows
-    return [found[name].content for name in names]
+    return [found[name] for name in names]
 
-  def _generate(self, inputs: list[str], special_tokens: bool) -> list[str]:
+  def _generate(
+    self, inputs: list[str], special_tokens: bool
+  ) -> list[cache.Answer]:
     import torch
 
     tokens = self._tokenizer(
@@ -187,7 +200,22 @@ class Local:
       )
     if not self._seq2seq:
       output = output[:, tokens["input_ids"].shape[1] :]
-    return self._tokenizer.batch_decode(output, skip_special_tokens=True)
+    # Whatever ended before the others of its batch is padded.
+    cut = output[:, -1] != self._tokenizer.pad_token_id
+    for end in _listed(self._model.generation_config.eos_token_id):
+      cut &= output[:, -1] != end
+    cut &= output.shape[1] >= _NEW_TOKENS
+    texts = self._tokenizer.batch_decode(output, skip_special_tokens=True)
+    return [
+      cache.Answer(text, finish="length" if ran_out else "")
+      for text, ran_out in zip(texts, cut.tolist(), strict=True)
+    ]
+
+
+def _listed(value: int | list[int] | None) -> list[int]:
+  if isinstance(value, list):
+    return value
+  return [] if value is None else [value]
 
 
 def _identity(folder: Path) -> str:

@@ -12,13 +12,15 @@ from collections.abc import Callable, Mapping
 import polars as pl
 from rapidfuzz import fuzz, process
 
-from instructrec_jax.teacher.checks import personal
+from instructrec_jax.teacher.checks import injected, personal
 
 # The fields of schema.ANNOTATIONS: all, and those that a teacher writes.
 SENTENCES = ("preference", "vague_intention", "vague_intention_2")
 FIELDS = (*SENTENCES, "specific_intention")
 # The fields of ITDR.
 TEXTS = ("interests", "target_users")
+# All that a teacher writes. Labels come from the catalogue.
+WRITTEN = (*SENTENCES, *TEXTS)
 
 # The fewest and the most words of a field.
 _LENGTHS = {
@@ -34,6 +36,12 @@ _LATIN, _LETTERS = 0.9, 0.5
 _COMMON_WORDS = (
   "i|a|an|the|my|me|to|for|of|and|in|on|with|is|that|it|as|or|at|from|am|"
   "something|what|have|like|want|need"
+)
+# Words of other languages that are no English ones.
+_OTHER_WORDS = (
+  "el|las|los|que|por|para|una|con|del|der|das|und|ist|nicht|ein|eine|f\u00fcr|mit|"
+  "les|des|une|pour|avec|dans|est|\u00e0|je|il|che|\u00e8|per|della|n\u00e3o|uma|um|het|een|"
+  "voor|och|att|f\u00f6r|si\u0119|jest|i\u00e7in|ve"
 )
 _REFUSAL = (
   r"(?i)^\W*(?:i'?m |i am )?(?:sorry\b|afraid\b|unable to\b)|\bas an? (?:ai|"
@@ -137,7 +145,9 @@ def _other_language(field: str) -> pl.Expr:
   )
   if field == "specific_intention":
     return foreign
-  return foreign | ~text.str.contains(rf"(?i)\b(?:{_COMMON_WORDS})\b")
+  english = text.str.count_matches(rf"(?i)\b(?:{_COMMON_WORDS})\b")
+  other = text.str.count_matches(rf"(?i)\b(?:{_OTHER_WORDS})\b")
+  return foreign | (english <= other)
 
 
 def named(texts: pl.DataFrame, field: str = "") -> pl.Series:
@@ -233,6 +243,26 @@ VALIDATORS = (
   ),
   Validator("too short", _too(short=True)),
   Validator("too long", _too(short=False)),
+  Validator(
+    "markup",
+    _by(lambda field: pl.col("text").str.contains(injected.MARKUP)),
+    fields=WRITTEN,
+  ),
+  Validator(
+    "orders to a model",
+    _by(lambda field: pl.col("text").str.contains(injected.ORDER)),
+    fields=WRITTEN,
+  ),
+  Validator(
+    "link",
+    _by(lambda field: pl.col("text").str.contains(injected.LINK)),
+    fields=WRITTEN,
+  ),
+  Validator(
+    "advertisement",
+    _by(lambda field: pl.col("text").str.contains(injected.ADVERTISEMENT)),
+    fields=WRITTEN,
+  ),
   Validator(
     "personal data", _by(lambda field: personal.present(pl.col("text")))
   ),

@@ -29,9 +29,9 @@ from instructrec_jax.teacher.rules import (
 # increased if texts change for the same input.
 _WRITERS = {
   PREFERENCE.name: (preferences.write, "the history shares nothing", 2),
-  INTENTION.name: (intentions.write, "the review states no purpose", 2),
-  INTEREST.name: (interests.write, "the items share nothing", 1),
-  AUDIENCE.name: (audiences.write, "nothing says whom the item is for", 1),
+  INTENTION.name: (intentions.write, "the review states no purpose", 3),
+  INTEREST.name: (interests.write, "the items share nothing", 2),
+  AUDIENCE.name: (audiences.write, "nothing says whom the item is for", 2),
 }
 
 

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instructrec_jax.eval import metrics
 from instructrec_jax.eval.answers import generated_lists
 from instructrec_jax.eval.answers.generated_lists import Titles
 from instructrec_jax.eval.predictions import Predictions
+from tests import fuzz
+from tests.eval.answers import written_forms
 
 CATALOGUE = [
   "Halo",
@@ -198,11 +200,34 @@ def test_nothing_but_empty_lists():
   assert rates["duplicate"].value == 0
 
 
+@settings(max_examples=100 if fuzz.THOROUGH else 5, deadline=None)
+@pytest.mark.parametrize("form", written_forms.ANY)
+@given(st.data())
+def test_a_list_of_any_titles_is_read_back_in_every_form(form, data):
+  titles = written_forms.TITLES
+  items = data.draw(
+    st.lists(st.sampled_from(range(len(titles))), unique=True, min_size=1)
+  )
+  text = written_forms.ANY[form]([titles[item] for item in items])
+  listed = Titles(titles).read(text, wanted=len(items))
+  assert listed.places == [(item,) for item in items], text
+
+
+@settings(max_examples=50 if fuzz.THOROUGH else 4, deadline=None)
+@pytest.mark.parametrize("form", written_forms.PLAIN)
+@given(st.data())
+def test_a_list_of_plain_titles_is_read_back_in_every_form(form, data):
+  titles = written_forms.SIMPLE
+  items = data.draw(
+    st.lists(st.sampled_from(range(len(titles))), unique=True, min_size=1)
+  )
+  text = written_forms.PLAIN[form]([titles[item] for item in items])
+  listed = Titles(titles).read(text, wanted=len(items))
+  assert listed.places == [(item,) for item in items], text
+  assert listed.entries == len(items)
+
+
 STYLES = {
-  "numbered": lambda titles: "\n".join(
-    f"{n}. {t}" for n, t in enumerate(titles, 1)
-  ),
-  "bullets": lambda titles: "\n".join(f"- {t}" for t in titles),
   "lines": "\n".join,
   "commas": ", ".join,
   "semicolons": "; ".join,
@@ -215,6 +240,15 @@ STYLES = {
 def test_what_is_written_is_read_back(style, items):
   text = STYLES[style]([CATALOGUE[codes[0]] for codes in items])
   assert TITLES.read(text, wanted=len(items)).places == items
+
+
+@pytest.mark.parametrize(
+  "text", ["1. Halo 2001\n2. Tetris", "1. Halo by night\n2. Tetris"]
+)
+def test_without_a_comma_a_number_is_part_of_a_title(text):
+  listed = TITLES.read(text, wanted=2)
+  assert listed.places == [(6,)]
+  assert listed.out_of_catalogue == 1
 
 
 @given(st.text())

@@ -1,8 +1,13 @@
 import dataclasses
 import json
 import os
+import pathlib
+import random
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -10,6 +15,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.teacher.asked import batch, chat, prompts
 from instructrec_jax.teacher.asked.cache import Answer, Cache, key
 from instructrec_jax.teacher.protocol import INTENTION
+from tests import fuzz
 
 _CHAT = chat.Chat("toy", {"temperature": 0.5})
 
@@ -118,6 +124,138 @@ def test_a_killed_process_leaves_all_that_it_had_kept(damage, tmp_path):
   assert set(there[:count]) == {Answer("long " * 100)}
 
 
+def _made_and_killed(path, after_s):
+  """Kills a process that makes a cache and fills it, `after_s` after its start.
+
+  Returns the number of answers that it has said were kept.
+  """
+  ours, its = os.pipe()
+  child = os.fork()
+  if not child:
+    try:
+      kept = Cache(path)
+      for n in range(10_000):
+        kept.put(key(n=n), 0, Answer("long " * 100))
+        os.write(its, b".")
+    finally:
+      os._exit(0)
+  os.close(its)
+  time.sleep(after_s)
+  os.kill(child, signal.SIGKILL)
+  os.waitpid(child, 0)
+  with os.fdopen(ours, "rb") as said:
+    return len(said.read())
+
+
+def test_a_kill_at_any_moment_blocks_nothing_and_loses_nothing(tmp_path):
+  draw = random.Random(0)
+  for n in range(400 if fuzz.THOROUGH else 16):
+    path = tmp_path / str(n) / "a.db"
+    # Most are killed while the file is made, which takes some milliseconds.
+    said = _made_and_killed(path, draw.uniform(0, 0.012 if n % 4 else 0.06))
+    kept = Cache(path)
+    assert all(kept.get(key(n=i), 0) for i in range(said)), n
+    kept.put("later", 0, Answer("later"))
+    kept.close()
+
+
+def test_a_journal_of_a_process_that_was_killed_is_rolled_back(tmp_path):
+  path, other = tmp_path / "a.db", tmp_path / "b.db"
+  # What a kill between the first page and its commit leaves, made for sure.
+  db = sqlite3.connect(path, isolation_level=None)
+  db.execute("pragma journal_mode=persist")
+  db.execute("create table other (x)")
+  db.execute("pragma cache_size=1")
+  db.execute("begin")
+  db.executemany("insert into other values (?)", [(b"x" * 900,)] * 50)
+  for end in ("", "-journal"):
+    data = pathlib.Path(f"{path}{end}").read_bytes()
+    pathlib.Path(f"{other}{end}").write_bytes(data)
+  db.close()
+  kept = Cache(other)
+  kept.put("a", 0, Answer("a"))
+  assert kept.get("a", 0) == Answer("a")
+
+
+def _filled(path):
+  kept = Cache(path)
+  rows = [(key(n=n), n % 3, Answer(f"größer {n} " * 30)) for n in range(60)]
+  kept.put_all(rows)
+  kept.close()
+  return rows
+
+
+def test_damaged_files_are_read_or_refused_in_a_line(tmp_path):
+  rows = _filled(tmp_path / "whole.db")
+
+  def read(path):
+    for end in ("-wal", "-shm", "-journal"):
+      path.with_name(path.name + end).unlink(missing_ok=True)
+    kept = Cache(path)
+    try:
+      for name, attempt, _ in rows:
+        found = kept.get(name, attempt)
+        assert found is None or isinstance(found.content, str)
+      kept.put("new", 0, Answer("new"))
+      with kept.claiming() as claims:
+        claims.take("newer", 0)
+    finally:
+      kept.close()
+
+  whole = (tmp_path / "whole.db").read_bytes()
+  fuzz.check("answers.sqlite3", whole, read, tmp_path / "a.db")
+
+
+@pytest.mark.parametrize(
+  ("values", "said"),
+  [
+    ("cast(x'80ff' as text), 1, 1, ''", "UTF-8"),
+    ("x'00', 1, 1, ''", "an answer in it is damaged"),
+    ("'a', 'many', 1, ''", "an answer in it is damaged"),
+  ],
+)
+def test_a_damaged_answer_is_said(values, said, tmp_path):
+  kept = Cache(tmp_path / "a.db")
+  with sqlite3.connect(tmp_path / "a.db") as db:
+    db.execute(f"insert into answers values ('k', 0, {values})")
+  with pytest.raises(InputError, match=rf"a\.db: cannot use .*{said}.*--cache"):
+    kept.get("k", 0)
+
+
+def test_a_file_of_an_earlier_version_is_used(tmp_path):
+  path = tmp_path / "a.db"
+  with sqlite3.connect(path) as db:
+    db.execute("pragma journal_mode=wal")
+    db.execute(
+      "create table answers (key text not null, try integer not null, content "
+      "text not null, input_tokens integer not null, output_tokens integer not "
+      "null, primary key (key, try)) without rowid"
+    )
+    db.execute("insert into answers values ('k', 0, 'a', 1, 2)")
+  assert Cache(path).get("k", 0) == Answer("a", 1, 2)
+  Cache(path).put("k", 1, Answer("", 1, 2, "length"))
+  assert Cache(path).get("k", 1) == Answer("", 1, 2, "length")
+
+
+def test_only_the_owner_can_read_the_file(tmp_path):
+  before = os.umask(0o022)
+  try:
+    kept = Cache(tmp_path / "a.db")
+    kept.put("k", 0, Answer("a"))
+    modes = {p.name: p.stat().st_mode & 0o777 for p in tmp_path.iterdir()}
+  finally:
+    os.umask(before)
+  assert modes == dict.fromkeys(("a.db", "a.db-wal", "a.db-shm"), 0o600)
+
+
+@pytest.mark.parametrize("path", ["file/a.db", "folder"])
+def test_a_path_that_cannot_be_used_is_said(path, tmp_path):
+  (tmp_path / "file").write_text("")
+  (tmp_path / "folder").mkdir()
+  with pytest.raises(InputError, match="cannot use this cache of answers"):
+    Cache(tmp_path / path)
+
+
 def _requests(kept, n=5):
   import polars as pl
 
@@ -155,8 +293,9 @@ def test_batch_files_go_out_and_come_back(tmp_path, monkeypatch):
     + json.dumps({"custom_id": names[3],
                   "response": {"status_code": 429, "body": {}}})
   )  # fmt: skip
-  assert batch.read(back, kept) == {"new": 2, "known": 0, "failed": 2}
-  assert batch.read(back, kept) == {"new": 0, "known": 2, "failed": 2}
+  why = {"failed": 2, "because": {"x": 1, "HTTP 429": 1}}
+  assert batch.read(back, kept) == {"new": 2, "known": 0, **why}
+  assert batch.read(back, kept) == {"new": 0, "known": 2, **why}
   left = _requests(kept)
   assert [f"{name}-{attempt}" for name, attempt, _ in left] == [
     names[1][:-1] + "1", *names[2:],

@@ -33,7 +33,7 @@ def some_faults(share, seed, *more):
   """
   draw = random.Random(seed)
   kinds = [
-    "drop", "garbage", "malformed", "refusal", (500, "oops", ()),
+    "drop", "garbage", "malformed", (500, "oops", ()),
     (503, "busy", ()), (429, "slow down", [("Retry-After", "0.02")]), *more,
   ]  # fmt: skip
   return lambda n, body: draw.choice(kinds) if draw.random() < share else None
@@ -42,6 +42,7 @@ def some_faults(share, seed, *more):
 class ChatServer:
   """Answers requests; `fault(n, body)` names how the n-th one goes wrong.
 
+  A fault is a name, a status with a message and headers, or the bytes to send.
   What it writes is `write(content, name of the output)`.
 
   Attributes:
@@ -97,7 +98,8 @@ class ChatServer:
       self.keys.add(handler.headers.get("Authorization"))
       fault = self.fault(len(self.requests) - 1, body)
       if fault:
-        self.faults[fault if isinstance(fault, str) else fault[0]] += 1
+        said = fault[0] if isinstance(fault, tuple) else fault
+        self.faults[said] += 1
     time.sleep(self.delay_s)
     if fault == "slow":
       time.sleep(self.slow_s)
@@ -107,6 +109,12 @@ class ChatServer:
       return
     if fault == "garbage":
       _send(handler, 200, b"<html>busy</html>")
+      return
+    if fault == "drip":
+      _drip(handler, self.slow_s)
+      return
+    if isinstance(fault, bytes):
+      _send(handler, 200, fault)
       return
     if isinstance(fault, tuple):
       status, message, headers = fault
@@ -140,6 +148,30 @@ def _hung_up(connection):
     return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
   except ConnectionError:
     return True
+
+
+def _drip(handler, seconds):
+  """Sends a byte now and then."""
+  until = time.monotonic() + seconds
+  handler.send_response(200)
+  handler.send_header("Content-Length", "100000")
+  handler.end_headers()
+  try:
+    while time.monotonic() < until:
+      handler.wfile.write(b" ")
+      handler.wfile.flush()
+      time.sleep(0.05)
+  except (BrokenPipeError, ConnectionResetError):
+    pass
+  handler.close_connection = True
+
+
+def completion(content, finish="stop", **message):
+  """Returns the body of a chat completion, which `fault` may return."""
+  message = {"content": content, **message}
+  return json.dumps(
+    {"choices": [{"message": message, "finish_reason": finish}]}
+  ).encode()
 
 
 def _send(handler, status, data, headers=()):

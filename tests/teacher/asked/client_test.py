@@ -1,11 +1,14 @@
 import email.utils
+import json
+import resource
+import threading
 import time
 
 import polars as pl
 import pytest
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher.asked import prompts
+from instructrec_jax.teacher.asked import chat, prompts
 from instructrec_jax.teacher.asked.cache import Cache
 from instructrec_jax.teacher.asked.chat import Chat
 from instructrec_jax.teacher.asked.client import Client
@@ -14,7 +17,13 @@ from instructrec_jax.teacher.protocol import (
   INSTANCE,
   INTENTION,
 )
-from tests.teacher.asked.chat_server import KEY, ChatServer, some_faults, text
+from tests.teacher.asked.chat_server import (
+  KEY,
+  ChatServer,
+  completion,
+  some_faults,
+  text,
+)
 
 _CHAT = Chat("toy", {"temperature": 0.5})
 
@@ -59,7 +68,7 @@ def test_texts_arrive_whole_though_one_request_in_five_fails(tmp_path, quick):
     # An answer that cannot be used costs too, and is asked for again.
     paid_again = sum(server.answered.values()) - n
     again = client.counts()["asked_again"]
-    assert paid_again == again["refusal"] + again["malformed answer"] > 0
+    assert paid_again == again["malformed answer"] > 0
     assert again["HTTP 500"]
     assert again["HTTP 429"]
     assert again["not a chat completion"]
@@ -120,20 +129,120 @@ def test_retry_after_holds_everybody(value, tmp_path, quick):
     assert server.times[1] - server.times[0] >= least
 
 
+def test_a_server_that_drips_has_no_more_time_than_others(tmp_path, quick):
+  with ChatServer(lambda n, body: "drip" if n == 0 else None) as server:
+    client = _client(server, tmp_path / "a.db", timeout_s=0.3, concurrency=1)
+    began = time.monotonic()
+    _check_whole(_all(client, _batches(2)), 2)
+    assert time.monotonic() - began < server.slow_s
+    assert client.counts()["asked_again"] == {"timeout": 1}
+
+
+@pytest.mark.parametrize(
+  ("fault", "said", "most"),
+  [
+    (completion(None, "length"), r"20 x cut at max_tokens.*Raise max_tokens",
+     30),
+    (completion("I would rather not say."),
+     r"20 x malformed answer.*--response_format.*'I would rather not say\.'",
+     30),
+    (completion("I'm sorry, I cannot."), r"20 x refusal.*--model.*I'm sorry",
+     30),
+    ((400, "content_filter", ()), "20 x HTTP 400.*'content_filter'", 30),
+    (b'{"error": {"message": "Insufficient credits", "code": 402}}',
+     r"HTTP 402, Insufficient credits\): the server demands a payment", 8),
+    (b'{"error": {"message": "Overloaded"}}',
+     r"\(not a chat completion\)\. It says: Overloaded\. ", 24),
+  ],
+)  # fmt: skip
+def test_a_run_in_which_nothing_can_be_used_ends_soon(
+  fault, said, most, tmp_path, quick
+):
+  with ChatServer(lambda n, body: fault) as server:
+    with pytest.raises(InputError, match=said):
+      _all(_client(server, tmp_path / "a.db"), _batches(100))
+    assert len(server.requests) <= most
+
+
+def test_what_was_paid_for_in_vain_says_so_again(tmp_path, quick):
+  with ChatServer(lambda n, body: completion(None, "length")) as server:
+    for _ in range(2):
+      with pytest.raises(InputError, match="20 x cut at max_tokens"):
+        _all(_client(server, tmp_path / "a.db"), _batches(100))
+    assert 20 <= len(server.requests) <= 28
+
+
+def test_a_short_run_in_which_nothing_can_be_used_ends_too(tmp_path, quick):
+  with ChatServer(lambda n, body: completion(None, "length")) as server:
+    with pytest.raises(InputError, match=r"first 3 answers.*Raise max_tokens"):
+      _all(_client(server, tmp_path / "a.db"), _batches(3))
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+  "content",
+  [
+    [{"type": "text", "text": "{}"}],
+    [{"type": "reasoning", "text": "{"}, "{", {"type": "text", "text": "}"}],
+    [{"type": "output_text", "text": {"value": "{}"}}],
+  ],
+)
+def test_content_in_parts_is_those_parts_together(content):
+  body = json.loads(completion(content))
+  assert chat.read(body).content == "{}"
+
+
+@pytest.mark.parametrize(
+  ("value", "hours"), [("86400", "24.0"), ("7200", "2.0"), ("1e999", "8,784")]
+)
+def test_a_server_that_asks_for_hours_ends_the_run(
+  value, hours, tmp_path, quick
+):
+  def fault(n, body):
+    return 429, "daily quota", [("Retry-After", value)]
+
+  with ChatServer(fault) as server:
+    with pytest.raises(
+      InputError,
+      match=rf"wait {hours}.* hours, until 20\d\d-.* local.*: daily quota\.",
+    ):
+      _all(_client(server, tmp_path / "a.db"), _batches(50))
+    assert len(server.requests) <= 8
+
+
+def test_half_of_a_character_is_asked_for_again(tmp_path, quick):
+  def fault(n, body):
+    if n != 1:
+      return None
+    texts = dict.fromkeys(INTENTION.outputs, "It is \ud83d")
+    return completion(json.dumps(texts, ensure_ascii=n == 0))
+
+  with ChatServer(fault) as server:
+    client = _client(server, tmp_path / "a.db", concurrency=1)
+    _check_whole(_all(client, _batches(3)), 3)
+    assert client.counts()["asked_again"] == {"malformed answer": 1}
+
+
 def test_a_slow_answer_is_asked_for_again(tmp_path, quick):
   with ChatServer(lambda n, body: "slow" if n == 0 else None) as server:
     client = _client(server, tmp_path / "a.db", timeout_s=0.3, concurrency=1)
     _check_whole(_all(client, _batches(2)), 2)
-    assert client.counts()["asked_again"] == {"ReadTimeout": 1}
+    assert client.counts()["asked_again"] == {"timeout": 1}
 
 
 @pytest.mark.parametrize(
   ("fault", "reason", "sent"),
   [
-    ("refusal", "refusal", 3),
     ("malformed", "malformed answer", 3),
     ((500, "oops", ()), "no answer (HTTP 500)", 2),
+    # These say why, so that the same is not bought again.
+    ("refusal", "refusal", 1),
     ((400, "content_filter", ()), "no answer (HTTP 400)", 1),
+    ((400, "context_length_exceeded", ()), "no answer (HTTP 400)", 1),
+    (completion(None, "length"), "cut at max_tokens", 1),
+    (completion("", "content_filter"), "content filter", 1),
+    (completion(None, "stop", refusal="No."), "refusal", 1),
+    (b" " * (5 << 20), "no answer (an answer of more than 4 MB)", 1),
   ],
 )
 def test_what_never_comes_is_counted_and_is_no_data(
@@ -210,10 +319,35 @@ def test_the_key_is_in_the_header_and_nowhere_else(tmp_path, quick, capfd):
   assert KEY not in "".join(capfd.readouterr())
 
 
-@pytest.mark.parametrize(
-  "url", ["localhost:8000", "http://me:secret@h/v1", "https://h/v1?key=secret"]
-)
-def test_addresses_that_cannot_be_used(url, tmp_path):
-  with pytest.raises(InputError, match="base_url") as error:
-    _client(url, tmp_path / "a.db")
-  assert "secret" not in str(error.value)
+def test_two_processes_with_one_cache_pay_once(tmp_path, quick):
+  n, frames = 100, {}
+  with ChatServer(delay_s=0.005) as server:
+
+    def run(which):
+      client = _client(server, tmp_path / "a.db")
+      frames[which] = _all(client, _batches(n))
+
+    threads = [threading.Thread(target=run, args=(w,)) for w in range(2)]
+    for thread in threads:
+      thread.start()
+    for thread in threads:
+      thread.join()
+    assert len(server.requests) == n
+  for frame in frames.values():
+    _check_whole(frame, n)
+
+
+def test_without_room_for_answers_nothing_is_asked(
+  tmp_path, quick, monkeypatch
+):
+  with ChatServer() as server:
+    client = _client(server, tmp_path / "a.db")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+    try:
+      with pytest.raises(InputError, match=r"a\.db: cannot use this cache"):
+        _all(client, _batches(50))
+    finally:
+      resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not server.requests
+    _check_whole(_all(client, _batches(50)), 50)

@@ -107,9 +107,10 @@ def check_writable(path: str | os.PathLike[str], is_file: bool = False) -> None:
     what = "is a file" if folder.exists() else "is a link that leads nowhere"
     raise InputError(f"{folder} {what}: expected a folder, to write {place}")
   if not os.access(folder, os.W_OK | os.X_OK):
+    what = "" if folder == place else f", so {place} cannot be made"
     raise InputError(
-      f"{folder} cannot be written, so {place} cannot be made: change its "
-      "rights, or choose another folder"
+      f"{folder} cannot be written{what}: change its rights, or choose another "
+      "folder"
     )
 
 

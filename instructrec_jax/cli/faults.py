@@ -110,6 +110,8 @@ _SMALLER = (
 # TensorStore, which Orbax reads checkpoints with, raises errors of Python's own
 # classes, which end in this.
 _OF_TENSORSTORE = "[tensorstore_spec="
+# How Polars writes the number of an OSError.
+_OF_RUST = re.compile(r"\(os error (\d{1,3})\)")
 # gin adds lines to the messages of what it calls.
 _OF_GIN = re.compile(r"\n\s*In (?:call to configurable|file|bindings) [^\n]*")
 _SHOWN = 300
@@ -150,6 +152,9 @@ def _refusal(error: BaseException) -> int | None:
   if isinstance(error, OSError) and number in _SYSTEM:
     return number
   said = str(error)
+  told = _OF_RUST.search(said)
+  if told and int(told[1]) in _SYSTEM:
+    return int(told[1])
   return next((n for text, n in _SPOKEN.items() if text in said), None)
 
 

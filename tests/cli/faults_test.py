@@ -40,6 +40,7 @@ _RAISED = [
   (pl.exceptions.PanicException("assertion"), "Polars cannot use the data"),
   (pl.exceptions.ComputeError("No space left on device (os error 28)"),
    "the disk is full"),
+  (OSError("File too large (os error 27)"), "see `ulimit -f`"),
   (pa.ArrowInvalid("bad magic"), "Arrow cannot use the data"),
   (tf.errors.DataLossError(None, None, "corrupted record"), "TensorFlow"),
   (ValueError('NOT_FOUND: x [tensorstore_spec=\'{"driver'), "another step"),

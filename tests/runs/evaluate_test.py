@@ -466,3 +466,17 @@ def test_a_vocabulary_that_was_removed(trained, small_data, tmp_path):
   with pytest.raises(InputError, match="no records of dataset 'gone'"):
     evaluate.evaluate(str(moved), out=tmp_path)
   RUN_VOCABULARY.forget()
+
+
+def test_a_vocabulary_by_a_relative_path_is_found_from_elsewhere(
+  trained, tmp_path, monkeypatch
+):
+  moved = tmp_path / "model"
+  shutil.copytree(trained, moved)
+  config = moved / "config.gin"
+  config.write_text(config.read_text().replace("'small'", "'own/own.model'"))
+  monkeypatch.chdir(tmp_path)
+  # It comes as far as the checkpoint, which there is none of.
+  with pytest.raises(InputError, match="999"):
+    evaluate.evaluate(str(moved), out=tmp_path, step=999)
+  RUN_VOCABULARY.forget()

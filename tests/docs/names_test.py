@@ -84,7 +84,8 @@ def test_every_macro_is_in_the_table_of_settings_and_no_other():
   for path in gin_files.path().rglob("*.gin"):
     for found in re.findall(_MACRO, path.read_text(), re.MULTILINE):
       there |= set(found) - {""}
-  assert sorted(told) == sorted(there)
+  # T5X has a default of its own for EVAL_SPLIT in training.
+  assert set(told) == there
 
 
 def test_a_room_is_in_the_map_of_the_readme():

@@ -200,18 +200,15 @@ def test_checkpoints_of_t5x_are_found(tmp_path, monkeypatch):
 )
 def test_macros_of_our_t5x_runs_are_checked_when_gin_is_read(binding, told):
   ours = "t5x_hooks.registered.mixture_or_task_name = 'x'"
-  with gin.unlock_config():
-    gin.clear_config()
-    gin.parse_config(f"{binding}\n{ours}")
+  gin.clear_config()  # It unlocks what is finalized.
+  gin.parse_config(f"{binding}\n{ours}")
   if told is None:
     gin.finalize()
   else:
     with pytest.raises(InputError, match=re.escape(told)):
       gin.finalize()
   # Another project's run is its own affair.
-  with gin.unlock_config():
-    gin.clear_config()
-    gin.parse_config(binding)
+  gin.clear_config()
+  gin.parse_config(binding)
   gin.finalize()
-  with gin.unlock_config():
-    gin.clear_config()
+  gin.clear_config()

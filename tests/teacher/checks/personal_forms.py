@@ -164,5 +164,6 @@ NONE = (
   "Easy drive to work, 15 minutes down the road.",
   "It says 1,000,000 points in 3 000 000 tries at 12:30:45.",
   "U.S. size 10, E.U. 43, i.e. large. Great.Fast.Cheap.",
+  "Order GB82WEST12345698765431 has no IBAN, 4111 1111 1111 1112 no card.",
   "Great value...Works well.The screen is ok.",
 )  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any
 
 import seqio
 import tensorflow as tf
-from etils import epath
 
+from instructrec_jax import paths
 from instructrec_jax.data import variants
 from instructrec_jax.data.names import PREFIX, records_name
 from instructrec_jax.data.records.catalogue import Catalogue, tfds_name
@@ -207,8 +207,8 @@ def register_found(data_dir: str | PathLike[str]) -> list[str]:
   Returns:
     The names of the added mixtures.
   """
-  records = epath.Path(data_dir)
-  folders = records.glob(f"{PREFIX}*")
+  records = paths.anywhere(data_dir)
+  folders = paths.matching(records, f"{PREFIX}*")
   names = (folder.name.removeprefix(PREFIX) for folder in folders)
   datasets = sorted({variants.dataset_of(name) for name in names})
   datasets = [*filter(_is_free, datasets)]

@@ -50,13 +50,9 @@ def test_a_panic_is_an_error_and_writes_nothing(capfd, tmp_path):
   assert capfd.readouterr().err == "said by another\n"
 
 
-# Folders of others; what they read is read in these functions too, in time.
-_ELSEWHERE = ("runs/demo.py", "teacher/annotation/command.py")
-
-
 def test_no_other_module_gives_a_path_to_polars():
   calls = re.compile(r"\bpl\.(?:read|scan)_parquet\w*\(")
   for path in sorted(_PACKAGE.rglob("*.py")):
     name = path.relative_to(_PACKAGE).as_posix()
-    if name != "parquet.py" and name not in _ELSEWHERE:
+    if name != "parquet.py":
       assert not calls.search(path.read_text()), f"{name}: use parquet.read"

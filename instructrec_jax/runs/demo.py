@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
-from instructrec_jax import paths
+from instructrec_jax import parquet, paths
 from instructrec_jax.baselines import rank as baselines
 from instructrec_jax.data import names, normalize, simulate
 from instructrec_jax.data.records import build, read
@@ -90,9 +89,9 @@ def _optimum(raw: Path, data_dir: Path, results: Path) -> Path:
   """Ranks by the probabilities with which the world drew each purchase."""
   planted = np.load(raw / "optimum.npz")
   requests = Requests.load(data_dir, DATASET, _SPLIT)
-  users = pl.read_parquet(
-    names.tables_dir(data_dir, DATASET) / "users.parquet"
-  )["user_id"]
+  users = parquet.read(names.tables_dir(data_dir, DATASET) / "users.parquet")[
+    "user_id"
+  ]
   items = read.load_catalogue(data_dir, DATASET)["item_id"]
   # The world's row of each code of the tables. The world sorts its ids.
   world_user = np.searchsorted(planted["users"], users.to_numpy().astype(str))

@@ -184,10 +184,14 @@ def _with_editions(lists: pl.Series, titles: pl.Series) -> pl.Series:
     .join(items, left_on="items", right_on="item")
     .join(items, on="title")
     .group_by("list")
-    .agg(more=pl.col("item").unique().cast(lists.dtype.inner))
+    .agg(more=pl.col("item").unique())
   )
   return (
     numbered.join(editions, on="list", how="left", maintain_order="left")
-    .select(pl.col("items").list.set_union(pl.col("more").fill_null([])))
+    .select(
+      pl.col("items").list.set_union(
+        pl.col("more").fill_null([]).cast(lists.dtype)
+      )
+    )
     .to_series()
   )

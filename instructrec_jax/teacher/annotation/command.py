@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from instructrec_jax import artifacts
+from instructrec_jax import artifacts, parquet
 from instructrec_jax.data.names import tables_dir
 from instructrec_jax.teacher.annotation import annotate as stage
 from instructrec_jax.teacher.annotation import choosing, instances
@@ -76,8 +74,8 @@ def _chosen(
   tables = tables_dir(data_dir, dataset)
   order = artifacts.read_manifest(tables, "normalize")["counts"].get("order")
   return instances.choose(
-    pl.scan_parquet(tables / "interactions.parquet"),
-    pl.read_parquet(tables / "items.parquet"),
+    parquet.scan(tables / "interactions.parquet"),
+    parquet.read(tables / "items.parquet"),
     per_user,
     num_users,
     instances.drawing(seed, dataset),

@@ -109,15 +109,17 @@ class Checkpoints:
     return self
 
   def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
-    if kind is None:
-      with self._writing("be saved"):
-        self._manager.close()
-    else:
-      # What ended the run is told, and not that a save failed, too.
-      with contextlib.suppress(Exception):
-        self._manager.close()
-    self._clear_removed()
-    self._quiet.close()
+    with self._quiet:
+      try:
+        if kind is None:
+          with self._writing("be saved"):
+            self._manager.close()
+        else:
+          # What ended the run is told, and not that a save failed, too.
+          with contextlib.suppress(Exception):
+            self._manager.close()
+      finally:
+        self._clear_removed()
 
   def latest_step(self) -> int | None:
     """Returns the step of the newest checkpoint, or None."""

@@ -11,8 +11,9 @@ from pathlib import Path
 from instructrec_jax.errors import InputError
 
 # What flock answers where the file system has no locks, such as NFS without
-# its lock service.
-_LOCKLESS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+# its lock service. NFS locks no file that is not open for writing, and so no
+# folder: EBADF.
+_LOCKLESS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
 # Devices that were said to have no locks.
 _said: set[int] = set()
 

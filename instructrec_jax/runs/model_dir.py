@@ -1,11 +1,8 @@
 """A run's folder: its settings, and checks of what the run was made of."""
 
 import contextlib
-import errno
-import fcntl
 import json
 import os
-import sys
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from etils import epath
 
 from instructrec_jax import artifacts, paths
 from instructrec_jax.errors import InputError
+from instructrec_jax.files import locks
 from instructrec_jax.weights import native, t5x
 
 # All gin settings of the run.
@@ -57,20 +55,10 @@ def check_writable(folder: str | os.PathLike[str], setting: str) -> None:
     folder: The folder, which need not exist. In a bucket it is not checked.
     setting: The flag or macro that names it.
   """
-  if paths.is_remote(folder):
-    return
-  path = Path(os.path.abspath(folder))
-  there = next(p for p in (path, *path.parents) if os.path.lexists(p))
-  if not there.is_dir():
-    raise InputError(
-      f"{setting} = {str(folder)!r}: {there} is no folder, so nothing can be "
-      "written in it"
-    )
-  if not os.access(there, os.W_OK | os.X_OK):
-    raise InputError(
-      f"{setting} = {str(folder)!r}: {there} cannot be written. Choose another "
-      "folder, or change its rights"
-    )
+  try:
+    paths.check_writable(folder)
+  except InputError as error:
+    raise InputError(f"{setting}: {error}") from None
 
 
 @contextlib.contextmanager
@@ -88,40 +76,19 @@ def locked(model_dir: epath.Path) -> Generator[None]:
     yield
     return
   folder = Path(model_dir)
-  try:
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-  except OSError as error:
-    raise InputError(
-      f"MODEL_DIR = {str(model_dir)!r} cannot be written: {error.strerror}"
-    ) from error
-  with contextlib.ExitStack() as stack:
-    stack.callback(os.close, handle)
-    _lock(handle, model_dir)
-    # A run that is refused leaves no empty folder.
-    stack.callback(_remove_if_empty, folder)
-    yield
-
-
-def _remove_if_empty(folder: Path) -> None:
-  with contextlib.suppress(OSError):
-    folder.rmdir()
-
-
-def _lock(handle: int, model_dir: epath.Path) -> None:
-  try:
-    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-  except OSError as error:
-    if error.errno == errno.EWOULDBLOCK:
-      raise InputError(
-        f"another process trains in MODEL_DIR = {str(model_dir)!r}: wait for "
-        "it, or choose another folder"
-      ) from None
-    print(
-      f"{model_dir} is on a disk without locks ({error.strerror}): make sure "
-      "that no other process trains there",
-      file=sys.stderr,
-    )
+  check_writable(folder, "MODEL_DIR")
+  folder.mkdir(parents=True, exist_ok=True)
+  busy = (
+    f"another process trains in MODEL_DIR = {str(model_dir)!r}: wait for it, "
+    "or choose another folder"
+  )
+  with locks.locked(folder, busy):
+    try:
+      yield
+    finally:
+      # A run that is refused leaves no empty folder.
+      with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def last_step(model_dir: epath.Path) -> int | None:

@@ -10,6 +10,7 @@ import pytest
 from etils import epath
 
 from instructrec_jax.errors import InputError
+from instructrec_jax.files import locks
 from instructrec_jax.runs import model_dir
 from instructrec_jax.weights import native
 
@@ -77,10 +78,10 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(
   assert not (tmp_path / "a").exists()
   (tmp_path / "file").write_text("")
   for place in ("file", "file/run"):
-    with pytest.raises(InputError, match=r"^--out = .*file is no folder"):
+    with pytest.raises(InputError, match=r"^--out: .*file is a file"):
       model_dir.check_writable(tmp_path / place, "--out")
   (tmp_path / "link").symlink_to(tmp_path / "gone")
-  with pytest.raises(InputError, match="link is no folder"):
+  with pytest.raises(InputError, match="link is a link that leads nowhere"):
     model_dir.check_writable(tmp_path / "link/run", "--out")
   # Root may write anywhere, but not on a disk that is mounted to be read.
   monkeypatch.setattr(os, "access", lambda *_: False)
@@ -114,9 +115,10 @@ def test_a_disk_without_locks_is_used_and_said(tmp_path, monkeypatch, capsys):
     raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
   monkeypatch.setattr(fcntl, "flock", refuse)
+  monkeypatch.setattr(locks, "_said", set())
   with model_dir.locked(epath.Path(tmp_path)):
     pass
-  assert "is on a disk without locks (No locks available)" in (
+  assert "this file system has no locks (No locks available)" in (
     capsys.readouterr().err
   )
 
@@ -124,7 +126,7 @@ def test_a_disk_without_locks_is_used_and_said(tmp_path, monkeypatch, capsys):
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
   (tmp_path / "file").write_text("")
   with (
-    pytest.raises(InputError, match="cannot be written: Not a directory"),
+    pytest.raises(InputError, match=r"MODEL_DIR: .*file is a file: expected"),
     model_dir.locked(epath.Path(tmp_path / "file/run")),
   ):
     pass

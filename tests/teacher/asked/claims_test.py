@@ -41,6 +41,8 @@ def test_a_request_belongs_to_one_process_until_it_gives_it_back(tmp_path):
     ("", 2**22 + 7, 5, True),
     ("", "damaged", 5, True),
   ],
+  # Not by the number of this process, which pytest's workers would not share.
+  ids=range(6),
 )
 def test_claims_of_a_process_that_is_dead_lapse(
   host, process, age_s, lapsed, tmp_path

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from instructrec_jax.itdr.domains import Domain
-from instructrec_jax.teacher.checks import personal
+from instructrec_jax.teacher.checks import injected, personal
 
 # The most words of a review or a description that are shown.
 REVIEW_WORDS = 40
@@ -25,11 +25,12 @@ def cut(text: pl.Expr, words: int) -> pl.Expr:
 
 
 def quoted(text: pl.Expr) -> pl.Expr:
-  """Returns a user's text in quotes, shortened and without personal data.
+  """Returns a user's text in quotes, shortened.
 
-  The result is null if there is no text.
+  It has no personal data and no sentence that gives orders to a model. The
+  result is null if there is no text.
   """
-  said = cut(personal.mask(text), REVIEW_WORDS)
+  said = cut(injected.clean(personal.mask(text)), REVIEW_WORDS)
   said = said.str.replace_all('"', "'", literal=True)
   return pl.when(said != "").then(pl.format('"{}"', said))
 

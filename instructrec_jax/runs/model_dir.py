@@ -116,8 +116,10 @@ def manifest(model_dir: epath.Path) -> dict[str, Any]:
       found = json.loads(path.read_text())
     except ValueError as error:
       raise InputError(f"{path} is not JSON: {error}") from None
-  made_of = found.get("made_of", {}) if isinstance(found, dict) else None
-  if not isinstance(made_of, dict):
+  parts = ("made_of", "vocabulary", "versions")
+  if not isinstance(found, dict) or not all(
+    isinstance(found.get(part, {}), dict) for part in parts
+  ):
     raise InputError(f"{path} is no manifest of a run")
   return found
 

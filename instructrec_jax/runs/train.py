@@ -53,6 +53,7 @@ def train(
   model_dir = paths.anywhere(model_dir)
   model_dirs.check_kind(model_dir)
   model_dirs.check_writable(model_dir, "MODEL_DIR")
+  paths.check_plain(model_dir, "Orbax")
   if tokens:
     data = training_data.of_tokens(tokens, name, lengths, tfds_data_dir)
   else:

@@ -63,3 +63,16 @@ def test_a_binding_of_nothing(small_data, capsys):
   )
   assert "gin:" in message
   assert "T5Config" in message
+
+
+def test_a_folder_in_which_orbax_would_lose_checkpoints(tmp_path, capsys):
+  message = _fails(
+    capsys,
+    "train",
+    "--gin_file=gin/runs/native_finetune.gin",
+    "--gin_file=gin/experiments/demo.gin",
+    f"--gin.MODEL_DIR='{tmp_path}/run [1]'",
+    f"--tfds_data_dir={tmp_path}/records",
+  )
+  assert "Orbax takes '[' for a pattern" in message
+  assert not any(tmp_path.iterdir())

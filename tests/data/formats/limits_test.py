@@ -148,10 +148,7 @@ def test_free_memory_is_known():
   assert free is None or free > _MIB
 
 
-@pytest.mark.skipif(
-  "INSTRUCTREC_THOROUGH" not in programs.environment(),
-  reason="a bomb of 1.5 GB: set INSTRUCTREC_THOROUGH",
-)
+@pytest.mark.thorough
 def test_a_bomb_of_one_and_a_half_gigabytes_costs_no_memory(tmp_path):
   path = tmp_path / "bomb.zip"
   _zip_bomb(path, 1_500_000_000)

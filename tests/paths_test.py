@@ -104,7 +104,8 @@ def test_what_goes_wrong_with_a_bucket_is_said_of_the_bucket():
 def test_files_are_written_whole_and_manifests_read(at):
   artifacts.atomic_write_text("gs://b/run/notes", "ä")
   assert (at / "run" / "notes").read_text(encoding="utf-8") == "ä"
-  manifest = {"stage": "build", "fingerprint": "f"}
+  manifest = {"stage": "build", "fingerprint": "f", "inputs": {}}
+  manifest |= {"options": {}, "counts": {}}
   (at / "run" / "manifest.json").write_text(json.dumps(manifest))
   assert artifacts.read_manifest("gs://b/run", "build") == manifest
   with pytest.raises(InputError, match="gs://b/no holds no finished"):

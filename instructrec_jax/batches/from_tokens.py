@@ -146,10 +146,13 @@ class CachedBatches:
     """
     try:
       saved = json.loads(state)
-      made_of, place = saved["of"], _Place(**saved["place"])
-    except (ValueError, TypeError, KeyError):
+    except ValueError:
       if not state or state.startswith(b"{"):
         raise ValueError("a position in cached tokens is cut") from None
+      saved = None
+    try:
+      made_of, place = saved["of"], _Place(**saved["place"])
+    except (TypeError, KeyError):
       raise InputError(
         "the position in the checkpoint is not one in cached tokens: the run "
         "was started without CACHED_TOKENS. Continue without it, or choose "

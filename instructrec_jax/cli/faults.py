@@ -112,16 +112,9 @@ _SMALLER = (
 _OF_TENSORSTORE = "[tensorstore_spec="
 # How Polars writes the number of an OSError.
 _OF_RUST = re.compile(r"\(os error (\d{1,3})\)")
-# gin adds lines to the messages of what it calls.
-_OF_GIN = re.compile(r"\n\s*In (?:call to configurable|file|bindings) [^\n]*")
 _SHOWN = 300
 # The local names of files in our functions.
 _FILES = ("path", "file", "folder", "where")
-
-
-def own(error: BaseException) -> str:
-  """Returns the message of one of our errors, without what gin adds to it."""
-  return _OF_GIN.sub("", str(error))
 
 
 def known(error: BaseException) -> str | None:

@@ -89,10 +89,7 @@ def _ended(error: BaseException, said: str, debug: bool) -> int:
     return 0
   if debug:
     raise error
-  if isinstance(error, InputError):
-    line = faults.own(error)
-  else:
-    line = faults.known(error)
+  line = str(error) if isinstance(error, InputError) else faults.known(error)
   if line is None:
     terminal.complain(f"{said}: {faults.bug(error, said)}")
     return _BUG

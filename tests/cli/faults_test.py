@@ -11,7 +11,6 @@ import zipfile
 import zlib
 from unittest import mock
 
-import gin
 import httpx2
 import jax
 import polars as pl
@@ -21,7 +20,6 @@ import tensorflow as tf
 
 from instructrec_jax.cli import faults
 from instructrec_jax.data.formats import jsonl
-from instructrec_jax.errors import InputError
 
 _RAISED = [
   (OSError(errno.ENOSPC, "No space left on device", "/a/b"), "/a/b: the disk"),
@@ -88,17 +86,6 @@ def test_a_file_is_found_where_it_was_read(tmp_path):
   ):
     list(jsonl.pieces(path, {"a": pl.String()}))
   assert faults.known(raised.value).startswith(f"{path}: the file is damaged")
-
-
-def test_lines_of_gin_are_left_out():
-  @gin.configurable(module="tests.faults")
-  def refuses():
-    raise InputError("seed is -1:\n  expected more")
-
-  with pytest.raises(InputError) as raised:
-    gin.get_configurable("tests.faults.refuses")()
-  assert "In call to" in str(raised.value)
-  assert faults.own(raised.value) == "seed is -1:\n  expected more"
 
 
 def test_the_traceback_of_a_bug_is_kept(tmp_path, monkeypatch, capsys):

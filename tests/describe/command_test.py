@@ -8,6 +8,8 @@ import pytest
 
 from instructrec_jax import cli
 from instructrec_jax.data.records import build, read
+from instructrec_jax.describe import command
+from instructrec_jax.errors import InputError
 from tests.unsealed import unseal
 
 _SPLITS = ("train", "validation", "test")
@@ -90,8 +92,6 @@ def test_what_records_lack_is_said(small, tmp_path, capsys):
   ("flags", "expected"),
   [
     (["nothing"], "run `instructrec build` first"),
-    (["small", "--sample=-1"], "sample is -1: expected 0 or more"),
-    (["small", "--inputs_length=0"], "inputs_length is 0: expected 1 or more"),
     (["small", "--out=x.pdf"], "unknown kind of file: x.pdf: '.pdf'"),
     (["small", "--vocabulary=no/such.model"], "no vocabulary 'no/such.model'"),
   ],
@@ -99,3 +99,15 @@ def test_what_records_lack_is_said(small, tmp_path, capsys):
 def test_what_cannot_be_described_is_said(flags, expected, small, capsys):
   assert cli.main(["describe", *flags, f"--data_dir={small}"]) == 1
   assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+  ("given", "expected"),
+  [
+    ({"sample": -1}, "sample is -1: expected 0 or more"),
+    ({"inputs_length": 0}, "inputs_length is 0: expected 1 or more"),
+  ],
+)
+def test_numbers_that_cannot_be_used_are_said(given, expected, small):
+  with pytest.raises(InputError, match=expected):
+    command.describe("small", str(small), **given)

@@ -273,8 +273,6 @@ def test_nothing_half_written_is_left(small, tmp_path):
   [
     (["--form=chatty"], "Did you mean 'chat'"),
     (["--split=tset"], "Did you mean 'test'"),
-    (["--num_instructions=0"], "num_instructions is 0: expected 1 or more"),
-    (["--inputs_length=-5"], "inputs is -5: expected 1 or more"),
     (["--num_instructions=9", "--num_epochs=2"], "num_epochs cannot be comb"),
     (["--gin.family_rates.rate=1"], "family_rates"),
   ],
@@ -286,6 +284,22 @@ def test_what_cannot_be_exported_is_said(
   folder = f"--tfds_data_dir={small / 'records'}"
   assert cli.main([*argv, folder, *flags]) == 1
   assert expected in capsys.readouterr().err
+  assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+  ("given", "expected"),
+  [
+    ({"num_instructions": 0}, "num_instructions is 0: expected 1 or more"),
+    (
+      {"task_feature_lengths": {"inputs": -5}},
+      "inputs is -5: expected 1 or more",
+    ),
+  ],
+)
+def test_numbers_that_cannot_be_used_are_said(given, expected, small, tmp_path):
+  with pytest.raises(InputError, match=expected):
+    write.write("instructrec_small_p1_i0_t2", tmp_path / "o.jsonl", **given)
   assert not list(tmp_path.iterdir())
 
 

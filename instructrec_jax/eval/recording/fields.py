@@ -14,8 +14,9 @@ from instructrec_jax.eval import resampling
 from instructrec_jax.files import texts
 
 Check = Callable[[Any], Any]
-# Item codes and sizes of catalogues are below it. Figures have a bar or a place
-# for each rank, so a size decides how much memory they take.
+# Catalogues are not larger. Figures have a bar or a place for each rank, so a
+# size decides how much memory they take. Item codes may be larger: those of
+# several domains hold the number of the domain.
 MOST_ITEMS = 2**26
 _INT64 = 2**63
 _LONGEST_NAME = 4096
@@ -96,8 +97,8 @@ def codes(value: Any) -> list[int]:
   """Checks a list of one or more item codes."""
   if not isinstance(value, list) or not value or not _all_of(value, int):
     raise ValueError("a list of one or more item codes")
-  if not 0 <= min(value) <= max(value) < MOST_ITEMS:
-    raise ValueError(f"item codes from 0 to {MOST_ITEMS - 1:,}")
+  if not 0 <= min(value) <= max(value) < _INT64:
+    raise ValueError(f"item codes from 0 to {_INT64 - 1:,}")
   return value
 
 

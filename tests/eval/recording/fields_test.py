@@ -134,6 +134,7 @@ def test_a_field_is_named_with_what_was_expected():
     (fields.codes, []),
     (fields.codes, [1, -1]),
     (fields.codes, [1, 2.0]),
+    (fields.codes, [2**63]),
     (fields.code_or_codes, "1"),
     (fields.number, 10**400),
     (fields.number, float("nan")),

@@ -103,11 +103,7 @@ def test_batches_are_written_and_read_from_the_command_line(
     (["--teacher=extractiv"], "Did you mean 'extractive'"),
     (["--model=x"], "--model is for --teacher=api or local, not extractive"),
     (["--teacher=api"], "--teacher=api needs --model"),
-    (["--per_user=-1"], "per_user is -1"),
-    (["--num_users=0"], "num_users is 0: expected 1 to"),
     (["--teacher=local", "--model=/no"], "config.json"),
-    (["--teacher=api", "--model=m", "--sampling=[1]"],
-     "expected a JSON object"),
     (["--teacher=api", "--model=m", '--sampling={"n": 2}'], "may not set n"),
     (["--teacher=api", "--model=m", "--response_format=xml"], "json_schema"),
     (["--teacher=api", "--model=m", "--price_input=1", "--estimate"],
@@ -120,6 +116,19 @@ def test_wrong_options_are_said(argv, said, shop, capsys, monkeypatch):
   monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
   assert _run(shop, *argv) == 1
   assert said in capsys.readouterr().err
+  assert not (shop / "annotations" / "shop").exists()
+
+
+@pytest.mark.parametrize(
+  ("given", "said"),
+  [
+    ({"per_user": -1}, "per_user is -1"),
+    ({"num_users": 0}, "num_users is 0: expected 1 to"),
+  ],
+)
+def test_numbers_that_cannot_be_used_are_said(given, said, shop):
+  with pytest.raises(InputError, match=said):
+    command.annotate("shop", data_dir=shop, **given)
   assert not (shop / "annotations" / "shop").exists()
 
 

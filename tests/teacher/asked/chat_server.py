@@ -79,7 +79,10 @@ class ChatServer:
     # Whoever hangs up early is no news.
     self._http.handle_error = lambda *_: None
     self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
-    threading.Thread(target=self._http.serve_forever, daemon=True).start()
+    # Otherwise it takes half a second to end.
+    threading.Thread(
+      target=self._http.serve_forever, args=(0.01,), daemon=True
+    ).start()
 
   def __enter__(self):
     return self

@@ -10,7 +10,13 @@ import itertools
 import os
 import random
 import time
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import (
+  AsyncGenerator,
+  Coroutine,
+  Iterable,
+  Iterator,
+  Mapping,
+)
 from typing import Any, NoReturn
 
 import httpx2
@@ -91,6 +97,19 @@ class _Session:
   room: bool = False
   flying: set[asyncio.Task] = dataclasses.field(default_factory=set)
   asked: dict[str, asyncio.Future] = dataclasses.field(default_factory=dict)
+
+  def fly(self, post: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
+    """Starts to send a request, which goes on if nobody waits for it."""
+    task = asyncio.create_task(post)
+    self.flying.add(task)
+    task.add_done_callback(self._land)
+    return task
+
+  def _land(self, task: asyncio.Task) -> None:
+    self.flying.discard(task)
+    # asyncio prints an error that nobody has looked at.
+    if not task.cancelled():
+      task.exception()
 
 
 class Client:
@@ -201,9 +220,7 @@ class Client:
         finally:
           # Requests already sent will be billed, so their answers are stored.
           if session.flying:
-            ended, _ = await asyncio.wait(session.flying)
-            for task in ended:
-              task.exception()
+            await asyncio.wait(session.flying)
           beating.cancel()
           await asyncio.wait([beating])
 
@@ -293,9 +310,7 @@ class Client:
     tokens = chat.about_tokens(body) + int(body.get("max_tokens", 0))
     for tries in itertools.count(1):
       await self._limits.wait(tokens)
-      post = asyncio.create_task(self._post(session.http, name, attempt, body))
-      session.flying.add(post)
-      post.add_done_callback(session.flying.discard)
+      post = session.fly(self._post(session.http, name, attempt, body))
       try:
         return await asyncio.shield(post)
       except exchange.FailedError as error:

@@ -1,4 +1,6 @@
+import asyncio
 import email.utils
+import gc
 import json
 import resource
 import threading
@@ -8,7 +10,8 @@ import polars as pl
 import pytest
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher.asked import chat, prompts
+from instructrec_jax.teacher.asked import chat, exchange, prompts
+from instructrec_jax.teacher.asked import client as sessions
 from instructrec_jax.teacher.asked.cache import Cache
 from instructrec_jax.teacher.asked.chat import Chat
 from instructrec_jax.teacher.asked.client import Client
@@ -208,6 +211,22 @@ def test_a_server_that_asks_for_hours_ends_the_run(
     ):
       _all(_client(server, tmp_path / "a.db"), _batches(50))
     assert len(server.requests) <= 8
+
+
+def test_a_request_that_fails_after_the_run_has_ended_is_no_news(caplog):
+  async def fail():
+    raise exchange.FailedError("HTTP 429")
+
+  async def run():
+    session.fly(fail())
+    await asyncio.sleep(0.01)
+
+  session = sessions._Session(None, INTENTION, None)
+  asyncio.run(run())
+  gc.collect()
+  assert not session.flying
+  # asyncio tells of errors that nobody has looked at.
+  assert not caplog.records
 
 
 def test_half_of_a_character_is_asked_for_again(tmp_path, quick):

@@ -248,8 +248,9 @@ MACROS = (
     "Requests per batch over all devices; the last batch is padded.",
   ),
   Macro(
-    _EVALUATION, "EVAL_PERIOD", Whole(), "%CHECKPOINT_PERIOD", ("t5x_train",),
-    "Steps between evaluations, a multiple or a divisor of CHECKPOINT_PERIOD.",
+    _EVALUATION, "EVAL_PERIOD", Whole(0), "%CHECKPOINT_PERIOD", ("t5x_train",),
+    "Steps between evaluations, a multiple or a divisor of CHECKPOINT_PERIOD; "
+    "0 evaluates never.",
   ),
   Macro(
     _EVALUATION, "EVAL_STEPS", Whole(), "20", ("t5x_train",),

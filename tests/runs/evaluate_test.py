@@ -23,6 +23,9 @@ from instructrec_jax.train import checkpoint, writers
 from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
 from tests import bucket, programs, tiny, toy_itdr
 
+# A request of this task is several inputs.
+_POINTWISE = "instructrec_small_p1_i0_t0"
+
 
 @pytest.fixture(scope="module")
 def trained(small_data, tmp_path_factory):
@@ -253,8 +256,9 @@ def by_two(trained, tmp_path_factory):
   started = [
     programs.start(
       "-m", "instructrec_jax.cli", "evaluate", "--split=test", "--batch_size=8",
-      f"--model_dir={trained}", f"--out={folder}", cluster,
-      "--num_processes=2", f"--process_id={index}", devices=2,
+      f"--mixture_or_task_name={_POINTWISE}", f"--model_dir={trained}",
+      f"--out={folder}", cluster, "--num_processes=2", f"--process_id={index}",
+      devices=2,
     )
     for index in range(2)
   ]  # fmt: skip
@@ -277,7 +281,13 @@ def test_two_processes_evaluate_as_one_does(
     "make_mesh",
     lambda num_partitions, _: make(num_partitions, jax.devices()[:2]),
   )
-  evaluate.evaluate(str(trained), out=tmp_path, split="test", batch_size=8)
+  evaluate.evaluate(
+    str(trained),
+    mixture_or_task_name=_POINTWISE,
+    out=tmp_path,
+    split="test",
+    batch_size=8,
+  )
   two, printed = by_two
   assert ["HR@1" in stdout for stdout in printed] == [True, False]
   one = _written(tmp_path)

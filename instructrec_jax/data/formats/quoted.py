@@ -6,6 +6,7 @@ with them. A delimiter of several characters is never quoted.
 """
 
 import collections
+import contextlib
 import csv
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -290,7 +291,9 @@ def _named(path: Path, data: bytes, form: Form) -> list[str]:
   line = text.decode(data.lstrip(b"\r\n").partition(b"\n")[0]).rstrip("\r")
   fields = line.split(form.separator)
   if form.quotes is not False:
-    fields = next(csv.reader([line], delimiter=form.separator), [])
+    # Python's reader refuses a carriage return that stands without quotes.
+    with contextlib.suppress(csv.Error):
+      fields = next(csv.reader([line], delimiter=form.separator), [])
   if fields == names:
     raise InputError(f"{path}:1 is a header line: leave out the option columns")
   # A quoted field may go on in the next line.

@@ -189,6 +189,15 @@ def test_a_file_without_a_header_line(tmp_path):
   assert raw.items["title"].to_list() == ['Tea "green"', "Mug"]
 
 
+def test_a_carriage_return_in_the_first_line_without_a_header(tmp_path):
+  folder = _items(tmp_path)
+  first = ("u\r1", *_ROWS[0][1:])
+  (folder / "interactions.csv").write_bytes(_csv([first, *_ROWS], None))
+  raw = _read(folder, columns=",".join(_HEADER))
+  assert raw.interactions.height == len(_ROWS) + 1
+  assert _rows(raw)[0][0] == "u\r1"
+
+
 def test_a_minimum_rating(tmp_path):
   rows = [*_ROWS, ("u9", "i1", str(_DAY), "")]
   (_items(tmp_path) / "interactions.csv").write_bytes(_csv(rows))

@@ -41,8 +41,11 @@ tiny.shorten_shuffling()
 # the end.
 pytest_plugins = ("tests.itdr.fixtures", "tests.summary")
 
-# Machines are shared: that an example took long says nothing.
-hypothesis.settings.register_profile("tests", deadline=None)
+# Machines are shared: that an example took long says nothing. Examples are the
+# same each time, but for `make test-all`, which looks for new ones.
+hypothesis.settings.register_profile(
+  "tests", deadline=None, derandomize="INSTRUCTREC_THOROUGH" not in os.environ
+)
 hypothesis.settings.load_profile("tests")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_enable_x64", False)

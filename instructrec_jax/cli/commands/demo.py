@@ -25,18 +25,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     default=0,
     help="seed of the world, the records and training (0)",
   )
-  add(
-    "--num_users",
-    type=values.COUNT,
-    default=2000,
-    help="number of customers (2000)",
-  )
-  add(
-    "--num_items",
-    type=values.COUNT,
-    default=300,
-    help="items of each domain (300)",
-  )
+  flags.world(parser)
   flags.gin_bindings(parser)
 
 

@@ -14,18 +14,7 @@ _EXAMPLES = """
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   add = parser.add_argument
   add("out", type=values.folder_to_write, help="folder to write")
-  add(
-    "--num_users",
-    type=values.COUNT,
-    default=2000,
-    help="number of customers (2000)",
-  )
-  add(
-    "--num_items",
-    type=values.COUNT,
-    default=300,
-    help="items of each domain (300)",
-  )
+  flags.world(parser)
   add("--seed", type=values.SEED, default=0, help="seed of the world (0)")
   flags.overwrite(parser)
 

@@ -33,6 +33,23 @@ def overwrite(parser: argparse.ArgumentParser) -> None:
   )
 
 
+def world(parser: argparse.ArgumentParser) -> None:
+  """Adds how large a simulated world is."""
+  add = parser.add_argument
+  add(
+    "--num_users",
+    type=values.COUNT,
+    default=2000,
+    help="number of customers (2000)",
+  )
+  add(
+    "--num_items",
+    type=values.COUNT,
+    default=300,
+    help="items of each domain (300)",
+  )
+
+
 def vocabulary_size(parser: argparse.ArgumentParser) -> None:
   """Adds whether to train a vocabulary."""
   parser.add_argument(

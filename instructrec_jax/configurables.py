@@ -18,6 +18,13 @@ This module does not import TensorFlow. It imports the names of
 import importlib
 from typing import Any
 
+from instructrec_jax.batches.items import item_catalogue
+from instructrec_jax.batches.sequences import (
+  sequence_batches,
+  sequence_data,
+  sequence_lengths,
+  steps_of_epochs,
+)
 from instructrec_jax.batches.train_batches import train_batches
 from instructrec_jax.data.records.sampling import request_sample
 from instructrec_jax.eval.procedures.orders import permute
@@ -29,6 +36,9 @@ from instructrec_jax.instructions.mixing import (
 from instructrec_jax.instructions.order import order_seed
 from instructrec_jax.itdr.wordings import task_description
 from instructrec_jax.model.blocks import T5Config
+from instructrec_jax.model.items.config import ItemConfig
+from instructrec_jax.model.items.item_model import ItemModel
+from instructrec_jax.model.items.losses import ItemLoss
 from instructrec_jax.model.ranking_model import RankingModel
 from instructrec_jax.optim.optimizers import (
   adafactor,
@@ -38,6 +48,8 @@ from instructrec_jax.optim.optimizers import (
 )
 from instructrec_jax.runs.cache import cache_tokens
 from instructrec_jax.runs.evaluate import evaluate_checkpoint
+from instructrec_jax.runs.evaluate_items import evaluate as evaluate_items
+from instructrec_jax.runs.train import train_data
 from instructrec_jax.train.runner import train
 from instructrec_jax.train.writers import default_writer
 from instructrec_jax.vocabulary.file import setting as vocabulary
@@ -53,6 +65,9 @@ _WITH_TENSORFLOW = {
 }
 
 __all__ = [
+  "ItemConfig",
+  "ItemLoss",
+  "ItemModel",
   "RankingModel",
   "T5Config",
   "adafactor",
@@ -61,16 +76,23 @@ __all__ = [
   "constant",
   "default_writer",
   "evaluate_checkpoint",
+  "evaluate_items",
   "family_rates",
   "groups",
+  "item_catalogue",
   "instances_per_user",
   "order_seed",
   "permute",
   "request_sample",
+  "sequence_batches",
+  "sequence_data",
+  "sequence_lengths",
+  "steps_of_epochs",
   "task_description",
   "title_trie",
   "train",
   "train_batches",
+  "train_data",
   "vocabulary",
   "warmup_linear",
   *_WITH_TENSORFLOW,

@@ -11,18 +11,15 @@ import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from instructrec_jax.data import splits
 from instructrec_jax.data.records import sampling
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.target import Target
 from instructrec_jax.instructions.render import fits
 
-# Records are stored in random order, so a split's first ones are a sample.
-SPLITS = {
-  "train": "train",
-  "validation": "validation",
-  "test": "test",
-  "validation_2k": "validation[:2000]",
-  "test_2k": "test[:2000]",
+# SeqIO's splits, and what TFDS calls them.
+SPLITS = {split: split for split in splits.SPLITS} | {
+  name: f"{split}[:{first}]" for name, (split, first) in splits.SAMPLES.items()
 }
 # The buffer can be small because records are stored in random order. Each
 # checkpoint saves its content with the position in the data.

@@ -29,6 +29,7 @@ class TrainingData:
     renderings: The number of epochs with different wordings and negatives; None
       for no limit.
     epoch_rows: The approximate number of rows of an epoch, if known.
+    notes: What is left out, a line each.
   """
 
   made_of: dict[str, Any]
@@ -36,6 +37,7 @@ class TrainingData:
   too_long: dict[str, dict[str, int]] | None = None
   renderings: int | None = None
   epoch_rows: float | None = None
+  notes: tuple[str, ...] = ()
 
 
 def of_records(name: str, lengths: Mapping[str, int]) -> TrainingData:

@@ -8,6 +8,14 @@ import polars as pl
 SPLITS = ("train", "validation", "test")
 # One item for the history, one for validation and one for test.
 MIN_INTERACTIONS = 3
+# Records are stored in random order, so a split's first ones are a sample. Each
+# has the split and the number of records.
+SAMPLES = {f"{split}_2k": (split, 2000) for split in SPLITS if split != "train"}
+
+
+def sample(split: str) -> tuple[str, int | None]:
+  """Returns the whole split of a name, and how many of its first records."""
+  return SAMPLES.get(split, (split, None))
 
 
 @dataclasses.dataclass(frozen=True)

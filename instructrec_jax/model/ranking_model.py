@@ -12,8 +12,6 @@ import gin
 import jax
 import jax.numpy as jnp
 from clu import metrics as clu_metrics
-from flax import traverse_util
-from flax.linen import partitioning
 
 from instructrec_jax.model import (
   beam,
@@ -22,6 +20,7 @@ from instructrec_jax.model import (
   choices,
   decoding,
   network,
+  parameters,
   sharding,
   trie,
 )
@@ -129,14 +128,9 @@ class RankingModel:
     """
     del input_shapes, input_types
     tokens = jnp.zeros((1, 1), jnp.int32)
-    params = self.module.init(rng, tokens, tokens[None])["params"]
-    axes = {
-      (*path[:-1], f"{path[-1]}_axes"): partitioning.AxisMetadata(
-        sharding.logical_axes("/".join(path))
-      )
-      for path in traverse_util.flatten_dict(params)
-    }
-    return {"params": params, "params_axes": traverse_util.unflatten_dict(axes)}
+    return parameters.with_axes(
+      self.module.init(rng, tokens, tokens[None])["params"]
+    )
 
   def parameter_shapes(self) -> Params:
     """Returns the parameters' shapes and dtypes, without making any."""

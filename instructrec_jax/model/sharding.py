@@ -20,6 +20,7 @@ _ATTENTION = (
   r"|decoder/layers_\d+/(self|encoder_decoder)_attention)"
 )
 # The logical axes of parameters by name. Each parameter matches exactly one.
+# First those of T5, then those of models of items.
 PARAMETER_AXES = (
   (r"token_embedder/embedding", ("vocab", "embed")),
   (r"(encoder|decoder)/relpos_bias/rel_embedding", ("heads", "relpos_buckets")),
@@ -30,6 +31,23 @@ PARAMETER_AXES = (
   (rf"{_LAYER}/pre_(\w+)_layer_norm/scale", ("embed",)),
   (r"(encoder/encoder|decoder/decoder)_norm/scale", ("embed",)),
   (r"decoder/logits_dense/kernel", ("embed", "vocab")),
+  (r"item_embedder/embedding", ("vocab", "embed")),
+  (r"text", ("vocab", "text")),
+  (r"text_projection/wi/kernel", ("text", "mlp")),
+  (r"text_projection/wo/kernel", ("mlp", "embed")),
+  (r"encoder/positions", ("length", "embed")),
+  (rf"{_ATTENTION}/(query|key|value)/bias", ("joined_kv",)),
+  (rf"{_LAYER}/mlp/wi/kernel", ("embed", "mlp")),
+  (rf"({_LAYER}/mlp|text_projection)/wi/bias", ("mlp",)),
+  (
+    rf"({_ATTENTION}/out|{_LAYER}/mlp/wo|text_projection/wo|encoder/out)/bias",
+    ("embed",),
+  ),
+  (rf"{_LAYER}/(attention|mlp)_norm/(scale|bias)", ("embed",)),
+  (r"encoder/encoder_norm/bias", ("embed",)),
+  (rf"{_LAYER}/(input/kernel|hidden_kernel)", ("embed", "mlp")),
+  (rf"{_LAYER}/(input/bias|hidden_bias)", ("mlp",)),
+  (r"encoder/out/kernel", ("mlp", "embed")),
 )
 # The mesh axis of each logical axis, None for a copy on every device. As in
 # T5X, if an array has a mesh axis twice, its first such axis gets it.
@@ -41,6 +59,7 @@ MESH_AXES = {
   "length": None,
   "mlp": "model",
   "relpos_buckets": None,
+  "text": None,
   "vocab": "model",
 }
 # By T5X's parameter_partitioning_dims: 1 shards over the mesh's model axis, 2

@@ -16,6 +16,8 @@ from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval.predictions import RANKED
 from instructrec_jax.gin_files import macro
 from instructrec_jax.model import ranking_model
+from instructrec_jax.model.items.item_model import ItemModel
+from instructrec_jax.runs import evaluate_items
 from instructrec_jax.runs import model_dir as model_dirs
 from instructrec_jax.runs.clock import Clock
 from instructrec_jax.train import checkpoint as checkpoints
@@ -70,6 +72,7 @@ def evaluate(
     [
       *gin_bindings,
       f"MODEL_DIR = {str(folder)!r}",
+      f"item_catalogue.tfds_data_dir = {tfds_data_dir or 'data/records'!r}",
       *sampling.bindings(num_requests, sample_seed),
     ],
     gin_search_paths,
@@ -77,6 +80,15 @@ def evaluate(
     # The run may be anybody's.
     values=None if gin_file else str(config),
   )
+  defaults = {
+    "out": out,
+    "system": paths.absolute(folder).name,
+  }
+  if step is not None:
+    defaults["checkpoint"] = checkpoints.find(folder, step)
+  if isinstance(macro("MODEL"), ItemModel):
+    made_of = manifest.get("made_of")
+    return evaluate_items.evaluate(**defaults | settings, made_of=made_of)
   from instructrec_jax import tasks
   from instructrec_jax.vocabulary import file as vocabulary_file
   from instructrec_jax.vocabulary import run_vocabulary
@@ -87,12 +99,6 @@ def evaluate(
   model_dirs.check_rows(macro("MODEL"), vocabulary)
   if manifest:
     model_dirs.check_same(folder, {"vocabulary": vocabulary["sha256"]})
-  defaults = {
-    "out": out,
-    "system": paths.absolute(folder).name,
-  }
-  if step is not None:
-    defaults["checkpoint"] = checkpoints.find(folder, step)
   return evaluate_checkpoint(**defaults | settings)
 
 

@@ -1,5 +1,6 @@
 """`instructrec train`: trains a model from gin files, or resumes training."""
 
+import contextlib
 import functools
 import json
 import math
@@ -13,6 +14,7 @@ from etils import epath
 
 from instructrec_jax import artifacts, gin_files, paths, quiet_tensorflow
 from instructrec_jax.batches import training_data
+from instructrec_jax.batches.sequences import Sequences
 from instructrec_jax.errors import InputError
 from instructrec_jax.gin_files import macro
 from instructrec_jax.model import sharding
@@ -44,7 +46,12 @@ def train(
   Raises:
     InputError: A setting, a file or the data cannot be used.
   """
-  gin_files.parse(gin_file, gin_bindings, gin_search_paths, run="train")
+  gin_files.parse(
+    gin_file,
+    [*gin_bindings, f"item_catalogue.tfds_data_dir = {str(tfds_data_dir)!r}"],
+    gin_search_paths,
+    run="train",
+  )
   runner = gin.get_configurable("runner.train")
   name, lengths, model_dir, model, tokens = map(
     macro, ("MIXTURE_OR_TASK_NAME", "TASK_FEATURE_LENGTHS", "MODEL_DIR",
@@ -54,18 +61,15 @@ def train(
   model_dirs.check_kind(model_dir)
   model_dirs.check_writable(model_dir, "MODEL_DIR")
   paths.check_plain(model_dir, "Orbax")
-  if tokens:
-    data = training_data.of_tokens(tokens, name, lengths, tfds_data_dir)
+  data = gin.get_configurable("train_data")()
+  is_text = data is None
+  if not is_text:
+    # TensorBoard's writer uses TensorFlow where it is installed.
+    with contextlib.suppress(ImportError):
+      quiet_tensorflow.load()
   else:
-    quiet_tensorflow.load()
-    from instructrec_jax import tasks
-
-    tasks.use_records(tfds_data_dir)
-    data = training_data.of_records(name, lengths)
-    _tell_titles(name)
-    # The position in records holds batches that were made ahead.
-    data.made_of["batch_size"] = macro("BATCH_SIZE")
-  model_dirs.check_rows(model, data.vocabulary)
+    data = _texts(name, lengths, tokens, tfds_data_dir)
+    model_dirs.check_rows(model, data.vocabulary)
   earlier = model_dirs.check_same(model_dir, data.made_of)
   step = model_dirs.last_step(model_dir)
   if step is not None and step >= macro("TRAIN_STEPS"):
@@ -74,13 +78,15 @@ def train(
   num_parameters = _check_settings(model)
   with model_dirs.locked(model_dir):
     # A run that goes on has counted before.
-    too_long = (
-      data.too_long
-      or earlier.get("too_long")
-      or training_data.count_too_long(name, lengths)
-    )
+    too_long = data.too_long
+    if too_long is None:
+      too_long = earlier.get("too_long") or training_data.count_too_long(
+        name, lengths
+      )
     _check_fit(too_long, lengths)
     libraries = ["jax", "flax", "optax", "orbax-checkpoint"]
+    if is_text and not tokens:
+      libraries += ["seqio", "tensorflow"]
     manifest = {
       "stage": "train",
       "made_of": data.made_of,
@@ -88,16 +94,52 @@ def train(
       "vocabulary": data.vocabulary,
       "parameters": num_parameters,
       "devices": [str(device) for device in jax.devices()],
-      "versions": artifacts.versions(
-        (*libraries, *([] if tokens else ["seqio", "tensorflow"]))
-      ),
+      "versions": artifacts.versions(libraries),
       "too_long": too_long,
     }
     if jax.process_index() == 0:
       _tell_too_long(too_long, lengths, is_sample=not tokens)
+      for line in data.notes:
+        print(line, file=sys.stderr)
       _tell_repeats(data)
     state = runner(ready=functools.partial(_write, model_dir, manifest))
   return manifest | {"mixture": name, "step": int(state.step)}
+
+
+@gin.configurable(module="instructrec_jax")
+def train_data(
+  sequences: Sequences | None = None,
+) -> training_data.TrainingData | None:
+  """Returns the data of a model of items, or None for a model of texts.
+
+  Args:
+    sequences: The examples of a model of items.
+  """
+  return None if sequences is None else sequences.describe()
+
+
+def _texts(
+  name: str,
+  lengths: Mapping[str, int],
+  tokens: str | None,
+  tfds_data_dir: str,
+) -> training_data.TrainingData:
+  """Returns the data of a model of texts.
+
+  Raises:
+    InputError: There is none, or it does not match the settings.
+  """
+  if tokens:
+    return training_data.of_tokens(tokens, name, lengths, tfds_data_dir)
+  quiet_tensorflow.load()
+  from instructrec_jax import tasks
+
+  tasks.use_records(tfds_data_dir)
+  data = training_data.of_records(name, lengths)
+  _tell_titles(name)
+  # The position in records holds batches that were made ahead.
+  data.made_of["batch_size"] = macro("BATCH_SIZE")
+  return data
 
 
 def _write(model_dir: epath.Path, manifest: Mapping[str, Any]) -> None:

@@ -40,6 +40,7 @@ _T5X = ("t5x_train", "t5x_eval", "t5x_infer")
 _MODELS = ("train", "evaluate", *_T5X)
 _ALL = ("train", "cache", "evaluate", *_T5X)
 _TRAINING = ("train", "t5x_train")
+_NATIVE = ("train", "evaluate")
 _MIXING = ("train", "cache", "mixing", "t5x_train")
 # A default that gin calls %gin.REQUIRED.
 REQUIRED = "%gin.REQUIRED"
@@ -83,7 +84,10 @@ MACROS = (
   ),
   Macro(
     _DATA, "TASK_FEATURE_LENGTHS",
-    ByName(Whole(), '{"inputs": 512, "targets": 128}', ("inputs", "targets")),
+    Either(
+      ByName(Whole(), '{"inputs": 512, "targets": 128}', ("inputs", "targets")),
+      Made(("sequence_lengths",)),
+    ),
     REQUIRED, _ALL,
     "The most tokens of inputs and targets. If an input is too long, its "
     "oldest history items are dropped until it fits. The instruction, the "
@@ -116,7 +120,31 @@ MACROS = (
     "Our own runner then needs no TensorFlow.",
   ),
   Macro(
-    _MODEL, "MODEL", Made(("RankingModel",)), REQUIRED, _MODELS,
+    _DATA, "DATASET", Text(), REQUIRED, _NATIVE,
+    "The dataset whose items a model of items knows, and whose users it learns "
+    "from.",
+  ),
+  Macro(
+    _DATA, "HISTORY_LENGTH", Whole(), "50", _NATIVE,
+    "The most items of a history. Older ones are left out.",
+  ),
+  Macro(
+    _DATA, "TEXT_VECTORS", OrNone(Text()), "None", _NATIVE,
+    "The folder that `instructrec vectors` writes, or an .npy file: a text "
+    "vector for each item. None learns a vector for each item from histories "
+    "alone.",
+  ),
+  Macro(
+    _DATA, "NUM_ITEMS", OrNone(Whole()), "None", _NATIVE,
+    "The number of items to make room for. None takes those of DATASET.",
+  ),
+  Macro(
+    _DATA, "TRAIN_ON_VALIDATION", YES_OR_NO, "False", ("train",),
+    "Whether to learn from the targets of validation, too. Choose the settings "
+    "first, then train once more with it: validation then measures nothing.",
+  ),
+  Macro(
+    _MODEL, "MODEL", Made(("RankingModel", "ItemModel")), REQUIRED, _MODELS,
     "The model. Every file in models/ binds it.",
   ),
   Macro(
@@ -151,8 +179,29 @@ MACROS = (
     "The folder of the run.",
   ),
   Macro(
-    _TRAIN, "TRAIN_STEPS", Whole(), REQUIRED, _TRAINING,
+    _MODEL, "OBJECTIVE", Choice(("next", "masked")), '"next"', _NATIVE,
+    'What a model of items predicts: the "next" item at each place of a '
+    'history, or the "masked" items.',
+  ),
+  Macro(
+    _TRAIN, "TRAIN_STEPS", Either(Whole(), Made(("steps_of_epochs",))),
+    REQUIRED, _TRAINING,
     "The number of steps, over all restarts together.",
+  ),
+  Macro(
+    _TRAIN, "EPOCHS", Number(above=True), "10", ("train",),
+    "Passes over all users' histories, where TRAIN_STEPS is computed from it.",
+  ),
+  Macro(
+    _TRAIN, "ITEM_LOSS",
+    Choice(("softmax", "sampled_softmax", "bce", "gbce")), '"softmax"',
+    ("train",),
+    'The loss of a model of items: "softmax" over the whole catalogue, '
+    '"sampled_softmax", "bce" or "gbce".',
+  ),
+  Macro(
+    _TRAIN, "NUM_NEGATIVES", Whole(), "256", ("train",),
+    "Items that are sampled for each batch, for the losses that sample.",
   ),
   Macro(
     _TRAIN, "BATCH_SIZE", Whole(), "128", _TRAINING,

@@ -19,13 +19,21 @@ from instructrec_jax.errors import InputError
 IMPORTS = ("instructrec_jax.configurables", "jax", "seqio", "t5x")
 # What a value may call or name. They neither write nor run anything.
 CALLED = (
+  "ItemConfig",
+  "ItemLoss",
+  "ItemModel",
   "RankingModel",
   "T5Config",
   "adafactor",
   "adamw",
   "constant",
   "default_writer",
+  "item_catalogue",
   "macro",
+  "sequence_batches",
+  "sequence_data",
+  "sequence_lengths",
+  "steps_of_epochs",
   "title_trie",
   "train_batches",
   "warmup_linear",

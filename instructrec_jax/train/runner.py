@@ -18,7 +18,7 @@ from jax.experimental import multihost_utils
 
 from instructrec_jax.batches.iterator import Batches
 from instructrec_jax.errors import InputError
-from instructrec_jax.model import ranking_model, sharding, stacking
+from instructrec_jax.model import sharding, stacking
 from instructrec_jax.settings import kinds, macros
 from instructrec_jax.train import checkpoint
 from instructrec_jax.train import step as step_lib
@@ -39,7 +39,7 @@ class Writer(Protocol):
 
 @gin.configurable(module="instructrec_jax.runner")
 def train(
-  model: ranking_model.RankingModel,
+  model: step_lib.Model,
   optimizer: optax.GradientTransformation,
   batches: Batches,
   writer: Writer,
@@ -207,7 +207,8 @@ class _Log:
   loss and z_loss are in nats a target token. weights is target tokens a step.
   tokens_per_second counts input and target tokens of all processes, without
   padding. input_fill and target_fill are their shares of positions. All are
-  means or sums over the steps since the last figures.
+  means or sums over the steps since the last figures. For a model of items, a
+  token is an item.
 
   Attributes:
     pending: A step and its metrics, still on the device, or None.

@@ -1,7 +1,8 @@
 """One training step: gradients of the model's loss, and the update."""
 
+import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +12,45 @@ from flax import struct
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.model import ranking_model, sharding
+from instructrec_jax.model import sharding
 from instructrec_jax.optim import optimizers as optimizer_lib
+
+
+Metrics = dict[str, clu_metrics.Metric]
+
+
+class Model(Protocol):
+  """What is trained: `RankingModel`, `ItemModel`, or another of this form.
+
+  A model may have a method `constants`, which returns arrays by name that its
+  `loss_fn` takes as `constants`. Training does not change them, and they are no
+  part of a checkpoint.
+
+  Attributes:
+    config: It has `scan_layers`, whether the network scans over its layers, see
+      model/stacking.py.
+  """
+
+  config: Any
+
+  def get_initial_variables(self, rng: jax.Array, /) -> Mapping[str, Any]:
+    """Returns {"params"}, the initial parameters, by name."""
+
+  def parameter_shapes(self) -> Any:
+    """Returns the shapes of the parameters."""
+
+  def loss_fn(
+    self,
+    params: Any,
+    batch: Mapping[str, jax.Array],
+    dropout_rng: jax.Array | None,
+    /,
+  ) -> tuple[jax.Array, Metrics]:
+    """Returns the loss, and metrics.
+
+    They have "loss" and "accuracy", means over what is predicted, and
+    "input_fill" and "target_fill", the shares of positions that are used.
+    """
 
 
 @struct.dataclass
@@ -32,19 +70,19 @@ class TrainState:
 
 TrainStep = Callable[
   [TrainState, Mapping[str, jax.Array]],
-  tuple[TrainState, dict[str, clu_metrics.Metric]],
+  tuple[TrainState, Metrics],
 ]
 
 
 def state_shapes(
-  model: ranking_model.RankingModel, optimizer: optax.GradientTransformation
+  model: Model, optimizer: optax.GradientTransformation
 ) -> TrainState:
   """Returns the shapes and dtypes of a state, without making one."""
   return jax.eval_shape(lambda: _initial_state(model, optimizer, 0))
 
 
 def make_state(
-  model: ranking_model.RankingModel,
+  model: Model,
   optimizer: optax.GradientTransformation,
   seed: int,
   shardings: TrainState,
@@ -67,7 +105,7 @@ def make_state(
 
 
 def make_train_step(
-  model: ranking_model.RankingModel,
+  model: Model,
   optimizer: optax.GradientTransformation,
   seed: int,
   mesh: Mesh,
@@ -92,18 +130,23 @@ def make_train_step(
 
   Returns:
     A function of a state and a batch on the devices. It returns the next state
-    and the metrics of `RankingModel.loss_fn` with "grad_norm" and
+    and the metrics of `Model.loss_fn` with "grad_norm" and
     "learning_rate". It raises InputError if a batch does not divide into the
     parts.
   """
 
+  constants = _constants(model, mesh, parameter_partitioning_dims)
+
   def train_step(
-    state: TrainState, batch: Mapping[str, jax.Array]
-  ) -> tuple[TrainState, dict[str, clu_metrics.Metric]]:
+    state: TrainState, batch: Mapping[str, jax.Array], *constants: Any
+  ) -> tuple[TrainState, Metrics]:
     dropout_rng = jax.random.fold_in(jax.random.key(seed), state.step)
+    loss_fn = model.loss_fn
+    if constants:
+      loss_fn = functools.partial(loss_fn, constants=constants[0])
     with sharding.on_mesh(mesh, parameter_partitioning_dims):
       grads, metrics = _gradients(
-        model, state.params, batch, dropout_rng, num_microbatches or 1, mesh
+        loss_fn, state.params, batch, dropout_rng, num_microbatches or 1, mesh
       )
       updates, opt_state = optimizer.update(
         grads, state.opt_state, state.params
@@ -119,12 +162,46 @@ def make_train_step(
     }
     return TrainState(state.step + 1, params, opt_state), metrics
 
-  return jax.jit(
+  places = [jax.tree.map(lambda x: x.sharding, each) for each in constants]
+  compiled = jax.jit(
     train_step,
-    in_shardings=(shardings, sharding.batch_sharding(mesh)),
+    in_shardings=(shardings, sharding.batch_sharding(mesh), *places),
     out_shardings=(shardings, NamedSharding(mesh, PartitionSpec())),
     donate_argnums=0,
   )
+  if not constants:
+    return compiled
+  return lambda state, batch: compiled(state, batch, *constants)
+
+
+def put_constants(
+  model: Model, mesh: Mesh, parameter_partitioning_dims: int = 1
+) -> dict[str, jax.Array]:
+  """Returns a model's constants on the devices; {} if it has none.
+
+  Args:
+    model: The model.
+    mesh: The devices. Constants are sharded as parameters are.
+    parameter_partitioning_dims: See `sharding.rules`.
+  """
+  made = getattr(model, "constants", dict)()
+  places = sharding.tree_shardings(
+    mesh, made, made, parameter_partitioning_dims
+  )
+  return {
+    name: jax.make_array_from_callback(
+      array.shape, places[name], array.__getitem__
+    )
+    for name, array in made.items()
+  }
+
+
+def _constants(
+  model: Model, mesh: Mesh, parameter_partitioning_dims: int
+) -> list[dict[str, jax.Array]]:
+  """Returns a further argument of the step; none if there are no constants."""
+  found = put_constants(model, mesh, parameter_partitioning_dims)
+  return [found] if found else []
 
 
 def _norm(grads: Any) -> jax.Array:
@@ -136,20 +213,20 @@ def _norm(grads: Any) -> jax.Array:
 
 
 def _gradients(
-  model: ranking_model.RankingModel,
+  loss_fn: Callable[..., tuple[jax.Array, Metrics]],
   params: Any,
   batch: Mapping[str, jax.Array],
   dropout_rng: jax.Array,
   parts: int,
   mesh: Mesh,
-) -> tuple[Any, dict[str, clu_metrics.Metric]]:
+) -> tuple[Any, Metrics]:
   """Returns the gradients and the metrics of a batch, processed in parts."""
-  gradient = jax.grad(model.loss_fn, has_aux=True)
+  gradient = jax.grad(loss_fn, has_aux=True)
   if parts == 1:
     return gradient(params, batch, dropout_rng)
   batch = {name: _split(rows, parts, mesh) for name, rows in batch.items()}
 
-  def of_part(part: jax.Array) -> tuple[Any, dict[str, clu_metrics.Metric]]:
+  def of_part(part: jax.Array) -> tuple[Any, Metrics]:
     rows = {name: array[part] for name, array in batch.items()}
     return gradient(params, rows, jax.random.fold_in(dropout_rng, part))
 
@@ -179,7 +256,7 @@ def _split(rows: jax.Array, parts: int, mesh: Mesh) -> jax.Array:
 
 
 def _initial_state(
-  model: ranking_model.RankingModel,
+  model: Model,
   optimizer: optax.GradientTransformation,
   seed: int,
 ) -> TrainState:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from instructrec_jax.data import ragged
 from instructrec_jax.data.names import records_dir
 from instructrec_jax.data.records import read
 
@@ -87,6 +88,27 @@ class Requests:
     if self.relevant is None or self.relevant_offsets is None:
       return list(self.target[:, None])
     return np.split(self.relevant, self.relevant_offsets[1:-1])
+
+  def take(self, mask: np.ndarray) -> "Requests":
+    """Returns some of the requests.
+
+    Args:
+      mask: bool [n].
+    """
+    rows = np.flatnonzero(mask)
+    columns = {
+      field.name: getattr(self, field.name)
+      for field in dataclasses.fields(self)
+    }
+    for name in ("history", "relevant"):
+      offsets = columns[f"{name}_offsets"]
+      if offsets is not None:
+        _, columns[name] = ragged.gather(columns[name], offsets, rows)
+        lengths = np.diff(offsets)[rows]
+        columns[f"{name}_offsets"] = np.concatenate([[0], np.cumsum(lengths)])
+    for name in ("instance", "user", "target", "candidates", "history_length"):
+      columns[name] = columns[name][rows]
+    return Requests(**columns)
 
   def between(self, start: int, end: int) -> "Requests":
     """Returns the requests from number `start` to just before `end`."""

@@ -48,7 +48,7 @@ def train(
   """
   gin_files.parse(
     gin_file,
-    [*gin_bindings, f"item_catalogue.tfds_data_dir = {str(tfds_data_dir)!r}"],
+    [*gin_bindings, f"item_catalogue.tfds_data_dir = {tfds_data_dir!r}"],
     gin_search_paths,
     run="train",
   )

@@ -15,7 +15,6 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.model import sharding
 from instructrec_jax.optim import optimizers as optimizer_lib
 
-
 Metrics = dict[str, clu_metrics.Metric]
 
 
@@ -134,14 +133,13 @@ def make_train_step(
     "learning_rate". It raises InputError if a batch does not divide into the
     parts.
   """
-
   constants = _constants(model, mesh, parameter_partitioning_dims)
 
   def train_step(
     state: TrainState, batch: Mapping[str, jax.Array], *constants: Any
   ) -> tuple[TrainState, Metrics]:
     dropout_rng = jax.random.fold_in(jax.random.key(seed), state.step)
-    loss_fn = model.loss_fn
+    loss_fn: Callable[..., tuple[jax.Array, Metrics]] = model.loss_fn
     if constants:
       loss_fn = functools.partial(loss_fn, constants=constants[0])
     with sharding.on_mesh(mesh, parameter_partitioning_dims):

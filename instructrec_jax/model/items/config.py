@@ -61,6 +61,7 @@ class ItemConfig:
   def __post_init__(self) -> None:
     share = kinds.Number(0, 1, below=True)
     for name, kind in (
+      ("encoder", kinds.Choice(("causal", "bidirectional", "recurrent"))),
       ("objective", kinds.Choice(("next", "masked"))),
       ("item_ids", kinds.YES_OR_NO),
       ("text_scale", kinds.Number(above=True)),

@@ -109,7 +109,9 @@ class Transformer(nn.Module):
     position_LxD = self.param(
       "positions", _INITIALIZER, (cfg.max_history, cfg.emb_dim), jnp.float32
     )
-    place_BxP = jnp.minimum(places(segment_BxP), cfg.max_history - 1)
+    # From the end: the newest item of a history is always at the same place.
+    place_BxP = places(segment_BxP[:, ::-1])[:, ::-1]
+    place_BxP = jnp.minimum(place_BxP, cfg.max_history - 1)
     x_BxPxD = x_BxPxD + position_LxD[place_BxP].astype(x_BxPxD.dtype)
     x_BxPxD = nn.Dropout(cfg.dropout_rate)(x_BxPxD, deterministic=not train)
     mask_BxPxP = segment_BxP[:, :, None] == segment_BxP[:, None]
@@ -162,7 +164,9 @@ class _Cell(nn.Module):
       "hidden_bias", nn.initializers.zeros, (3 * cfg.emb_dim,), jnp.float32
     ).astype(x_BxPxD.dtype)
 
-    def step(state_BxD, given):
+    def step(
+      state_BxD: jax.Array, given: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, jax.Array]:
       given_Bx3D, goes_on_Bx_ = given
       state_BxD = jnp.where(goes_on_Bx_, state_BxD, 0)
       reset, update, new = jnp.split(given_Bx3D, 3, axis=1)

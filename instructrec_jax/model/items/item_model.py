@@ -9,7 +9,7 @@ of the table, D the width.
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import gin
 import jax
@@ -140,7 +140,7 @@ class ItemModel:
       )
       token_BxP = jnp.where(target_BxP > 0, self._unknown, token_BxP)
     variables = self._variables(params, constants)
-    hidden_BxPxD = self.module.apply(
+    hidden_BxPxD = self._apply(
       variables,
       _rows(token_BxP),
       segment_BxP,
@@ -238,7 +238,7 @@ class ItemModel:
     return {"params": params, network.CONSTANTS: constants or {}}
 
   def _apply(self, variables: Params, *args: Any, **kwargs: Any) -> jax.Array:
-    return self.module.apply(variables, *args, **kwargs)
+    return cast(jax.Array, self.module.apply(variables, *args, **kwargs))
 
 
 def _rows(tokens: jax.Array) -> jax.Array:

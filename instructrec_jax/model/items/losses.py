@@ -94,7 +94,9 @@ class Places:
     scores_TxN = self.hidden @ self.embed(item_N).T
     return scores_TxN, item_N[None] != self.targets[:, None]
 
-  def sums(self, of_loss: jax.Array, highest: jax.Array, target: jax.Array):
+  def sums(
+    self, of_loss: jax.Array, highest: jax.Array, target: jax.Array
+  ) -> tuple[jax.Array, jax.Array]:
     """Returns the weighted sums of a loss and of targets that are highest."""
     first = (target >= highest).astype(jnp.float32)
     return jnp.sum(of_loss * self.weights), jnp.sum(first * self.weights)

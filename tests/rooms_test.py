@@ -44,6 +44,7 @@ ROOMS = {
   ),
   "instructions": ("data/records",),
   "model": ("settings",),
+  "model/items": ("model", "settings"),
   "optim": ("model", "settings"),
   "weights": ("gin_files", "model", "optim"),
   "vocabulary": ("data/records", "instructions", "model"),
@@ -62,9 +63,12 @@ ROOMS = {
     "data", "data/records", "data/sources", "eval", "eval/answers",
     "eval/recording", "instructions", "itdr", "vocabulary",
   ),
-  "batches": ("data", "instructions", "model", "tasks", "vocabulary"),
+  "batches": (
+    "data", "data/records", "instructions", "model", "settings", "tasks",
+    "vocabulary",
+  ),
   "train": ("batches", "model", "optim", "settings", "weights"),
-  "scoring": ("model", "train"),
+  "scoring": ("data/records", "model", "model/items", "train"),
   "baselines": ("data", "data/records", "eval", "eval/recording"),
   "audit": ("data", "data/records", "eval"),
   "report": ("data/records", "eval", "eval/recording", "itdr"),
@@ -77,12 +81,12 @@ ROOMS = {
   "runs": (
     "baselines", "batches", "data", "data/records", "eval", "eval/answers",
     "eval/procedures", "eval/recording", "export", "gin_files", "instructions",
-    "model", "quiet_tensorflow", "report", "scoring", "settings", "tasks",
-    "teacher/annotation", "train", "vocabulary", "weights",
+    "model", "model/items", "quiet_tensorflow", "report", "scoring", "settings",
+    "tasks", "teacher/annotation", "train", "vocabulary", "weights",
   ),
   "configurables": (
     "batches", "data/records", "eval/procedures", "instructions", "itdr",
-    "model", "optim", "runs", "train", "vocabulary",
+    "model", "model/items", "optim", "runs", "train", "vocabulary",
   ),
   "cli/shared": ("audit", "data", "data/sources", "train"),
   "cli/commands": (

@@ -51,7 +51,8 @@ class Macro:
   """A setting of a run.
 
   Attributes:
-    section: Its heading in docs/settings.md.
+    section: Its heading in docs/settings.md. models/items.gin has those of
+      "Models of items".
     name: Its name in gin files.
     kind: Its type and range.
     default: As the gin files of its runs, or models/t5.gin, write it.
@@ -72,8 +73,9 @@ class Macro:
     return set(self.runs) <= set(_T5X)
 
 
-_DATA, _MODEL, _TRAIN, _DEVICES, _EVALUATION = SECTIONS = (
-  "What to train on", "The model", "Training", "Devices", "Evaluation",
+_DATA, _MODEL, _ITEMS, _TRAIN, _DEVICES, _EVALUATION = SECTIONS = (
+  "What to train on", "The model", "Models of items", "Training", "Devices",
+  "Evaluation",
 )  # fmt: skip
 
 MACROS = (
@@ -120,30 +122,6 @@ MACROS = (
     "Our own runner then needs no TensorFlow.",
   ),
   Macro(
-    _DATA, "DATASET", Text(), REQUIRED, _NATIVE,
-    "The dataset whose items a model of items knows, and whose users it learns "
-    "from.",
-  ),
-  Macro(
-    _DATA, "HISTORY_LENGTH", Whole(), "50", _NATIVE,
-    "The most items of a history. Older ones are left out.",
-  ),
-  Macro(
-    _DATA, "TEXT_VECTORS", OrNone(Text()), "None", _NATIVE,
-    "The folder that `instructrec vectors` writes, or an .npy file: a text "
-    "vector for each item. None learns a vector for each item from histories "
-    "alone.",
-  ),
-  Macro(
-    _DATA, "NUM_ITEMS", OrNone(Whole()), "None", _NATIVE,
-    "The number of items to make room for. None takes those of DATASET.",
-  ),
-  Macro(
-    _DATA, "TRAIN_ON_VALIDATION", YES_OR_NO, "False", ("train",),
-    "Whether to learn from the targets of validation, too. Choose the settings "
-    "first, then train once more with it: validation then measures nothing.",
-  ),
-  Macro(
     _MODEL, "MODEL", Made(("RankingModel", "ItemModel")), REQUIRED, _MODELS,
     "The model. Every file in models/ binds it.",
   ),
@@ -175,33 +153,52 @@ MACROS = (
     "the validation set.",
   ),
   Macro(
-    _TRAIN, "MODEL_DIR", Text(), REQUIRED, _MODELS,
-    "The folder of the run.",
+    _ITEMS, "DATASET", Text(), REQUIRED, _NATIVE,
+    "The dataset whose items a model of items knows, and whose users it learns "
+    "from.",
   ),
   Macro(
-    _MODEL, "OBJECTIVE", Choice(("next", "masked")), '"next"', _NATIVE,
+    _ITEMS, "HISTORY_LENGTH", Whole(), "50", _NATIVE,
+    "The most items of a history. Older ones are left out.",
+  ),
+  Macro(
+    _ITEMS, "OBJECTIVE", Choice(("next", "masked")), '"next"', _NATIVE,
     'What a model of items predicts: the "next" item at each place of a '
     'history, or the "masked" items.',
   ),
   Macro(
-    _TRAIN, "TRAIN_STEPS", Either(Whole(), Made(("steps_of_epochs",))),
-    REQUIRED, _TRAINING,
-    "The number of steps, over all restarts together.",
-  ),
-  Macro(
-    _TRAIN, "EPOCHS", Number(above=True), "10", ("train",),
-    "Passes over all users' histories, where TRAIN_STEPS is computed from it.",
-  ),
-  Macro(
-    _TRAIN, "ITEM_LOSS",
+    _ITEMS, "ITEM_LOSS",
     Choice(("softmax", "sampled_softmax", "bce", "gbce")), '"softmax"',
     ("train",),
     'The loss of a model of items: "softmax" over the whole catalogue, '
     '"sampled_softmax", "bce" or "gbce".',
   ),
   Macro(
-    _TRAIN, "NUM_NEGATIVES", Whole(), "256", ("train",),
+    _ITEMS, "NUM_NEGATIVES", Whole(), "256", ("train",),
     "Items that are sampled for each batch, for the losses that sample.",
+  ),
+  Macro(
+    _ITEMS, "TEXT_VECTORS", OrNone(Text()), "None", _NATIVE,
+    "The folder that `instructrec vectors` writes, or an .npy file: a text "
+    "vector for each item. None learns a vector for each item from histories "
+    "alone.",
+  ),
+  Macro(
+    _ITEMS, "NUM_ITEMS", OrNone(Whole()), "None", _NATIVE,
+    "The number of items to make room for. None takes those of DATASET.",
+  ),
+  Macro(
+    _ITEMS, "EPOCHS", Number(above=True), "10", ("train",),
+    "Passes over all users' histories, where TRAIN_STEPS is computed from it.",
+  ),
+  Macro(
+    _TRAIN, "MODEL_DIR", Text(), REQUIRED, _MODELS,
+    "The folder of the run.",
+  ),
+  Macro(
+    _TRAIN, "TRAIN_STEPS", Either(Whole(), Made(("steps_of_epochs",))),
+    REQUIRED, _TRAINING,
+    "The number of steps, over all restarts together.",
   ),
   Macro(
     _TRAIN, "BATCH_SIZE", Whole(), "128", _TRAINING,
@@ -244,6 +241,11 @@ MACROS = (
     "The checkpoint with the initial parameters; None draws them. It is a run "
     "of ours, a T5X checkpoint (gs:// too) or a Hugging Face folder; T5X reads "
     "T5X checkpoints only. Steps count from 0.",
+  ),
+  Macro(
+    _TRAIN, "TRAIN_ON_VALIDATION", YES_OR_NO, "False", ("train",),
+    "Whether to learn from the targets of validation, too. Choose the settings "
+    "first, then train once more with it: validation then measures nothing.",
   ),
   Macro(
     _TRAIN, "CHECKPOINT_PERIOD", Whole(), "1000", _TRAINING,

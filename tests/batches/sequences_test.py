@@ -57,13 +57,13 @@ def test_an_epoch_has_each_example_once(histories, seed):
   while len(seen) < len(found.lengths_Ex2):
     batch = next(batches)
     segment = batch["encoder_segment_ids"][0]
-    for number in range(1, segment.max() + 1):
-      seen.append(
-        tuple(
-          tuple((batch[name][0][segment == number] - 1).tolist())
-          for name in ("encoder_input_tokens", "decoder_target_tokens")
-        )
+    seen += [
+      tuple(
+        tuple((batch[name][0][segment == number] - 1).tolist())
+        for name in ("encoder_input_tokens", "decoder_target_tokens")
       )
+      for number in range(1, segment.max() + 1)
+    ]
     np.testing.assert_array_equal(
       batch["encoder_segment_ids"], batch["decoder_segment_ids"]
     )
@@ -93,7 +93,7 @@ def test_batches_resume_and_are_shared_out():
 def test_another_dataset_s_position_is_refused():
   one, other = made([[1, 2, 3]]), made([[1, 2, 4]])
   batches = sequences.sequence_batches(one, 1, shard=(0, 1))
-  with pytest.raises(InputError, match="position.*is for tokens"):
+  with pytest.raises(InputError, match=r"position.*is for tokens"):
     sequences.sequence_batches(other, 1, shard=(0, 1)).set_state(
       batches.get_state()
     )
@@ -107,7 +107,7 @@ def test_nobody_has_enough_items():
 def test_steps_of_epochs():
   found = made([[1, 2, 3, 4, 5, 6]] * 40)  # 40 full rows.
   assert sequences.steps_of_epochs(found, 3, 4) == 30
-  with pytest.raises(InputError, match="EPOCHS.*more than 0"):
+  with pytest.raises(InputError, match=r"EPOCHS.*more than 0"):
     sequences.steps_of_epochs(found, 0, 4)
 
 
@@ -144,5 +144,5 @@ def test_a_dataset_without_an_order_is_refused(catalogue, monkeypatch):
 
 def test_fewer_rows_than_items_are_refused(catalogue):
   few = dataclasses.replace(catalogue, rows=3)
-  with pytest.raises(InputError, match="NUM_ITEMS = 3.* has 48 items"):
+  with pytest.raises(InputError, match=r"NUM_ITEMS = 3.* has 48 items"):
     _ = few.train_count

@@ -12,6 +12,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.model import network, ranking_model, sharding
 from instructrec_jax.optim import optimizers
 from instructrec_jax.train import step
+from tests.model.items import item_model_test
 
 CONFIG = network.T5Config(
   vocab_size=256,
@@ -46,15 +47,25 @@ def test_each_parameter_matches_one_rule(name):
   assert set(sharding.logical_axes(name)) <= sharding.MESH_AXES.keys()
 
 
+@pytest.fixture(scope="module")
+def all_names():
+  """The names of T5's parameters and those of each model of items."""
+  found = names(shapes().params)
+  for kind in item_model_test.KINDS:
+    model = item_model_test.model(kind)
+    found += names({**model.parameter_shapes(), **model.constants()})
+  return found
+
+
 @pytest.mark.parametrize("rule", [rule for rule, _ in sharding.PARAMETER_AXES])
-def test_each_rule_is_used(rule):
-  assert any(re.fullmatch(rule, name) for name in names(shapes().params))
+def test_each_rule_is_used(rule, all_names):
+  assert any(re.fullmatch(rule, name) for name in all_names)
 
 
 @pytest.mark.parametrize(
   "name",
   [
-    "encoder/layers_0/attention/bias",
+    "encoder/layers_0/attention/scale",
     "decoder/layers_0/attention/query/kernel",
     "x/token_embedder/embedding",
   ],

@@ -30,5 +30,5 @@ def test_a_page_is_changed_between_the_marks_only():
   assert new.startswith("before\n")
   assert new.endswith("\nafter\n")
   assert "former text" not in new
-  assert "| `TRAIN_STEPS` | a whole number of 1 or more |" in new
+  assert "| `LOG_PERIOD` | a whole number of 1 or more |" in new
   assert listing.in_page(new) == new

@@ -61,6 +61,19 @@ def test_defaults_and_comments_are_those_of_the_table(name):
   assert checked
 
 
+def test_macros_of_models_of_items_are_those_of_their_file():
+  [path] = [path for path in _FILES if path.stem == "items"]
+  rows = {
+    row.name: row for row in macros.MACROS if row.section == "Models of items"
+  }
+  bound = {macro: (comment, value) for comment, macro, value in _bound(path)}
+  for name, row in rows.items():
+    comment, value = bound[name]
+    assert value == row.default
+    lines = textwrap.wrap(row.meaning, 78, break_on_hyphens=False)
+    assert comment == "".join(f"# {line}\n" for line in lines)
+
+
 @pytest.mark.parametrize("run", [r for r in macros.RUNS if r[:3] != "t5x"])
 def test_a_run_requires_what_the_table_requires(run):
   """And what its file does not bind, a file of a model does."""
@@ -70,7 +83,7 @@ def test_a_run_requires_what_the_table_requires(run):
   said = {
     name
     for name, row in macros.of_run(run).items()
-    if row.default == macros.REQUIRED
+    if row.default == macros.REQUIRED and row.section != "Models of items"
   }
   assert required - {"OPTIMIZER"} == said
 

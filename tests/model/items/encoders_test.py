@@ -33,7 +33,7 @@ def made(name, config=CONFIG):
 
 
 def inputs(*lengths, width=12, seed=0):
-  """Returns vectors of one row with sequences of some lengths, and their ids."""
+  """Returns vectors of one row of sequences of some lengths, and their ids."""
   x = jax.random.normal(jax.random.key(seed), (1, width, CONFIG.emb_dim))
   segment = np.zeros((1, width), np.int32)
   segment[0, : sum(lengths)] = np.repeat(np.arange(len(lengths)) + 1, lengths)

@@ -125,7 +125,8 @@ def test_bce_is_that_of_optax_with_an_item_that_is_not_the_target(made):
   target, other = seen
   assert not (other == target).any()
   assert len(np.unique(other)) > ITEMS / 2
-  assert 0 <= other.min() and other.max() < ITEMS
+  assert other.min() >= 0
+  assert other.max() < ITEMS
   each = [
     optax.sigmoid_binary_cross_entropy(
       jnp.sum(made.hidden * made.table[rows], axis=1), label

@@ -74,6 +74,20 @@ TESTED_BY = {
     "itdr/tables.py", "tables of a dataset of one's own"),
   "tests/model/ranking_model_test.py": (
     "model/candidate_pass.py", "a score is what the pass gives"),
+  "tests/baselines/systems_test.py": (
+    "baselines/world.py", "what systems ask of a dataset"),
+  "tests/batches/sequences_test.py": (
+    "batches/items.py", "items whose histories are read"),
+  "tests/model/items/losses_test.py": (
+    "model/items/full_softmax.py", "one of the losses"),
+  "tests/model/items/item_model_test.py": (
+    "model/items/config.py model/items/network.py", "what a model is made of"),
+  "tests/model/sharding_test.py": (
+    "model/parameters.py", "axes of a network's parameters"),
+  "tests/runs/items_test.py": (
+    "runs/evaluate_items.py", "a run is trained once for all of them"),
+  "tests/vectors/stage_test.py": (
+    "vectors/encoders.py", "what the stage calls"),
   "tests/optim/optimizers_test.py": (
     "optim/adafactor.py", "held against optax beside the others"),
   "tests/plan/report_test.py": (

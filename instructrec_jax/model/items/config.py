@@ -51,7 +51,7 @@ class ItemConfig:
   dropout_rate: float = 0.1
   dtype: str = "float32"
   item_ids: bool = True
-  text_scale: float = 0.1
+  text_scale: float = 1.0
   mask_rate: float = 0.2
   last_mask_rate: float = 0.1
 

@@ -78,14 +78,10 @@ TESTED_BY = {
     "baselines/world.py", "what systems ask of a dataset"),
   "tests/batches/sequences_test.py": (
     "batches/items.py", "items whose histories are read"),
-  "tests/model/items/losses_test.py": (
-    "model/items/full_softmax.py", "one of the losses"),
   "tests/model/items/item_model_test.py": (
-    "model/items/config.py model/items/network.py", "what a model is made of"),
-  "tests/model/sharding_test.py": (
-    "model/parameters.py", "axes of a network's parameters"),
-  "tests/runs/items_test.py": (
-    "runs/evaluate_items.py", "a run is trained once for all of them"),
+    "model/items/config.py model/items/full_softmax.py model/items/network.py"
+    " model/parameters.py",
+    "what a model is made of"),
   "tests/vectors/stage_test.py": (
     "vectors/encoders.py", "what the stage calls"),
   "tests/optim/optimizers_test.py": (

@@ -123,10 +123,7 @@ def _load(world: World) -> dict[str, np.ndarray]:
 
 
 def _users(world: World, found: dict[str, np.ndarray]) -> np.ndarray:
-  dataset = world.dataset
-  for variant in variants.VARIANTS:
-    if variant:
-      dataset = dataset.removesuffix(variants.suffix(variant))
+  dataset = variants.dataset_of(world.dataset)
   tables = names.tables_dir(world.data_dir, dataset)
   return _rows(
     found, "users", parquet.read(tables / "users.parquet")["user_id"]
@@ -143,7 +140,7 @@ def _rows(found: dict[str, np.ndarray], key: str, ids: pl.Series) -> np.ndarray:
   rows = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
   if (known[rows] != wanted).any():
     raise InputError(
-      f"{wanted[(known[rows] != wanted).argmax()]!r} is not among the {key} of "
+      f"{str(wanted[(known[rows] != wanted).argmax()])!r} is not among the {key} of "
       "the simulated world: --planted is the folder of another world"
     )
   return rows

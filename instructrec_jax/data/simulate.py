@@ -110,6 +110,7 @@ _THEME_GAIN = (4.6, 4.2)  # of the first and the second favourite theme
 _KIND_GAIN = 2.0
 _POPULARITY_SPREAD = 0.6
 _GIFT = 0.08
+_FORM = 2  # of the files; an older world is written again by --overwrite
 _DRIFT = 0.3
 _MEAN_RATING = (4.5, 3.0)  # of favourite themes and presents, and of others
 _RATING_SPREAD = 0.7
@@ -182,7 +183,7 @@ def simulate(
     "simulate",
     out,
     fill,
-    inputs={},
+    inputs={"form": _FORM},
     options=options,
     seed=seed,
     overwrite=overwrite,

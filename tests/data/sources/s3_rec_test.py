@@ -53,9 +53,8 @@ def test_sequences_are_in_the_order_of_their_lines(raw, tmp_path):
   assert counts["first_bad"] == {
     "interactions: not a user and items": "sequential_data.txt:4"
   }
-  noted = counts["noted"]
-  assert noted["interactions"] == {"item not in items.tsv": 1}
-  assert noted["items"]["without a text, called by its id"] == 1
+  assert counts["interactions"]["noted"] == {"item not in items.tsv": 1}
+  assert counts["items"]["noted"]["without a text, called by its id"] == 1
 
 
 def test_attributes_are_labels_if_they_have_names(raw):

@@ -139,8 +139,9 @@ def _rows(found: dict[str, np.ndarray], key: str, ids: pl.Series) -> np.ndarray:
   wanted, known = ids.to_numpy().astype(str), found[key]
   rows = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
   if (known[rows] != wanted).any():
+    odd = str(wanted[(known[rows] != wanted).argmax()])
     raise InputError(
-      f"{str(wanted[(known[rows] != wanted).argmax()])!r} is not among the {key} of "
-      "the simulated world: --planted is the folder of another world"
+      f"{odd!r} is not among the {key} of the simulated world: --planted is "
+      "the folder of another world"
     )
   return rows

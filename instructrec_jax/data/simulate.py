@@ -23,6 +23,7 @@ import numpy as np
 import polars as pl
 
 from instructrec_jax import artifacts
+from instructrec_jax.data import planted
 
 # The options with which `normalize` reads the files as the format `table`.
 COLUMNS = {
@@ -293,7 +294,7 @@ def _purchases(
   num_users, num_themes = len(occupation), len(THEMES)
   customers = _customers(rng, occupation)
   bought = {d: np.zeros((num_users, len(items[d])), bool) for d in items}
-  optimum = {d: _Planted(num_users, len(items[d])) for d in items}
+  optimum = {d: planted.Planted(num_users, len(items[d])) for d in items}
   day = rng.integers(0, 365, num_users)
   log = {d: [] for d in items}
 
@@ -328,48 +329,11 @@ def _purchases(
       )
   return (
     {d: _as_written(pl.concat(log[d]), items[d]) for d in items},
-    {d: optimum[d].arrays(facts[d]["theme"]) for d in items},
+    {
+      d: optimum[d].arrays(np.array(list(THEMES))[facts[d]["theme"]])
+      for d in items
+    },
   )
-
-
-class _Planted:
-  """Sums up what purchases in a domain are drawn with."""
-
-  def __init__(self, num_users: int, num_items: int):
-    # Of a user's last purchase and the one before; own, present and told.
-    self._newest = np.zeros((2, 3, num_users, num_items))
-    self._earlier = np.zeros((3, num_items))
-
-  def add(
-    self,
-    users: np.ndarray,
-    own: np.ndarray,
-    present: np.ndarray,
-    satisfied: np.ndarray,
-  ) -> None:
-    """Adds a purchase of each user, by probabilities [users, items].
-
-    Args:
-      users: the buyers.
-      own: of items for oneself.
-      present: of items as presents.
-      satisfied: that an item for oneself pleases.
-    """
-    self._earlier += self._newest[1][:, users].sum(axis=1)
-    self._newest[1][:, users] = self._newest[0][:, users]
-    self._newest[0][:, users] = own, present, own * satisfied
-
-  def arrays(self, theme: np.ndarray) -> dict[str, np.ndarray]:
-    """Returns the arrays of optimum.npz, given the theme of each item."""
-    own, present, _ = self._newest[0].astype(np.float32)
-    _, present_told, own_told = self._earlier.astype(np.float32)
-    return {
-      "theme": np.array(list(THEMES))[theme],
-      "own": own,
-      "present": present,
-      "own_told": own_told,
-      "present_told": present_told,
-    }
 
 
 def _satisfied(

@@ -43,7 +43,8 @@ TESTED_BY = {
     " vocabulary/training.py",
     "what is built is read back"),
   "tests/runs/demo_test.py": (
-    "data/simulate.py", "the world has the optimum that it says"),
+    "data/simulate.py data/planted.py",
+    "the world has the optimum that it says"),
   "tests/data/sources/lastfm_test.py": (
     "data/sources/people.py", "the one whose people are read"),
   "tests/describe/gather_test.py": (

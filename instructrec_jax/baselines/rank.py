@@ -38,6 +38,7 @@ def evaluate_baseline(
   vectors: str | None = None,
   num_requests: int | None = None,
   sample_seed: int = 0,
+  planted: str | os.PathLike | None = None,
 ) -> results.Result:
   """Scores a split with a baseline, and writes the results.
 
@@ -52,10 +53,12 @@ def evaluate_baseline(
       written, and all others rank last.
     exclude_history: Whether a ranking of the catalogue excludes the items of
       the user's history.
-    query: The text of a record that is its query, see `World.query`.
+    query: The text of a record that is its query, see `World.query`. If it is
+      named, requests without it are left out and counted.
     vectors: The text vectors of items, see `World.vectors_path`.
     num_requests: Requests to draw from the split. All by default.
     sample_seed: Draws them.
+    planted: The folder of a simulated domain, see `World.planted`.
 
   Returns:
     The result, as written.
@@ -76,7 +79,12 @@ def evaluate_baseline(
     sample = {"num_requests": num_requests, "seed": sample_seed}
     drawn = sampling.drawn(requests.instance, **sample)
     requests = requests.take(np.isin(requests.instance, drawn))
-  world = World(data_dir, dataset, split, query, vectors)
+  world = World(data_dir, dataset, split, query, vectors, planted)
+  skipped = {}
+  if query is not None:
+    every, requests = len(requests), world.with_query(requests)
+    if len(requests) < every:
+      skipped = {f"without a {query}": every - len(requests)}
   score = functools.partial(BASELINES[baseline], world)
   if rank == "candidates":
     predictions = of_candidates(requests, score(requests, seed))
@@ -101,6 +109,7 @@ def evaluate_baseline(
     seed=seed,
     ordered=requests.ordered,
     sample=sample,
+    skipped=skipped,
   )
 
 

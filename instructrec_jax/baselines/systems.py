@@ -10,6 +10,7 @@ from typing import Protocol, cast
 import numpy as np
 import scipy.sparse
 
+from instructrec_jax.baselines import planted
 from instructrec_jax.baselines.world import World
 from instructrec_jax.data import names
 from instructrec_jax.data.records.requests import Requests
@@ -226,4 +227,5 @@ BASELINES: dict[str, Baseline] = {
   "repeat_label": repeat_label,
   "next_item": next_item,
   "bm25": bm25,
+  "optimum": planted.optimum,
 }

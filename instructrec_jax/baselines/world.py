@@ -13,8 +13,8 @@ from instructrec_jax.data.records.requests import Requests
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.vectors import encoders, stage
 
-# The texts of a record that can be a query; the first that a dataset has is the
-# default.
+# The texts of a record that can be a query. By default the first that is not
+# empty is a request's.
 QUERIES = ("specific_intention", "vague_intention", "preference")
 
 
@@ -26,9 +26,10 @@ class World:
     data_dir: The folder of all datasets.
     dataset: The dataset's short name.
     split: The split of the requests.
-    query: One of `QUERIES`, or None for the first that the records have.
+    query: One of `QUERIES`, or None for the first that a request has.
     vectors_path: The folder of `instructrec vectors`, or an .npy file; None for
       the dataset's own folder, or hashed titles if there is none.
+    planted: The folder of a simulated domain, for the optimum.
   """
 
   data_dir: str | os.PathLike
@@ -36,6 +37,7 @@ class World:
   split: str
   query: str | None = None
   vectors_path: str | None = None
+  planted: str | os.PathLike | None = None
 
   @functools.cached_property
   def items(self) -> pl.DataFrame:
@@ -111,14 +113,28 @@ class World:
       )
 
   def queries(self, requests: Requests) -> list[str]:
-    """Returns the query of each request.
+    """Returns the query of each request, empty if it has none.
 
     Raises:
-      InputError: The records have none.
+      InputError: No record has one.
     """
     instance, texts = self._texts
     at = np.searchsorted(instance, requests.instance)
     return [texts[row].decode() for row in at.tolist()]
+
+  def with_query(self, requests: Requests) -> Requests:
+    """Returns the requests that have a query.
+
+    Raises:
+      InputError: None has.
+    """
+    kept = requests.take(np.array([q != "" for q in self.queries(requests)]))
+    if not len(kept):
+      raise InputError(
+        f"none of these {len(requests):,} requests of {self.dataset!r} has a "
+        f"{self.query}"
+      )
+    return kept
 
   @functools.cached_property
   def _texts(self) -> tuple[np.ndarray, np.ndarray]:
@@ -128,10 +144,13 @@ class World:
     folder = names.records_dir(self.data_dir, self.dataset)
     columns = read.read_split(folder, self.split)
     wanted = QUERIES if self.query is None else (self.query,)
+    found = np.full(len(columns["instance"]), b"", object)
     for name in wanted:
-      if name in columns and any(columns[name]):
-        return columns["instance"], columns[name]
-    raise InputError(
-      f"the records of {self.dataset!r} have no {' or '.join(wanted)}, so "
-      "there are no queries: `instructrec annotate` writes them"
-    )
+      if name in columns:
+        found = np.where(found == b"", columns[name], found)
+    if not any(found):
+      raise InputError(
+        f"the records of {self.dataset!r} have no {' or '.join(wanted)}, so "
+        "there are no queries: `instructrec annotate` writes them"
+      )
+    return columns["instance"], found

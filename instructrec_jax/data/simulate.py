@@ -11,16 +11,19 @@ A purchase is drawn from
   p(item) = (1 - gift) softmax(taste + popularity) + gift softmax(popularity)
 
 over the items not bought yet, so p gives the best possible ranking of
-candidates. It is written beside the files as the `optimum`.
+candidates. Its two parts are written beside the files as the `optimum`, with
+what a query tells of a purchase: baselines/planted.py ranks by them.
 """
 
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from instructrec_jax import artifacts
+from instructrec_jax.data import planted
 
 # The options with which `normalize` reads the files as the format `table`.
 COLUMNS = {
@@ -108,7 +111,10 @@ _THEME_GAIN = (4.6, 4.2)  # of the first and the second favourite theme
 _KIND_GAIN = 2.0
 _POPULARITY_SPREAD = 0.6
 _GIFT = 0.08
+_FORM = 2  # of the files; an older world is written again by --overwrite
 _DRIFT = 0.3
+_MEAN_RATING = (4.5, 3.0)  # of favourite themes and presents, and of others
+_RATING_SPREAD = 0.7
 _DAY = 86_400
 _MINUTE = 60
 _START = 1_577_836_800  # 2020-01-01 UTC, in seconds
@@ -123,14 +129,13 @@ class World:
     items: item_id, title, categories (joined by "|"), brand, price (euros).
     interactions: user_id, item_id, timestamp (seconds), rating
       (1 to 5), review, summary.
-    optimum: float32 [users, items], log p(item) just before the user's last
-      purchase in that domain.
+    optimum: what the purchases were drawn with; see `write`.
   """
 
   users: pl.DataFrame
   items: dict[str, pl.DataFrame]
   interactions: dict[str, pl.DataFrame]
-  optimum: dict[str, np.ndarray]
+  optimum: dict[str, dict[str, np.ndarray]]
 
 
 def world(num_users: int = 2000, num_items: int = 300, seed: int = 0) -> World:
@@ -179,7 +184,7 @@ def simulate(
     "simulate",
     out,
     fill,
-    inputs={},
+    inputs={"form": _FORM},
     options=options,
     seed=seed,
     overwrite=overwrite,
@@ -190,7 +195,13 @@ def write(out: Path, **options: int) -> World:
   """Writes a world as CSV files, in a folder for each domain.
 
   A folder holds interactions.csv, items.csv and users.csv for the source
-  `table`, and optimum.npz (users, items, log_p [users, items]).
+  `table`, and optimum.npz:
+    users, items    the ids
+    theme           the theme of each item
+    own, present    float32 [users, items], the probability that the user's last
+                    purchase is the item, bought for oneself or as a present
+    own_told, present_told  float32 [items], the expected number of purchases
+                    before each user's last two whose reviews can tell a query
 
   Args:
     out: the folder; it is created if needed.
@@ -206,7 +217,7 @@ def write(out: Path, **options: int) -> World:
       out / domain / "optimum.npz",
       users=made.users["user_id"].to_numpy().astype(str),
       items=items["item_id"].to_numpy().astype(str),
-      log_p=made.optimum[domain],
+      **made.optimum[domain],
     )
   return made
 
@@ -278,12 +289,12 @@ def _purchases(
   occupation: np.ndarray,
   items: dict[str, pl.DataFrame],
   facts: dict[str, dict[str, np.ndarray]],
-) -> tuple[dict[str, pl.DataFrame], dict[str, np.ndarray]]:
+) -> tuple[dict[str, pl.DataFrame], dict[str, dict[str, np.ndarray]]]:
   """Draws the purchases, one after another, for all customers at once."""
   num_users, num_themes = len(occupation), len(THEMES)
   customers = _customers(rng, occupation)
   bought = {d: np.zeros((num_users, len(items[d])), bool) for d in items}
-  optimum = {d: np.zeros((num_users, len(items[d])), np.float32) for d in items}
+  optimum = {d: planted.Planted(num_users, len(items[d])) for d in items}
   day = rng.integers(0, 365, num_users)
   log = {d: [] for d in items}
 
@@ -301,8 +312,10 @@ def _purchases(
     ):
       fact = facts[domain]
       own, present = _choices(fact, customers, users, bought[domain][users])
-      with np.errstate(divide="ignore"):
-        optimum[domain][users] = np.log((1 - _GIFT) * own + _GIFT * present)
+      own_part, present_part = (1 - _GIFT) * own, _GIFT * present
+      optimum[domain].add(
+        users, own_part, present_part, _satisfied(fact, customers, users)
+      )
       is_gift = rng.random(len(users)) < _GIFT
       p = np.where(is_gift[:, None], present, own)
       chosen = (p.cumsum(1) < rng.random((len(users), 1))).sum(1)
@@ -314,7 +327,25 @@ def _purchases(
           timestamp=_START + day[users] * _DAY + step * _MINUTE
         )
       )
-  return {d: _as_written(pl.concat(log[d]), items[d]) for d in items}, optimum
+  return (
+    {d: _as_written(pl.concat(log[d]), items[d]) for d in items},
+    {
+      d: optimum[d].arrays(np.array(list(THEMES))[facts[d]["theme"]])
+      for d in items
+    },
+  )
+
+
+def _satisfied(
+  fact: dict[str, np.ndarray], customers: "_Customers", users: np.ndarray
+) -> np.ndarray:
+  """Returns the probability of each item that its buyer rates it above 3."""
+  liked = (fact["theme"] == customers.themes[users][..., None]).any(axis=1)
+  above = [
+    0.5 * math.erfc((3.5 - mean) / (_RATING_SPREAD * math.sqrt(2)))
+    for mean in _MEAN_RATING
+  ]
+  return np.where(liked, *above)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -389,7 +420,7 @@ def _told(
   """Returns purchases with ratings and the facts for their reviews."""
   theme = fact["theme"][chosen]
   liked = (theme[:, None] == customers.themes[users]).any(1) | is_gift
-  rating = np.round(rng.normal(np.where(liked, 4.5, 3.0), 0.7))
+  rating = np.round(rng.normal(np.where(liked, *_MEAN_RATING), _RATING_SPREAD))
   return pl.DataFrame(
     {
       "user": users,

@@ -7,13 +7,10 @@ uses the same ones. Data and models that exist are not made again.
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from instructrec_jax import parquet, paths
+from instructrec_jax import paths
 from instructrec_jax.baselines import rank as baselines
-from instructrec_jax.data import names, normalize, simulate
-from instructrec_jax.data.records import build, read
-from instructrec_jax.data.records.requests import Requests
+from instructrec_jax.data import normalize, simulate
+from instructrec_jax.data.records import build
 from instructrec_jax.report import command as reports
 from instructrec_jax.runs import evaluate, train
 from instructrec_jax.runs.clock import Clock
@@ -24,7 +21,7 @@ DATASET = "demo"
 _DOMAIN = "board_games"
 _SPLIT = "test"
 # What the report compares with.
-_BASELINES = ("popularity", "random")
+_BASELINES = ("popularity", "random", "optimum")
 _VOCABULARY_SIZE = 512
 
 
@@ -74,10 +71,9 @@ def demo(
   for baseline in _BASELINES:
     folder = out / "results" / baseline
     baselines.evaluate_baseline(
-      data_dir, DATASET, _SPLIT, baseline, folder, seed
+      data_dir, DATASET, _SPLIT, baseline, folder, seed, planted=raw / _DOMAIN
     )
     results.append(folder)
-  results.append(_optimum(raw / _DOMAIN, data_dir, out / "results"))
   clock.start("report")
   page = out / "report.html"
   table = reports.report(
@@ -85,29 +81,3 @@ def demo(
   )
   clock.stop()
   print(f"\n{table}\n{clock}\n\nPage with plots and examples: {page}")
-
-
-def _optimum(raw: Path, data_dir: Path, results: Path) -> Path:
-  """Ranks by the probabilities with which the world drew each purchase."""
-  planted = np.load(raw / "optimum.npz")
-  requests = Requests.load(data_dir, DATASET, _SPLIT)
-  users = parquet.read(names.tables_dir(data_dir, DATASET) / "users.parquet")[
-    "user_id"
-  ]
-  items = read.load_catalogue(data_dir, DATASET)["item_id"]
-  # The world's row of each code of the tables. The world sorts its ids.
-  world_user = np.searchsorted(planted["users"], users.to_numpy().astype(str))
-  world_item = np.searchsorted(planted["items"], items.to_numpy().astype(str))
-  scores = planted["log_p"][
-    world_user[requests.user][:, None], world_item[requests.candidates]
-  ]
-  folder = results / "optimum"
-  baselines.write(
-    baselines.of_candidates(requests, scores),
-    folder,
-    system="optimum",
-    dataset=DATASET,
-    split=_SPLIT,
-    seed=0,
-  )
-  return folder

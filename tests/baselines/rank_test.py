@@ -20,7 +20,7 @@ from instructrec_jax.eval.recording import results
 
 WORLD = types.SimpleNamespace(train_count=np.array([5.0, 0, 2, 2, 9]))
 # Those that need nothing but the items' titles and counts.
-PLAIN = sorted(systems.BASELINES.keys() - {"bm25", "repeat_label"})
+PLAIN = sorted(systems.BASELINES.keys() - {"bm25", "repeat_label", "optimum"})
 
 
 def requests_of(target, candidates):

@@ -134,3 +134,19 @@ def test_queries_are_those_of_the_records(small_data):
   found = of.queries(asked.between(5, 9))
   assert found == of.queries(asked)[5:9]
   assert any(found)
+
+
+def test_each_request_has_the_first_query_that_it_has(monkeypatch):
+  columns = {
+    "instance": np.arange(3),
+    "specific_intention": np.array([b"labels", b"", b""], object),
+    "vague_intention": np.array([b"wish", b"wish", b""], object),
+  }
+  monkeypatch.setattr(world.read, "read_split", lambda *_: columns)
+  asked = requests([[0]] * 3, [[0, 1]] * 3)
+  every = world.World("data", "shop", "test")
+  assert every.queries(asked) == ["labels", "wish", ""]
+  named = world.World("data", "shop", "test", "vague_intention")
+  assert named.with_query(asked).instance.tolist() == [0, 1]
+  with pytest.raises(InputError, match="none of these 1 requests"):
+    named.with_query(asked.between(2, 3))

@@ -11,13 +11,14 @@ _EXAMPLES = """
   instructrec baseline popularity ml_100k --split test
   instructrec baseline popularity ml_100k --rank catalogue
   instructrec baseline title_similarity games --num_requests=2000
-  instructrec baseline bm25 gift_cards_2018"""
+  instructrec baseline bm25 gift_cards_2018
+  instructrec baseline optimum demo_search --planted=world/board_games"""
 
 
 # Those of baselines/systems.py, which takes long to import.
 _BASELINES = (
   "popularity", "random", "title_similarity", "repeat_label", "next_item",
-  "bm25",
+  "bm25", "optimum",
 )  # fmt: skip
 
 
@@ -40,8 +41,15 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   )
   add(
     "--query",
-    help="for bm25: specific_intention, vague_intention or preference (the "
-    "first that the records have)",
+    help="specific_intention, vague_intention or preference: the query of bm25 "
+    "and optimum, and only requests that have it (for bm25 the first that a "
+    "request has)",
+  )
+  add(
+    "--planted",
+    type=values.path,
+    help="for optimum: the folder of a simulated domain, such as "
+    "world/board_games",
   )
   add(
     "--vectors",
@@ -63,6 +71,8 @@ def _run(baseline: str, out: str | None, **options: Any) -> None:
   where = f"{options['dataset']}_{options['split']}_{baseline}"
   if options["rank"] != "candidates":
     where += f"_{options['rank']}"
+  if options["query"] is not None:
+    where += f"_{options['query']}"
   folder = out or paths.anywhere(options["data_dir"]) / "baselines" / where
   rank.evaluate_baseline(baseline=baseline, out=folder, **options)
   print(command.report([folder]))

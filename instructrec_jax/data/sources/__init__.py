@@ -19,6 +19,7 @@ from instructrec_jax.data.sources import (
   movielens,
   pixelrec,
   recbole,
+  s3_rec,
   steam,
   table,
   yelp,
@@ -402,6 +403,19 @@ SOURCES: Mapping[str, Source] = {
       "items?": "index/*.item.json or *.item.json",
     },
     homepage="https://github.com/AkaliKong/MiniOneRec",
+    licence="that of the dataset",
+    # As in lc_rec.
+    k_core=1,
+  ),
+  "s3_rec": Source(
+    dataset=None,
+    reader=s3_rec.read,
+    files={
+      "interactions": "sequential_data.txt",
+      "items": "items.tsv",
+      "attributes?": "item_attributes.json or *item2attributes.json",
+    },
+    homepage="https://github.com/aHuiWang/CIKM2020-S3Rec",
     licence="that of the dataset",
     # As in lc_rec.
     k_core=1,

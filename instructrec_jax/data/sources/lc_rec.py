@@ -64,8 +64,16 @@ def read(files: Mapping[str, Path]) -> Raw:
   )
 
 
-def _load(path: Path, what: str) -> dict[str, Any]:
-  """Reads a file of one JSON object, plain or gzipped."""
+def load_object(path: Path, what: str) -> dict[str, Any]:
+  """Reads a file of one JSON object, plain or gzipped.
+
+  Args:
+    path: the file.
+    what: what the object holds, for messages.
+
+  Raises:
+    InputError: the file is no JSON object, or an empty one.
+  """
   try:
     with path.open("rb") as f:
       packed = path.suffix == ".gz"
@@ -90,7 +98,9 @@ def _load(path: Path, what: str) -> dict[str, Any]:
 
 def _histories(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
   """Returns a row per user and item, and what is not a list of items."""
-  found = _load(path, 'with the items of each user, such as {"0": [3, 1]}')
+  found = load_object(
+    path, 'with the items of each user, such as {"0": [3, 1]}'
+  )
   lists = {user: v for user, v in found.items() if isinstance(v, list)}
   items = [item for each in lists.values() for item in each]
   users = np.repeat(
@@ -123,14 +133,15 @@ def _is_id(value: Any) -> bool:
   return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+  """Returns a value of JSON as text that UTF-8 can write."""
   # JSON can write half of a surrogate pair, UTF-8 cannot.
   return str(value).encode("utf-8", "replace").decode()
 
 
 def items(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
   """Reads <name>.item.json, and returns the items and what is not an object."""
-  found = _load(
+  found = load_object(
     path, 'with the texts of each item, such as {"0": {"title": …}}'
   )
   texts = {item: v for item, v in found.items() if isinstance(v, dict)}
@@ -160,7 +171,7 @@ def items(path: Path) -> tuple[pl.DataFrame, list[Bad]]:
 
 
 def _series(name: str, values: Sequence[str | None]) -> pl.Series:
-  texts = [None if value is None else _text(value) for value in values]
+  texts = [None if value is None else text(value) for value in values]
   return pl.Series(name, texts, pl.String)
 
 
@@ -184,9 +195,9 @@ def _labels(values: list[Any]) -> list[list[str]]:
   if not any(_BETWEEN.search(text) for text in plain):
     between = re.compile(", ")
   return [
-    [_text(each) for each in value]
+    [text(each) for each in value]
     if isinstance(value, list)
-    else between.split(_text(value))
+    else between.split(text(value))
     if isinstance(value, str)
     else []
     for value in values

@@ -238,6 +238,11 @@ CASES = {
     File("MicroLens-100k_title_en.csv", lambda i: f"{i},Title {i}",
          "item,title", table="items", kept=_items),
   ]),
+  "s3_rec": Case("s3_rec", [
+    File("sequential_data.txt", lambda i: f"{i} 1 {i}", None, " ", kept=None),
+    File("items.tsv", lambda i: f"{i}\tB00{i}\tsome words",
+         "item\tasin\ttext", "\t", None, *_ITEMS),
+  ]),
   "pixelrec": Case("pixelrec/50k", [
     _csv("Pixel50K_interaction.csv", "user_id,item_id,timestamp",
          lambda i: f"u{i % 3},i{i},{_TIME + i}"),

@@ -26,6 +26,8 @@ class ItemScorer:
   Attributes:
     checkpoint: The folder of the checkpoint.
     vectors: float32 [R, D], the vectors of items; row c is item code c.
+    queries: Returns the words of the queries of records, by their numbers, for
+      a model of queries.
   """
 
   def __init__(
@@ -54,7 +56,7 @@ class ItemScorer:
     self._batch_size = -(-batch_size // self._mesh.shape["data"])
     self._batch_size *= self._mesh.shape["data"]
     self._max_history = model.config.max_history
-    self._queries = queries
+    self.queries = queries
     shapes = model.parameter_shapes()
     places = sharding.tree_shardings(self._mesh, shapes, shapes)
     params = checkpoint_lib.load_params(
@@ -160,8 +162,8 @@ class ItemScorer:
         source = (end_N[rows] - length_N[rows])[:, None] + at
         token[: len(rows)][here] = requests.history[source[here]] + 1
         batch = {"history_tokens": self._put(token)}
-        if self._queries is not None:
-          words = self._queries(requests.instance[rows])
+        if self.queries is not None:
+          words = self.queries(requests.instance[rows])
           batch["query_tokens"] = self._put(words)
         yield rows, batch
 

@@ -59,7 +59,7 @@ class ItemConfig:
   text_scale: float = 0.1
   item_words: bool = False
   word_buckets: int = 2**14
-  max_words: int = 96
+  max_words: int = 64
   mask_rate: float = 0.2
   last_mask_rate: float = 0.1
 

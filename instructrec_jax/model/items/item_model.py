@@ -55,6 +55,7 @@ class ItemModel:
   Attributes:
     config: The sizes of the network.
     num_items: The number of items.
+    catalogue: The items.
     module: The network.
   """
 
@@ -79,7 +80,7 @@ class ItemModel:
         "ItemLoss.name = 'in_batch' compares the targets of a batch, and the "
         "objective 'masked' draws its own: choose another loss or objective"
       )
-    self._catalogue = catalogue
+    self.catalogue = catalogue
     self._text = catalogue.text_vectors
     width = 0 if self._text is None else self._text.shape[1]
     self.module = network.ItemNetwork(self.config, self.num_items, width)
@@ -122,7 +123,7 @@ class ItemModel:
     if self._text is not None:
       found[network.TEXT] = self._text.astype(np.float32)
     if cfg.item_words:
-      found[network.WORDS] = self._catalogue.item_words(
+      found[network.WORDS] = self.catalogue.item_words(
         cfg.word_buckets, cfg.max_words
       )
     rows = table_rows(self.num_items)

@@ -42,7 +42,8 @@ class Queries:
 
   Attributes:
     instance: int64 [n], the records, ascending.
-    words: int32 [total], 1 + the bucket of each word, one query after the other.
+    words: int32 [total], 1 + the bucket of each word, one query after the
+      other.
     offsets: int64 [n + 1], where each query's begin. A record without a query
       has none.
     most: The most words of a query.

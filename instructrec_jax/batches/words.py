@@ -34,7 +34,9 @@ def hashed(
   words = (
     pl.DataFrame({"text": texts.cast(pl.String)})
     .with_row_index("row")
-    .select("row", word=pl.col("text").str.to_lowercase().str.extract_all(_WORD))
+    .select(
+      "row", word=pl.col("text").str.to_lowercase().str.extract_all(_WORD)
+    )
     .explode("word")
     .drop_nulls()
   )
@@ -60,9 +62,7 @@ def hashed(
     },
     schema_overrides={"bucket": pl.Int64},
   )
-  found = found.join(
-    buckets_of, on="piece", how="left", maintain_order="left"
-  )
+  found = found.join(buckets_of, on="piece", how="left", maintain_order="left")
   rows = found["row"].to_numpy().astype(np.int64)
   here = ragged.places(rows, len(texts)) < most
   length = np.bincount(rows[here], minlength=len(texts))
@@ -70,9 +70,7 @@ def hashed(
   return values, np.concatenate([[0], np.cumsum(length)])
 
 
-def padded(
-  values: np.ndarray, offsets: np.ndarray, width: int
-) -> np.ndarray:
+def padded(values: np.ndarray, offsets: np.ndarray, width: int) -> np.ndarray:
   """Returns lists as rows, int32 [lists, width], padded with 0 at the end."""
   here = np.arange(width) < np.diff(offsets)[:, None]
   rows = np.zeros(here.shape, np.int32)

@@ -66,13 +66,14 @@ def retrieve(
       f"dataset {dataset!r} is a variant: retrieve for "
       f"{variants.dataset_of(dataset)!r}, and build the variant from the file"
     )
+  records = paths.anywhere(data_dir) / "records"
   gin_files.parse(
     ["runs/native_evaluate.gin"],
     [
       *gin_bindings,
       f"MODEL_DIR = {str(folder)!r}",
       f"DATASET = {dataset!r}",
-      f"item_catalogue.tfds_data_dir = {str(paths.anywhere(data_dir) / 'records')!r}",
+      f"item_catalogue.tfds_data_dir = {str(records)!r}",
     ],
     run="evaluate",
     values=str(config),
@@ -124,12 +125,17 @@ def _table(
   """Returns `user_id` and `items`, the ids of the items of each request."""
   item_ids = read.read_table(catalogue.folder / read.CATALOGUE)["item_id"]
   here = best_NxK >= 0
-  return pl.DataFrame(
-    {
-      "row": np.repeat(np.arange(len(here)), here.sum(axis=1)),
-      "items": item_ids[best_NxK[here]],
-    }
-  ).group_by("row", maintain_order=True).agg("items").select(
-    user_id=user_ids[pl.Series("row", np.flatnonzero(here.any(axis=1)))],
-    items="items",
+  return (
+    pl.DataFrame(
+      {
+        "row": np.repeat(np.arange(len(here)), here.sum(axis=1)),
+        "items": item_ids[best_NxK[here]],
+      }
+    )
+    .group_by("row", maintain_order=True)
+    .agg("items")
+    .select(
+      user_id=user_ids[pl.Series("row", np.flatnonzero(here.any(axis=1)))],
+      items="items",
+    )
   )

@@ -38,7 +38,9 @@ def two_towers(small_data, tmp_path_factory):
   return folder
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize(
+  "name", ["tem", pytest.param("dssm", marks=pytest.mark.thorough)]
+)
 def test_a_model_of_queries_resumes_and_ranks(small_data, tmp_path, name):
   whole, again = tmp_path / "whole", tmp_path / "again"
   run(small_data, whole, name, *RUNS[name], steps=4)
@@ -82,7 +84,9 @@ def test_retrieved_items_are_those_of_a_full_sort(
   [folder] = evaluate.evaluate(two_towers, out=tmp_path, rank="catalogue")
   ranked = results.read_predictions(folder).candidates
   for row, items_of in enumerate(found["items"].to_list()):
-    mine = {ids[i] for i in [*seen[requests.user[row]], *requests.histories[row]]}
+    mine = {
+      ids[i] for i in [*seen[requests.user[row]], *requests.histories[row]]
+    }
     assert len(items_of) == len({*items_of}) == 7
     assert not mine & {*items_of}
     best = [ids[i] for i in ranked[row] if ids[i] not in mine][:7]

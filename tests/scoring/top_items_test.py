@@ -13,11 +13,12 @@ from instructrec_jax.model import sharding
 from instructrec_jax.scoring import top_items
 
 B, ITEMS, D = 8, 50, 3
+_BEST = jax.jit(top_items.best)
 
 
 def best(state, vectors, left_out, count, block, mesh=None):
   blocks = top_items.in_blocks(jnp.asarray(vectors), ITEMS, block)
-  function = jax.jit(top_items.best)
+  function = _BEST
   if mesh is not None:
     function = sharding.jit_on_mesh(mesh, top_items.best)
     state, left_out = (

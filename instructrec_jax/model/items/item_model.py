@@ -119,7 +119,8 @@ class ItemModel:
     vectors of items, and `item_words` int32 [R, W], their words. Both are zero
     for rows that are no items.
     """
-    cfg, found = self.config, {}
+    cfg = self.config
+    found: dict[str, np.ndarray] = {}
     if self._text is not None:
       found[network.TEXT] = self._text.astype(np.float32)
     if cfg.item_words:

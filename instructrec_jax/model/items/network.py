@@ -87,9 +87,7 @@ class ItemNetwork(nn.Module):
     if self.config.item_words:
       # All words of all items have too many vectors to hold at once.
       parts.append(
-        jax.lax.map(
-          self.word_tower, self.words.value, batch_size=_AT_ONCE
-        )
+        jax.lax.map(self.word_tower, self.words.value, batch_size=_AT_ONCE)
       )
     return sum(parts[1:], parts[0])
 
@@ -116,7 +114,6 @@ class ItemNetwork(nn.Module):
     x_BxPxD = self.embed(rows_BxP).astype(self.config.dtype)
     x_BxPxD = self.encoder(x_BxPxD, segment_BxP, train)
     return x_BxPxD.astype(jnp.float32)
-
 
   def answer(
     self,

@@ -82,7 +82,8 @@ ROOMS = {
     "baselines", "batches", "data", "data/candidates", "data/records", "eval",
     "eval/answers", "eval/procedures", "eval/recording", "export", "gin_files",
     "instructions", "model", "model/items", "quiet_tensorflow", "report",
-    "scoring", "settings", "tasks", "teacher/annotation", "train", "vocabulary", "weights",
+    "scoring", "settings", "tasks", "teacher/annotation", "train",
+    "vocabulary", "weights",
   ),
   "configurables": (
     "batches", "data/records", "eval/procedures", "instructions", "itdr",

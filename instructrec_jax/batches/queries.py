@@ -26,8 +26,8 @@ from instructrec_jax.data.records import read
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.model.items.config import ItemConfig
 
-# The texts of a record that are its query, by the value of QUERY. The first that
-# a record has is taken.
+# The texts of a record that are its query, by the value of QUERY. The first
+# that a record has is taken.
 QUERIES: Mapping[str, tuple[str, ...]] = {
   "preference": ("preference",),
   "vague_intention": ("vague_intention",),

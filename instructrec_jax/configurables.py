@@ -19,6 +19,7 @@ import importlib
 from typing import Any
 
 from instructrec_jax.batches.items import item_catalogue
+from instructrec_jax.batches.queries import query_data, query_lengths
 from instructrec_jax.batches.sequences import (
   sequence_batches,
   sequence_data,
@@ -83,6 +84,8 @@ __all__ = [
   "instances_per_user",
   "order_seed",
   "permute",
+  "query_data",
+  "query_lengths",
   "request_sample",
   "sequence_batches",
   "sequence_data",

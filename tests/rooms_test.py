@@ -65,8 +65,8 @@ ROOMS = {
     "eval/recording", "instructions", "itdr", "vocabulary",
   ),
   "batches": (
-    "data", "data/records", "instructions", "model", "settings", "tasks",
-    "vectors", "vocabulary",
+    "data", "data/records", "instructions", "model", "model/items", "settings",
+    "tasks", "vectors", "vocabulary",
   ),
   "train": ("batches", "model", "optim", "settings", "weights"),
   "scoring": ("data/records", "model", "model/items", "train"),
@@ -80,10 +80,11 @@ ROOMS = {
   ),
   "plan": ("gin_files", "model", "train"),
   "runs": (
-    "baselines", "batches", "data", "data/records", "eval", "eval/answers",
-    "eval/procedures", "eval/recording", "export", "gin_files", "instructions",
-    "model", "model/items", "quiet_tensorflow", "report", "scoring", "settings",
-    "tasks", "teacher/annotation", "train", "vocabulary", "weights",
+    "baselines", "batches", "data", "data/candidates", "data/records", "eval",
+    "eval/answers", "eval/procedures", "eval/recording", "export", "gin_files",
+    "instructions", "model", "model/items", "quiet_tensorflow", "report",
+    "scoring", "settings", "tasks", "teacher/annotation", "train",
+    "vocabulary", "weights",
   ),
   "configurables": (
     "batches", "data/records", "eval/procedures", "instructions", "itdr",

@@ -9,6 +9,7 @@ import polars as pl
 from etils import epath
 
 from instructrec_jax import artifacts, paths
+from instructrec_jax.batches import words
 from instructrec_jax.data import names, variants
 from instructrec_jax.data.records import read
 from instructrec_jax.errors import InputError
@@ -83,6 +84,29 @@ class ItemCatalogue:
     return vectors.load(
       self.vectors_path, self.dataset, self.train_count.size, self.digest
     )
+
+  def item_words(self, buckets: int, most: int) -> np.ndarray:
+    """Returns the words of each item's title, brand and labels, hashed.
+
+    Args:
+      buckets: The number of buckets.
+      most: The most words of an item, see words.py.
+
+    Returns:
+      int32 [items, W], 1 + the bucket, padded with 0 at the end.
+    """
+    _ = self.manifest
+    table = read.read_table(self.folder / read.CATALOGUE)
+    labels = [
+      pl.col(name).list.join(" ") if name == "categories" else pl.col(name)
+      for name in ("title", "brand", "categories")
+      if name in table.columns
+    ]
+    texts = table.select(
+      text=pl.concat_str(labels, separator=" ", ignore_nulls=True)
+    )["text"]
+    values, offsets = words.hashed(texts, buckets, most)
+    return words.padded(values, offsets, int(np.diff(offsets).max(initial=1)))
 
   @functools.cached_property
   def digest(self) -> str:

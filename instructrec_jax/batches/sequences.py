@@ -16,6 +16,7 @@ import numpy as np
 from instructrec_jax.batches import from_tokens
 from instructrec_jax.batches.items import ItemCatalogue
 from instructrec_jax.batches.order import Part
+from instructrec_jax.batches.queries import QueryExamples
 from instructrec_jax.batches.training_data import TrainingData
 from instructrec_jax.data.records.requests import Requests
 from instructrec_jax.errors import InputError
@@ -32,6 +33,7 @@ class Sequences:
     lengths_Ex2: int64 [examples, 2], its inputs and its targets, as many.
     max_lengths: The places of a row, twice.
     renderings: 1, as a sequence is always the same.
+    packs: Whether several examples share a row.
     fingerprint: A digest that identifies the examples.
     users: The number of users.
     too_short: How many have too few items to learn from.
@@ -40,6 +42,7 @@ class Sequences:
   """
 
   renderings = 1
+  packs = True
 
   def __init__(
     self,
@@ -123,6 +126,9 @@ class Sequences:
     return [Part(0, len(self.lengths_Ex2), 1.0)]
 
 
+Examples = Sequences | QueryExamples
+
+
 def _between(
   items: np.ndarray, first_E: np.ndarray, length_E: np.ndarray
 ) -> np.ndarray:
@@ -190,13 +196,45 @@ def sequence_lengths(history_length: int = 50) -> dict[str, int]:
   return {"inputs": history_length, "targets": history_length}
 
 
+class ItemBatches(from_tokens.CachedBatches):
+  """Batches with one more feature: the share of each target.
+
+  target_log_share, float32 [rows, places], is the log of each target's share of
+  all targets, and 0 where there is none.
+  """
+
+  def __init__(
+    self,
+    examples: Examples,
+    batch_size: int,
+    seed: int = 0,
+    shard: tuple[int, int] = (0, 1),
+  ):
+    """Starts before the first batch; see `CachedBatches`."""
+    super().__init__(examples, batch_size, seed, examples.packs, shard)
+    length_Ex2 = examples.lengths_Ex2
+    is_target = np.repeat(
+      np.tile([False, True], len(length_Ex2)), length_Ex2.reshape(-1)
+    )
+    count = np.bincount(examples.tokens[is_target])
+    share = np.maximum(count, 1) / is_target.sum()
+    self._log_share = np.log(share).astype(np.float32)
+    self._log_share[0] = 0
+
+  def __next__(self) -> dict[str, np.ndarray]:
+    batch = super().__next__()
+    shares = self._log_share[batch["decoder_target_tokens"]]
+    return batch | {"target_log_share": shares}
+
+
 @gin.configurable(module="instructrec_jax")
 def sequence_batches(
-  sequences: Sequences = gin.REQUIRED,
+  sequences: Examples = gin.REQUIRED,
   batch_size: int = gin.REQUIRED,
   seed: int = 0,
   num_partitions: int = 1,
   shard: tuple[int, int] | None = None,
+  loss: str = "softmax",
 ) -> from_tokens.CachedBatches:
   """Returns this process's training batches of a model of items.
 
@@ -207,17 +245,21 @@ def sequence_batches(
     num_partitions: The number of devices that share a copy of the parameters.
     shard: Which part of each batch to return, and of how many. By default this
       process's part on our own mesh.
+    loss: The model's loss. "in_batch" needs the shares of targets.
 
   Raises:
     InputError: Processes cannot share a batch evenly.
   """
   shard = shard or sharding.data_shard(sharding.make_mesh(num_partitions))
-  return from_tokens.CachedBatches(sequences, batch_size, seed, True, shard)
+  if loss == "in_batch":
+    return ItemBatches(sequences, batch_size, seed, shard)
+  packs = sequences.packs
+  return from_tokens.CachedBatches(sequences, batch_size, seed, packs, shard)
 
 
 @gin.configurable(module="instructrec_jax")
 def steps_of_epochs(
-  sequences: Sequences = gin.REQUIRED,
+  sequences: Examples = gin.REQUIRED,
   epochs: float = 10,
   batch_size: int = gin.REQUIRED,
 ) -> int:

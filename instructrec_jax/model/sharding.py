@@ -48,6 +48,14 @@ PARAMETER_AXES = (
   (rf"{_LAYER}/(input/kernel|hidden_kernel)", ("embed", "mlp")),
   (rf"{_LAYER}/(input/bias|hidden_bias)", ("mlp",)),
   (r"encoder/out/kernel", ("mlp", "embed")),
+  (r"encoder/wi/kernel", ("embed", "mlp")),
+  (r"encoder/wi/bias", ("mlp",)),
+  (r"encoder/wo/kernel", ("mlp", "embed")),
+  (r"encoder/wo/bias", ("embed",)),
+  (r"item_words", ("vocab", "text")),
+  (r"word_tower/embedder/embedding", ("vocab", "embed")),
+  (r"word_tower/projection/kernel", ("mlp", "embed")),
+  (r"word_tower/projection/bias", ("embed",)),
 )
 # The mesh axis of each logical axis, None for a copy on every device. As in
 # T5X, if an array has a mesh axis twice, its first such axis gets it.

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gin
@@ -12,6 +12,7 @@ from etils import epath
 from instructrec_jax import paths
 from instructrec_jax.baselines import rank as rank_lib
 from instructrec_jax.batches.items import ItemCatalogue
+from instructrec_jax.batches.queries import Queries
 from instructrec_jax.data import splits
 from instructrec_jax.data.records import read, sampling
 from instructrec_jax.data.records.requests import Requests
@@ -61,6 +62,7 @@ def evaluate(
   rank: str = "candidates",
   exclude_history: bool = True,
   procedure: str | None = None,
+  query: str | None = None,
   clock: Clock | None = None,
 ) -> list[epath.Path]:
   """Ranks the candidates, or the whole catalogue, of every request.
@@ -81,6 +83,8 @@ def evaluate(
     exclude_history: Whether a ranking of the catalogue excludes the items of
       the user's history.
     procedure: None, as scores rank directly.
+    query: The text that is the query, for a model that answers queries; a key
+      of `queries.QUERIES`. Requests without it are left out.
     clock: Measures the stages "loading", "requests", "model" and "metrics".
 
   Returns:
@@ -111,9 +115,9 @@ def evaluate(
     )
   clock = clock or Clock()
   with clock.during("requests"):
-    requests = _requests(catalogue, whole, first)
+    requests, queries = read_requests(model, catalogue, whole, first, query)
   with clock.during("loading"):
-    scorer = ItemScorer(model, checkpoint, batch_size, num_partitions)
+    scorer = ItemScorer(model, checkpoint, batch_size, num_partitions, queries)
   with clock.during("model"):
     if rank == "candidates":
       predictions = rank_lib.of_candidates(
@@ -142,12 +146,47 @@ def evaluate(
   return [folder]
 
 
-def _requests(
-  catalogue: ItemCatalogue, split: str, first: int | None
-) -> Requests:
-  """Returns the requests of a split, of its sample, or those drawn of it."""
+def read_requests(
+  model: ItemModel,
+  catalogue: ItemCatalogue,
+  split: str,
+  first: int | None = None,
+  query: str | None = None,
+) -> tuple[Requests, Callable[[np.ndarray], np.ndarray] | None]:
+  """Reads requests, and their queries if the model answers queries.
+
+  Args:
+    model: The model.
+    catalogue: The items, with the records of the requests.
+    split: "validation" or "test".
+    first: The number of records to read; None for all. Of these those that the
+      run's settings draw are taken.
+    query: See `evaluate`.
+
+  Returns:
+    The requests, without those that have no query; and their queries, by their
+    numbers, or None.
+
+  Raises:
+    InputError: The records cannot be used, or have no such query.
+  """
   columns = read.read_split(catalogue.folder, split, first)
-  requests = Requests.of(columns, read.is_ordered(catalogue.folder))
+  requests = _drawn(Requests.of(columns, read.is_ordered(catalogue.folder)))
+  if model.config.objective != "query":
+    return requests, None
+  queries = Queries.of(columns, query, catalogue.dataset, model.config)
+  there = np.isin(requests.instance, queries.instance[queries.there])
+  if not there.all():
+    print(
+      f"{np.sum(~there):,} of {len(there):,} requests of split {split!r} have "
+      f"no {query!r} and are left out",
+      file=sys.stderr,
+    )
+  return requests.take(there), queries.rows
+
+
+def _drawn(requests: Requests) -> Requests:
+  """Returns the requests that the run's settings draw; by default all."""
   sample = sampling.request_sample()
   if sample is None:
     return requests

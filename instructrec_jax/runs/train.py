@@ -14,7 +14,7 @@ from etils import epath
 
 from instructrec_jax import artifacts, gin_files, paths, quiet_tensorflow
 from instructrec_jax.batches import training_data
-from instructrec_jax.batches.sequences import Sequences
+from instructrec_jax.batches.sequences import Examples
 from instructrec_jax.errors import InputError
 from instructrec_jax.gin_files import macro
 from instructrec_jax.model import sharding
@@ -108,7 +108,7 @@ def train(
 
 @gin.configurable(module="instructrec_jax")
 def train_data(
-  sequences: Sequences | None = None,
+  sequences: Examples | None = None,
 ) -> training_data.TrainingData | None:
   """Returns the data of a model of items, or None for a model of texts.
 

@@ -1,7 +1,7 @@
 """Scores items for requests with a model of items, in batches."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +9,10 @@ import numpy as np
 
 from instructrec_jax.data.records import read
 from instructrec_jax.data.records.requests import Requests
+from instructrec_jax.data.records.seen import Seen
 from instructrec_jax.model import sharding
 from instructrec_jax.model.items.item_model import ItemModel
+from instructrec_jax.scoring import top_items
 from instructrec_jax.train import checkpoint as checkpoint_lib
 from instructrec_jax.train import step as step_lib
 
@@ -24,6 +26,8 @@ class ItemScorer:
   Attributes:
     checkpoint: The folder of the checkpoint.
     vectors: float32 [R, D], the vectors of items; row c is item code c.
+    queries: Returns the words of the queries of records, by their numbers, for
+      a model of queries.
   """
 
   def __init__(
@@ -32,6 +36,7 @@ class ItemScorer:
     checkpoint: str | os.PathLike,
     batch_size: int = 1024,
     num_partitions: int = 1,
+    queries: Callable[[np.ndarray], np.ndarray] | None = None,
   ):
     """Loads the parameters onto the devices.
 
@@ -40,6 +45,8 @@ class ItemScorer:
       checkpoint: A run's folder, for its newest step, or one step's folder.
       batch_size: Requests of a batch, over all devices.
       num_partitions: The number of devices that share a copy of the parameters.
+      queries: Returns the words of the queries of records, by their numbers:
+        `query_tokens` of `ItemModel.states`. None for a model without queries.
 
     Raises:
       InputError: The checkpoint does not exist or does not match the model.
@@ -49,6 +56,7 @@ class ItemScorer:
     self._batch_size = -(-batch_size // self._mesh.shape["data"])
     self._batch_size *= self._mesh.shape["data"]
     self._max_history = model.config.max_history
+    self.queries = queries
     shapes = model.parameter_shapes()
     places = sharding.tree_shardings(self._mesh, shapes, shapes)
     params = checkpoint_lib.load_params(
@@ -61,6 +69,7 @@ class ItemScorer:
     self._states = lambda batch: states(params, batch, constants)
     self._of_candidates = jit(self._mesh, _of_candidates)
     self._of_all = jit(self._mesh, _of_all)
+    self._best = jit(self._mesh, top_items.best)
 
   def candidates(self, requests: Requests) -> np.ndarray:
     """Returns the score of each request's candidates.
@@ -85,6 +94,52 @@ class ItemScorer:
       scores[rows] = np.asarray(of_batch)[: len(rows), :num_items]
     return scores
 
+  def best(
+    self,
+    requests: Requests,
+    seen: Seen,
+    num_items: int,
+    count: int,
+    block: int = top_items.BLOCK,
+  ) -> np.ndarray:
+    """Returns the items of highest score of each request, best first.
+
+    No array has a score of every item for every request.
+
+    Args:
+      requests: n requests.
+      seen: Items that each request leaves out.
+      num_items: The number of items to choose from.
+      count: The most items of a request.
+      block: Items that are compared at a time.
+
+    Returns:
+      int64 [n, count], item codes, with -1 after the last if there are fewer.
+    """
+    ends = np.cumsum(seen.counts())
+    best = np.full((len(requests), count), -1)
+    blocks = top_items.in_blocks(self.vectors, num_items, block)
+    for rows, batch in self._batches(requests):
+      left_out = [
+        seen.items[end - length : end]
+        for end, length in zip(ends[rows], seen.counts()[rows], strict=True)
+      ]
+      # Few widths, as each is compiled.
+      widest = max(map(len, left_out))
+      width = 1 << max(widest - 1, 7).bit_length()
+      codes = np.full((len(rows), width), -1)
+      for row, some in zip(codes, left_out, strict=True):
+        row[: len(some)] = some
+      found = self._best(
+        self._states(batch),
+        blocks,
+        self._put(codes),
+        np.zeros(count, np.int32),
+        num_items,
+      )
+      best[rows] = np.asarray(found)[: len(rows)]
+    return best
+
   def _batches(
     self, requests: Requests
   ) -> Iterator[tuple[np.ndarray, dict[str, jax.Array]]]:
@@ -106,7 +161,11 @@ class ItemScorer:
         token = np.zeros((self._batch_size, width), np.int32)
         source = (end_N[rows] - length_N[rows])[:, None] + at
         token[: len(rows)][here] = requests.history[source[here]] + 1
-        yield rows, {"history_tokens": self._put(token)}
+        batch = {"history_tokens": self._put(token)}
+        if self.queries is not None:
+          words = self.queries(requests.instance[rows])
+          batch["query_tokens"] = self._put(words)
+        yield rows, batch
 
   def _put(self, rows: np.ndarray) -> jax.Array:
     """Puts rows on the devices, padded to a batch."""

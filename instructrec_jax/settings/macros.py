@@ -88,7 +88,7 @@ MACROS = (
     _DATA, "TASK_FEATURE_LENGTHS",
     Either(
       ByName(Whole(), '{"inputs": 512, "targets": 128}', ("inputs", "targets")),
-      Made(("sequence_lengths",)),
+      Made(("sequence_lengths", "query_lengths")),
     ),
     REQUIRED, _ALL,
     "The most tokens of inputs and targets. If an input is too long, its "
@@ -162,16 +162,29 @@ MACROS = (
     "The most items of a history. Older ones are left out.",
   ),
   Macro(
-    _ITEMS, "OBJECTIVE", Choice(("next", "masked")), '"next"', _NATIVE,
+    _ITEMS, "OBJECTIVE", Choice(("next", "masked", "query")), '"next"', _NATIVE,
     'What a model of items predicts: the "next" item at each place of a '
-    'history, or the "masked" items.',
+    'history, the "masked" items, or the item that a "query" looks for.',
+  ),
+  Macro(
+    _ITEMS, "QUERY",
+    OrNone(
+      Choice((
+        "preference", "vague_intention", "specific_intention", "intention",
+      ))
+    ),
+    "None", _NATIVE,
+    'The text of a record that is a query: "preference" (P2), '
+    '"vague_intention" (I1), "specific_intention" (I2), or "intention", the '
+    "one of I2 and I1 that the record has. None for models without queries.",
   ),
   Macro(
     _ITEMS, "ITEM_LOSS",
-    Choice(("softmax", "sampled_softmax", "bce", "gbce")), '"softmax"',
-    ("train",),
+    Choice(("softmax", "sampled_softmax", "in_batch", "bce", "gbce")),
+    '"softmax"', ("train",),
     'The loss of a model of items: "softmax" over the whole catalogue, '
-    '"sampled_softmax", "bce" or "gbce".',
+    '"sampled_softmax", "in_batch" over the targets of a batch, "bce" or '
+    '"gbce".',
   ),
   Macro(
     _ITEMS, "NUM_NEGATIVES", Whole(), "256", ("train",),

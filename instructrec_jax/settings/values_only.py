@@ -30,6 +30,8 @@ CALLED = (
   "default_writer",
   "item_catalogue",
   "macro",
+  "query_data",
+  "query_lengths",
   "sequence_batches",
   "sequence_data",
   "sequence_lengths",

@@ -21,7 +21,8 @@ class ItemConfig:
   Attributes:
     encoder: A key of `encoders.ENCODERS`.
     objective: "next" predicts the next item at every place of a sequence,
-      "masked" the items that were masked (BERT4Rec).
+      "masked" the items that were masked (BERT4Rec), "query" the item that a
+      query with a history looks for (TEM, DSSM).
     emb_dim: The width of item vectors and of the network.
     num_layers: The number of layers.
     num_heads: Attention heads of a layer. They divide `emb_dim`.
@@ -33,6 +34,10 @@ class ItemConfig:
     item_ids: Whether each item has a vector of its own. Without, an item is its
       text alone, and items that training has never seen can be ranked.
     text_scale: The weight of an item's projected text vector.
+    item_words: Whether an item's vector has a part made of the words of its
+      title and labels. Queries and items share the words' vectors.
+    word_buckets: The rows of the table that words are hashed into.
+    max_words: The most words and letter trigrams of a text.
     mask_rate: The share of items that "masked" masks.
     last_mask_rate: The share of sequences of which "masked" masks only the
       last item, as a ranking asks.
@@ -52,6 +57,9 @@ class ItemConfig:
   dtype: str = "float32"
   item_ids: bool = True
   text_scale: float = 1.0
+  item_words: bool = False
+  word_buckets: int = 2**14
+  max_words: int = 64
   mask_rate: float = 0.2
   last_mask_rate: float = 0.1
 
@@ -61,9 +69,10 @@ class ItemConfig:
   def __post_init__(self) -> None:
     share = kinds.Number(0, 1, below=True)
     for name, kind in (
-      ("encoder", kinds.Choice(("causal", "bidirectional", "recurrent"))),
-      ("objective", kinds.Choice(("next", "masked"))),
+      ("encoder", kinds.Choice(_ENCODERS)),
+      ("objective", kinds.Choice(("next", "masked", "query"))),
       ("item_ids", kinds.YES_OR_NO),
+      ("item_words", kinds.YES_OR_NO),
       ("text_scale", kinds.Number(above=True)),
       ("mask_rate", kinds.Number(0, 1, above=True, below=True)),
       ("last_mask_rate", share),
@@ -83,8 +92,10 @@ class ItemConfig:
     )
 
 
+_ENCODERS = ("causal", "bidirectional", "recurrent", "mean")
 _SIZES = (
   "emb_dim", "num_layers", "num_heads", "mlp_dim", "max_history",
+  "word_buckets", "max_words",
 )  # fmt: skip
 
 

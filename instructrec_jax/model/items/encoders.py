@@ -186,6 +186,33 @@ class _Cell(nn.Module):
     return jnp.moveaxis(states_PxBxD, 0, 1)
 
 
+class Mean(nn.Module):
+  """The tower of two towers: the mean up to each place, and projections of it.
+
+  The mean itself is added to the projections, so that a tower begins as the
+  mean of item vectors.
+  """
+
+  config: ItemConfig
+
+  @nn.compact
+  def __call__(
+    self, x_BxPxD: jax.Array, segment_BxP: jax.Array, train: bool
+  ) -> jax.Array:
+    """Returns what the tower makes of the items up to each place, [B, P, D]."""
+    cfg = self.config
+    at_P = jnp.arange(segment_BxP.shape[1])
+    mask_BxPxP = segment_BxP[:, :, None] == segment_BxP[:, None]
+    mask_BxPxP &= (at_P[:, None] >= at_P[None])[None]
+    weight_BxPxP = mask_BxPxP / jnp.sum(mask_BxPxP, axis=2, keepdims=True)
+    mean_BxPxD = jnp.einsum(
+      "bpq,bqd->bpd", weight_BxPxP.astype(x_BxPxD.dtype), x_BxPxD
+    )
+    drop = nn.Dropout(cfg.dropout_rate, deterministic=not train)
+    hidden = nn.gelu(_dense(cfg, cfg.mlp_dim, "wi")(drop(mean_BxPxD)))
+    return mean_BxPxD + _dense(cfg, cfg.emb_dim, "wo")(hidden)
+
+
 def _dense(config: ItemConfig, width: int, name: str) -> nn.Dense:
   return nn.Dense(
     width, dtype=config.dtype, kernel_init=_INITIALIZER, name=name
@@ -202,4 +229,5 @@ ENCODERS: Mapping[str, Callable[..., nn.Module]] = {
     config, causal=False, name=name
   ),
   "recurrent": lambda config, name: Recurrent(config, name=name),
+  "mean": lambda config, name: Mean(config, name=name),
 }

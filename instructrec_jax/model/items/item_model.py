@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from clu import metrics as clu_metrics
 
+from instructrec_jax.errors import InputError
 from instructrec_jax.model import parameters
 from instructrec_jax.model.items import network
 from instructrec_jax.model.items.config import ItemConfig, table_rows
@@ -38,6 +39,14 @@ class Catalogue(Protocol):
   num_items: int
   text_vectors: np.ndarray | None
 
+  def item_words(self, buckets: int, most: int) -> np.ndarray:
+    """Returns the words of each item, int32 [items, W], see batches/words.py.
+
+    Args:
+      buckets: The number of buckets.
+      most: The most words of an item.
+    """
+
 
 @gin.configurable(module="instructrec_jax")
 class ItemModel:
@@ -46,6 +55,7 @@ class ItemModel:
   Attributes:
     config: The sizes of the network.
     num_items: The number of items.
+    catalogue: The items.
     module: The network.
   """
 
@@ -65,6 +75,12 @@ class ItemModel:
     self.config = config or ItemConfig()
     self.num_items = catalogue.num_items
     self._loss = loss or ItemLoss()
+    if self._loss.name == "in_batch" and self.config.objective == "masked":
+      raise InputError(
+        "ItemLoss.name = 'in_batch' compares the targets of a batch, and the "
+        "objective 'masked' draws its own: choose another loss or objective"
+      )
+    self.catalogue = catalogue
     self._text = catalogue.text_vectors
     width = 0 if self._text is None else self._text.shape[1]
     self.module = network.ItemNetwork(self.config, self.num_items, width)
@@ -84,7 +100,11 @@ class ItemModel:
     """
     del input_shapes, input_types
     one = jnp.zeros((1, 1), jnp.int32)
-    return parameters.with_axes(self.module.init(rng, one, one + 1)["params"])
+    method, args = "__call__", (one, one + 1)
+    if self.config.objective == "query":
+      method, args = "answer", (one, one, one[0])
+    made = self.module.init(rng, *args, method=method)
+    return parameters.with_axes(made["params"])
 
   def parameter_shapes(self) -> Params:
     """Returns the parameters' shapes and dtypes, without making any."""
@@ -96,13 +116,22 @@ class ItemModel:
     """Returns arrays that the network needs and training does not change.
 
     They are not part of a checkpoint. `text` is float32 [R, W], the text
-    vectors of items, and zero for rows that are no items.
+    vectors of items, and `item_words` int32 [R, W], their words. Both are zero
+    for rows that are no items.
     """
-    if self._text is None:
-      return {}
-    more = table_rows(self.num_items) - len(self._text)
-    text_RxW = np.pad(self._text.astype(np.float32), ((0, more), (0, 0)))
-    return {network.TEXT: text_RxW}
+    cfg = self.config
+    found: dict[str, np.ndarray] = {}
+    if self._text is not None:
+      found[network.TEXT] = self._text.astype(np.float32)
+    if cfg.item_words:
+      found[network.WORDS] = self.catalogue.item_words(
+        cfg.word_buckets, cfg.max_words
+      )
+    rows = table_rows(self.num_items)
+    return {
+      name: np.pad(array, ((0, rows - len(array)), (0, 0)))
+      for name, array in found.items()
+    }
 
   def loss_fn(
     self,
@@ -118,7 +147,10 @@ class ItemModel:
       batch: int32 [B, P] each: encoder_input_tokens, the sequences;
         decoder_target_tokens, the item to predict at each place (not used to
         predict masked items); and encoder_segment_ids, the number of each
-        place's sequence in its row, from 1, if several share a row.
+        place's sequence in its row, from 1, if several share a row. For the
+        objective "query" a row has the items of a history and then words, see
+        batches/queries.py, and one target. target_log_share, float32, the log
+        of each target's share of all targets, for the loss "in_batch".
       dropout_rng: The key for dropout, masks and sampled items, or None for no
         dropout.
       constants: See `constants`.
@@ -140,9 +172,9 @@ class ItemModel:
       )
       token_BxP = jnp.where(target_BxP > 0, self._unknown, token_BxP)
     variables = self._variables(params, constants)
-    hidden_BxPxD = self._apply(
+    hidden_BxPxD = self._encoded(
       variables,
-      _rows(token_BxP),
+      token_BxP,
       segment_BxP,
       train=train,
       rngs={"dropout": keys[0]} if train else None,
@@ -160,6 +192,7 @@ class ItemModel:
         lambda: self._apply(variables, method="table"),
         self.num_items,
         keys[2],
+        batch.get("target_log_share", jnp.zeros_like(weight_T)).reshape(-1),
       )
     )
     count = jnp.sum(weight_T)
@@ -195,11 +228,20 @@ class ItemModel:
     Args:
       params: The network's parameters.
       batch: history_tokens, int32 [B, H], oldest first, padded with 0 at the
-        end. A history may be empty.
+        end. A history may be empty. For the objective "query" also
+        query_tokens, int32 [B, W], 1 + the bucket of each word.
       constants: See `constants`.
     """
     token_BxH = batch["history_tokens"]
     length_B = jnp.sum(token_BxH > 0, axis=1)
+    if self.config.objective == "query":
+      return self._apply(
+        self._variables(params, constants),
+        batch["query_tokens"],
+        _rows(token_BxH),
+        length_B,
+        method="answer",
+      )
     if self.config.objective == "masked":
       # The item to rank is a masked one after the history.
       token_BxH = jnp.pad(token_BxH, ((0, 0), (0, 1)))
@@ -219,6 +261,31 @@ class ItemModel:
     last_Bx_x_ = (length_B - 1)[:, None, None]
     return jnp.take_along_axis(hidden_BxHxD, last_Bx_x_, axis=1)[:, 0]
 
+  def _encoded(
+    self,
+    variables: Params,
+    token_BxP: jax.Array,
+    segment_BxP: jax.Array,
+    **options: Any,
+  ) -> jax.Array:
+    """Returns the network's output at the places to predict, [B, P, D].
+
+    For the objective "query" that is one place for each row.
+    """
+    if self.config.objective != "query":
+      return self._apply(variables, _rows(token_BxP), segment_BxP, **options)
+    word_BxP = jnp.maximum(token_BxP - self._unknown, 0)
+    token_BxH = token_BxP[:, : self.config.max_history]
+    is_item_BxH = (token_BxH > 0) & (token_BxH < self._unknown)
+    return self._apply(
+      variables,
+      word_BxP,
+      _rows(jnp.where(is_item_BxH, token_BxH, 0)),
+      jnp.sum(is_item_BxH, axis=1),
+      method="answer",
+      **options,
+    )[:, None]
+
   @property
   def _unknown(self) -> int:
     """The token of an item that is not known."""
@@ -226,7 +293,7 @@ class ItemModel:
 
   def _most_places(self, places: int) -> int:
     """Returns how many places of a batch are compared with items, at most."""
-    if self.config.objective == "next":
+    if self.config.objective != "masked":
       return places
     # Three standard deviations of the number that is masked, and more.
     rate = self.config.mask_rate + self.config.last_mask_rate

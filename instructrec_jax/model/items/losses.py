@@ -13,6 +13,7 @@ import gin
 import jax
 import jax.numpy as jnp
 
+from instructrec_jax.model import sharding
 from instructrec_jax.model.items import full_softmax
 from instructrec_jax.settings import kinds
 
@@ -70,6 +71,7 @@ class Places:
     table: Returns the whole table, float32 [R, D].
     num_items: The number of items; rows from it on are no items.
     key: The key to sample items with.
+    log_shares: float32 [T], the log of each target's share of all targets.
   """
 
   hidden: jax.Array
@@ -79,6 +81,7 @@ class Places:
   table: Callable[[], jax.Array]
   num_items: int
   key: jax.Array
+  log_shares: jax.Array
 
   def target_scores(self) -> jax.Array:
     """Returns the score of each place's target, float32 [T]."""
@@ -134,6 +137,31 @@ def _sampled_softmax(
   return places.sums(loss_T, jnp.max(scores_TxN, axis=1), target_T)
 
 
+def _in_batch(
+  settings: ItemLoss, places: Places
+) -> tuple[jax.Array, jax.Array]:
+  """The softmax over the target and the targets of the batch's other places.
+
+  A target comes up in proportion to its share q of all targets, so popular
+  items are compared too often. The target u of one of N other places stands for
+  1 / (N q_u) items: the log of it is added to its score (Yi et al. 2019), and
+  the sum of exponentials is then an unbiased estimate of the whole catalogue's.
+  Places with the same target are left out.
+  """
+  del settings
+  scores_TxT = places.hidden @ places.embed(places.targets).T
+  scores_TxT = sharding.constrain(scores_TxT, "batch", None)
+  target_T = jnp.diagonal(scores_TxT)
+  other_TxT = places.targets[:, None] != places.targets[None]
+  other_TxT &= (places.weights > 0)[None]
+  scores_TxT = jnp.where(other_TxT, scores_TxT, -jnp.inf)
+  count = jnp.maximum(jnp.sum(places.weights > 0) - 1, 1)
+  rest_T = jax.nn.logsumexp(scores_TxT - places.log_shares[None], axis=1)
+  rest_T -= jnp.log(count.astype(jnp.float32))
+  loss_T = jnp.logaddexp(target_T, rest_T) - target_T
+  return places.sums(loss_T, jnp.max(scores_TxT, axis=1), target_T)
+
+
 def _bce(settings: ItemLoss, places: Places) -> tuple[jax.Array, jax.Array]:
   """Binary cross-entropy of the target and one other item.
 
@@ -176,6 +204,7 @@ Loss = Callable[[ItemLoss, Places], tuple[jax.Array, jax.Array]]
 LOSSES: Mapping[str, Loss] = {
   "softmax": _softmax,
   "sampled_softmax": _sampled_softmax,
+  "in_batch": _in_batch,
   "bce": _bce,
   "gbce": _gbce,
 }

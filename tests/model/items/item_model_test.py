@@ -17,7 +17,11 @@ from instructrec_jax.optim import optimizers
 from instructrec_jax.train import step
 
 ITEMS = 40
-CONFIG = ItemConfig(emb_dim=16, mlp_dim=32, max_history=8, dropout_rate=0.0)
+CONFIG = ItemConfig(
+  emb_dim=16, mlp_dim=32, max_history=8, dropout_rate=0.0, word_buckets=128
+)
+# Each item has two words of its own.
+WORDS = np.arange(2 * ITEMS, dtype=np.int32).reshape(ITEMS, 2)
 KINDS = {
   "sasrec": CONFIG,
   "bert4rec": dataclasses.replace(
@@ -29,6 +33,7 @@ KINDS = {
   ),
   "gru4rec": dataclasses.replace(CONFIG, encoder="recurrent", num_layers=1),
   "sasrec_text": CONFIG,
+  "two_towers": dataclasses.replace(CONFIG, encoder="mean", item_words=True),
   "text_alone": dataclasses.replace(CONFIG, item_ids=False),
 }
 
@@ -37,7 +42,11 @@ def model(kind="sasrec", loss="softmax", **changes):
   text = None
   if "text" in kind:
     text = np.random.default_rng(0).normal(size=(ITEMS, 12)).astype("float32")
-  catalogue = types.SimpleNamespace(num_items=ITEMS, text_vectors=text)
+  catalogue = types.SimpleNamespace(
+    num_items=ITEMS,
+    text_vectors=text,
+    item_words=lambda buckets, most: WORDS % buckets + 1,
+  )
   config = dataclasses.replace(KINDS[kind], **changes)
   return ItemModel(catalogue, config, ItemLoss(loss, num_negatives=16))
 
@@ -204,7 +213,7 @@ def test_rows_hold_an_unknown_item_and_divide(items, rows):
 @pytest.mark.parametrize(
   ("settings", "told"),
   [
-    ({"objective": "both"}, 'ItemConfig.objective.*"next" or "masked"'),
+    ({"objective": "both"}, 'ItemConfig.objective.*"masked" or "query"'),
     ({"num_heads": 3}, "ItemConfig.num_heads, which divides emb_dim = 64"),
     ({"max_history": 0}, "ItemConfig.max_history.*whole number"),
     ({"dropout_rate": 1.0}, "dropout_rate.*below 1"),

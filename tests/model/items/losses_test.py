@@ -44,6 +44,7 @@ def places(made, key=0, **changes):
       lambda: made.table,
       ITEMS,
       jax.random.key(key),
+      jnp.log(jnp.bincount(made.targets, length=ITEMS)[made.targets] / T),
     ),
     **changes,
   )
@@ -188,3 +189,52 @@ def test_a_perfect_model_is_always_first(made, name):
 def test_settings_are_checked(settings, told):
   with pytest.raises(InputError, match=told):
     losses.ItemLoss(**settings)
+
+
+def test_in_batch_is_its_formula(made):
+  some = places(made)
+  score = np.asarray(made.hidden @ made.table[made.targets].T, np.float64)
+  logq = np.asarray(some.log_shares, np.float64)
+  target, real = np.asarray(made.targets), np.asarray(made.weights) > 0
+  total = first = 0.0
+  for t in np.flatnonzero(real):
+    others = np.flatnonzero((target != target[t]) & real)
+    each = score[t, others] - logq[others] - np.log(real.sum() - 1)
+    total += np.log(np.exp(score[t, t]) + np.exp(each).sum()) - score[t, t]
+    first += score[t, t] >= score[t, others].max()
+  loss, highest = losses.ItemLoss("in_batch")(some)
+  np.testing.assert_allclose(loss, total, rtol=1e-5)
+  assert float(highest) == first
+
+
+@pytest.mark.parametrize("corrected", [True, False])
+def test_in_batch_estimates_the_whole_catalogue(corrected):
+  """A batch drawn by popularity has the gradient of the full softmax.
+
+  All places have the same output, which knows nothing of its target: then the
+  mean loss has one gradient, and a large batch comes close to it.
+  """
+  rng = np.random.default_rng(0)
+  share = np.array([0.5, 0.2, 0.15, 0.1, 0.05])
+  table = jnp.asarray(rng.normal(size=(5, 3)), jnp.float32)
+  targets = jnp.asarray(rng.choice(5, 2000, p=share))
+  shares = jnp.asarray(share if corrected else np.full(5, 1 / 5), jnp.float32)
+
+  def loss(name, hidden):
+    total, _ = losses.ItemLoss(name)(
+      losses.Places(
+        jnp.tile(hidden, (2000, 1)), targets, jnp.ones(2000),
+        lambda rows: table[rows], lambda: table, 5, jax.random.key(0),
+        jnp.log(shares)[targets],
+      )
+    )  # fmt: skip
+    return total / 2000
+
+  hidden = jnp.array([[0.4, -0.3, 0.8]])
+  ours, full = (
+    jax.value_and_grad(lambda h, name=name: loss(name, h))(hidden)
+    for name in ("in_batch", "softmax")
+  )
+  near = np.allclose(ours[0], full[0], atol=0.03)
+  near &= np.allclose(ours[1], full[1], atol=0.03)
+  assert near == corrected

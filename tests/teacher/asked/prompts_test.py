@@ -50,7 +50,7 @@ def test_what_was_kept_is_still_found():
     "preference": "ae2eaae63d87f81973fb98a102eedf83cd52ef43",
     "judgement": "0f284e582075f30cc6c775980d3e20c003788e51",
   }
-  assert prompts.versions((PREFERENCE, INTENTION)) == {
+  assert manner.TEACHING.versions((PREFERENCE, INTENTION)) == {
     "preference": 2,
     "intention": 2,
   }

@@ -66,6 +66,11 @@ ROOMS = {
   "train": ("batches", "model", "optim", "settings", "weights"),
   "scoring": ("model", "train"),
   "baselines": ("data", "data/records", "eval", "eval/recording"),
+  "baselines/asked": (
+    "baselines", "data/records", "eval", "eval/procedures", "eval/recording",
+    "itdr", "quiet_tensorflow", "teacher", "teacher/annotation",
+    "teacher/asked", "teacher/checks",
+  ),
   "audit": ("data", "data/records", "eval"),
   "report": ("data/records", "eval", "eval/recording", "itdr"),
   "export": ("batches", "gin_files", "tasks", "vocabulary"),
@@ -86,7 +91,7 @@ ROOMS = {
   ),
   "cli/shared": ("audit", "data", "data/sources", "train"),
   "cli/commands": (
-    "audit", "baselines", "cli/shared", "data", "data/records", "data/sources",
+    "audit", "baselines", "baselines/asked", "cli/shared", "data", "data/records", "data/sources",
     "describe", "export", "gin_files", "itdr", "plan", "report", "runs",
     "settings",
     "teacher/annotation", "vocabulary", "weights",

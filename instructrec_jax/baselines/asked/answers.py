@@ -16,13 +16,13 @@ _IN_BRACKETS = re.compile(r"\[\s*#?(\d{1,6})\s*\]")
 _CHAIN = re.compile(r"\[?#?\d{1,6}\]?(?:\s*(?:>|→)\s*\[?#?\d{1,6}\]?)+")
 # A line of numbers only, after an optional word such as "Ranking:".
 _ROW = re.compile(
-  r"\W*(?:\w+(?: \w+){0,4}\s*:)?[\s\[(#]*(\d{1,6}(?:[\s,;\[\]#]+\d{1,6})+)"
+  r"(?:\W*+\w+(?: \w+){0,4}\s*+:)?\W*+(\d{1,6}(?:[\s,;\[\]#]++\d{1,6})+)"
   r"[\s\]).]*\Z"
 )
 _ALONE = re.compile(r"\W*(\d{1,6})\W*\Z")
 # The place of a line in a list, and a number after it.
 _PLACE = re.compile(r"[\s*_>-]*(?:#?\d{1,6}\s*[.):]|[-*•])[\s*_]+")
-_NUMBER_FIRST = re.compile(r"[\W_]*(?:no\.?|number|item)?\s*#?(\d{1,6})\b")
+_NUMBER_FIRST = re.compile(r"[\W_]*+(?:no\.?|number|item)?\s*#?(\d{1,6})\b")
 # A list within a list is no answer of ours, and must not be searched forever.
 _OPENERS = re.compile(r"[\[{]")
 _MOST_OPENERS = 200
@@ -153,16 +153,27 @@ def _chain(said: str, titles: _Titles) -> Iterator[int]:
 def _lines(said: str, titles: _Titles) -> Iterator[int]:
   """Reads a candidate in each line, or in each part of `this > that`."""
   for line in said.splitlines():
-    for part in re.split(r"\s>\s|\s→\s", line):
+    place = _PLACE.match(line)
+    whole = titles.whole(line[place.end() :] if place else line)
+    # A title may hold such a sign itself.
+    for part in [line] if whole else re.split(r"\s>\s|\s→\s", line):
       yield from _line(part, titles)
 
 
 def _row(said: str, titles: _Titles) -> Iterator[int]:
   """Reads numbers in one line."""
   for line in said.splitlines():
-    if not titles.leading(line) and (row := _ROW.match(line)):
+    if titles.leading(line) or _titled(line, titles):
+      continue
+    if row := _ROW.match(line):
       yield from (int(n) - 1 for n in _NUMBER.findall(row[1]))
       return
+
+
+def _titled(line: str, titles: _Titles) -> bool:
+  """Returns whether a line is a number and a title, which may be a number."""
+  number = _NUMBER_FIRST.match(line)
+  return bool(number and titles.whole(line[number.end() :].lstrip(" ].):")))
 
 
 def _line(line: str, titles: _Titles) -> list[int]:

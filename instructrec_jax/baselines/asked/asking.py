@@ -50,7 +50,7 @@ class Questions:
   history_length: int
 
   def batches(self) -> Iterator[pl.DataFrame]:
-    """Yields the inputs of RANKING. Question b * P + p is request b, order p."""
+    """Yields RANKING's inputs; question b * P + p is request b in order p."""
     number = len(self.orders)
     schema = {INSTANCE: pl.UInt32, **RANKING.inputs}
     some = max(1, _BATCH // number)

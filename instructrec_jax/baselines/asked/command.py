@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from instructrec_jax import errors, paths
+from instructrec_jax import errors, paths, quiet_tensorflow
 from instructrec_jax.artifacts import atomic_write_text
 from instructrec_jax.baselines import rank as on_records
 from instructrec_jax.baselines.asked import asking, measuring, wordings
@@ -20,6 +20,7 @@ from instructrec_jax.eval.predictions import Predictions
 from instructrec_jax.eval.procedures import orders
 from instructrec_jax.eval.recording import results
 from instructrec_jax.teacher.annotation.choosing import Choice, Instead
+from instructrec_jax.teacher.asked import local
 from instructrec_jax.teacher.asked.exchange import UnsupportedError
 
 # Who may be asked: keys of `choosing.TEACHERS`.
@@ -69,6 +70,9 @@ def rank(
     raise errors.unknown("split with candidates", split, on_records.SPLITS)
   if ranker not in RANKERS:
     raise errors.unknown(_FLAG, ranker, RANKERS)
+  if ranker == "local":
+    local.before_tensorflow()
+  quiet_tensorflow.load()
   requests = Requests.load(data_dir, dataset, split)
   sample = sampling.request_sample(num_requests, sample_seed)
   questions = _questions(

@@ -84,6 +84,5 @@ COMMAND = Command(
   add_flags=_add_flags,
   run=_run,
   examples=_EXAMPLES,
-  tensorflow=True,
   under="baseline",
 )

@@ -5,6 +5,8 @@ template, such as T5, gets plain text and is asked for one output at a time.
 """
 
 import collections
+import contextlib
+import importlib
 import importlib.util
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -59,11 +61,12 @@ class Local:
     if batch_size < 1:
       raise InputError(f"batch_size is {batch_size}: expected at least 1")
     folder, gguf = _found(Path(model))
-    if gguf and importlib.util.find_spec("gguf") is None:
-      raise InputError(
-        f"{folder / gguf} needs gguf, which is not installed: pip install "
-        "'instructrec-jax[gguf]'"
-      )
+    for needed in ("gguf", "accelerate") if gguf else ():
+      if importlib.util.find_spec(needed) is None:
+        raise InputError(
+          f"{folder / gguf} needs {needed}, which is not installed: "
+          "pip install 'instructrec-jax[gguf]'"
+        )
     self._identity = _identity(folder, gguf)
     self._kept, self._batch_size = kept, batch_size
     self._manner = manner
@@ -222,6 +225,15 @@ class Local:
       cache.Answer(text, finish="length" if ran_out else "")
       for text, ran_out in zip(texts, cut.tolist(), strict=True)
     ]
+
+
+def before_tensorflow() -> None:
+  """Loads what ends the process if TensorFlow has been loaded before it.
+
+  Both bring an LLVM of their own. PyTorch loads Triton when it needs it.
+  """
+  with contextlib.suppress(ImportError):
+    importlib.import_module("triton")
 
 
 def _listed(value: int | list[int] | None) -> list[int]:

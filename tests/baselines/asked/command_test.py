@@ -40,9 +40,10 @@ def _by_title(n, body):
 
 
 def _rank(data, folder, server, **options):
+  usual = {"num_requests": _N, "cache": str(folder / "a.db")}
   return command.rank(
     "small", data, out=folder / "out", model="toy", base_url=server.url,
-    cache=str(folder / "a.db"), **({"num_requests": _N} | options),
+    **(usual | options),
   )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher.asked import cache, chat, cost
+from instructrec_jax.teacher.asked import cache, chat, cost, manner
 from instructrec_jax.teacher.protocol import INSTANCE, INTENTION
 
 

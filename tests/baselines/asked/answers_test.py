@@ -22,7 +22,9 @@ FORMS = {
   "another name": lambda ns, ts: json.dumps({"result": {"x": 1}, "order": ns}),
   "objects": lambda ns, ts: json.dumps([{"number": n} for n in ns]),
   "a text": lambda ns, ts: json.dumps({"ranking": ", ".join(map(str, ns))}),
-  "fence": lambda ns, ts: f"```json\n{json.dumps({'ranking': ns}, indent=2)}\n```",
+  "fence": lambda ns, ts: (
+    "```json\n" + json.dumps({"ranking": ns}, indent=2) + "\n```"
+  ),
   "chain": lambda ns, ts: " > ".join(f"[{n}]" for n in ns),
   "bare chain": lambda ns, ts: " > ".join(map(str, ns)),
   "numbers": lambda ns, ts: ", ".join(map(str, ns)),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from etils import epath
 
 from instructrec_jax import errors, paths, quiet_tensorflow
 from instructrec_jax.artifacts import atomic_write_text
@@ -42,7 +43,7 @@ def rank(
   sample_seed: int = 0,
   seed: int = 0,
   **given: Any,
-) -> Path | Instead:
+) -> epath.Path | Instead:
   """Ranks a split's candidates by a language model's answers.
 
   Args:
@@ -107,7 +108,7 @@ def rank(
   made_of |= {"shuffles": shuffles, "history_length": history_length}
   text = json.dumps(made_of, indent=2, ensure_ascii=False)
   atomic_write_text(folder / ASKED_FILE, text + "\n")
-  return Path(folder)
+  return folder
 
 
 def _questions(
@@ -215,7 +216,7 @@ def _folder(
   split: str,
   system: str,
   sample: Mapping[str, int] | None,
-) -> Path:
+) -> epath.Path:
   """Returns a folder for the results that no other options share."""
   plain = re.sub(r"[^\w.-]+", "_", system)
   name = f"{dataset}_{split}_{plain}"

@@ -71,6 +71,11 @@ ROOMS = {
   "train": ("batches", "model", "optim", "settings", "weights"),
   "scoring": ("data/records", "model", "model/items", "train"),
   "baselines": ("data", "data/records", "eval", "eval/recording", "vectors"),
+  "baselines/asked": (
+    "baselines", "data/records", "eval", "eval/procedures", "eval/recording",
+    "itdr", "quiet_tensorflow", "teacher", "teacher/annotation",
+    "teacher/asked", "teacher/checks",
+  ),
   "audit": ("data", "data/records", "eval"),
   "report": ("data/records", "eval", "eval/recording", "itdr"),
   "export": ("batches", "gin_files", "tasks", "vocabulary"),
@@ -92,8 +97,8 @@ ROOMS = {
   ),
   "cli/shared": ("audit", "data", "data/sources", "train"),
   "cli/commands": (
-    "audit", "baselines", "cli/shared", "data", "data/records", "data/sources",
-    "describe", "export", "gin_files", "itdr", "plan", "report", "runs",
+    "audit", "baselines", "baselines/asked", "cli/shared", "data",
+    "data/records", "data/sources", "describe", "export", "gin_files", "itdr", "plan", "report", "runs",
     "settings", "teacher/annotation", "vectors", "vocabulary", "weights",
   ),
   "cli": ("cli/commands", "cli/shared", "quiet_tensorflow"),

@@ -17,6 +17,12 @@ ALIKE = {
 }
 # By the test, other modules that it is about, and why it is not divided.
 TESTED_BY = {
+  "tests/baselines/asked/command_test.py": (
+    "baselines/asked/asking.py baselines/asked/measuring.py"
+    " baselines/asked/wordings.py",
+    "what is asked, and what answers are worth, by all its steps"),
+  "tests/teacher/asked/prompts_test.py": (
+    "teacher/asked/manner.py", "a manner is made of them"),
   "tests/gin_files_test.py": (
     "configurables.py", "every name that a gin file may bind"),
   "tests/cli/program_test.py": (

@@ -104,7 +104,10 @@ def commands_by_name() -> dict[str, Command]:
     commands.__path__, f"{commands.__name__}."
   ):
     name = module.name.rpartition(".")[2].replace("_", "-")
-    found[name] = importlib.import_module(module.name).COMMAND
+    command = importlib.import_module(module.name).COMMAND
+    if command.under:
+      name = f"{command.under} {name.removeprefix(command.under + '-')}"
+    found[name] = command
   order = list(GROUPS)
   return dict(sorted(found.items(), key=lambda one: order.index(one[1].group)))
 
@@ -127,7 +130,10 @@ def parse(
   # T5X's way of binding gin on the command line: --gin.NAME=VALUE.
   bindings = [a.removeprefix(_GIN) for a in argv if a.startswith(_GIN)]
   whole = parser(known)
-  options = vars(whole.parse_args([a for a in argv if not a.startswith(_GIN)]))
+  words = [a for a in argv if not a.startswith(_GIN)]
+  if (two := " ".join(words[:2])) in known:
+    words[:2] = [two]
+  options = vars(whole.parse_args(words))
   options.pop("debug", None)
   name = options.pop("command")
   if bindings and "gin_bindings" not in options:

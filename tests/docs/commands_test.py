@@ -14,6 +14,7 @@ import gin
 import pytest
 
 from instructrec_jax import configurables, gin_files
+from instructrec_jax.baselines.asked.command import RANKERS
 from instructrec_jax.baselines.rank import BASELINES
 from instructrec_jax.cli import old_spellings, program
 from instructrec_jax.data import sources, variants
@@ -138,6 +139,7 @@ _VALUES: Mapping[str, Callable[[Any], None]] = {
 }
 _VALUES_OF: Mapping[tuple[str, str], Callable[[Any], None]] = {
   ("baseline", "baseline"): _in(BASELINES),
+  ("baseline llm", "ranker"): _in(RANKERS),
   ("export", "form"): _in(write.FORMS),
   ("report", "form"): _in(report.FORMS),
 }

@@ -19,6 +19,8 @@ class Command:
     examples: command lines, and what more there is to say, as they stand below
       the flags in --help.
     tensorflow: whether it always needs TensorFlow.
+    under: the command whose first argument this one's name is, as `llm` in
+      `instructrec baseline llm`; its module is `baseline_llm`.
   """
 
   group: str
@@ -27,6 +29,7 @@ class Command:
   run: Callable[..., None]
   examples: str = ""
   tensorflow: bool = False
+  under: str = ""
 
 
 # The headings of `instructrec --help`, in the order of the work.

@@ -242,10 +242,16 @@ def teacher(parser: argparse.ArgumentParser) -> None:
     default="extractive",
     help="extractive, api or local; see below (extractive)",
   )
+  asked_model(parser)
+
+
+def asked_model(parser: argparse.ArgumentParser) -> None:
+  """Adds the model that is asked, on a server or in a folder, and how."""
+  add = parser.add_argument
   add(
     "--model",
     type=values.path,
-    help="api: the server's name of a model; local: a folder",
+    help="api: the server's name of a model; local: a folder, or a .gguf file",
   )
   add(
     "--base_url",

@@ -14,6 +14,7 @@ from instructrec_jax.errors import InputError
 from instructrec_jax.teacher.asked import batch, chat, cost
 from instructrec_jax.teacher.asked.cache import Cache
 from instructrec_jax.teacher.asked.limits import Limits
+from instructrec_jax.teacher.asked.manner import TEACHING, Manner
 from instructrec_jax.teacher.protocol import Kind, Teacher
 from instructrec_jax.teacher.rules.extractive import Extractive
 
@@ -61,7 +62,12 @@ class Choice:
   """
 
   def __init__(
-    self, teacher: str, data_dir: str | Path, given: Mapping[str, Any]
+    self,
+    teacher: str,
+    data_dir: str | Path,
+    given: Mapping[str, Any],
+    manner: Manner = TEACHING,
+    flag: str = "teacher",
   ):
     """Checks the options without opening or loading anything.
 
@@ -69,12 +75,15 @@ class Choice:
       teacher: a key of TEACHERS.
       data_dir: the folder of all datasets, where answers are kept.
       given: options of the teacher; None and False use the defaults.
+      manner: how a model is asked.
+      flag: the name of the flag that says which teacher, for messages.
 
     Raises:
       InputError: an option is unknown, invalid, or for another teacher.
     """
     given = {k: v for k, v in given.items() if v is not None and v is not False}
-    _check(teacher, given)
+    _check(teacher, given, flag)
+    self._manner = manner
     self._teacher, self._data_dir = teacher, data_dir
     self._given = given
     self.judged: int = given.get("judge", 0)
@@ -82,8 +91,9 @@ class Choice:
     if teacher == "api":
       self._questions = chat.Chat(
         given["model"],
-        _sampling(given.get("sampling")),
+        _sampling(given.get("sampling"), manner.sampling),
         given.get("response_format", chat.FORMATS[0]),
+        manner,
       )
 
   def teacher(self, dataset: str, seed: int, keys: pl.DataFrame) -> Teacher:
@@ -126,7 +136,9 @@ class Choice:
     from instructrec_jax.teacher.asked.local import Local
 
     options = {k: v for k, v in self._given.items() if k == "batch_size"}
-    return Local(self._given["model"], self._kept, **options)
+    return Local(
+      self._given["model"], self._kept, manner=self._manner, **options
+    )
 
   @functools.cached_property
   def _client(self) -> Teacher:
@@ -146,23 +158,23 @@ class Choice:
     )
 
 
-def _check(teacher: str, given: Mapping[str, Any]) -> None:
+def _check(teacher: str, given: Mapping[str, Any], flag: str) -> None:
   if teacher not in TEACHERS:
-    raise errors.unknown("teacher", teacher, TEACHERS)
+    raise errors.unknown(flag, teacher, TEACHERS)
   for name in given:
     if name not in TEACHERS[teacher]:
       takers = [t for t, options in TEACHERS.items() if name in options]
       raise InputError(
-        f"--{name} is for --teacher={' or '.join(takers)}, not {teacher}"
+        f"--{name} is for --{flag}={' or '.join(takers)}, not {teacher}"
       )
   if "model" in TEACHERS[teacher] and "model" not in given:
-    raise InputError(f"--teacher={teacher} needs --model")
+    raise InputError(f"--{flag}={teacher} needs --model")
   several = [name for name in _INSTEAD if name in given]
   if len(several) > 1:
     raise InputError(f"give only one of --{' and --'.join(several)}")
 
 
-def _sampling(text: str | None) -> dict[str, Any]:
+def _sampling(text: str | None, defaults: Mapping[str, Any]) -> dict[str, Any]:
   """Returns the sampling fields of a request: the defaults updated by `text`.
 
   A field that `text` sets to null is left out, because some servers use another
@@ -177,7 +189,7 @@ def _sampling(text: str | None) -> dict[str, Any]:
       f"sampling {text!r}: expected a JSON object such as "
       '\'{"temperature": 0, "max_tokens": 200}\''
     )
-  fields = chat.SAMPLING | given
+  fields = {**defaults, **given}
   return {name: value for name, value in fields.items() if value is not None}
 
 

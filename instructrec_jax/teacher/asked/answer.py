@@ -49,15 +49,24 @@ def parse(kind: Kind, given: cache.Answer) -> Parsed:
   too.
   """
   said = spoken(given.content)
-  fault: str | None = None
-  for value in _objects(said):
+  for value in objects(said):
     if set(kind.outputs) <= value.keys():
-      texts, fault = of_plain(kind, value)
-      if texts is not None or fault == REFUSED:
-        return texts, fault
+      texts, wrong = of_plain(kind, value)
+      if texts is not None or wrong == REFUSED:
+        return texts, wrong
+  return None, fault(given, said)
+
+
+def fault(given: cache.Answer, said: str) -> str:
+  """Returns what is wrong with an answer in which nothing was found.
+
+  Args:
+    given: the answer.
+    said: its text without reasoning, see `spoken`.
+  """
   if given.finish in _FINISHED:
-    return None, _FINISHED[given.finish]
-  return None, REFUSED if _REFUSING.search(said) else MALFORMED
+    return _FINISHED[given.finish]
+  return REFUSED if _REFUSING.search(said) else MALFORMED
 
 
 def spoken(content: str) -> str:
@@ -86,7 +95,7 @@ def of_plain(kind: Kind, outputs: Mapping[str, object]) -> Parsed:
   return texts, None
 
 
-def _objects(text: str) -> Iterator[dict]:
+def objects(text: str) -> Iterator[dict]:
   """Yields the JSON objects in a text, the last first."""
   # Models write line breaks within strings, which strict JSON forbids.
   decoder = json.JSONDecoder(strict=False)

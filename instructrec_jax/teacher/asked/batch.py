@@ -39,7 +39,7 @@ def unanswered(
       if found is None:
         yield name, attempt, body
         break
-      texts, fault = answer.parse(kind, found)
+      texts, fault = questions.manner.parse(kind, request, found)
       if texts is not None or fault in answer.FINAL:
         break
 

@@ -7,14 +7,13 @@ from typing import Any
 
 from instructrec_jax import errors
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher.asked import cache, prompts
+from instructrec_jax.teacher.asked import cache
+from instructrec_jax.teacher.asked.manner import TEACHING, Manner
 from instructrec_jax.teacher.protocol import Kind
 
 PATH = "chat/completions"
 # Ways to ask a server for JSON; not every server supports the first.
 FORMATS = ("json_schema", "json_object", "text")
-# The temperature is above 0 so that a repeated request can succeed.
-SAMPLING = {"temperature": 0.7, "max_tokens": 400}
 # The servers' reasons to stop that say why an answer cannot be used.
 _FINISHES = {
   "length": "length",
@@ -35,11 +34,13 @@ class Chat:
     model: the server's name of the model.
     sampling: further fields of a request.
     response_format: one of FORMATS.
+    manner: how requests are worded, and answers read.
   """
 
   model: str
   sampling: Mapping[str, Any]
   response_format: str = FORMATS[0]
+  manner: Manner = TEACHING
 
   def __post_init__(self):
     if self.response_format not in FORMATS:
@@ -60,7 +61,7 @@ class Chat:
     """Returns all that determines answers, for the manifest."""
     return {
       "model": self.model,
-      "prompts": prompts.versions(kinds),
+      "prompts": self.manner.versions(kinds),
       "sampling": dict(self.sampling),
       "response_format": self.response_format,
     }
@@ -69,13 +70,13 @@ class Chat:
     """Returns the body of the POST request."""
     body = {
       "model": self.model,
-      "messages": prompts.messages(kind, request),
+      "messages": self.manner.messages(kind, request),
       **self.sampling,
     }
     if self.response_format == "json_schema":
       body["response_format"] = {
         "type": "json_schema",
-        "json_schema": prompts.json_schema(kind),
+        "json_schema": self.manner.json_schema(kind),
       }
     elif self.response_format == "json_object":
       body["response_format"] = {"type": "json_object"}
@@ -83,7 +84,7 @@ class Chat:
 
   def key(self, kind: Kind, body: Mapping[str, Any]) -> str:
     """Returns the cache key of the answers to a body."""
-    return cache.key(prompts=prompts.PROMPTS[kind.name].version, **body)
+    return cache.key(prompts=self.manner.version(kind), **body)
 
 
 def rows(batches) -> Iterator[dict[str, Any]]:

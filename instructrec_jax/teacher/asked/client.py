@@ -233,7 +233,7 @@ class Client:
     shared = asyncio.get_running_loop().create_future()
     session.asked[name] = shared
     try:
-      found = await self._answered(session, name, body)
+      found = await self._answered(session, name, body, request)
     except BaseException:
       shared.cancel()
       raise
@@ -243,7 +243,11 @@ class Client:
     return found
 
   async def _answered(
-    self, session: _Session, name: str, body: Mapping[str, Any]
+    self,
+    session: _Session,
+    name: str,
+    body: Mapping[str, Any],
+    request: Mapping[str, Any],
   ) -> _Found:
     fault = None
     for attempt in range(answer.TRIES):
@@ -254,7 +258,7 @@ class Client:
       except exchange.RefusedError as error:
         self._trial.note(str(error), error.said)
         return None, f"{NO_ANSWER} ({error})"
-      texts, fault = answer.parse(session.kind, found)
+      texts, fault = self._questions.manner.parse(session.kind, request, found)
       self._trial.note(fault, found.content)
       if texts is not None:
         return texts, None
@@ -406,7 +410,8 @@ class Client:
       model=self._questions.model, key=self._key_variable or "that it got"
     )
     words = f", {self._clean(said)}" if said else ""
-    raise InputError(f"{self._shown_url()} (HTTP {status}{words}): {hint}")
+    refused = exchange.UnsupportedError if status in _REFUSED else InputError
+    raise refused(f"{self._shown_url()} (HTTP {status}{words}): {hint}")
 
   def _clean(self, said: str) -> str:
     """Returns a server's words without the key."""

@@ -9,21 +9,7 @@ import polars as pl
 
 from instructrec_jax.errors import InputError
 from instructrec_jax.teacher.asked import batch, cache, chat
-from instructrec_jax.teacher.protocol import (
-  AUDIENCE,
-  INTENTION,
-  INTEREST,
-  PREFERENCE,
-  Kind,
-)
-
-# The expected tokens of a JSON answer to each kind of prompt.
-_ANSWER_TOKENS = {
-  PREFERENCE.name: 60,
-  INTENTION.name: 80,
-  INTEREST.name: 90,
-  AUDIENCE.name: 90,
-}
+from instructrec_jax.teacher.protocol import Kind
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +54,7 @@ def estimate(
       read[kind.name] += chat.about_tokens(body)
   counts = {}
   for name, number in asked.items():
-    written = number * _ANSWER_TOKENS[name]
+    written = number * questions.manner.answer_tokens[name]
     counts[name] = {
       "requests": number,
       "input_tokens": read[name],

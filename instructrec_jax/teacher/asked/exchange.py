@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx2
 
+from instructrec_jax.errors import InputError
+
 # No answer is larger. A server that sends more has another purpose.
 _MOST_BYTES = 4 << 20
 
@@ -44,6 +46,10 @@ class RefusedError(Exception):
   def __init__(self, reason: str, said: str = ""):
     super().__init__(reason)
     self.said = said
+
+
+class UnsupportedError(InputError):
+  """The server refuses any request of this form."""
 
 
 @dataclasses.dataclass(frozen=True)

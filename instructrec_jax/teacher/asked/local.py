@@ -5,6 +5,8 @@ template, such as T5, gets plain text and is asked for one output at a time.
 """
 
 import collections
+import contextlib
+import importlib
 import importlib.util
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,12 +16,13 @@ from typing import Any
 import polars as pl
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher.asked import answer, cache, chat, prompts, trial
+from instructrec_jax.teacher.asked import cache, chat, trial
 from instructrec_jax.teacher.asked.answer import Parsed
+from instructrec_jax.teacher.asked.manner import TEACHING, Manner
 from instructrec_jax.teacher.protocol import INSTANCE, Kind, answers
 
 _WEIGHTS = ("*.safetensors", "*.bin")
-_NEW_TOKENS = 400
+_GGUF = ".gguf"
 
 
 class Local:
@@ -29,13 +32,21 @@ class Local:
   a request with an unusable answer would not help.
   """
 
-  def __init__(self, model: str, kept: cache.Cache, batch_size: int = 8):
+  def __init__(
+    self,
+    model: str,
+    kept: cache.Cache,
+    batch_size: int = 8,
+    manner: Manner = TEACHING,
+  ):
     """Loads a model, onto the GPU if PyTorch finds one.
 
     Args:
-      model: a folder in Hugging Face's format.
+      model: a folder in Hugging Face's format, or a GGUF file or a folder with
+        one.
       kept: the cache of answers.
       batch_size: number of requests at a time.
+      manner: how requests are worded, and answers read.
 
     Raises:
       InputError: PyTorch or transformers is not installed, or there is no such
@@ -44,30 +55,32 @@ class Local:
     for needed in ("torch", "transformers"):
       if importlib.util.find_spec(needed) is None:
         raise InputError(
-          f"--teacher=local needs {needed}, which is not installed: "
+          f"a local model needs {needed}, which is not installed: "
           "pip install 'instructrec-jax[teacher]'"
         )
     if batch_size < 1:
       raise InputError(f"batch_size is {batch_size}: expected at least 1")
-    folder = Path(model)
-    if not (folder / "config.json").is_file():
-      raise InputError(
-        f"{folder} has no config.json; expected the folder of a Hugging Face "
-        "model"
-      )
-    self._identity = _identity(folder)
+    folder, gguf = _found(Path(model))
+    for needed in ("gguf", "accelerate") if gguf else ():
+      if importlib.util.find_spec(needed) is None:
+        raise InputError(
+          f"{folder / gguf} needs {needed}, which is not installed: "
+          "pip install 'instructrec-jax[gguf]'"
+        )
+    self._identity = _identity(folder, gguf)
     self._kept, self._batch_size = kept, batch_size
+    self._manner = manner
     self._counts: collections.Counter = collections.Counter()
-    self._trial = trial.Trial(str(folder))
-    self._load(folder)
+    self._trial = trial.Trial(str(folder / gguf))
+    self._load(folder, {"gguf_file": gguf} if gguf else {})
 
-  def _load(self, folder: Path) -> None:
+  def _load(self, folder: Path, files: Mapping[str, str]) -> None:
     import torch
     import transformers
 
     try:
       config = transformers.AutoConfig.from_pretrained(
-        folder, local_files_only=True
+        folder, local_files_only=True, **files
       )
       self._seq2seq = config.is_encoder_decoder
       auto = (
@@ -77,10 +90,10 @@ class Local:
       )
       # A causal model continues its input on the right, so padding is left.
       self._tokenizer = transformers.AutoTokenizer.from_pretrained(
-        folder, local_files_only=True, padding_side="left"
+        folder, local_files_only=True, padding_side="left", **files
       )
       self._model = auto.from_pretrained(
-        folder, local_files_only=True, dtype="auto"
+        folder, local_files_only=True, dtype="auto", **files
       )
     except (OSError, ValueError, KeyError) as error:
       raise InputError(
@@ -96,7 +109,7 @@ class Local:
     return {
       "teacher": "local",
       "model": self._identity,
-      "prompts": prompts.versions(kinds),
+      "prompts": self._manner.versions(kinds),
     }
 
   def counts(self) -> Mapping[str, Any]:
@@ -128,15 +141,17 @@ class Local:
   def _chatted(self, kind: Kind, requests: list[dict]) -> list[tuple]:
     inputs = [
       self._tokenizer.apply_chat_template(
-        prompts.messages(kind, request),
+        self._manner.messages(kind, request),
         tokenize=False,
         add_generation_prompt=True,
       )
       for request in requests
     ]
     return [
-      self._judged(answer.parse(kind, found), found)
-      for found in self._generated(inputs, special_tokens=False)
+      self._judged(self._manner.parse(kind, request, found), found)
+      for request, found in zip(
+        requests, self._generated(inputs, special_tokens=False), strict=True
+      )
     ]
 
   def _judged(self, parsed: Parsed, found: cache.Answer) -> Parsed:
@@ -145,17 +160,16 @@ class Local:
 
   def _in_plain_text(self, kind: Kind, requests: list[dict]) -> list[tuple]:
     inputs = [
-      prompts.plain(kind, output, request)
+      self._manner.plain(kind, output, request)
       for request in requests
       for output in kind.outputs
     ]
     written = iter(self._generated(inputs, special_tokens=True))
     return [
-      answer.of_plain(
-        kind,
-        {name: answer.spoken(next(written).content) for name in kind.outputs},
+      self._manner.parse_plain(
+        kind, request, {name: next(written) for name in kind.outputs}
       )
-      for _ in requests
+      for request in requests
     ]
 
   def _generated(
@@ -184,6 +198,7 @@ class Local:
   ) -> list[cache.Answer]:
     import torch
 
+    most_tokens = self._manner.sampling["max_tokens"]
     tokens = self._tokenizer(
       inputs,
       return_tensors="pt",
@@ -194,7 +209,7 @@ class Local:
     with torch.inference_mode():
       output = self._model.generate(
         **tokens,
-        max_new_tokens=_NEW_TOKENS,
+        max_new_tokens=most_tokens,
         do_sample=False,
         pad_token_id=self._tokenizer.pad_token_id,
       )
@@ -204,12 +219,21 @@ class Local:
     cut = output[:, -1] != self._tokenizer.pad_token_id
     for end in _listed(self._model.generation_config.eos_token_id):
       cut &= output[:, -1] != end
-    cut &= output.shape[1] >= _NEW_TOKENS
+    cut &= output.shape[1] >= most_tokens
     texts = self._tokenizer.batch_decode(output, skip_special_tokens=True)
     return [
       cache.Answer(text, finish="length" if ran_out else "")
       for text, ran_out in zip(texts, cut.tolist(), strict=True)
     ]
+
+
+def before_tensorflow() -> None:
+  """Loads what ends the process if TensorFlow has been loaded before it.
+
+  Both bring an LLVM of their own. PyTorch loads Triton when it needs it.
+  """
+  with contextlib.suppress(ImportError):
+    importlib.import_module("triton")
 
 
 def _listed(value: int | list[int] | None) -> list[int]:
@@ -218,12 +242,39 @@ def _listed(value: int | list[int] | None) -> list[int]:
   return [] if value is None else [value]
 
 
-def _identity(folder: Path) -> str:
+def _found(model: Path) -> tuple[Path, str]:
+  """Returns a model's folder, and the name of its GGUF file, or "".
+
+  Raises:
+    InputError: there is no model.
+  """
+  if model.suffix == _GGUF and model.is_file():
+    return model.parent, model.name
+  if (model / "config.json").is_file():
+    return model, ""
+  files = sorted(path.name for path in model.glob(f"*{_GGUF}"))
+  if len(files) == 1:
+    return model, files[0]
+  if files:
+    raise InputError(
+      f"{model} has several GGUF files: expected the path of one of them: "
+      f"{', '.join(files)}"
+    )
+  raise InputError(
+    f"{model} has no config.json; expected the folder of a Hugging Face "
+    "model, or a .gguf file"
+  )
+
+
+def _identity(folder: Path, gguf: str) -> str:
   """Returns a name that identifies the model wherever its folder is.
 
   It is a hash of the small files and of the large files' names and sizes, so
   gigabytes of weights need not be read.
   """
+  if gguf:
+    size = os.path.getsize(folder / gguf)
+    return f"{gguf} {cache.key(weights=(gguf, size))[:16]}"
   weights = sorted(
     (p.name, os.path.getsize(p))
     for pattern in _WEIGHTS

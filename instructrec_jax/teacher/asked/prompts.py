@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from instructrec_jax.teacher.checks import personal
@@ -345,11 +345,6 @@ _HISTORIES: Mapping[str, Mapping[bool | None, str]] = {
   PREFERENCE.name: {None: "had"},
   INTEREST.name: {True: "liked", False: "disliked", None: "had"},
 }
-
-
-def versions(kinds: Iterable[Kind]) -> dict[str, int]:
-  """Returns the versions of the kinds' prompts, for manifests."""
-  return {kind.name: PROMPTS[kind.name].version for kind in kinds}
 
 
 def facts(kind: Kind, request: Mapping[str, Any]) -> dict[str, Any]:

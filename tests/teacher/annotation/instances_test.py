@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instructrec_jax.teacher.annotation import command, instances
-from instructrec_jax.teacher.asked import chat, prompts
+from instructrec_jax.teacher.asked import chat, manner, prompts
 from instructrec_jax.teacher.checks import validate
 from instructrec_jax.teacher.protocol import INSTANCE, PREFERENCE
 from instructrec_jax.teacher.rules.extractive import Extractive
@@ -87,7 +87,7 @@ def test_what_is_target_free_does_not_change_with_the_target(shop_dir, data):
       for batch in chosen.preference_requests()
     )
     asked.append(
-      [chat.Chat("toy", chat.SAMPLING).body(PREFERENCE, request),
+      [chat.Chat("toy", manner.TEACHING.sampling).body(PREFERENCE, request),
        prompts.plain(PREFERENCE, "preference", request)]
     )  # fmt: skip
   assert texts[0] == texts[1]

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.teacher.asked import cache, chat, cost
+from instructrec_jax.teacher.asked import cache, chat, cost, manner
 from instructrec_jax.teacher.protocol import INSTANCE, INTENTION
 
 
@@ -17,7 +17,7 @@ def test_a_million_tokens_have_a_price():
 
 
 def test_what_is_asked_already_costs_nothing_more(tmp_path):
-  questions = chat.Chat("toy", chat.SAMPLING)
+  questions = chat.Chat("toy", manner.TEACHING.sampling)
   kept = cache.Cache(tmp_path / "a.db")
   reviews = ["For my son.", "For my son.", "For my dog."]
   batch = pl.DataFrame({INSTANCE: range(3), "review": reviews})

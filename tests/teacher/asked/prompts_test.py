@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from instructrec_jax.teacher import protocol
-from instructrec_jax.teacher.asked import prompts
-from instructrec_jax.teacher.asked.chat import SAMPLING, Chat
+from instructrec_jax.teacher.asked import manner, prompts
+from instructrec_jax.teacher.asked.chat import Chat
 from instructrec_jax.teacher.protocol import (
   INSTANCE,
   INTENTION,
@@ -38,7 +38,7 @@ def test_liked_and_disliked_items_are_told_apart():
 
 def test_what_was_kept_is_still_found():
   # Whoever changes these names has all answers paid for again.
-  chat, names = Chat("toy", SAMPLING), {}
+  chat, names = Chat("toy", manner.TEACHING.sampling), {}
   for kind, request in (
     (INTENTION, {"review": "A gift"}),
     (PREFERENCE, {"title": ["a", "b"], "rating": [1.0, None]}),
@@ -50,7 +50,7 @@ def test_what_was_kept_is_still_found():
     "preference": "ae2eaae63d87f81973fb98a102eedf83cd52ef43",
     "judgement": "0f284e582075f30cc6c775980d3e20c003788e51",
   }
-  assert prompts.versions((PREFERENCE, INTENTION)) == {
+  assert manner.TEACHING.versions((PREFERENCE, INTENTION)) == {
     "preference": 2,
     "intention": 2,
   }

@@ -1,0 +1,1 @@
+"""A language model that is asked to rank, without any training."""

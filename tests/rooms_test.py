@@ -98,8 +98,9 @@ ROOMS = {
   "cli/shared": ("audit", "data", "data/sources", "train"),
   "cli/commands": (
     "audit", "baselines", "baselines/asked", "cli/shared", "data",
-    "data/records", "data/sources", "describe", "export", "gin_files", "itdr", "plan", "report", "runs",
-    "settings", "teacher/annotation", "vectors", "vocabulary", "weights",
+    "data/records", "data/sources", "describe", "export", "gin_files", "itdr",
+    "plan", "report", "runs", "settings", "teacher/annotation", "vectors",
+    "vocabulary", "weights",
   ),
   "cli": ("cli/commands", "cli/shared", "quiet_tensorflow"),
 }  # fmt: skip

@@ -147,6 +147,16 @@ MACROS = (
     "the validation set.",
   ),
   Macro(
+    _MODEL, "PRIOR_WEIGHT", Number(), "0.0", _MODELS,
+    "A candidate's score loses this times the log of its mean likelihood after "
+    "other users' requests. 0, with POPULARITY_WEIGHT, is the paper's score. "
+    "`instructrec evaluate --tune_scores` chooses both on the validation set.",
+  ),
+  Macro(
+    _MODEL, "POPULARITY_WEIGHT", Number(), "0.0", _MODELS,
+    "A candidate's score gains this times log(1 + its training interactions).",
+  ),
+  Macro(
     _TRAIN, "MODEL_DIR", Text(), REQUIRED, _MODELS,
     "The folder of the run.",
   ),
@@ -234,6 +244,10 @@ MACROS = (
   Macro(
     _EVALUATION, "NUM_BEAMS", Whole(), "10", ("evaluate", "t5x_eval"),
     "The number of titles generated for a request if the catalogue is ranked.",
+  ),
+  Macro(
+    _EVALUATION, "PRIOR_REQUESTS", Whole(), "4", ("evaluate", *_T5X),
+    "The number of other users whose requests make the mean for PRIOR_WEIGHT.",
   ),
   Macro(
     _EVALUATION, "EVAL_SPLIT", Text(), '"test"', ("t5x_eval",),

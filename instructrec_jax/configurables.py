@@ -27,6 +27,7 @@ from instructrec_jax.instructions.mixing import (
   instances_per_user,
 )
 from instructrec_jax.instructions.order import order_seed
+from instructrec_jax.instructions.score_features import score_features
 from instructrec_jax.itdr.wordings import task_description
 from instructrec_jax.model.blocks import T5Config
 from instructrec_jax.model.ranking_model import RankingModel
@@ -67,6 +68,7 @@ __all__ = [
   "order_seed",
   "permute",
   "request_sample",
+  "score_features",
   "task_description",
   "title_trie",
   "train",

@@ -110,8 +110,8 @@ class RankingModel:
     )
     if catalogue is not None and (prior_weight or popularity_weight):
       raise InputError(
-        f"PRIOR_WEIGHT is {prior_weight} and POPULARITY_WEIGHT is "
-        f"{popularity_weight}: expected 0 and 0, because beams of the catalogue "
+        f"PRIOR_WEIGHT is {prior_weight}, POPULARITY_WEIGHT is "
+        f"{popularity_weight}: expected 0 and 0, because a catalogue's beams "
         "are ranked by the likelihood alone"
       )
     self.config = config

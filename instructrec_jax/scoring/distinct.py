@@ -42,7 +42,9 @@ class Pairs(NamedTuple):
     input_P, title_P = np.divmod(pair_P, max(len(titles_VxT), 1))
     # Pairs ascend, so those of an input follow each other.
     begins_P = np.diff(input_P, prepend=-1) > 0
-    first_P = np.maximum.accumulate(np.where(begins_P, np.arange(len(pair_P)), 0))
+    first_P = np.maximum.accumulate(
+      np.where(begins_P, np.arange(len(pair_P)), 0)
+    )
     place_P = np.arange(len(pair_P)) - first_P
     column_P = place_P % max(C, 1)
     row_P = np.cumsum(column_P == 0) - 1

@@ -104,9 +104,9 @@ class Scorer:
     processes must all pass the same requests, and all get all scores.
 
     Args:
-      rows: The features of N requests for `RankingModel.likelihood_batch`: int32
-        encoder_input_tokens [N, L] and candidate_tokens [N, C, T], padded with
-        0.
+      rows: The features of N requests for `RankingModel.likelihood_batch`:
+        int32 encoder_input_tokens [N, L] and candidate_tokens [N, C, T],
+        padded with 0.
 
     Returns:
       float32 [N, C], in nats; -inf for an absent candidate.
@@ -171,9 +171,7 @@ class Scorer:
       self.shapes.add(
         (self._batch_size, bucket.inputs, C, bucket.rows, lay.width)
       )
-      return score_batch(
-        self._params, sharding.put_batch(self._mesh, batch)
-      )
+      return score_batch(self._params, sharding.put_batch(self._mesh, batch))
 
     none = np.empty((0, C), np.float32)
     found = self._shared(plan, start, none, N, inputs_NxL, candidates_NxCxT)

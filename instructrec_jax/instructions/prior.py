@@ -63,7 +63,7 @@ def render_with_prior(
     )
   if wanted.requests:
     columns = others(wanted.requests)
-    number = len(columns["history"])
+    number = columns["history"].shape[0]
 
     def inputs_of(row: tf.Tensor) -> tf.RaggedTensor:
       other = {name: column[row] for name, column in columns.items()}

@@ -89,7 +89,8 @@ class FamilyRecords(Records):
     with tf.init_scope():  # Not of the graph being traced.
       found = []
       for record in self.usable("train", shuffle=False):
-        if len(record["history"]) and not int(record["newer_targets"]):
+        told = len(record["history"]) or "p1" not in self.family.inputs
+        if told and not int(record["newer_targets"]):
           found.append(record)
         if len(found) == count:
           break

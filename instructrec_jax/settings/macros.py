@@ -150,7 +150,7 @@ MACROS = (
     _MODEL, "PRIOR_WEIGHT", Number(), "0.0", _MODELS,
     "A candidate's score loses this times the log of its mean likelihood after "
     "other users' requests. 0, with POPULARITY_WEIGHT, is the paper's score. "
-    "`instructrec evaluate --tune_scores` chooses both on the validation set.",
+    "--tune_scores chooses both on the validation set.",
   ),
   Macro(
     _MODEL, "POPULARITY_WEIGHT", Number(), "0.0", _MODELS,

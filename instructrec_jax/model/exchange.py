@@ -12,14 +12,14 @@ in the place of the title's.
 Letters: B requests, C candidates, K other users.
 """
 
-from typing import TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Computed on the host with NumPy, and in compiled functions with JAX.
-Array = TypeVar("Array", jax.Array, np.ndarray)
+# Of NumPy on the host, and of JAX in compiled functions.
+Array = Any
 
 
 def log_mean(each_KxBxC: jax.Array) -> jax.Array:

@@ -178,7 +178,7 @@ def tunable(tasks: Sequence[str], split: str) -> list[str]:
 
 def parts(
   scorer: Any, rows: Mapping[str, np.ndarray], weights: Weights
-) -> dict[str, np.ndarray | None]:
+) -> dict[str, Any]:
   """Returns the parts of rows' scores, [N, C]; None for a weight of 0."""
   return {
     "log_likelihood": scorer.score(rows),

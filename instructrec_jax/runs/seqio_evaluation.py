@@ -94,9 +94,9 @@ class Evaluation:
         scores = self.scorer.score(rows)
         return scores, scores
       found = score_weights.parts(self.scorer, rows, weights)
-    return exchange.exchanged(*found.values(), *weights), found[
-      "log_likelihood"
-    ]
+    likelihoods, prior, popularity = found.values()
+    scores = exchange.exchanged(likelihoods, prior, popularity, *weights)
+    return scores, likelihoods
 
   def measure_parts(self, task: str) -> tuple[Targets, dict[str, np.ndarray]]:
     """Returns a task's targets, and the parts of its candidates' scores.

@@ -33,8 +33,8 @@ def log_mean(each_KxBxC: jax.Array) -> jax.Array:
 
 def exchanged(
   log_likelihood_BxC: Array,
-  prior_BxC: Array | None,
-  log_popularity_BxC: Array | None,
+  prior_BxC: Array,
+  log_popularity_BxC: Array,
   prior_weight: float,
   popularity_weight: float,
 ) -> Array:

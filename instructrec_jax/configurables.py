@@ -35,6 +35,7 @@ from instructrec_jax.instructions.mixing import (
   instances_per_user,
 )
 from instructrec_jax.instructions.order import order_seed
+from instructrec_jax.instructions.score_features import score_features
 from instructrec_jax.itdr.wordings import task_description
 from instructrec_jax.model.blocks import T5Config
 from instructrec_jax.model.items.config import ItemConfig
@@ -87,6 +88,7 @@ __all__ = [
   "query_data",
   "query_lengths",
   "request_sample",
+  "score_features",
   "sequence_batches",
   "sequence_data",
   "sequence_lengths",

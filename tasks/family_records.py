@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from instructrec_jax.data.records.catalogue import Catalogue
+from instructrec_jax.errors import InputError
 from instructrec_jax.instructions import mixing
 from instructrec_jax.instructions.families import Family
 from instructrec_jax.tasks.parts import Records
@@ -71,6 +72,40 @@ class FamilyRecords(Records):
     if limit is None:
       return records
     return records.filter(lambda record: record["newer_targets"] < limit)
+
+  def others(self, count: int) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+    """Returns the history and the texts of other users, a row for each.
+
+    They are those of the first training records that have a history. Records
+    are in an order drawn by seed, so they are a sample, the same for all
+    requests of a dataset. A user's newest record has the longest history.
+
+    Args:
+      count: the number of other users; there may be fewer.
+
+    Raises:
+      InputError: there is none.
+    """
+    with tf.init_scope():  # Not of the graph being traced.
+      found = []
+      for record in self.usable("train", shuffle=False):
+        told = len(record["history"]) or "p1" not in self.family.inputs
+        if told and not int(record["newer_targets"]):
+          found.append(record)
+        if len(found) == count:
+          break
+      if not found:
+        raise InputError(
+          f"{self.catalogue.records}: no training record has a history, which "
+          "PRIOR_WEIGHT needs of other users: bind PRIOR_WEIGHT to 0"
+        )
+      return {
+        "history": tf.ragged.stack([record["history"] for record in found]),
+        **{
+          name: tf.stack([record[name] for record in found])
+          for name in self.family.fields
+        },
+      }
 
   def _has_texts(self, record: Mapping[str, tf.Tensor]) -> tf.Tensor:
     texts = tf.stack([record[field] for field in self.fields.values()])

@@ -17,7 +17,7 @@ from instructrec_jax.data.records.catalogue import Catalogue, tfds_name
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.answers import answer_metrics
 from instructrec_jax.eval.recording import evaluator
-from instructrec_jax.instructions import mixing, render, wordings
+from instructrec_jax.instructions import mixing, prior, render, wordings
 from instructrec_jax.instructions.families import FAMILIES, Family, family_of
 from instructrec_jax.instructions.questions import FORMS
 from instructrec_jax.instructions.templates import (
@@ -171,12 +171,14 @@ def _add_task(
   """Registers an edition's task of one family."""
   texts = answer_metrics.Texts()
   ranks = FORMS[family.form].ranks
+  source = FamilyRecords(catalogue, family, edition.fields(family))
   seqio.TaskRegistry.add(
     name,
-    source=FamilyRecords(catalogue, family, edition.fields(family)),
+    source=source,
     preprocessors=[
       parts.rendering(
-        render.render,
+        prior.render_with_prior,
+        others=source.others,
         family=family,
         templates=tuple(templates),
         catalogue=catalogue,

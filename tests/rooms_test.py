@@ -42,7 +42,7 @@ ROOMS = {
   "teacher/annotation": (
     "data", "teacher", "teacher/asked", "teacher/checks", "teacher/rules",
   ),
-  "instructions": ("data/records",),
+  "instructions": ("data/records", "settings"),
   "vectors": ("data/records",),
   "model": ("settings",),
   "model/items": ("model", "settings"),

@@ -17,7 +17,8 @@ class RankingFeatureConverter(seqio.EncDecFeatureConverter):
   candidates [C, T]. Model features are those of SeqIO's EncDecFeatureConverter
   and, without packing, candidate_tokens [C, T], int32 and padded with 0. A
   request with fewer than C candidates has rows of padding, which the model
-  scores as minus infinity.
+  scores as minus infinity. If examples have them, log_popularity [C] and
+  prior_input_tokens [K, L] follow, see `instructions/prior.py`.
 
   If the lengths include candidates, as an evaluator's do, C and T are measured
   from the task's requests: yes and no, for example, are two candidates.
@@ -64,11 +65,18 @@ class RankingFeatureConverter(seqio.EncDecFeatureConverter):
     shape = None if self.pack else self._shape(ds, task_feature_lengths)
     if shape is not None:
       lengths["candidate_tokens"], longest = shape
-      options["passthrough_features"] = {
-        "candidate_tokens": self.FeatureSpec(tf.int32, rank=2)
-      }
+      passed = {"candidate_tokens": self.FeatureSpec(tf.int32, rank=2)}
+      if "log_popularity" in ds.element_spec:
+        passed["log_popularity"] = self.FeatureSpec(tf.float32, rank=1)
+        lengths["log_popularity"] = lengths["candidate_tokens"]
+      if "prior_inputs" in ds.element_spec:
+        passed["prior_input_tokens"] = self.FeatureSpec(tf.int32, rank=2)
+        lengths["prior_input_tokens"] = ds.element_spec["prior_inputs"].shape[0]
+      options["passthrough_features"] = passed
       ds = ds.map(
-        functools.partial(_pad_candidates, longest=longest),
+        functools.partial(
+          _padded, candidate=longest, inputs=task_feature_lengths["inputs"]
+        ),
         num_parallel_calls=tf.data.AUTOTUNE,
       )
     return seqio.EncDecFeatureConverter(**options)(ds, lengths)
@@ -90,21 +98,37 @@ class RankingFeatureConverter(seqio.EncDecFeatureConverter):
     return self._num_candidates, lengths["targets"]
 
 
-def _pad_candidates(
-  example: Mapping[str, tf.Tensor], longest: int
+def _padded(
+  example: Mapping[str, tf.Tensor], candidate: int, inputs: int
 ) -> dict[str, tf.Tensor]:
-  """Adds candidate_tokens [C, longest] to an example."""
-  candidates_CxT = example["candidates"]
-  length = tf.shape(candidates_CxT)[1]
-  with tf.control_dependencies(
-    [
-      tf.debugging.assert_less_equal(
-        length, longest, "a candidate has more tokens than the targets' length"
-      )
-    ]
-  ):
-    padded = tf.pad(candidates_CxT, [[0, 0], [0, longest - length]])
-  return {
-    **example,
-    "candidate_tokens": tf.ensure_shape(padded, [None, longest]),
+  """Adds the model features of rank 2 to an example.
+
+  Args:
+    example: An example.
+    candidate: T of candidate_tokens [C, T].
+    inputs: L of prior_input_tokens [K, L].
+  """
+  padded = {
+    "candidate_tokens": _pad(
+      example["candidates"],
+      candidate,
+      "a candidate has more tokens than the targets' length",
+    )
   }
+  if "prior_inputs" in example:
+    padded["prior_input_tokens"] = _pad(
+      example["prior_inputs"],
+      inputs,
+      "another user's request has more tokens than the inputs' length",
+    )
+  return {**example, **padded}
+
+
+def _pad(rows: tf.Tensor, length: int, too_long: str) -> tf.Tensor:
+  """Pads rows to a length; the message is for those that are longer."""
+  now = tf.shape(rows)[1]
+  with tf.control_dependencies(
+    [tf.debugging.assert_less_equal(now, length, too_long)]
+  ):
+    padded = tf.pad(rows, [[0, 0], [0, length - now]])
+  return tf.ensure_shape(padded, [rows.shape[0], length])

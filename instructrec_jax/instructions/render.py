@@ -465,8 +465,9 @@ def fits(
     ("inputs", lengths.get("inputs")),
     ("targets", lengths.get("targets")),
     ("candidates", lengths.get("targets")),
+    ("prior_inputs", lengths.get("inputs")),
   ):
-    if limit is not None:
+    if limit is not None and feature in inputs:
       result &= tf.shape(inputs[feature])[-1] <= limit
   return result
 

@@ -13,12 +13,14 @@ import jax
 import jax.numpy as jnp
 from clu import metrics as clu_metrics
 
+from instructrec_jax.errors import InputError
 from instructrec_jax.model import (
   beam,
   candidate_pass,
   candidate_rows,
   choices,
   decoding,
+  exchange,
   network,
   parameters,
   sharding,
@@ -62,6 +64,8 @@ class RankingModel:
     num_beams: int = 1,
     catalogue: trie.Trie | None = None,
     length_power: float = 0.0,
+    prior_weight: float = 0.0,
+    popularity_weight: float = 0.0,
   ):
     """Builds the network, without parameters.
 
@@ -84,9 +88,12 @@ class RankingModel:
         the mean of its request)^length_power. 0 ranks by the sum over tokens,
         1 by the mean. Candidates of equal length, such as yes and no, keep
         their scores.
+      prior_weight: The weight w of `exchange`.
+      popularity_weight: The weight a of `exchange`.
 
     Raises:
-      InputError: A value is none of its kind.
+      InputError: A value is none of its kind, or a catalogue comes with a
+        weight.
     """
     macros.check_parameters(
       "RankingModel",
@@ -95,9 +102,17 @@ class RankingModel:
         "loss_normalizing_factor": loss_normalizing_factor,
         "num_beams": num_beams,
         "length_power": length_power,
+        "prior_weight": prior_weight,
+        "popularity_weight": popularity_weight,
       },
       others=kinds.Number(),
     )
+    if catalogue is not None and (prior_weight or popularity_weight):
+      raise InputError(
+        f"PRIOR_WEIGHT is {prior_weight}, POPULARITY_WEIGHT is "
+        f"{popularity_weight}: expected 0 and 0, because a catalogue's beams "
+        "are ranked by the likelihood alone"
+      )
     self.config = config
     self.module = network.Transformer(config)
     self.input_vocabulary = input_vocabulary
@@ -109,6 +124,8 @@ class RankingModel:
     self._num_beams = num_beams
     self._catalogue = catalogue
     self._length_power = length_power
+    self.prior_weight = prior_weight
+    self.popularity_weight = popularity_weight
 
   def get_initial_variables(
     self,
@@ -200,19 +217,66 @@ class RankingModel:
       batch: int32 encoder_input_tokens [B, L] and candidate_tokens [B, C, T],
         where each candidate ends with EOS and is padded with 0. A candidate
         with only padding is absent. candidate_rows, the same candidates without
-        padding, may replace candidate_tokens.
+        padding, may replace candidate_tokens. With prior_weight also
+        prior_input_tokens [B, K, L], and with popularity_weight also
+        log_popularity, float32 [B, C].
+
+    Returns:
+      float32 [B, C], the scores of `exchange`; without weights the result of
+      `likelihood_batch`.
+
+    Raises:
+      InputError: The batch lacks what a weight needs.
+    """
+    scores_BxC = self.likelihood_batch(params, batch)
+    if not (self.prior_weight or self.popularity_weight):
+      return scores_BxC
+    for weight, value, feature in (
+      ("PRIOR_WEIGHT", self.prior_weight, "prior_input_tokens"),
+      ("POPULARITY_WEIGHT", self.popularity_weight, "log_popularity"),
+    ):
+      if value and feature not in batch:
+        raise InputError(
+          f"{weight} is {value}, but the requests have no {feature}: expected "
+          "tasks of InstructRec's families, whose requests have it, or 0"
+        )
+    prior_BxC = None
+    if self.prior_weight:
+      # One after the other, so that memory is that of one.
+      each_KxBxC = jax.lax.map(
+        lambda inputs_BxL: self.likelihood_batch(
+          params, {**batch, "encoder_input_tokens": inputs_BxL}, summed=True
+        ),
+        jnp.moveaxis(batch["prior_input_tokens"], 1, 0),
+      )
+      prior_BxC = self._normalized(
+        exchange.log_mean(each_KxBxC), _rows_of(batch)
+      )
+    return exchange.exchanged(
+      scores_BxC,
+      prior_BxC,
+      batch.get("log_popularity"),
+      self.prior_weight,
+      self.popularity_weight,
+    )
+
+  def likelihood_batch(
+    self, params: Params, batch: Batch, summed: bool = False
+  ) -> jax.Array:
+    """Returns the log-likelihood of every candidate of every request.
+
+    Args:
+      params: The network's parameters.
+      batch: encoder_input_tokens and candidate_tokens or candidate_rows, as in
+        `score_batch`.
+      summed: Whether it is not normalized.
 
     Returns:
       float32 [B, C], log-likelihoods in nats, summed over the candidate's
       tokens with EOS and normalized by `length_power`; -inf for an absent
       candidate.
     """
-    if "candidate_rows" in batch:
-      rows = cast(
-        candidate_rows.CandidateRows[jax.Array], batch["candidate_rows"]
-      )
-    else:
-      rows = candidate_rows.one_a_row(batch["candidate_tokens"])
+    rows = _rows_of(batch)
     # On a CPU copying all kernels into one array for a scan is slow. For an
     # accelerator compiling many layers is slow.
     one_cpu = sharding.on_one_cpu()
@@ -225,15 +289,33 @@ class RankingModel:
       method=candidate_pass.log_likelihoods,
     )
     scores_BxC = candidate_rows.sums(rows, first_BxC, rest_BxRxS)
-    if self._length_power:
-      length_BxC = candidate_rows.sums(
-        rows, jnp.ones_like(first_BxC), jnp.ones_like(rest_BxRxS)
-      )
-      there_Bx_ = jnp.sum(rows.first > 0, axis=1, keepdims=True)
-      mean_Bx_ = jnp.sum(length_BxC, axis=1, keepdims=True) / there_Bx_
-      share_BxC = jnp.where(rows.first > 0, length_BxC / mean_Bx_, 1)
-      scores_BxC /= share_BxC**self._length_power
+    if not summed:
+      scores_BxC = self._normalized(scores_BxC, rows)
     return jnp.where(rows.first > 0, scores_BxC, -jnp.inf)
+
+  def normalized(
+    self, sums_BxC: jax.Array, candidate_tokens_BxCxT: jax.Array
+  ) -> jax.Array:
+    """Divides sums over tokens as `length_power` says, [B, C]."""
+    rows = candidate_rows.one_a_row(candidate_tokens_BxCxT)
+    return self._normalized(sums_BxC, rows)
+
+  def _normalized(
+    self,
+    sums_BxC: jax.Array,
+    rows: candidate_rows.CandidateRows[jax.Array],
+  ) -> jax.Array:
+    if not self._length_power:
+      return sums_BxC
+    length_BxC = candidate_rows.sums(
+      rows,
+      jnp.ones_like(sums_BxC),
+      jnp.ones_like(rows.tokens, sums_BxC.dtype),
+    )
+    there_Bx_ = jnp.sum(rows.first > 0, axis=1, keepdims=True)
+    mean_Bx_ = jnp.sum(length_BxC, axis=1, keepdims=True) / there_Bx_
+    share_BxC = jnp.where(rows.first > 0, length_BxC / mean_Bx_, 1)
+    return sums_BxC / share_BxC**self._length_power
 
   def predict_batch(
     self, params: Params, batch: Batch, rng: jax.Array | None = None
@@ -321,3 +403,12 @@ class RankingModel:
     if isinstance(factor, str):
       return LOSS_NORMALIZERS[factor](weights_BxT)
     return 1.0 if factor is None else factor
+
+
+def _rows_of(batch: Batch) -> candidate_rows.CandidateRows[jax.Array]:
+  """Returns the rows of a batch's candidates."""
+  if "candidate_rows" in batch:
+    return cast(
+      candidate_rows.CandidateRows[jax.Array], batch["candidate_rows"]
+    )
+  return candidate_rows.one_a_row(batch["candidate_tokens"])

@@ -26,6 +26,11 @@ from instructrec_jax.eval.recording import evaluator
 from instructrec_jax.instructions.questions import form_name
 from instructrec_jax.runs.seqio_evaluation import Evaluation
 
+# The features that weights of scores need, by the name in examples.
+_PARTS = {
+  "prior_inputs": "prior_input_tokens",
+  "log_popularity": "log_popularity",
+}
 # Maps rows for the model to scores, as `Scorer.score`.
 Score = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 # A row for each record or example.
@@ -116,6 +121,11 @@ class Asker:
         {
           "encoder_input_tokens": _dense(examples["inputs"]),
           "candidate_tokens": _dense(examples["candidates"]),
+          **{
+            feature: _dense(examples[name])
+            for name, feature in _PARTS.items()
+            if name in examples
+          },
         }
       )
     self._unfit[rows_N[~fits_N]] = True
@@ -241,7 +251,7 @@ def ask(
         task,
         evaluation.split,
         evaluation.lengths,
-        evaluation.clock.during("model")(evaluation.scorer.score),
+        functools.partial(evaluation.score, name),
       )
       ranking = by_form[form_name(name)](asker)
     if jax.process_index() > 0:
@@ -256,5 +266,8 @@ def ask(
         seed=evaluation.seed,
         system=evaluation.system,
         step=evaluation.step,
+        weights=evaluator.weights_of(
+          *evaluation.weights_of(name), evaluation.prior_requests
+        ),
       )
   return folders

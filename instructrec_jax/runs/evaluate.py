@@ -13,14 +13,19 @@ from etils import epath
 from instructrec_jax import gin_files, paths
 from instructrec_jax.data.records import sampling
 from instructrec_jax.errors import InputError, unknown
+from instructrec_jax.eval import tuning
 from instructrec_jax.eval.predictions import RANKED
 from instructrec_jax.gin_files import macro
 from instructrec_jax.model import ranking_model
 from instructrec_jax.model.items.item_model import ItemModel
 from instructrec_jax.runs import evaluate_items
 from instructrec_jax.runs import model_dir as model_dirs
+from instructrec_jax.runs import score_weights
 from instructrec_jax.runs.clock import Clock
 from instructrec_jax.train import checkpoint as checkpoints
+
+# Requests that weights are chosen on if their number is not given.
+_TUNED_ON = 500
 
 
 def evaluate(
@@ -32,6 +37,7 @@ def evaluate(
   step: int | None = None,
   num_requests: int | None = None,
   sample_seed: int = 0,
+  tune_scores: bool = False,
   **settings: Any,
 ) -> list[epath.Path]:
   """Evaluates a run's checkpoint with the settings of its training.
@@ -46,6 +52,8 @@ def evaluate(
     step: The step of the checkpoint. The newest by default.
     num_requests: Requests of each task to draw from the split. All by default.
     sample_seed: Draws them.
+    tune_scores: Whether to choose the weights of the scores' parts on the
+      validation split, and to write them beside the run instead of results.
     **settings: Arguments of `evaluate_checkpoint`. Gin sets the others.
 
   Returns:
@@ -65,12 +73,21 @@ def evaluate(
     )
   manifest = model_dirs.manifest(folder)
   tfds_data_dir = tfds_data_dir or manifest.get("tfds_data_dir")
+  if tune_scores:
+    settings = {"split": "validation", "tuned": folder} | settings
+    num_requests = num_requests or _TUNED_ON
+    model_dirs.check_writable(folder, "--model_dir")
+  bindings, weights = [], None
+  if not (tune_scores or gin_file or score_weights.are_bound(gin_bindings)):
+    bindings, weights = _chosen(folder)
   out = settings.get("out", folder / "evaluation")
   model_dirs.check_writable(out, "--out")
   gin_files.parse(
     ["runs/native_evaluate.gin", *gin_file],
     [
+      *bindings,
       *gin_bindings,
+      *(["score_features.measured = True"] if tune_scores else []),
       f"MODEL_DIR = {str(folder)!r}",
       f"item_catalogue.tfds_data_dir = {tfds_data_dir or 'data/records'!r}",
       *sampling.bindings(num_requests, sample_seed),
@@ -87,6 +104,11 @@ def evaluate(
   if step is not None:
     defaults["checkpoint"] = checkpoints.find(folder, step)
   if isinstance(macro("MODEL"), ItemModel):
+    if tune_scores:
+      raise InputError(
+        "--tune_scores is for models of texts: the score of a model of items "
+        "has no title's prior in it"
+      )
     made_of = manifest.get("made_of")
     return evaluate_items.evaluate(**defaults | settings, made_of=made_of)
   from instructrec_jax import tasks
@@ -99,7 +121,30 @@ def evaluate(
   model_dirs.check_rows(macro("MODEL"), vocabulary)
   if manifest:
     model_dirs.check_same(folder, {"vocabulary": vocabulary["sha256"]})
+  defaults |= {
+    "weights": weights,
+    "prior_requests": macro("PRIOR_REQUESTS"),
+  }
   return evaluate_checkpoint(**defaults | settings)
+
+
+def _chosen(
+  folder: epath.Path,
+) -> tuple[list[str], dict[str, tuning.Weights] | None]:
+  """Returns gin bindings and weights that were chosen for a run, if any."""
+  requests, weights = score_weights.read(folder)
+  if requests is None:
+    return [], None
+  bindings = [f"PRIOR_REQUESTS = {requests}"]
+  if any(chosen != tuning.PLAIN for chosen in weights.values()):
+    bindings.append("score_features.measured = True")
+  if jax.process_index() == 0:
+    print(
+      f"scores have the weights of {folder / score_weights.FILE}; bind "
+      "PRIOR_WEIGHT or POPULARITY_WEIGHT for others",
+      file=sys.stderr,
+    )
+  return bindings, weights
 
 
 @gin.configurable("evaluate", module="instructrec_jax")
@@ -118,6 +163,9 @@ def evaluate_checkpoint(
   exclude_history: bool = True,
   procedure: str | None = None,
   clock: Clock | None = None,
+  weights: Mapping[str, tuning.Weights] | None = None,
+  prior_requests: int = 4,
+  tuned: epath.Path | None = None,
 ) -> list[epath.Path]:
   """Answers every request, and measures the answers.
 
@@ -152,9 +200,15 @@ def evaluate_checkpoint(
       default each task's own; see eval/procedures/.
     clock: Measures the stages: "loading" of the parameters, and those of
       `Evaluation.clock`. The times are printed at the end.
+    weights: The weights of the parts of the scores, by task. By default those
+      of the model, for all tasks. A task that is not named has the plain
+      likelihood.
+    prior_requests: The number of other users whose requests make the prior.
+    tuned: The run's folder, to choose weights on the split and to keep them
+      there. Nothing is then evaluated.
 
   Returns:
-    The folder of each task's results.
+    The folder of each task's results; of weights, their file.
 
   Raises:
     InputError: A name or the split is unknown, no request fits, the checkpoint
@@ -187,6 +241,18 @@ def evaluate_checkpoint(
   for line in titles.told(map(seqio.TaskRegistry.get, tasks)):
     if jax.process_index() == 0:
       print(line, file=sys.stderr)
+  own = tuning.Weights(model.prior_weight, model.popularity_weight)
+  if weights is None:
+    weights = dict.fromkeys(tasks, own)
+    if rank == "catalogue" and own != tuning.PLAIN:
+      raise InputError(
+        f"PRIOR_WEIGHT is {own.prior_weight} and POPULARITY_WEIGHT is "
+        f"{own.popularity_weight}: expected 0 and 0 with rank 'catalogue', "
+        "whose beams are ranked by the likelihood alone"
+      )
+  score_weights.exchangeable(tasks, weights)
+  if tuned is not None:
+    tasks = score_weights.tunable(tasks, split)
   clock = clock or Clock()
   with clock.during("loading"):
     scorer = Scorer(model, checkpoint, batch_size, num_partitions)
@@ -200,8 +266,12 @@ def evaluate_checkpoint(
     step=int(digits[0]) if digits else None,
     system=system,
     seed=seed,
+    weights=weights,
+    prior_requests=prior_requests,
     clock=clock,
   )
+  if tuned is not None:
+    return [score_weights.tune(tuned, tasks, evaluation)]
   if procedure is not None:
     folders = asking.ask(procedure, tasks, evaluation)
   elif rank == "catalogue":

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,6 +14,10 @@ from etils import epath
 from instructrec_jax.batches import feature_converter
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import catalogue_ranking, evaluator
+from instructrec_jax.eval.target import Targets
+from instructrec_jax.eval.tuning import PLAIN, Weights
+from instructrec_jax.model import exchange
+from instructrec_jax.runs import score_weights
 from instructrec_jax.runs.clock import Clock
 from instructrec_jax.scoring.scorer import Scorer
 
@@ -29,6 +34,9 @@ class Evaluation:
     step: The checkpoint's step; None if its folder has no number.
     system: The model's name in tables.
     seed: Seed of the bootstrap.
+    weights: The weights of the scores, by task. A task without ranks by the
+      likelihood alone.
+    prior_requests: The number of other users whose requests make the prior.
     clock: Measures tokenizing ("requests"), answering ("model"), and measuring
       and writing the answers ("metrics").
   """
@@ -40,6 +48,8 @@ class Evaluation:
   step: int | None
   system: str
   seed: int
+  weights: Mapping[str, Weights] = dataclasses.field(default_factory=dict)
+  prior_requests: int = 4
   clock: Clock = dataclasses.field(default_factory=Clock)
 
   def folder(self, task: str) -> epath.Path:
@@ -52,13 +62,67 @@ class Evaluation:
     Raises:
       InputError: No request of a task fits.
     """
-    ask = {
-      "score_fn": functools.partial(_score, self),
-      "predict_fn": functools.partial(_write, self),
-    }
     for task in tasks:
-      self._run(seqio.Evaluator, task, lambda _: ask)
+      ask = {
+        "score_fn": functools.partial(_score, self, task),
+        "predict_fn": functools.partial(_write, self),
+      }
+      self._run(
+        seqio.Evaluator,
+        task,
+        lambda _, ask=ask: ask,
+        **self.weights_of(task)._asdict(),
+        prior_requests=self.prior_requests,
+      )
     return [self.folder(task) for task in tasks]
+
+  def weights_of(self, task: str) -> Weights:
+    """Returns the weights of a task's scores."""
+    return self.weights.get(task, PLAIN)
+
+  def score(self, task: str, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Returns the scores of a task's rows, [N, C]."""
+    return self._scores(task, rows)[0]
+
+  def _scores(
+    self, task: str, rows: Mapping[str, np.ndarray]
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the scores of a task's rows, and the log-likelihoods."""
+    weights = self.weights_of(task)
+    with self.clock.during("model"):
+      if weights == PLAIN:
+        scores = self.scorer.score(rows)
+        return scores, scores
+      found = score_weights.parts(self.scorer, rows, weights)
+    likelihoods, prior, popularity = found.values()
+    scores = exchange.exchanged(likelihoods, prior, popularity, *weights)
+    return scores, likelihoods
+
+  def measure_parts(self, task: str) -> tuple[Targets, dict[str, np.ndarray]]:
+    """Returns a task's targets, and the parts of its candidates' scores.
+
+    Nothing is written.
+
+    Raises:
+      InputError: No request of the task fits.
+    """
+    kept: dict[str, Any] = {}
+
+    def score(requests: tf.data.Dataset) -> Sequence[tuple[int, np.ndarray]]:
+      indices, rows = _whole(self, requests)
+      with self.clock.during("model"):
+        found = score_weights.parts(self.scorer, rows, Weights(1.0, 1.0))
+      order = np.argsort(indices)
+      kept.update({name: part[order] for name, part in found.items()})
+      return list(zip(indices, found["log_likelihood"], strict=True))
+
+    asked = self._asked(
+      seqio.Evaluator, task, [functools.partial(_Keeper, kept)]
+    )
+    with self.clock.during("metrics"):
+      done, _ = asked.evaluate(compute_metrics=True, score_fn=score)
+      done.result()
+    return kept.pop("targets"), kept
 
   def rank_catalogue(
     self, tasks: Sequence[str], exclude_history: bool
@@ -91,6 +155,7 @@ class Evaluation:
     evaluator_of: Callable[..., seqio.Evaluator],
     task: str,
     ask: Callable[[seqio.Evaluator], Mapping[str, Callable]],
+    **weights: float,
   ) -> None:
     """Evaluates a task, and writes its results.
 
@@ -98,13 +163,35 @@ class Evaluation:
       evaluator_of: Makes SeqIO's evaluator, or a subclass.
       task: The task's name.
       ask: Returns the functions that the evaluator calls.
+      **weights: Further arguments of `evaluator.ResultLogger`.
     """
     logger = functools.partial(
       evaluator.ResultLogger,
       system=self.system,
       split=self.split,
       seed=self.seed,
+      **weights,
     )
+    asked = self._asked(
+      evaluator_of, task, [logger] if jax.process_index() == 0 else []
+    )
+    with self.clock.during("metrics"):
+      done, _ = asked.evaluate(
+        compute_metrics=True, step=self.step, **ask(asked)
+      )
+      done.result()
+
+  def _asked(
+    self,
+    evaluator_of: Callable[..., seqio.Evaluator],
+    task: str,
+    loggers: Sequence[Callable[..., seqio.Logger]],
+  ) -> seqio.Evaluator:
+    """Returns the evaluator of a task's requests.
+
+    Raises:
+      InputError: No request of the task fits.
+    """
     with self.clock.during("requests"):
       asked = evaluator_of(
         task,
@@ -113,7 +200,7 @@ class Evaluation:
         ),
         eval_split=self.split,
         sequence_length=self.lengths,
-        logger_cls=[logger] if jax.process_index() == 0 else [],
+        logger_cls=loggers,
         log_dir=str(self.out),
       )
     examples = asked.cached_task_datasets[task]
@@ -122,21 +209,35 @@ class Evaluation:
         f"{task}: no request of split {self.split!r} fits {self.lengths} "
         "tokens: raise TASK_FEATURE_LENGTHS"
       )
-    with self.clock.during("metrics"):
-      done, _ = asked.evaluate(
-        compute_metrics=True, step=self.step, **ask(asked)
-      )
-      done.result()
+    return asked
 
 
-def _score(
-  evaluation: Evaluation, requests: tf.data.Dataset
-) -> Sequence[tuple[int, np.ndarray]]:
-  """Scores the candidates of requests, for SeqIO's evaluator."""
+class _Keeper(seqio.Logger):
+  """Keeps the targets that SeqIO's evaluator passes to its loggers."""
+
+  def __init__(self, kept: dict[str, Any], output_dir: str):
+    """Remembers where to keep them."""
+    super().__init__(output_dir=output_dir)
+    self._kept = kept
+
+  def __call__(self, *, targets: Targets | None, **others: Any) -> None:
+    """Keeps the targets."""
+    del others
+    self._kept["targets"] = targets
+
+
+def _score(evaluation: Evaluation, task: str, requests: tf.data.Dataset) -> Any:
+  """Scores the candidates of requests, for SeqIO's evaluator.
+
+  Returns:
+    Pairs of an index and scores; with weights also the log-likelihoods.
+  """
   indices, rows = _whole(evaluation, requests)
-  with evaluation.clock.during("model"):
-    scores = evaluation.scorer.score(rows)
-  return list(zip(indices, scores, strict=True))
+  scores, likelihoods = evaluation._scores(task, rows)
+  pairs = list(zip(indices, scores, strict=True))
+  if likelihoods is scores:
+    return pairs
+  return pairs, {"log_likelihood": list(likelihoods)}
 
 
 def _write(

@@ -1,5 +1,6 @@
 """Answers requests in batches with a checkpoint's model on the devices."""
 
+import functools
 import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +16,12 @@ from instructrec_jax.model import (
   beam,
   candidate_rows,
   decoding,
+  exchange,
   ranking_model,
   sharding,
   trie,
 )
-from instructrec_jax.scoring import buckets
+from instructrec_jax.scoring import buckets, distinct
 from instructrec_jax.train import checkpoint as checkpoint_lib
 
 # The fewest positions of a row, for several titles; and their multiple.
@@ -79,7 +81,11 @@ class Scorer:
     self._params = checkpoint_lib.load_params(
       self.checkpoint, sharding.placed(shapes, places)
     )
-    self._score_batch = sharding.jit_on_mesh(self._mesh, model.score_batch)
+    self._likelihoods = sharding.jit_on_mesh(self._mesh, model.likelihood_batch)
+    self._sums = sharding.jit_on_mesh(
+      self._mesh, functools.partial(model.likelihood_batch, summed=True)
+    )
+    self._normalized = jax.jit(model.normalized)
     self._recommend_batch = sharding.jit_on_mesh(
       self._mesh, model.recommend_batch
     )
@@ -92,15 +98,15 @@ class Scorer:
     )
 
   def score(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Returns the score of every candidate of every request.
+    """Returns the log-likelihood of every candidate of every request.
 
     Requests of similar sizes are scored together, which saves padding. Several
     processes must all pass the same requests, and all get all scores.
 
     Args:
-      rows: The features of N requests for `RankingModel.score_batch`: int32
-        encoder_input_tokens [N, L] and candidate_tokens [N, C, T], padded with
-        0.
+      rows: The features of N requests for `RankingModel.likelihood_batch`:
+        int32 encoder_input_tokens [N, L] and candidate_tokens [N, C, T],
+        padded with 0.
 
     Returns:
       float32 [N, C], in nats; -inf for an absent candidate.
@@ -108,6 +114,41 @@ class Scorer:
     Raises:
       InputError: Processes passed different requests.
     """
+    return self._scored(rows, self._likelihoods)
+
+  def prior(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Returns every candidate's log mean likelihood after others' requests.
+
+    A title is scored once after each input, however many requests share both.
+    Where inputs show no candidates, there are as many inputs as wordings times
+    other users, and so a title costs as little as one request's.
+
+    Several processes must all pass the same requests, and all get all values.
+
+    Args:
+      rows: The features of N requests for `RankingModel.score_batch`: int32
+        candidate_tokens [N, C, T] and prior_input_tokens [N, K, L], padded with
+        0.
+
+    Returns:
+      float32 [N, C], in nats, normalized as scores are; -inf for an absent
+      candidate.
+
+    Raises:
+      InputError: Processes passed different requests.
+    """
+    candidates_NxCxT = np.ascontiguousarray(rows["candidate_tokens"], np.int32)
+    asked = distinct.Pairs.of(rows["prior_input_tokens"], candidates_NxCxT)
+    sums_NxKxC = asked.spread(self._scored(asked.rows, self._sums))
+    if not sums_NxKxC.size:
+      return np.empty(candidates_NxCxT.shape[:2], np.float32)
+    prior_NxC = exchange.log_mean(np.moveaxis(sums_NxKxC, 1, 0))
+    return np.asarray(self._normalized(prior_NxC, candidates_NxCxT))
+
+  def _scored(
+    self, rows: Mapping[str, np.ndarray], score_batch: Callable[..., jax.Array]
+  ) -> np.ndarray:
+    """Scores the candidates of requests, in batches of similar sizes."""
     inputs_NxL, candidates_NxCxT = (
       np.ascontiguousarray(rows[name], np.int32)
       for name in ("encoder_input_tokens", "candidate_tokens")
@@ -130,9 +171,7 @@ class Scorer:
       self.shapes.add(
         (self._batch_size, bucket.inputs, C, bucket.rows, lay.width)
       )
-      return self._score_batch(
-        self._params, sharding.put_batch(self._mesh, batch)
-      )
+      return score_batch(self._params, sharding.put_batch(self._mesh, batch))
 
     none = np.empty((0, C), np.float32)
     found = self._shared(plan, start, none, N, inputs_NxL, candidates_NxCxT)

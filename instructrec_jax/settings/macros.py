@@ -153,6 +153,16 @@ MACROS = (
     "the validation set.",
   ),
   Macro(
+    _MODEL, "PRIOR_WEIGHT", Number(), "0.0", _MODELS,
+    "A candidate's score loses this times the log of its mean likelihood after "
+    "other users' requests. 0, with POPULARITY_WEIGHT, is the paper's score. "
+    "--tune_scores chooses both on the validation set.",
+  ),
+  Macro(
+    _MODEL, "POPULARITY_WEIGHT", Number(), "0.0", _MODELS,
+    "A candidate's score gains this times log(1 + its training interactions).",
+  ),
+  Macro(
     _ITEMS, "DATASET", Text(), REQUIRED, _NATIVE,
     "The dataset whose items a model of items knows, and whose users it learns "
     "from.",
@@ -298,6 +308,10 @@ MACROS = (
   Macro(
     _EVALUATION, "NUM_BEAMS", Whole(), "10", ("evaluate", "t5x_eval"),
     "The number of titles generated for a request if the catalogue is ranked.",
+  ),
+  Macro(
+    _EVALUATION, "PRIOR_REQUESTS", Whole(), "4", ("evaluate", *_T5X),
+    "The number of other users whose requests make the mean for PRIOR_WEIGHT.",
   ),
   Macro(
     _EVALUATION, "EVAL_SPLIT", Text(), '"test"', ("t5x_eval",),

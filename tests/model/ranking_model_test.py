@@ -295,3 +295,56 @@ def test_t5x_trainer_takes_the_model():
   assert int(state.step) == 1
   assert np.isfinite(values["loss"])
   assert values["learning_rate"] == pytest.approx(1e-3)
+
+
+def _with_weights(prior, popularity, power=0.0):
+  return ranking_model.RankingModel(
+    CONFIG,
+    prior_weight=prior,
+    popularity_weight=popularity,
+    length_power=power,
+  )
+
+
+def test_exchanged_scores_are_their_formula(golden):
+  """Of sums that Hugging Face's T5 gives, for other requests' inputs too."""
+  candidates = golden["candidates"]
+  others = np.stack([golden["inputs"][[1, 2, 0]], golden["inputs"]], axis=1)
+  batch = {
+    "encoder_input_tokens": golden["inputs"],
+    "candidate_tokens": candidates,
+    "prior_input_tokens": others,
+    "log_popularity": np.arange(candidates.shape[0] * candidates.shape[1])
+    .reshape(candidates.shape[:2])
+    .astype(np.float32),
+  }
+  each = [
+    SCORE(
+      golden["params"],
+      {
+        "encoder_input_tokens": others[:, k],
+        "candidate_tokens": candidates,
+      },
+    )
+    for k in range(2)
+  ]
+  prior = np.log(np.mean(np.exp(np.float64(each)), axis=0))
+  expected = golden["scores"] - 0.5 * prior + 0.25 * batch["log_popularity"]
+  model = _with_weights(0.5, 0.25)
+  found = jax.jit(model.score_batch)(golden["params"], batch)
+  np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+  # Without weights the parts are not looked at.
+  np.testing.assert_array_equal(
+    SCORE(golden["params"], batch),
+    jax.jit(MODEL.likelihood_batch)(golden["params"], batch),
+  )
+
+
+def test_a_part_that_requests_lack_is_named(golden):
+  batch = {
+    "encoder_input_tokens": golden["inputs"],
+    "candidate_tokens": golden["candidates"],
+  }
+  for weights, name in ((1.0, 0.0), "PRIOR"), ((0.0, 1.0), "POPULARITY"):
+    with pytest.raises(InputError, match=f"{name}_WEIGHT is 1.0, but the"):
+      _with_weights(*weights).score_batch(golden["params"], batch)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from instructrec_jax.errors import InputError
-from instructrec_jax.model import decoding
+from instructrec_jax.model import decoding, exchange, ranking_model
 from instructrec_jax.scoring import buckets
 from instructrec_jax.scoring import scorer as scoring
-from tests.train import scored
+from tests.train import scored, toy
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +144,27 @@ def test_several_processes_answer_as_one_does(checkpoint, tmp_path, count):
   for answers in several:
     for name, array in one.items():
       np.testing.assert_array_equal(answers[name], array)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_prior_is_that_of_the_model(checkpoint, shared):
+  """Whether requests share other users' inputs, which scores titles once."""
+  rows = scored.requests()
+  others = rows["encoder_input_tokens"][[3, 8, 11]]
+  number = np.arange(scored.TOTAL)
+  prior = np.broadcast_to(others, (scored.TOTAL, *others.shape))
+  if not shared:
+    prior = rows["encoder_input_tokens"][(number[:, None] + [1, 2, 3]) % 43]
+  rows |= {
+    "prior_input_tokens": prior,
+    "log_popularity": np.ones((scored.TOTAL, scored.MOST), np.float32),
+  }
+  model = ranking_model.RankingModel(
+    toy.CONFIG, prior_weight=0.7, popularity_weight=0.3, length_power=0.5
+  )
+  own = scoring.Scorer(model, checkpoint, 8)
+  expected = jax.jit(model.score_batch)(jax.device_get(own._params), rows)
+  found = exchange.exchanged(
+    own.score(rows), own.prior(rows), rows["log_popularity"], 0.7, 0.3
+  )
+  np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)

@@ -15,6 +15,7 @@ _EXAMPLES = """
     --num_requests=500 --sample_seed=1
   instructrec evaluate --model_dir=runs/games --rank=catalogue \\
     --gin.NUM_BEAMS=20
+  instructrec evaluate --model_dir=runs/games --tune_scores
 
 Of a mixture of InstructRec's families, those that rank are measured. A family
 that writes texts is measured when it is named.
@@ -49,6 +50,13 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   add(
     "--step", type=values.whole(0), help="step of the checkpoint (the newest)"
   )
+  parser.add_argument(
+    "--tune_scores",
+    action="store_true",
+    help="choose PRIOR_WEIGHT and POPULARITY_WEIGHT of each task on the "
+    "validation split (500 requests, or --num_requests), and keep them in "
+    "MODEL_DIR for later evaluations; nothing else is evaluated",
+  )
   add("--batch_size", type=values.COUNT, help="requests in a batch (32)")
   add("--system", help="name of the model in tables (that of MODEL_DIR)")
   add("--seed", type=values.SEED, help="seed of the bootstrap intervals (0)")
@@ -73,7 +81,7 @@ def _run(**options: Any) -> None:
 
   with flags.joined_processes(options):
     folders = evaluate.evaluate(**options)
-    if jax.process_index() == 0:
+    if jax.process_index() == 0 and not options["tune_scores"]:
       print(command.report(folders))
 
 

@@ -120,6 +120,14 @@ class Catalogue:
       return tf.constant(self.items["title"].to_list())
 
   @functools.cached_property
+  def log_popularity(self) -> tf.Tensor:
+    """log(1 + training interactions) by item code: float32 [items]."""
+    with tf.init_scope():  # As above.
+      return tf.math.log1p(
+        tf.constant(self.items["train_count"].to_numpy(), tf.float32)
+      )
+
+  @functools.cached_property
   def num_negatives(self) -> int:
     """Negatives of a training instance: as many as a request has, 9 at most.
 

@@ -36,6 +36,9 @@ from instructrec_jax.eval.target import Targets
 TARGET_FIELDS = ("instance", "user", "target", "candidates")
 OPTIONAL_FIELDS = {"gains": "gains", "size": "sizes"}
 
+# The ranking by the likelihood alone, beside one by `model/exchange.py`.
+PLAIN = "plain"
+
 Scores = np.ndarray | tuple[np.ndarray, Any] | Sequence[Sequence[float]]
 
 
@@ -52,7 +55,9 @@ def ranking_metric_fn(targets: Targets, scores: Scores) -> dict[str, float]:
       last; or a tuple of it and a dict of the model's other outputs. If the
       dict has "items" ([N, C] item codes padded with -1) and "sizes" ([N]
       integers), the scores are those of generated items, out of as many as
-      "sizes" says, and the targets' candidates are not used.
+      "sizes" says, and the targets' candidates are not used. If it has
+      "log_likelihood" ([N, C]), the scores are not the likelihood alone, and
+      the requests are also ranked by it.
 
   Returns:
     The mean of each metric and of each further figure, and the number of
@@ -104,7 +109,11 @@ def rankings_from(
         targets, given["items"], given["sizes"], strict=True
       )
     ]
-  return rankings.ranked(targets, np.asarray(values))
+  found = rankings.ranked(targets, np.asarray(values))
+  if "log_likelihood" in given:
+    plain = rankings.ranked(targets, np.asarray(given["log_likelihood"]))
+    found[PLAIN] = next(iter(plain.values()))
+  return found
 
 
 def predictions_from(targets: Targets, scores: np.ndarray) -> Predictions:
@@ -134,6 +143,19 @@ def predictions_from(targets: Targets, scores: np.ndarray) -> Predictions:
   )
 
 
+def weights_of(
+  prior_weight: float, popularity_weight: float, prior_requests: int
+) -> dict[str, float] | None:
+  """Returns the weights of a `results.Result`; None for 0 and 0."""
+  if not (prior_weight or popularity_weight):
+    return None
+  return {
+    "prior_weight": prior_weight,
+    "popularity_weight": popularity_weight,
+    "prior_requests": prior_requests,
+  }
+
+
 @gin.configurable(module="instructrec_jax.evaluator")
 class ResultLogger(seqio.Logger):
   """Writes the files of `results.write`, and examples.jsonl, for each task.
@@ -144,7 +166,16 @@ class ResultLogger(seqio.Logger):
   ranks by scores.
   """
 
-  def __init__(self, output_dir: str, system: str, split: str, seed: int = 0):
+  def __init__(
+    self,
+    output_dir: str,
+    system: str,
+    split: str,
+    seed: int = 0,
+    prior_weight: float = 0.0,
+    popularity_weight: float = 0.0,
+    prior_requests: int = 4,
+  ):
     """Describes the evaluation.
 
     Args:
@@ -152,9 +183,17 @@ class ResultLogger(seqio.Logger):
       system: The model's name in tables.
       split: The split that the evaluator evaluates, e.g. "test".
       seed: Seed of the bootstrap.
+      prior_weight: The weight of the prior in the scores.
+      popularity_weight: The weight of popularity in the scores.
+      prior_requests: The number of other users whose requests make the prior.
     """
     super().__init__(output_dir=output_dir)
-    self._description = {"system": system, "split": split, "seed": seed}
+    self._description = {
+      "system": system,
+      "split": split,
+      "seed": seed,
+      "weights": weights_of(prior_weight, popularity_weight, prior_requests),
+    }
 
   def __call__(
     self,
@@ -211,6 +250,8 @@ def write_all(
   found = _measured(task, targets, inferences, description["seed"])
   for number, (name, measured) in enumerate(found.items()):
     where = folder / name if number else folder
+    if name == PLAIN or measured.predictions is None:
+      description = description | {"weights": None}
     write(where, task, measured, procedure=name, **description)
     if measured.predictions is None:
       continue

@@ -18,9 +18,8 @@ from instructrec_jax.eval.predictions import RANKED
 from instructrec_jax.gin_files import macro
 from instructrec_jax.model import ranking_model
 from instructrec_jax.model.items.item_model import ItemModel
-from instructrec_jax.runs import evaluate_items
+from instructrec_jax.runs import evaluate_items, score_weights
 from instructrec_jax.runs import model_dir as model_dirs
-from instructrec_jax.runs import score_weights
 from instructrec_jax.runs.clock import Clock
 from instructrec_jax.train import checkpoint as checkpoints
 

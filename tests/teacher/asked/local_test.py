@@ -1,3 +1,4 @@
+import dataclasses
 import importlib.util
 
 import polars as pl
@@ -6,6 +7,7 @@ import pytest
 from instructrec_jax.errors import InputError
 from instructrec_jax.teacher.asked.cache import Cache
 from instructrec_jax.teacher.asked.local import Local
+from instructrec_jax.teacher.asked.manner import TEACHING
 from instructrec_jax.teacher.protocol import FAULT, INSTANCE, INTENTION
 
 _REVIEWS = pl.DataFrame(
@@ -18,6 +20,18 @@ def test_what_is_not_installed_is_said(tmp_path, monkeypatch):
   monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
   with pytest.raises(InputError, match=r"needs torch.*\[teacher\]"):
     Local(str(tmp_path), Cache(tmp_path / "a.db"))
+
+
+def test_a_gguf_file_needs_its_reader(tmp_path, monkeypatch):
+  for name in ("a.gguf", "b.gguf"):
+    (tmp_path / name).write_bytes(b"GGUF")
+  monkeypatch.setattr(
+    importlib.util, "find_spec", lambda name: None if name == "gguf" else name
+  )
+  with pytest.raises(InputError, match=r"several GGUF files.*a\.gguf, b"):
+    Local(str(tmp_path), Cache(tmp_path / "a.db"))
+  with pytest.raises(InputError, match=r"a\.gguf needs gguf.*\[gguf\]"):
+    Local(str(tmp_path / "a.gguf"), Cache(tmp_path / "a.db"))
 
 
 def _model(folder, kind):
@@ -60,15 +74,15 @@ def _model(folder, kind):
 def test_a_model_of_either_kind_answers_every_request_once(
   kind, tmp_path, monkeypatch
 ):
-  monkeypatch.setattr("instructrec_jax.teacher.asked.local._NEW_TOKENS", 5)
+  short = dataclasses.replace(TEACHING, sampling={"max_tokens": 5})
   model = _model(tmp_path / "model", kind)
-  first = Local(model, Cache(tmp_path / "a.db"), batch_size=2)
+  first = Local(model, Cache(tmp_path / "a.db"), batch_size=2, manner=short)
   frame = pl.concat(first.answer(INTENTION, [_REVIEWS]))
   assert frame[INSTANCE].to_list() == [0, 1, 2]
   # A text or a reason, never both and never neither.
   text = frame["vague_intention"].is_not_null()
   assert (text != frame[FAULT].is_not_null()).all()
-  second = Local(model, Cache(tmp_path / "a.db"), batch_size=2)
+  second = Local(model, Cache(tmp_path / "a.db"), batch_size=2, manner=short)
   monkeypatch.setattr(second, "_generate", None)
   assert pl.concat(second.answer(INTENTION, [_REVIEWS])).equals(frame)
   assert str(tmp_path) not in str(second.made_of([INTENTION]))

@@ -79,6 +79,7 @@ benchmark: install
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/evaluation.py $(if $(GAMES),--raw $(GAMES))
 	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/python benchmarks/baselines.py $(if $(GAMES),--raw $(GAMES))
 	$(BIN)/python benchmarks/instructions.py
 	$(BIN)/python benchmarks/sources.py
 	$(BIN)/python benchmarks/prepare_games.py $(if $(GAMES),--raw $(GAMES))

@@ -43,6 +43,7 @@ ROOMS = {
     "data", "teacher", "teacher/asked", "teacher/checks", "teacher/rules",
   ),
   "instructions": ("data/records",),
+  "vectors": ("data/records",),
   "model": ("settings",),
   "model/items": ("model", "settings"),
   "optim": ("model", "settings"),
@@ -65,11 +66,11 @@ ROOMS = {
   ),
   "batches": (
     "data", "data/records", "instructions", "model", "model/items", "settings",
-    "tasks", "vocabulary",
+    "tasks", "vectors", "vocabulary",
   ),
   "train": ("batches", "model", "optim", "settings", "weights"),
   "scoring": ("data/records", "model", "model/items", "train"),
-  "baselines": ("data", "data/records", "eval", "eval/recording"),
+  "baselines": ("data", "data/records", "eval", "eval/recording", "vectors"),
   "audit": ("data", "data/records", "eval"),
   "report": ("data/records", "eval", "eval/recording", "itdr"),
   "export": ("batches", "gin_files", "tasks", "vocabulary"),
@@ -93,8 +94,7 @@ ROOMS = {
   "cli/commands": (
     "audit", "baselines", "cli/shared", "data", "data/records", "data/sources",
     "describe", "export", "gin_files", "itdr", "plan", "report", "runs",
-    "settings",
-    "teacher/annotation", "vocabulary", "weights",
+    "settings", "teacher/annotation", "vectors", "vocabulary", "weights",
   ),
   "cli": ("cli/commands", "cli/shared", "quiet_tensorflow"),
 }  # fmt: skip

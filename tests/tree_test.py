@@ -74,6 +74,16 @@ TESTED_BY = {
     "itdr/tables.py", "tables of a dataset of one's own"),
   "tests/model/ranking_model_test.py": (
     "model/candidate_pass.py", "a score is what the pass gives"),
+  "tests/baselines/systems_test.py": (
+    "baselines/world.py", "what systems ask of a dataset"),
+  "tests/batches/sequences_test.py": (
+    "batches/items.py", "items whose histories are read"),
+  "tests/model/items/item_model_test.py": (
+    "model/items/config.py model/items/full_softmax.py model/items/network.py"
+    " model/parameters.py",
+    "what a model is made of"),
+  "tests/vectors/stage_test.py": (
+    "vectors/encoders.py", "what the stage calls"),
   "tests/optim/optimizers_test.py": (
     "optim/adafactor.py", "held against optax beside the others"),
   "tests/plan/report_test.py": (

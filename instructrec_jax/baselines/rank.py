@@ -1,76 +1,28 @@
-"""Baselines, evaluated on the same requests as any model.
-
-A baseline is a function of the catalogue, the requests and a seed, and a row of
-`BASELINES`; see `Baseline` for its arguments.
-"""
+"""Baselines, evaluated on the same requests as any model."""
 
 import dataclasses
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
-import polars as pl
 
 from instructrec_jax import errors
+from instructrec_jax.baselines.systems import BASELINES, BLOCK
+from instructrec_jax.baselines.world import World
 from instructrec_jax.data import names, ragged
-from instructrec_jax.data.records import read
+from instructrec_jax.data.records import read, sampling
 from instructrec_jax.data.records.requests import Requests
 from instructrec_jax.data.records.seen import Seen
 from instructrec_jax.eval.predictions import RANKED, Predictions
 from instructrec_jax.eval.recording import results
 
-
-class Baseline(Protocol):
-  """Scores the candidates of requests."""
-
-  def __call__(
-    self,
-    catalogue: pl.DataFrame,
-    requests: Requests,
-    seed: int,
-    /,
-  ) -> np.ndarray:
-    """Returns scores, float64 [n, C] in candidates' order; greater is better.
-
-    Args:
-      catalogue: The items table with train_count. A row is the item's code.
-      requests: n requests of a split.
-      seed: Seed of random numbers.
-    """
-
-
-def random(
-  catalogue: pl.DataFrame, requests: Requests, seed: int
-) -> np.ndarray:
-  """Draws each score at random."""
-  del catalogue
-  return names.generator(seed, "baselines", "random").random(
-    requests.candidates.shape
-  )
-
-
-def popularity(
-  catalogue: pl.DataFrame, requests: Requests, seed: int
-) -> np.ndarray:
-  """Counts how often each candidate was chosen in the training part.
-
-  Equally popular candidates tie. Metrics count ties against the system.
-  """
-  del seed
-  count_I = catalogue["train_count"].to_numpy().astype(np.float64)
-  return count_I[requests.candidates]
-
-
-# The names that users type and reports show.
-BASELINES: dict[str, Baseline] = {"popularity": popularity, "random": random}
 # The splits whose records have candidates.
 SPLITS = ("validation", "test")
 # The number of items recommended from a catalogue for a request.
 _KEPT = 10
-# The number of scores held at a time (128 MiB).
-_BLOCK = 2**24
 
 
 def evaluate_baseline(
@@ -82,6 +34,10 @@ def evaluate_baseline(
   seed: int = 0,
   rank: str = "candidates",
   exclude_history: bool = True,
+  query: str | None = None,
+  vectors: str | None = None,
+  num_requests: int | None = None,
+  sample_seed: int = 0,
 ) -> results.Result:
   """Scores a split with a baseline, and writes the results.
 
@@ -96,12 +52,17 @@ def evaluate_baseline(
       written, and all others rank last.
     exclude_history: Whether a ranking of the catalogue excludes the items of
       the user's history.
+    query: The text of a record that is its query, see `World.query`.
+    vectors: The text vectors of items, see `World.vectors_path`.
+    num_requests: Requests to draw from the split. All by default.
+    sample_seed: Draws them.
 
   Returns:
     The result, as written.
 
   Raises:
-    InputError: A name is unknown, or there are no records.
+    InputError: A name is unknown, there are no records, or they lack what the
+      baseline needs.
   """
   if baseline not in BASELINES:
     raise errors.unknown("baseline", baseline, BASELINES)
@@ -110,27 +71,36 @@ def evaluate_baseline(
   if rank not in RANKED:
     raise errors.unknown("choice of what to rank", rank, RANKED)
   requests = Requests.load(data_dir, dataset, split)
-  catalogue = read.load_catalogue(data_dir, dataset)
+  sample = None
+  if num_requests is not None:
+    sample = {"num_requests": num_requests, "seed": sample_seed}
+    drawn = sampling.drawn(requests.instance, **sample)
+    requests = requests.take(np.isin(requests.instance, drawn))
+  world = World(data_dir, dataset, split, query, vectors)
+  score = functools.partial(BASELINES[baseline], world)
   if rank == "candidates":
-    scores = BASELINES[baseline](catalogue, requests, seed)
-    return write_scores(requests, scores, dataset, split, baseline, out, seed)
-  seen = Seen.nothing(len(requests))
-  if exclude_history:
-    seen = Seen.of(
-      names.records_dir(data_dir, dataset),
-      split,
-      requests.instance,
-      requests.relevant_items,
+    predictions = of_candidates(requests, score(requests, seed))
+  else:
+    seen = Seen.nothing(len(requests))
+    if exclude_history:
+      seen = Seen.of(
+        names.records_dir(data_dir, dataset),
+        split,
+        requests.instance,
+        requests.relevant_items,
+      )
+    predictions = rank_catalogue(
+      score, requests, seen, world.items.height, seed
     )
-  predictions = rank_catalogue(
-    functools.partial(BASELINES[baseline], catalogue),
-    requests,
-    seen,
-    catalogue.height,
-    seed,
-  )
-  return _write(
-    predictions, requests.ordered, dataset, split, baseline, out, seed
+  return write(
+    predictions,
+    out,
+    system=baseline,
+    dataset=dataset,
+    split=split,
+    seed=seed,
+    ordered=requests.ordered,
+    sample=sample,
   )
 
 
@@ -157,7 +127,7 @@ def rank_catalogue(
   """
   n = seen.n
   codes, scores = np.full((n, _KEPT), -1), np.full((n, _KEPT), -np.inf)
-  block = max(1, _BLOCK // num_items)
+  block = max(1, BLOCK // num_items)
   relevant = requests.relevant_items
   for start in range(0, n, block):
     end = min(start + block, n)
@@ -189,63 +159,40 @@ def rank_catalogue(
   )
 
 
-def write_scores(
-  requests: Requests,
-  scores: np.ndarray,
-  dataset: str,
-  split: str,
-  system: str,
-  out: str | Path,
-  seed: int = 0,
-) -> results.Result:
-  """Measures scores of a whole split from any source, and writes the result.
+def of_candidates(requests: Requests, scores: np.ndarray) -> Predictions:
+  """Returns the predictions of candidates' scores.
 
   Args:
-    requests: The requests of a split.
+    requests: n requests.
     scores: float [n, C], in the order of the candidates.
-    dataset: The records' dataset.
-    split: One of `SPLITS`.
-    system: The name that tables show.
-    out: The folder for metrics.json and predictions.jsonl.
-    seed: Seed of the bootstrap.
-
-  Returns:
-    The result, as written.
 
   Raises:
     InputError: The scores do not match the requests.
   """
   here = requests.candidates != read.ABSENT
-  predictions = Predictions.of(
+  return Predictions.of(
     requests.instance,
     requests.user,
     requests.relevant_items,
     [row[some] for row, some in zip(requests.candidates, here, strict=True)],
     np.where(here, scores, -np.inf),
   )
-  return _write(
-    predictions, requests.ordered, dataset, split, system, out, seed
-  )
 
 
-def _write(
-  predictions: Predictions,
-  ordered: bool,
-  dataset: str,
-  split: str,
-  system: str,
-  out: str | Path,
-  seed: int,
+def write(
+  predictions: Predictions, out: str | os.PathLike, **description: Any
 ) -> results.Result:
-  """Measures predictions, and writes them."""
-  result = results.Result.of(
-    predictions,
-    system=system,
-    dataset=dataset,
-    task=None,
-    split=split,
-    seed=seed,
-    ordered=ordered,
-  )
+  """Measures the predictions of a system that reads records, and writes them.
+
+  Args:
+    predictions: Its predictions.
+    out: The folder for metrics.json and predictions.jsonl.
+    **description: Fields of a `results.Result`: system, dataset, split, seed,
+      ordered and, if they apply, step and sample.
+
+  Returns:
+    The result, as written.
+  """
+  result = results.Result.of(predictions, task=None, **description)
   results.write(out, result, predictions)
   return result

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 
 import gin
 import numpy as np
@@ -14,6 +13,7 @@ from instructrec_jax.batches import words
 from instructrec_jax.data import names, variants
 from instructrec_jax.data.records import read
 from instructrec_jax.errors import InputError
+from instructrec_jax.vectors import stage as vectors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,13 +24,13 @@ class ItemCatalogue:
     dataset: The dataset's short name.
     records: The folder of all records.
     rows: The number of items to make room for; None for those of the records.
-    vectors: The folder or .npy file of text vectors; None for none.
+    vectors_path: The folder or .npy file of text vectors; None for none.
   """
 
   dataset: str
   records: str
   rows: int | None = None
-  vectors: str | None = None
+  vectors_path: str | None = None
 
   @property
   def folder(self) -> epath.Path:
@@ -57,11 +57,14 @@ class ItemCatalogue:
     return self.rows or self.train_count.size
 
   @functools.cached_property
+  def _table(self) -> pl.DataFrame:
+    _ = self.manifest
+    return read.read_table(self.folder / read.CATALOGUE)
+
+  @functools.cached_property
   def train_count(self) -> np.ndarray:
     """How often each item is in the training part, int64 [items]."""
-    _ = self.manifest
-    table = read.read_table(self.folder / read.CATALOGUE)
-    count = table["train_count"].to_numpy().astype(np.int64)
+    count = self._table["train_count"].to_numpy().astype(np.int64)
     if self.rows is not None and len(count) > self.rows:
       raise InputError(
         f"NUM_ITEMS = {self.rows}, but dataset {self.dataset!r} has "
@@ -76,9 +79,11 @@ class ItemCatalogue:
     Raises:
       InputError: They are not those of these items.
     """
-    if self.vectors is None:
+    if self.vectors_path is None:
       return None
-    return np.load(self.vectors)
+    return vectors.load(
+      self.vectors_path, self.dataset, self.train_count.size, self.digest
+    )
 
   def item_words(self, buckets: int, most: int) -> np.ndarray:
     """Returns the words of each item's title, brand and labels, hashed.
@@ -106,10 +111,7 @@ class ItemCatalogue:
   @functools.cached_property
   def digest(self) -> str:
     """A digest of the items' ids, in the order of their codes."""
-    _ = self.manifest
-    table = read.read_table(self.folder / read.CATALOGUE)
-    ids = "\n".join(table["item_id"].to_list())
-    return hashlib.sha256(ids.encode()).hexdigest()[:16]
+    return read.digest(self._table)
 
   def sequences(self) -> tuple[np.ndarray, np.ndarray]:
     """Returns the items of each user's training part, oldest first.

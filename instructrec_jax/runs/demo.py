@@ -23,6 +23,8 @@ from instructrec_jax.vocabulary.training import build_extras
 DATASET = "demo"
 _DOMAIN = "board_games"
 _SPLIT = "test"
+# What the report compares with.
+_BASELINES = ("popularity", "random")
 _VOCABULARY_SIZE = 512
 
 
@@ -69,7 +71,7 @@ def demo(
   results = evaluate.evaluate(
     str(model_dir), out=out / "results" / "model", split=_SPLIT
   )
-  for baseline in baselines.BASELINES:
+  for baseline in _BASELINES:
     folder = out / "results" / baseline
     baselines.evaluate_baseline(
       data_dir, DATASET, _SPLIT, baseline, folder, seed
@@ -100,5 +102,12 @@ def _optimum(raw: Path, data_dir: Path, results: Path) -> Path:
     world_user[requests.user][:, None], world_item[requests.candidates]
   ]
   folder = results / "optimum"
-  baselines.write_scores(requests, scores, DATASET, _SPLIT, "optimum", folder)
+  baselines.write(
+    baselines.of_candidates(requests, scores),
+    folder,
+    system="optimum",
+    dataset=DATASET,
+    split=_SPLIT,
+    seed=0,
+  )
   return folder

@@ -19,7 +19,6 @@ from instructrec_jax.data.records.requests import Requests
 from instructrec_jax.data.records.seen import Seen
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval.predictions import RANKED, Predictions
-from instructrec_jax.eval.recording import results
 from instructrec_jax.model.items.item_model import ItemModel
 from instructrec_jax.runs.clock import Clock
 from instructrec_jax.scoring.items import ItemScorer
@@ -121,7 +120,9 @@ def evaluate(
     scorer = ItemScorer(model, checkpoint, batch_size, num_partitions, queries)
   with clock.during("model"):
     if rank == "candidates":
-      predictions = _of_candidates(scorer, requests)
+      predictions = rank_lib.of_candidates(
+        requests, scorer.candidates(requests)
+      )
     else:
       predictions = _of_catalogue(
         scorer, requests, catalogue, whole, exclude_history
@@ -129,18 +130,17 @@ def evaluate(
   folder = paths.anywhere(out) / ("catalogue" if rank == "catalogue" else "")
   folder = folder / catalogue.dataset / scorer.checkpoint.name
   with clock.during("metrics"):
-    result = results.Result.of(
+    rank_lib.write(
       predictions,
+      folder,
       system=system,
       dataset=catalogue.dataset,
-      task=None,
       split=split,
       seed=seed,
       step=int(scorer.checkpoint.name),
       ordered=requests.ordered,
       sample=sampling.request_sample(),
     )
-    results.write(folder, result, predictions)
   clock.stop()
   print(clock, file=sys.stderr)
   return [folder]
@@ -192,17 +192,6 @@ def _drawn(requests: Requests) -> Requests:
     return requests
   return requests.take(
     np.isin(requests.instance, sampling.drawn(requests.instance, **sample))
-  )
-
-
-def _of_candidates(scorer: ItemScorer, requests: Requests) -> Predictions:
-  here = requests.candidates != read.ABSENT
-  return Predictions.of(
-    requests.instance,
-    requests.user,
-    requests.relevant_items,
-    [row[some] for row, some in zip(requests.candidates, here, strict=True)],
-    scorer.candidates(requests),
   )
 
 

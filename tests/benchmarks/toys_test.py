@@ -30,6 +30,7 @@ def _in_order(value):
 
 # Of each benchmark: flags beside --toy, and the keys of its last line.
 TOYS = {
+  "baselines": (["--here"], {"hr1": lambda value: value is None}),
   "candidate_scoring": (
     ["--here"],
     {
@@ -118,6 +119,10 @@ TOYS = {
 T5X = ("t5x", "airio", "jestimator")
 TORCH = ("torch", "transformers")
 PEERS = {
+  "baselines": {
+    "sasrec_over_torch": ("torch",),
+    "sasrec_over_selected": ("torch",),
+  },
   "candidate_scoring": {"time_over_t5x": T5X, "time_over_hf_shared": TORCH},
   "constrained_decoding": {"hf_over_ours": TORCH},
   "train_step": {

@@ -9,14 +9,24 @@ from instructrec_jax.cli.shared.command import Command
 
 _EXAMPLES = """
   instructrec baseline popularity ml_100k --split test
-  instructrec baseline popularity ml_100k --rank catalogue"""
+  instructrec baseline popularity ml_100k --rank catalogue
+  instructrec baseline title_similarity games --num_requests=2000
+  instructrec baseline bm25 gift_cards_2018"""
+
+
+# Those of baselines/systems.py, which takes long to import.
+_BASELINES = (
+  "popularity", "random", "title_similarity", "repeat_label", "next_item",
+  "bm25",
+)  # fmt: skip
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.data_dir(parser)
   flags.exclude_history(parser)
   add = parser.add_argument
-  add("baseline", help="popularity or random")
+  flags.request_sample(parser)
+  add("baseline", help=f"one of {', '.join(_BASELINES)}")
   add("dataset", help="short name of a built dataset")
   add("--split", default="test", help="validation or test (test)")
   add(
@@ -27,6 +37,17 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     type=values.SEED,
     default=0,
     help="seed of draws and intervals (0)",
+  )
+  add(
+    "--query",
+    help="for bm25: specific_intention, vague_intention or preference (the "
+    "first that the records have)",
+  )
+  add(
+    "--vectors",
+    type=values.path,
+    help="for title_similarity: the folder of `instructrec vectors`, or an "
+    ".npy file (DATA_DIR/vectors/DATASET, or hashed titles if there is none)",
   )
   add(
     "--out",

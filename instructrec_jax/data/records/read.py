@@ -1,5 +1,6 @@
 """Reads records back: a whole split, and the tables beside it."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -25,6 +26,16 @@ def load_catalogue(data_dir: str | Path, dataset: str) -> pl.DataFrame:
   folder = records_dir(data_dir, dataset)
   artifacts.read_manifest(folder, "build")
   return read_table(folder / CATALOGUE)
+
+
+def digest(items: pl.DataFrame) -> str:
+  """Returns a digest of the items' ids, in the order of their codes.
+
+  Args:
+    items: the items table, or the catalogue.
+  """
+  ids = "\n".join(items["item_id"].to_list())
+  return hashlib.sha256(ids.encode()).hexdigest()[:16]
 
 
 def load_train_items(data_dir: str | Path, dataset: str) -> pl.Series:

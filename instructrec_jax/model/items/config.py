@@ -56,7 +56,7 @@ class ItemConfig:
   dropout_rate: float = 0.1
   dtype: str = "float32"
   item_ids: bool = True
-  text_scale: float = 0.1
+  text_scale: float = 1.0
   item_words: bool = False
   word_buckets: int = 2**14
   max_words: int = 64

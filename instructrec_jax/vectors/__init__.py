@@ -1,0 +1,1 @@
+"""Text vectors of items, from a sentence encoder, a file or hashed words."""

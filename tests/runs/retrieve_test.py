@@ -11,11 +11,11 @@ from instructrec_jax.data.records.requests import Requests
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import results
 from instructrec_jax.runs import evaluate, retrieve
-from tests.runs import items_test
+from tests.runs import evaluate_items_test
 
 
 def run(small_data, folder, name, *bindings, **options):
-  return items_test.run(
+  return evaluate_items_test.run(
     small_data,
     folder,
     "ItemConfig.word_buckets = 64",
@@ -48,8 +48,8 @@ def test_a_model_of_queries_resumes_and_ranks(small_data, tmp_path, name):
   run(small_data, again, name, *RUNS[name], steps=4)
   jax.tree.map(
     np.testing.assert_array_equal,
-    items_test.params(again, 4),
-    items_test.params(whole, 4),
+    evaluate_items_test.params(again, 4),
+    evaluate_items_test.params(whole, 4),
   )
   [folder] = evaluate.evaluate(whole, out=tmp_path / "out")
   catalogue = items.item_catalogue(

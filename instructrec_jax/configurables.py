@@ -29,6 +29,7 @@ from instructrec_jax.batches.train_batches import train_batches
 from instructrec_jax.data.records.sampling import request_sample
 from instructrec_jax.eval.procedures.orders import permute
 from instructrec_jax.eval.procedures.rounds import groups
+from instructrec_jax.instructions.asked_wording import asked_wording
 from instructrec_jax.instructions.mixing import (
   family_rates,
   instances_per_user,
@@ -72,6 +73,7 @@ __all__ = [
   "T5Config",
   "adafactor",
   "adamw",
+  "asked_wording",
   "cache_tokens",
   "constant",
   "default_writer",

@@ -36,7 +36,7 @@ def task_or_mixture(name: str) -> seqio.Task | seqio.Mixture:
     for task in seqio.get_subtasks(found):
       # ITDR's tasks without records are left out where they are used.
       if isinstance(task.source, FamilyRecords):
-        task.source.catalogue.forget()  # It may have looked elsewhere.
+        task.source.forget()  # It may have looked elsewhere.
         try:
           _ = task.source.catalogue.folder
         except InputError as error:

@@ -32,6 +32,7 @@ def evaluate(
   step: int | None = None,
   num_requests: int | None = None,
   sample_seed: int = 0,
+  template: str | None = None,
   **settings: Any,
 ) -> list[epath.Path]:
   """Evaluates a run's checkpoint with the settings of its training.
@@ -46,6 +47,8 @@ def evaluate(
     step: The step of the checkpoint. The newest by default.
     num_requests: Requests of each task to draw from the split. All by default.
     sample_seed: Draws them.
+    template: The wording to ask all requests in, see `asked_wording`. By
+      default each request has its own.
     **settings: Arguments of `evaluate_checkpoint`. Gin sets the others.
 
   Returns:
@@ -74,6 +77,7 @@ def evaluate(
       f"MODEL_DIR = {str(folder)!r}",
       f"item_catalogue.tfds_data_dir = {tfds_data_dir or 'data/records'!r}",
       *sampling.bindings(num_requests, sample_seed),
+      *([] if template is None else [f"asked_wording.name = {template!r}"]),
     ],
     gin_search_paths,
     run="evaluate",
@@ -87,6 +91,11 @@ def evaluate(
   if step is not None:
     defaults["checkpoint"] = checkpoints.find(folder, step)
   if isinstance(macro("MODEL"), ItemModel):
+    if template is not None:
+      raise InputError(
+        f"template {template!r}: {folder} holds a model of items, which reads "
+        "no wording"
+      )
     made_of = manifest.get("made_of")
     return evaluate_items.evaluate(**defaults | settings, made_of=made_of)
   from instructrec_jax import tasks
@@ -165,7 +174,7 @@ def evaluate_checkpoint(
   from instructrec_jax.eval.recording import catalogue_ranking
   from instructrec_jax.runs import asking, seqio_evaluation
   from instructrec_jax.scoring.scorer import Scorer
-  from instructrec_jax.tasks import lookup, titles
+  from instructrec_jax.tasks import family_records, lookup, titles
 
   if rank not in RANKED:
     raise unknown("choice of what to rank", rank, RANKED)
@@ -177,6 +186,7 @@ def evaluate_checkpoint(
   tasks = lookup.measured_tasks(mixture_or_task_name, split)
   if rank == "catalogue":
     tasks = catalogue_ranking.matching(tasks)
+  family_records.check_wording(map(seqio.TaskRegistry.get, tasks))
   sample = sampling.request_sample()
   if sample is not None and jax.process_index() == 0:
     print(

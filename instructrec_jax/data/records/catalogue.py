@@ -2,6 +2,7 @@
 
 import functools
 
+import numpy as np
 import polars as pl
 import seqio
 import tensorflow as tf
@@ -15,6 +16,7 @@ from instructrec_jax.data.records.read import (
   CATALOGUE,
   TRAIN_ITEMS,
   is_ordered,
+  read_split,
   read_table,
 )
 from instructrec_jax.errors import InputError
@@ -152,6 +154,14 @@ class Catalogue:
         tf.constant(lists.list.len().to_numpy(), tf.int64),
         validate=False,
       )
+
+  @functools.cached_property
+  def held_out_items(self) -> np.ndarray:
+    """Which items are targets in validation or test: bool [items]."""
+    found = np.zeros(self.items.height, bool)
+    for split in ("validation", "test"):
+      found[read_split(self.folder, split)["target"]] = True
+    return found
 
   @functools.cached_property
   def _excluded(self) -> pl.Series:

@@ -1,0 +1,1 @@
+"""`instructrec reproduce`: the tables of InstructRec's paper, in one command."""

@@ -27,6 +27,7 @@ from instructrec_jax.batches.sequences import (
 )
 from instructrec_jax.batches.train_batches import train_batches
 from instructrec_jax.data.records.sampling import request_sample
+from instructrec_jax.data.records.trained import train_on_validation
 from instructrec_jax.eval.procedures.orders import permute
 from instructrec_jax.eval.procedures.rounds import groups
 from instructrec_jax.instructions.asked_wording import asked_wording
@@ -94,6 +95,7 @@ __all__ = [
   "title_trie",
   "train",
   "train_batches",
+  "train_on_validation",
   "train_data",
   "vocabulary",
   "warmup_linear",

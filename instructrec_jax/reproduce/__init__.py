@@ -1,1 +1,1 @@
-"""`instructrec reproduce`: the tables of InstructRec's paper, in one command."""
+"""`instructrec reproduce` makes the tables of InstructRec's paper."""

@@ -10,11 +10,7 @@ from instructrec_jax import paths
 from instructrec_jax.errors import InputError
 from instructrec_jax.reproduce import page, plan, work
 from instructrec_jax.reproduce.rows import EVERY_TABLE
-from instructrec_jax.reproduce.systems import SYSTEMS, TEXTS
-
-# The model of texts by default: on CPUs, and on accelerators.
-TINY = "experiments/games_tiny.gin"
-FLAGSHIP = "experiments/video_games_2018_flan_t5_xl.gin"
+from instructrec_jax.reproduce.systems import FLAGSHIP, SYSTEMS, TEXTS, TINY
 
 
 def reproduce(
@@ -108,9 +104,10 @@ def _model_of_texts(
     if not is_trained:
       return (TINY,)
     raise InputError(
-      f"the records of {data.dataset!r} have no vocabulary, which {TINY} needs: "
-      f"`instructrec build {data.dataset} --vocabulary_size 4096 --overwrite`, "
-      "or name another gin file with --experiment, or leave t5 out of --systems"
+      f"the records of {data.dataset!r} have no vocabulary, which {TINY} "
+      f"needs: `instructrec build {data.dataset} --vocabulary_size 4096 "
+      "--overwrite`, or name another gin file with --experiment, or leave t5 "
+      "out of --systems"
     )
   return (
     TINY, f"VOCABULARY = {data.dataset!r}", f"VOCAB_SIZE = {pieces}",

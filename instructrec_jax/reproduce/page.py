@@ -1,4 +1,4 @@
-"""The report of `instructrec reproduce`: our rows, and the paper's beside them."""
+"""The report of `instructrec reproduce`: our rows beside the paper's."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a dataset allows: which rows and systems are made, and why others not."""
+"""Which rows and systems a dataset allows, and why not the others."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

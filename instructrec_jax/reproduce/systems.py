@@ -24,6 +24,9 @@ class System:
   reads_vectors: bool = False
 
 
+# The model of texts by default: on CPUs, and on accelerators.
+TINY = "experiments/games_tiny.gin"
+FLAGSHIP = "experiments/video_games_2018_flan_t5_xl.gin"
 # By the name that tables show. A baseline's name is its key in `BASELINES`.
 SYSTEMS: Mapping[str, System] = {
   "random": System(BASELINE),

@@ -28,7 +28,7 @@ from instructrec_jax.eval.recording import results
 from instructrec_jax.instructions.asked_wording import names_of
 from instructrec_jax.reproduce.plan import Data, Part
 from instructrec_jax.reproduce.rows import ROWS, Row
-from instructrec_jax.reproduce.systems import BASELINE, ITEMS, SYSTEMS
+from instructrec_jax.reproduce.systems import BASELINE, ITEMS, SYSTEMS, TINY
 from instructrec_jax.runs import evaluate, train
 from instructrec_jax.runs.clock import Clock
 from instructrec_jax.vectors import stage as vectors
@@ -178,6 +178,9 @@ class Work:
     ]
     if settings.train_steps is not None:
       bindings.append(f"TRAIN_STEPS = {settings.train_steps}")
+      if system.kind == ITEMS or settings.experiment == TINY:
+        warmup = max(1, min(100, settings.train_steps // 10))
+        bindings.append(f"WARMUP_STEPS = {warmup}")
     if settings.max_seconds is not None:
       bindings.append(f"MAX_SECONDS = {settings.max_seconds}")
     gin_file = system.gin_file or settings.experiment

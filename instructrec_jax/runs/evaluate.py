@@ -11,7 +11,7 @@ import jax
 from etils import epath
 
 from instructrec_jax import gin_files, paths
-from instructrec_jax.data.records import sampling
+from instructrec_jax.data.records import sampling, trained
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval.predictions import RANKED
 from instructrec_jax.gin_files import macro
@@ -183,6 +183,7 @@ def evaluate_checkpoint(
       f"procedure {procedure!r} ranks candidates: expected rank 'candidates', "
       f"got {rank!r}"
     )
+  trained.check_split(split)
   tasks = lookup.measured_tasks(mixture_or_task_name, split)
   if rank == "catalogue":
     tasks = catalogue_ranking.matching(tasks)

@@ -56,6 +56,7 @@ _RESULT: Mapping[str, fields.Check] = {
   "procedure": fields.optional(fields.name),
   "ordered": fields.flag,
   "sample": fields.optional(fields.by_name(fields.count)),
+  "trained_on_validation": fields.flag,
 }
 # More cells of requests and candidates than this must be mostly filled.
 _MANY_CELLS = 10**8
@@ -89,6 +90,8 @@ class Result:
       histories and the targets were drawn.
     sample: The number of requests that were drawn from the split, and the seed,
       see `sampling.request_sample`; None for all requests.
+    trained_on_validation: Whether the system also trained on the targets of
+      validation, see `trained.train_on_validation`.
   """
 
   system: str
@@ -108,6 +111,7 @@ class Result:
   procedure: str | None = None
   ordered: bool = True
   sample: Mapping[str, int] | None = None
+  trained_on_validation: bool = False
 
   @classmethod
   def of(
@@ -189,7 +193,7 @@ def read_result(folder: str | os.PathLike) -> Result:
   row = json_lines.document(path)
   known = {field.name for field in dataclasses.fields(Result)}
   # Older results lack these fields.
-  newer = {"further", "procedure", "ordered", "sample"}
+  newer = {"further", "procedure", "ordered", "sample", "trained_on_validation"}
   if not isinstance(row, dict) or set(row) | newer != known:
     found = sorted(row) if isinstance(row, dict) else type(row).__name__
     raise InputError(f"{path}: expected {sorted(known)}, got {found!s:.400}")

@@ -28,10 +28,6 @@ TESTED_BY = {
     "batches of tokens, by all their steps"),
   "tests/batches/from_records_test.py": (
     "batches/iterator.py", "the type of what it returns"),
-  "tests/reproduce/work_test.py": (
-    "reproduce/command.py reproduce/page.py reproduce/paper.py"
-    " reproduce/plan.py reproduce/rows.py reproduce/systems.py",
-    "one command makes all of them into a report"),
   "tests/runs/evaluate_test.py": (
     "batches/training_data.py runs/train.py"
     " runs/seqio_evaluation.py tasks/parts.py",

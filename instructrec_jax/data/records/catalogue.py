@@ -169,7 +169,9 @@ class Catalogue:
   def _excluded(self) -> pl.Series:
     lists = self._read(TRAIN_ITEMS)["items"]
     if trained.train_on_validation():
-      lists = _with_targets(lists, read_split(self.folder, "validation"))
+      with tf.init_scope():  # Not of the graph being traced.
+        records = read_split(self.folder, "validation")
+      lists = _with_targets(lists, records)
     return _with_editions(lists, self.items["title"])
 
   def _read(self, file_name: str) -> pl.DataFrame:
@@ -194,7 +196,8 @@ def _with_targets(
   targets = (
     pl.DataFrame({"list": records["user"], "target": records["target"]})
     .group_by("list")
-    .agg(more=pl.col("target").cast(lists.dtype.inner))
+    .agg(more=pl.col("target"))
+    .with_columns(pl.col("more").cast(lists.dtype))
     .with_columns(pl.col("list").cast(pl.UInt32))
   )
   return (

@@ -28,7 +28,13 @@ from instructrec_jax.eval.recording import results
 from instructrec_jax.instructions.asked_wording import names_of
 from instructrec_jax.reproduce.plan import Data, Part
 from instructrec_jax.reproduce.rows import ROWS, Row
-from instructrec_jax.reproduce.systems import BASELINE, ITEMS, SYSTEMS, TINY
+from instructrec_jax.reproduce.systems import (
+  BASELINE,
+  ITEMS,
+  SYSTEMS,
+  TEXTS,
+  TINY,
+)
 from instructrec_jax.runs import evaluate, train
 from instructrec_jax.runs.clock import Clock
 from instructrec_jax.vectors import stage as vectors
@@ -111,6 +117,7 @@ class Work:
   def make(self, parts: Sequence[Part]) -> list[Made]:
     """Makes what is not skipped, and returns a result for each part."""
     todo = [part for part in parts if part.reason is None]
+    self._build_search(todo)
     done = []
     for number, part in enumerate(todo, 1):
       _say(f"[{number}/{len(todo)}] {part.row}: {part.system}")
@@ -145,6 +152,19 @@ class Work:
       _say(f"left out: {error}")
       return Made(part, reason=str(error))
     return Made(part, done["folder"], wording=wording)
+
+  def _build_search(self, parts: Sequence[Part]) -> None:
+    """Builds the records of search, which the training of texts depends on.
+
+    A model is trained once, for rows that are asked for later too.
+    """
+    needs = any(SYSTEMS[part.system].kind == TEXTS for part in parts)
+    features = self._data.manifest(self._data.dataset)["counts"]["features"]
+    if needs and {"specific_intention", "vague_intention"} & {*features}:
+      try:
+        self._build(self._data.dataset, ROWS["product_search"])
+      except InputError as error:  # Few items give no split of them.
+        _say(f"no records of product search: {error}")
 
   def _build(self, dataset: str, row: Row) -> None:
     """Builds a variant of records as the plain ones were built."""

@@ -7,8 +7,10 @@ place, so that what is made, and how often, can be counted.
 import pytest
 
 from instructrec_jax.baselines import rank as baselines
+from instructrec_jax.data.records import build
 from instructrec_jax.errors import InputError
 from instructrec_jax.instructions.asked_wording import names_of
+from instructrec_jax.reproduce import plan
 from instructrec_jax.runs import evaluate, train
 from tests.reproduce.small import BEST, reproduce
 
@@ -61,3 +63,17 @@ def test_a_refused_training_ends_the_command(
   monkeypatch.setattr(train, "train", refused)
   with pytest.raises(InputError, match="TRAIN_STEPS is nonsense"):
     reproduce(small_data, tmp_path)
+
+
+def test_search_is_built_before_the_model_of_texts_is_trained(
+  small_data, tmp_path, calls, monkeypatch
+):
+  built = []
+  monkeypatch.setattr(plan.Data, "has", lambda *_: bool(built))
+  monkeypatch.setattr(
+    build, "build", lambda *_, variant, **__: built.append(variant)
+  )
+  reproduce(small_data, tmp_path, systems=["t5"])
+  assert built == ["search"]
+  [(_, _, bindings)] = [c for c in calls if c[0] == "train"]
+  assert "MIXTURE_OR_TASK_NAME = 'instructrec_small_all_rows'" in bindings

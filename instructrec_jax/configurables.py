@@ -28,8 +28,10 @@ from instructrec_jax.batches.sequences import (
 )
 from instructrec_jax.batches.train_batches import train_batches
 from instructrec_jax.data.records.sampling import request_sample
+from instructrec_jax.data.records.trained import train_on_validation
 from instructrec_jax.eval.procedures.orders import permute
 from instructrec_jax.eval.procedures.rounds import groups
+from instructrec_jax.instructions.asked_wording import asked_wording
 from instructrec_jax.instructions.mixing import (
   family_rates,
   instances_per_user,
@@ -74,6 +76,7 @@ __all__ = [
   "T5Config",
   "adafactor",
   "adamw",
+  "asked_wording",
   "cache_tokens",
   "constant",
   "default_writer",
@@ -97,6 +100,7 @@ __all__ = [
   "title_trie",
   "train",
   "train_batches",
+  "train_on_validation",
   "train_data",
   "vocabulary",
   "warmup_linear",

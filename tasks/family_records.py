@@ -1,14 +1,16 @@
 """The records of a dataset that one family uses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import seqio
 import tensorflow as tf
 
 from instructrec_jax.data.records.catalogue import Catalogue
 from instructrec_jax.errors import InputError
-from instructrec_jax.instructions import mixing
+from instructrec_jax.instructions import asked_wording, mixing
 from instructrec_jax.instructions.families import Family
+from instructrec_jax.instructions.templates import Template
 from instructrec_jax.tasks.parts import Records
 
 
@@ -21,10 +23,18 @@ class FamilyRecords(Records):
     family: the family that uses the records.
     catalogue: the catalogue of the records.
     fields: the record field of each text that the family needs.
+    templates: the wordings that the task asks in.
+    searched: the catalogue of the records of product search whose held-out
+      items are no targets in training; None if every item may be one.
   """
 
   def __init__(
-    self, catalogue: Catalogue, family: Family, fields: Mapping[str, str]
+    self,
+    catalogue: Catalogue,
+    family: Family,
+    fields: Mapping[str, str],
+    templates: Sequence[Template] = (),
+    searched: Catalogue | None = None,
   ):
     """Remembers what to read without reading it.
 
@@ -32,11 +42,16 @@ class FamilyRecords(Records):
       catalogue: the catalogue of the records.
       family: the family that uses the records.
       fields: the record field of each text that the family needs.
+      templates: the wordings that the task asks in.
+      searched: the catalogue of the records of product search whose held-out
+        items are no targets in training; None if every item may be one.
     """
     super().__init__(catalogue.records, catalogue.data_dir)
     self.family = family
     self.catalogue = catalogue
     self.fields = dict(fields)
+    self.templates = tuple(templates)
+    self.searched = searched
 
   @property
   def absent(self) -> tuple[str, ...]:
@@ -65,6 +80,9 @@ class FamilyRecords(Records):
     records = super().usable(split, *args, **kwargs)
     if self.fields:
       records = records.filter(self._has_texts)
+    if self.searched is not None and split.startswith("train"):
+      held_out = tf.constant(self.searched.held_out_items)
+      records = records.filter(lambda record: ~held_out[record["target"]])
     # Each stage costs time, so an unneeded one is skipped.
     if any(name != field for name, field in self.fields.items()):
       records = records.map(self._named)
@@ -107,6 +125,12 @@ class FamilyRecords(Records):
         },
       }
 
+  def forget(self) -> None:
+    """Forgets what was read, as the next reading may be of another folder."""
+    self.catalogue.forget()
+    if self.searched is not None:
+      self.searched.forget()
+
   def _has_texts(self, record: Mapping[str, tf.Tensor]) -> tf.Tensor:
     texts = tf.stack([record[field] for field in self.fields.values()])
     return tf.reduce_all(tf.strings.length(texts) > 0)
@@ -114,3 +138,15 @@ class FamilyRecords(Records):
   def _named(self, record: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     texts = {name: record[field] for name, field in self.fields.items()}
     return {**record, **texts}
+
+
+def check_wording(tasks: Iterable[seqio.Task]) -> None:
+  """Raises InputError if a task has no wording of the `asked_wording`."""
+  name = asked_wording.asked_wording()
+  for task in tasks if name is not None else ():
+    if not isinstance(task.source, FamilyRecords):
+      raise InputError(
+        f"template {name!r}: expected one of InstructRec's tasks, got "
+        f"{task.name}"
+      )
+    asked_wording.chosen(task.source.templates)

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from instructrec_jax.data import splits
-from instructrec_jax.data.records import sampling
+from instructrec_jax.data.records import sampling, trained
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.target import Target
 from instructrec_jax.instructions.render import fits
@@ -43,6 +43,16 @@ class _Loader(seqio.utils.LazyTfdsLoader):
     """The folder of TFDS's datasets."""
     self._data_dir_override = None
     return super().data_dir
+
+  def _map_split(self, split: str) -> str | None:
+    """Returns TFDS's name of a split; a small split is its own sample."""
+    whole, first = splits.sample(split)
+    if split == "train" and trained.train_on_validation():
+      return "train+validation"
+    # Where a split of this name is unknown, the loader says so.
+    if first is not None and split in SPLITS and self.size(whole) < first:
+      return super()._map_split(whole)
+    return super()._map_split(split)
 
   @property
   def read_config(self) -> tfds.ReadConfig:
@@ -94,7 +104,11 @@ class Records(seqio.TfdsDataSource):
 
   def usable(self, split: str, *args: Any, **kwargs: Any) -> tf.data.Dataset:
     """Returns a split's records that the task can use; see `get_dataset`."""
-    return super().get_dataset(split, *args, **kwargs)
+    records = super().get_dataset(split, *args, **kwargs)
+    if split == "train" and trained.train_on_validation():
+      # Without their candidates, these records are rendered as training's are.
+      records = records.map(lambda r: {**r, "candidates": r["candidates"][:0]})
+    return records
 
   @property
   def splits(self) -> tuple[str, ...]:

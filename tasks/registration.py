@@ -27,10 +27,12 @@ from instructrec_jax.instructions.templates import (
 )
 from instructrec_jax.tasks import itdr, parts
 from instructrec_jax.tasks.editions import (
+  ALL_ROWS,
   EDITIONS,
   EVALUATION,
   Edition,
   task_name,
+  with_search,
 )
 from instructrec_jax.tasks.family_records import FamilyRecords
 from instructrec_jax.vocabulary.run_vocabulary import RUN_VOCABULARY
@@ -65,6 +67,7 @@ MIXTURES: Mapping[str, Sequence[tuple[str, str]]] = {
     if name
   },
   "evaluation": EVALUATION,
+  ALL_ROWS: with_search(),
 }
 
 
@@ -142,6 +145,7 @@ def register(
           worded,
           edition,
           catalogue=catalogues[edition.variant],
+          searched=catalogues[edition.hides] if edition.hides else None,
           num_negatives=num_negatives,
           vocabulary=vocabulary,
         )
@@ -165,13 +169,16 @@ def _add_task(
   edition: Edition,
   *,
   catalogue: Catalogue,
+  searched: Catalogue | None,
   num_negatives: int | None,
   vocabulary: seqio.Vocabulary,
 ) -> None:
   """Registers an edition's task of one family."""
   texts = answer_metrics.Texts()
   ranks = FORMS[family.form].ranks
-  source = FamilyRecords(catalogue, family, edition.fields(family))
+  source = FamilyRecords(
+    catalogue, family, edition.fields(family), templates, searched
+  )
   seqio.TaskRegistry.add(
     name,
     source=source,
@@ -223,7 +230,7 @@ def register_found(data_dir: str | PathLike[str]) -> list[str]:
     sources = (task.source for task in mixture.tasks)
     for source in sources:
       if isinstance(source, FamilyRecords):
-        source.catalogue.forget()
+        source.forget()
   itdr.register_everything(records, [*map(records_name, datasets)])
   return new
 

@@ -95,12 +95,16 @@ ROOMS = {
     "batches", "data/records", "eval/procedures", "instructions", "itdr",
     "model", "model/items", "optim", "runs", "train", "vocabulary",
   ),
+  "reproduce": (
+    "baselines", "data", "data/records", "eval/recording", "instructions",
+    "report", "runs", "vectors",
+  ),
   "cli/shared": ("audit", "data", "data/sources", "train"),
   "cli/commands": (
     "audit", "baselines", "baselines/asked", "cli/shared", "data",
     "data/records", "data/sources", "describe", "export", "gin_files", "itdr",
-    "plan", "report", "runs", "settings", "teacher/annotation", "vectors",
-    "vocabulary", "weights",
+    "plan", "report", "reproduce", "runs", "settings", "teacher/annotation",
+    "vectors", "vocabulary", "weights",
   ),
   "cli": ("cli/commands", "cli/shared", "quiet_tensorflow"),
 }  # fmt: skip

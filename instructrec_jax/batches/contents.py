@@ -13,7 +13,7 @@ from instructrec_jax.tasks.family_records import FamilyRecords
 
 # The number of records read from TensorFlow at a time.
 _CHUNK = 4096
-_NUMBERS = ("user", "history_length", "newer_targets")
+_NUMBERS = ("user", "target", "history_length", "newer_targets")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +21,9 @@ class Contents:
   """Statistics of the n records of a split.
 
   Attributes:
+    split: the split.
     user: int [n], user codes.
+    target: int [n], item codes.
     history_length: int [n], items before the target, before any cut.
     newer_targets: int [n], as in schema.RECORD.
     shown: int [n], items of the history in the record.
@@ -29,7 +31,9 @@ class Contents:
       number of its words, 0 if it is empty.
   """
 
+  split: str
   user: np.ndarray
+  target: np.ndarray
   history_length: np.ndarray
   newer_targets: np.ndarray
   shown: np.ndarray
@@ -48,6 +52,8 @@ class Contents:
     there = np.ones(len(self), bool)
     for field in source.fields.values():
       there &= self.words[field] > 0 if field in self.words else False
+    if source.searched is not None and self.split == "train":
+      there &= ~source.searched.held_out_items[self.target]
     limit = mixing.instances_per_user().get(source.family.name)
     if limit is None:
       return there, there
@@ -65,7 +71,9 @@ class Reader:
     records = source.tfds_dataset
     key = records.name, records.data_dir, split
     if key not in self._read:
-      self._read[key] = _contents(records.load(split, shuffle_files=False))
+      self._read[key] = _contents(
+        records.load(split, shuffle_files=False), split
+      )
     return self._read[key]
 
   def count(self, task: seqio.Task, split: str) -> int | None:
@@ -76,7 +84,7 @@ class Reader:
     return int(told.sum())
 
 
-def _contents(records: tf.data.Dataset) -> Contents:
+def _contents(records: tf.data.Dataset, split: str) -> Contents:
   """Reads records in chunks, to save memory."""
   fields = [
     name
@@ -102,6 +110,7 @@ def _contents(records: tf.data.Dataset) -> Contents:
     for name in (*numbers, *fields)
   }
   return Contents(
+    split=split,
     **{name: every[name] for name in numbers},
     words={field: every[field] for field in fields},
   )

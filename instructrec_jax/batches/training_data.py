@@ -13,6 +13,7 @@ from instructrec_jax import artifacts, paths
 from instructrec_jax.batches import from_tokens
 from instructrec_jax.batches.token_cache import FEATURES, TokenCache
 from instructrec_jax.data import names
+from instructrec_jax.data.records import trained
 from instructrec_jax.errors import InputError
 from instructrec_jax.vocabulary import file as vocabulary_file
 
@@ -101,6 +102,8 @@ def made_of_records(name: str) -> dict[str, Any]:
     "mixture": name,
     "rates": lookup.train_rates(name),
     "instances_per_user": mixing.instances_per_user(),
+    # Runs of earlier versions have no such field.
+    **({"train_on_validation": True} if trained.train_on_validation() else {}),
     "vocabulary": run_vocabulary.describe()["sha256"],
     "records": {
       source: artifacts.read_manifest(folder)["fingerprint"]
@@ -134,6 +137,11 @@ def of_tokens(
     ("MIXTURE_OR_TASK_NAME", options["mixture"], name),
     ("TASK_FEATURE_LENGTHS", cached, {key: lengths[key] for key in FEATURES}),
     ("VOCABULARY", *_vocabularies(vocabulary, tfds_data_dir)),
+    (
+      "TRAIN_ON_VALIDATION",
+      options.get("train_on_validation", False),
+      trained.train_on_validation(),
+    ),
   ):
     if there != now:
       raise InputError(
@@ -148,6 +156,9 @@ def of_tokens(
       "mixture": name,
       "task_feature_lengths": dict(lengths),
       "tokens": tokens.fingerprint,
+      **(
+        {"train_on_validation": True} if trained.train_on_validation() else {}
+      ),
     },
     vocabulary={key: vocabulary[key] for key in ("file", "sha256", "pieces")},
     too_long={

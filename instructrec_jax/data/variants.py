@@ -74,6 +74,8 @@ _MIXTURES = (
   "held_out",
   "reworded",
   "evaluation",
+  "unsearched",
+  "all_rows",
 )
 
 

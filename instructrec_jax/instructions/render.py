@@ -20,6 +20,7 @@ import seqio
 import tensorflow as tf
 
 from instructrec_jax.data.records.catalogue import Catalogue
+from instructrec_jax.instructions import asked_wording
 from instructrec_jax.instructions.families import Family
 from instructrec_jax.instructions.order import order_seed
 from instructrec_jax.instructions.questions import FORMS, YES_NO, Form
@@ -228,7 +229,7 @@ def render(
     sequence_length: the most tokens of "inputs" and "targets", EOS included;
       None for no limit.
     output_features: the task's features.
-    templates: the family's templates.
+    templates: the family's templates. `asked_wording` may name one of them.
     family: the family to render.
     catalogue: the catalogue of the record's dataset.
     num_negatives: drawn for training, unless the form sets a number; None for
@@ -245,6 +246,7 @@ def render(
     record has the field).
   """
   form = FORMS[family.form]
+  templates = asked_wording.chosen(templates)
   templates = tuple(t.worded(catalogue.ordered) for t in templates)
   counts = (form.num_negatives, num_negatives, catalogue.num_negatives)
   count = next(count for count in counts if count is not None)

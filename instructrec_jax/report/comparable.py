@@ -226,6 +226,11 @@ class Group:
     for s in self.systems:
       for reason, count in s.result.skipped.items():
         notes.append(f"{s.label}: {count:,} requests left out ({reason}).")
+    notes += [
+      f"{s.label} was trained on the targets of validation too."
+      for s in self.systems
+      if s.result.trained_on_validation
+    ]
     # Task names tell: intentions I1 and I2 are written from the target.
     tasks = {s.result.task for s in self.systems if s.result.task}
     notes += [
@@ -362,6 +367,7 @@ def _measured(
       "step",
       "procedure",
       "further",
+      "trained_on_validation",
     )
   }
   skipped = dict(result.skipped) | (left_out or {})

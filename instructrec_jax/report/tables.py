@@ -264,14 +264,15 @@ def further_table(further: Further) -> Table:
 
 def _tables(group: Group) -> Iterator[tuple[str, Table]]:
   """Yields a group's tables with their names. The first has no name."""
-  yield "", _main(group)
+  yield "", main_table(group)
   for attribute in dict.fromkeys(p.slice.attribute for p in group.slices):
     yield f"By {attribute}", slice_table(group, attribute)
   if any(group.exposure.values()):
     yield "What is recommended", exposure_table(group)
 
 
-def _main(group: Group) -> Table:
+def main_table(group: Group) -> Table:
+  """Returns the figures of every system, and of chance."""
   rows = []
   for s in group.systems:
     cells = [Cell(s.label)]

@@ -103,6 +103,11 @@ def cache_tokens(
       "instances_per_user": mixing.instances_per_user(),
       "epochs": epochs,
       "pieces": pieces,
+      **(
+        {"train_on_validation": True}
+        if "train_on_validation" in made_of
+        else {}
+      ),
     },
     seed=seed,
     libraries=("seqio", "tensorflow"),

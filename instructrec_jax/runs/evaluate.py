@@ -11,7 +11,7 @@ import jax
 from etils import epath
 
 from instructrec_jax import gin_files, paths
-from instructrec_jax.data.records import sampling
+from instructrec_jax.data.records import sampling, trained
 from instructrec_jax.errors import InputError, unknown
 from instructrec_jax.eval import tuning
 from instructrec_jax.eval.predictions import RANKED
@@ -37,6 +37,7 @@ def evaluate(
   num_requests: int | None = None,
   sample_seed: int = 0,
   tune_scores: bool = False,
+  template: str | None = None,
   **settings: Any,
 ) -> list[epath.Path]:
   """Evaluates a run's checkpoint with the settings of its training.
@@ -53,6 +54,8 @@ def evaluate(
     sample_seed: Draws them.
     tune_scores: Whether to choose the weights of the scores' parts on the
       validation split, and to write them beside the run instead of results.
+    template: The wording to ask all requests in, see `asked_wording`. By
+      default each request has its own.
     **settings: Arguments of `evaluate_checkpoint`. Gin sets the others.
 
   Returns:
@@ -90,6 +93,7 @@ def evaluate(
       f"MODEL_DIR = {str(folder)!r}",
       f"item_catalogue.tfds_data_dir = {tfds_data_dir or 'data/records'!r}",
       *sampling.bindings(num_requests, sample_seed),
+      *([] if template is None else [f"asked_wording.name = {template!r}"]),
     ],
     gin_search_paths,
     run="evaluate",
@@ -107,6 +111,11 @@ def evaluate(
       raise InputError(
         "--tune_scores is for models of texts: the score of a model of items "
         "has no title's prior in it"
+      )
+    if template is not None:
+      raise InputError(
+        f"template {template!r}: {folder} holds a model of items, which reads "
+        "no wording"
       )
     made_of = manifest.get("made_of")
     return evaluate_items.evaluate(**defaults | settings, made_of=made_of)
@@ -218,7 +227,7 @@ def evaluate_checkpoint(
   from instructrec_jax.eval.recording import catalogue_ranking
   from instructrec_jax.runs import asking, seqio_evaluation
   from instructrec_jax.scoring.scorer import Scorer
-  from instructrec_jax.tasks import lookup, titles
+  from instructrec_jax.tasks import family_records, lookup, titles
 
   if rank not in RANKED:
     raise unknown("choice of what to rank", rank, RANKED)
@@ -227,9 +236,11 @@ def evaluate_checkpoint(
       f"procedure {procedure!r} ranks candidates: expected rank 'candidates', "
       f"got {rank!r}"
     )
+  trained.check_split(split)
   tasks = lookup.measured_tasks(mixture_or_task_name, split)
   if rank == "catalogue":
     tasks = catalogue_ranking.matching(tasks)
+  family_records.check_wording(map(seqio.TaskRegistry.get, tasks))
   sample = sampling.request_sample()
   if sample is not None and jax.process_index() == 0:
     print(

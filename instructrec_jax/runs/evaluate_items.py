@@ -140,6 +140,7 @@ def evaluate(
       step=int(scorer.checkpoint.name),
       ordered=requests.ordered,
       sample=sampling.request_sample(),
+      trained_on_validation=bool(made_of.get("train_on_validation")),
     )
   clock.stop()
   print(clock, file=sys.stderr)

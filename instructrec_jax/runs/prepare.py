@@ -22,6 +22,7 @@ def prepare(
   dataset: str | None = None,
   per_user: int = 1,
   vocabulary_size: int | None = None,
+  max_history: int = 50,
   seed: int = 0,
   overwrite: bool = False,
   **options: Any,
@@ -37,6 +38,7 @@ def prepare(
       teacher annotates. Existing annotations of the same tables are kept.
     vocabulary_size: The number of pieces of a vocabulary to train. By default
       none is trained.
+    max_history: The number of newest items in a history.
     seed: Seed of all stages.
     overwrite: Whether to replace the results of other options, except for
       annotations.
@@ -77,13 +79,23 @@ def prepare(
   clock.start("build")
   extras = {} if vocabulary_size is None else build_extras(vocabulary_size)
   done["build"] = build.build(
-    data_dir, dataset, seed=seed, overwrite=overwrite, **extras
+    data_dir,
+    dataset,
+    seed=seed,
+    max_history=max_history,
+    overwrite=overwrite,
+    **extras,
   )
   counts = done["annotate"]["counts"]
   if any(counts[f]["written"] for f in ("labels_of_items", "vague_intention")):
     clock.start("build --variant search")
     done["build --variant search"] = build.build(
-      data_dir, dataset, seed=seed, overwrite=overwrite, variant="search"
+      data_dir,
+      dataset,
+      seed=seed,
+      max_history=max_history,
+      overwrite=overwrite,
+      variant="search",
     )
   clock.stop()
   print(clock)

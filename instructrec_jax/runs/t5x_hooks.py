@@ -16,6 +16,7 @@ from flax import traverse_util
 
 from instructrec_jax import paths, tasks
 from instructrec_jax.batches import train_batches, training_data
+from instructrec_jax.data.records import trained
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval.recording import catalogue_ranking
 from instructrec_jax.model import trie
@@ -114,6 +115,19 @@ def titles(mixture_or_task_name: str = gin.REQUIRED) -> trie.Trie:
 def absolute(path: str | PathLike[str] = gin.REQUIRED) -> str:
   """Returns a folder's absolute path, which T5X requires."""
   return fspath(paths.absolute(path))
+
+
+@gin.configurable(module="instructrec_jax.t5x_hooks")
+def measured_split(split: str = gin.REQUIRED) -> str:
+  """Returns the split that is evaluated.
+
+  Args:
+    split: "validation", "test", or a sample of them.
+
+  Raises:
+    InputError: The run trains on its targets.
+  """
+  return trained.check_split(split)
 
 
 @gin.configurable(module="instructrec_jax.t5x_hooks")

@@ -266,7 +266,8 @@ MACROS = (
     "T5X checkpoints only. Steps count from 0.",
   ),
   Macro(
-    _TRAIN, "TRAIN_ON_VALIDATION", YES_OR_NO, "False", ("train",),
+    _TRAIN, "TRAIN_ON_VALIDATION", YES_OR_NO, "False",
+    (*_TRAINING, "cache", "evaluate", "t5x_eval"),
     "Whether to learn from the targets of validation, too. Choose the settings "
     "first, then train once more with it: validation then measures nothing.",
   ),
@@ -318,8 +319,9 @@ MACROS = (
     '"validation", "test", or one of their samples, such as "test_2k".',
   ),
   Macro(
-    _EVALUATION, "EVAL_SPLIT", Text(), '"validation"', ("t5x_train",),
-    "The split that T5X evaluates while it trains; our own runner does not.",
+    _EVALUATION, "EVAL_SPLIT", Text(), '"validation_2k"', ("t5x_train",),
+    "The split that T5X evaluates while it trains, or a fixed sample of it; "
+    "our own runner does not.",
   ),
   Macro(
     _EVALUATION, "EVAL_BATCH_SIZE", Whole(), "32", _T5X,

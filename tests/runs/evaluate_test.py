@@ -444,8 +444,15 @@ def test_a_checkpoint_of_another_model(trained, small_data, tmp_path):
 def test_an_unknown_split(trained, tmp_path):
   with pytest.raises(InputError, match="Did you mean 'test'"):
     evaluate.evaluate(str(trained), split="tset", out=tmp_path)
-  with pytest.raises(InputError, match="fewer records than split 'test_2k'"):
-    evaluate.evaluate(str(trained), split="test_2k", out=tmp_path)
+
+
+def test_a_sample_of_a_small_split_is_the_split(trained, tmp_path):
+  task = "instructrec_small_p1_i0_t3"
+  [folder] = evaluate.evaluate(
+    str(trained), split="test_2k", out=tmp_path, mixture_or_task_name=task
+  )
+  result = results.read_result(folder)
+  assert (result.split, result.n, result.skipped) == ("test_2k", 60, {})
 
 
 def test_procedures_that_ask_anew(trained, tmp_path, capsys):

@@ -170,7 +170,11 @@ def test_t5x_goes_on_with_a_run_of_ours(workplace, small_data, by_us):
 def test_t5x_measures_while_it_trains(by_t5x):
   for task in _TASKS:
     result = results.read_result(by_t5x / "inference_eval" / task / "20")
-    assert (result.system, result.split, result.n) == ("t5x", "validation", 60)
+    assert (result.system, result.split, result.n) == (
+      "t5x",
+      "validation_2k",
+      60,
+    )
     assert {"hr@1", "hr@5", "ndcg@5"} <= result.metrics.keys()
     assert _logged(by_t5x, f"training_eval/{task}").keys() == {20}
 

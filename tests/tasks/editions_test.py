@@ -294,3 +294,30 @@ def test_a_checkout_s_folder_of_tasks_may_be_imported(monkeypatch):
     assert again.register is tasks.register
   finally:
     del sys.modules["tasks"]
+
+
+def test_training_for_all_rows_shows_no_intention_for_a_searched_item(small):
+  folder = small / "records" / "instructrec_small_search" / "1.0.0"
+  held_out = {
+    int(item)
+    for split in ("validation", "test")
+    for item in read.read_split(folder, split)["target"]
+  }
+  assert held_out
+  plain = {e["target_item"] for e in _examples("p1_i2_t3", "train")}
+  assert plain & held_out  # So the plain mixture would have told.
+  mixture = seqio.MixtureRegistry.get("instructrec_small_all_rows")
+  families = {t.source.family.name for t in mixture.tasks}
+  assert families == {f for f in FAMILIES if FAMILIES[f].form != "t1"}
+  for task in ("unsearched_p1_i2_t3", "unsearched_p1_item_to_i2"):
+    targets = {e["target_item"] for e in _examples(task, "train")}
+    assert targets == plain - held_out
+  for task in mixture.tasks:
+    parts = {*task.source.family.inputs, *task.source.family.outputs}
+    if not parts & {"i1", "i2"}:
+      continue
+    # Either the records leave the items out, or they are the search's own.
+    assert task.source.searched is not None or "_search_" in task.name
+  # Evaluation is that of the plain task.
+  hidden, shown = _examples("unsearched_p1_i2_t3"), _examples("p1_i2_t3")
+  assert [e["instance"] for e in hidden] == [e["instance"] for e in shown]

@@ -87,12 +87,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   add(
     "--num_negatives", type=values.COUNT, help="negatives of each request (9)"
   )
-  add(
-    "--max_history",
-    type=values.COUNT,
-    default=50,
-    help="newest items that a history keeps (50)",
-  )
+  flags.max_history(parser)
 
 
 def _run(vocabulary_size: int | None, data_dir: str, **options: Any) -> None:

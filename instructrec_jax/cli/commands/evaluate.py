@@ -41,6 +41,11 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     help="folder of the records (the run's)",
   )
   add("--mixture_or_task_name", help="what to evaluate (the run's mixture)")
+  add(
+    "--template",
+    help="ask all requests in one wording, such as A7.0; see "
+    "instructrec_jax/instructions (a wording drawn for each request)",
+  )
   add("--split", help="validation, test, or test_2k, a sample (test)")
   add(
     "--rank",

@@ -26,6 +26,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
   flags.data_dir(parser, written=True)
   flags.per_user(parser)
   flags.vocabulary_size(parser)
+  flags.max_history(parser)
   flags.overwrite(parser)
   parser.add_argument(
     "--seed", type=values.SEED, default=0, help="seed of all stages (0)"

@@ -59,6 +59,16 @@ def vocabulary_size(parser: argparse.ArgumentParser) -> None:
   )
 
 
+def max_history(parser: argparse.ArgumentParser) -> None:
+  """Adds how many items a history keeps."""
+  parser.add_argument(
+    "--max_history",
+    type=values.COUNT,
+    default=50,
+    help="newest items that a history keeps (50; InstructRec's paper has 20)",
+  )
+
+
 def per_user(parser: argparse.ArgumentParser) -> None:
   """Adds how many training targets of a user are annotated."""
   parser.add_argument(

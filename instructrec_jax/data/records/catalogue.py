@@ -1,7 +1,9 @@
 """The place of a dataset's records, and the items and users in them."""
 
 import functools
+from collections.abc import Mapping
 
+import numpy as np
 import polars as pl
 import seqio
 import tensorflow as tf
@@ -11,10 +13,12 @@ from etils import epath
 from instructrec_jax import artifacts
 from instructrec_jax.data import names, variants
 from instructrec_jax.data.candidates.kinds import NUM_NEGATIVES
+from instructrec_jax.data.records import trained
 from instructrec_jax.data.records.read import (
   CATALOGUE,
   TRAIN_ITEMS,
   is_ordered,
+  read_split,
   read_table,
 )
 from instructrec_jax.errors import InputError
@@ -162,8 +166,21 @@ class Catalogue:
       )
 
   @functools.cached_property
+  def held_out_items(self) -> np.ndarray:
+    """Which items are targets in validation or test: bool [items]."""
+    found = np.zeros(self.items.height, bool)
+    for split in ("validation", "test"):
+      found[read_split(self.folder, split)["target"]] = True
+    return found
+
+  @functools.cached_property
   def _excluded(self) -> pl.Series:
-    return _with_editions(self._read(TRAIN_ITEMS)["items"], self.items["title"])
+    lists = self._read(TRAIN_ITEMS)["items"]
+    if trained.train_on_validation():
+      with tf.init_scope():  # Not of the graph being traced.
+        records = read_split(self.folder, "validation")
+      lists = _with_targets(lists, records)
+    return _with_editions(lists, self.items["title"])
 
   def _read(self, file_name: str) -> pl.DataFrame:
     path = self.folder / file_name
@@ -173,6 +190,31 @@ class Catalogue:
         f"{self.dataset!r}. Build them again: `{self._build} --overwrite`."
       )
     return read_table(path)
+
+
+def _with_targets(
+  lists: pl.Series, records: Mapping[str, np.ndarray]
+) -> pl.Series:
+  """Adds the target of each record to the list of its user.
+
+  Args:
+    lists: lists of item codes, by user code.
+    records: user and target, see `read_split`.
+  """
+  targets = (
+    pl.DataFrame({"list": records["user"], "target": records["target"]})
+    .group_by("list")
+    .agg(more=pl.col("target"))
+    .with_columns(pl.col("more").cast(lists.dtype))
+    .with_columns(pl.col("list").cast(pl.UInt32))
+  )
+  return (
+    pl.DataFrame({"items": lists})
+    .with_row_index("list")
+    .join(targets, on="list", how="left", maintain_order="left")
+    .select(pl.col("items").list.concat(pl.col("more").fill_null([])))
+    .to_series()
+  )
 
 
 def _with_editions(lists: pl.Series, titles: pl.Series) -> pl.Series:

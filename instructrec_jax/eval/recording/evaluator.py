@@ -23,7 +23,7 @@ from etils import epath
 
 from instructrec_jax import paths
 from instructrec_jax.data.names import PREFIX
-from instructrec_jax.data.records import read, sampling
+from instructrec_jax.data.records import read, sampling, trained
 from instructrec_jax.errors import InputError
 from instructrec_jax.eval import metrics, resampling
 from instructrec_jax.eval.answers import answer_metrics
@@ -342,6 +342,7 @@ def write(
     "ordered": _is_ordered(task.source),
     "further": found.further,
     "sample": sampling.request_sample(),
+    "trained_on_validation": trained.train_on_validation(),
   }
   if found.predictions is not None:
     result = results.Result.of(found.predictions, **description)

@@ -57,6 +57,7 @@ _RESULT: Mapping[str, fields.Check] = {
   "ordered": fields.flag,
   "sample": fields.optional(fields.by_name(fields.count)),
   "weights": fields.optional(fields.by_name(fields.number)),
+  "trained_on_validation": fields.flag,
 }
 # More cells of requests and candidates than this must be mostly filled.
 _MANY_CELLS = 10**8
@@ -93,6 +94,8 @@ class Result:
     weights: The weights of the score's parts, see `model/exchange.py`:
       prior_weight, popularity_weight and prior_requests, the number of other
       users. None for the plain likelihood, and for other systems.
+    trained_on_validation: Whether the system also trained on the targets of
+      validation, see `trained.train_on_validation`.
   """
 
   system: str
@@ -113,6 +116,7 @@ class Result:
   ordered: bool = True
   sample: Mapping[str, int] | None = None
   weights: Mapping[str, float] | None = None
+  trained_on_validation: bool = False
 
   @classmethod
   def of(
@@ -194,7 +198,10 @@ def read_result(folder: str | os.PathLike) -> Result:
   row = json_lines.document(path)
   known = {field.name for field in dataclasses.fields(Result)}
   # Older results lack these fields.
-  newer = {"further", "procedure", "ordered", "sample", "weights"}
+  newer = {
+    "further", "procedure", "ordered", "sample", "weights",
+    "trained_on_validation",
+  }  # fmt: skip
   if not isinstance(row, dict) or set(row) | newer != known:
     found = sorted(row) if isinstance(row, dict) else type(row).__name__
     raise InputError(f"{path}: expected {sorted(known)}, got {found!s:.400}")

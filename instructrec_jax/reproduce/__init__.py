@@ -1,0 +1,1 @@
+"""`instructrec reproduce` makes the tables of InstructRec's paper."""

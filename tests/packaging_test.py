@@ -128,7 +128,8 @@ def test_a_wheel_says_what_it_is(wheel_site):
   assert told.get_all("Classifier")
   assert told.get_payload() == (_ROOT / "README.md").read_text()
   assert set(told.get_all("Provides-Extra")) == {
-    "cuda", "docs", "gcs", "t5x", "teacher", "test", "tpu", "vectors",
+    "cuda", "docs", "gcs", "gguf", "t5x", "teacher", "test", "tpu",
+    "vectors",
   }  # fmt: skip
   [entry] = installed.entry_points
   assert entry.group == "console_scripts"

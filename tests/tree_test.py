@@ -19,10 +19,8 @@ ALIKE = {
 TESTED_BY = {
   "tests/baselines/asked/command_test.py": (
     "baselines/asked/asking.py baselines/asked/measuring.py"
-    " baselines/asked/wordings.py",
+    " baselines/asked/wordings.py teacher/asked/manner.py",
     "what is asked, and what answers are worth, by all its steps"),
-  "tests/teacher/asked/prompts_test.py": (
-    "teacher/asked/manner.py", "a manner is made of them"),
   "tests/gin_files_test.py": (
     "configurables.py", "every name that a gin file may bind"),
   "tests/cli/program_test.py": (
@@ -89,8 +87,6 @@ TESTED_BY = {
     "model/items/config.py model/items/full_softmax.py model/items/network.py"
     " model/parameters.py",
     "what a model is made of"),
-  "tests/vectors/stage_test.py": (
-    "vectors/encoders.py", "what the stage calls"),
   "tests/optim/optimizers_test.py": (
     "optim/adafactor.py", "held against optax beside the others"),
   "tests/plan/report_test.py": (

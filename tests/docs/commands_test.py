@@ -69,7 +69,11 @@ def _datasets() -> set[str]:
     found |= {one.dataset for one in of or [source] if one.dataset}
   for page in pages.PAGES:
     found |= set(re.findall(r"--dataset (\w+)", page.read_text()))
-  return found
+  return found | {
+    f"{name}_{variant}"
+    for name in found
+    for variant in filter(None, variants.VARIANTS)
+  }
 
 
 @functools.cache

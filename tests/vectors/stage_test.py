@@ -5,25 +5,10 @@ import types
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.metrics import pairwise
 
 from instructrec_jax.data.records import read
 from instructrec_jax.errors import InputError
-from instructrec_jax.vectors import encoders, stage
-
-
-def test_hashed_words_have_the_cosines_of_scikit_learn():
-  texts = ["The red car", "a red, red boat", "", "Boat of the year", "!!"]
-  wide = encoders.hashed_words(texts, 2**16)  # No two words share a column.
-  counter = TfidfVectorizer(token_pattern=r"\w+", norm=None)
-  counted = counter.fit_transform(texts)
-  np.testing.assert_allclose(
-    pairwise.cosine_similarity(wide),
-    pairwise.cosine_similarity(counted),
-    atol=1e-6,
-  )
-  assert not wide[[2, 4]].any()
+from instructrec_jax.vectors import stage
 
 
 def test_a_stage_is_made_once(small_data, tmp_path):

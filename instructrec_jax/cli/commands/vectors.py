@@ -30,7 +30,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     "--fields",
     nargs="+",
     default=["title"],
-    help="columns of items that make a text: title, brand, categories, "
+    help="what of an item makes its text: title, brand, categories, "
     "description (title)",
   )
   add(

@@ -18,7 +18,7 @@ _ABOVE_0 = {"1e3", "99999999999999999999", "1.5"}
 # Flags whose value may have a fraction.
 _FRACTIONS = {
   "requests_per_minute", "tokens_per_minute", "timeout_s", "price_input",
-  "price_output", "max_shard_gb",
+  "price_output", "max_shard_gb", "max_seconds",
 }  # fmt: skip
 # Words of the help of a flag that takes a number.
 _WORDS = (
@@ -144,12 +144,13 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
 
 # Every flag that is a file, a folder, or a name that may be one.
 _PATHS = {
-  "cache", "candidates_file", "data_dir", "exported", "gin_file",
-  "gin_search_paths", "model", "model_dir", "out", "raw", "read_answers",
+  "cache", "candidates_file", "data_dir", "experiment", "exported", "gin_file",
+  "gin_search_paths", "model", "model_dir", "out", "planted", "raw",
+  "read_answers", "vectors",
   "tfds_data_dir", "training_log", "trec_dir", "vocabulary", "write_requests",
   *(f"{role}_file" for role in (
     "interactions", "items", "users", "genres", "tagged", "tags", "valid",
-    "test", "user_ids", "item_ids", "dev_interactions", "dev_items")),
+    "test", "attributes", "user_ids", "item_ids", "dev_interactions", "dev_items")),
 }  # fmt: skip
 
 

@@ -150,7 +150,8 @@ _PATHS = {
   "tfds_data_dir", "training_log", "trec_dir", "vocabulary", "write_requests",
   *(f"{role}_file" for role in (
     "interactions", "items", "users", "genres", "tagged", "tags", "valid",
-    "test", "attributes", "user_ids", "item_ids", "dev_interactions", "dev_items")),
+    "test", "attributes", "user_ids", "item_ids", "dev_interactions",
+    "dev_items")),
 }  # fmt: skip
 
 

@@ -122,11 +122,6 @@ def _reason(data: Data, row: Row, system: str) -> str | None:
       f"the records have no {' and no '.join(absent)}: `instructrec annotate` "
       "writes it, where there are reviews or labels"
     )
-  if row.variant == "hard" and not data.has(dataset, row.variant):
-    return (
-      "there are no hard negatives: `instructrec build "
-      f"{dataset} --variant hard --candidates_file FILE` makes them"
-    )
   if SYSTEMS[system].reads_vectors:
     folder = vectors.default_folder(data.data_dir, dataset)
     if not folder.exists():

@@ -12,9 +12,9 @@ from instructrec_jax.data import variants
 _ANYBODY = ("random", "popularity")
 _OF_HISTORIES = (
   *_ANYBODY, "next_item", "repeat_label", "title_similarity", "gru4rec",
-  "bert4rec", "sasrec", "sasrec_text",
+  "bert4rec", "two_towers", "sasrec", "sasrec_text",
 )  # fmt: skip
-_OF_QUERIES = (*_ANYBODY, "title_similarity", "bm25", "sasrec")
+_OF_QUERIES = (*_ANYBODY, "title_similarity", "bm25", "sasrec", "tem")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ ROWS: Mapping[str, Row] = {
     "product_search",
     "Product search <P0,I2,T3>",
     "p0_i2_t3",
-    (*_ANYBODY, "bm25", "t5"),
+    (*_ANYBODY, "bm25", "dssm", "t5"),
     variant="search",
     query="specific_intention",
     sees_target=True,

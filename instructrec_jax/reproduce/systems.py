@@ -17,16 +17,21 @@ class System:
     gin_file: The file of a model of items; None for other kinds. The file of
       the model of texts is a choice of the user.
     reads_vectors: Whether it needs the folder of `instructrec vectors`.
+    reads_query: Whether it answers queries, so that each query of a row needs a
+      training of its own.
   """
 
   kind: str
   gin_file: str | None = None
   reads_vectors: bool = False
+  reads_query: bool = False
 
 
 # The model of texts by default: on CPUs, and on accelerators.
 TINY = "experiments/games_tiny.gin"
 FLAGSHIP = "experiments/video_games_2018_flan_t5_xl.gin"
+# Whose highest items are the hard negatives.
+RETRIEVER = "two_towers"
 # By the name that tables show. A baseline's name is its key in `BASELINES`.
 SYSTEMS: Mapping[str, System] = {
   "random": System(BASELINE),
@@ -39,5 +44,8 @@ SYSTEMS: Mapping[str, System] = {
   "bert4rec": System(ITEMS, "models/bert4rec.gin"),
   "sasrec": System(ITEMS, "models/sasrec.gin"),
   "sasrec_text": System(ITEMS, "models/sasrec_text.gin", reads_vectors=True),
+  "two_towers": System(ITEMS, "models/two_towers.gin"),
+  "dssm": System(ITEMS, "models/dssm.gin", reads_query=True),
+  "tem": System(ITEMS, "models/tem.gin", reads_query=True),
   "t5": System(TEXTS),
 }

@@ -31,11 +31,12 @@ from instructrec_jax.reproduce.rows import ROWS, Row
 from instructrec_jax.reproduce.systems import (
   BASELINE,
   ITEMS,
+  RETRIEVER,
   SYSTEMS,
   TEXTS,
   TINY,
 )
-from instructrec_jax.runs import evaluate, train
+from instructrec_jax.runs import evaluate, retrieve, train
 from instructrec_jax.runs.clock import Clock
 from instructrec_jax.vectors import stage as vectors
 
@@ -167,10 +168,19 @@ class Work:
         _say(f"no records of product search: {error}")
 
   def _build(self, dataset: str, row: Row) -> None:
-    """Builds a variant of records as the plain ones were built."""
+    """Builds a variant of records as the plain ones were built.
+
+    Hard negatives are what a retriever ranks highest.
+    """
     if not row.variant or self._data.has(dataset, row.variant):
       return
     plain = self._data.manifest(dataset)
+    file = None
+    if "hard" in variants.named(row.variant).candidates:
+      file = self._out / "retrieved" / f"{dataset}.parquet"
+      model = self._trained(Part("sequential", RETRIEVER, dataset, None))
+      self.clock.start("retrieve")
+      retrieve.retrieve(dataset, model, file, str(self._data.data_dir))
     self.clock.start(f"build --variant {row.variant}")
     build.build(
       self._data.data_dir,
@@ -178,6 +188,7 @@ class Work:
       seed=plain["seed"] or 0,
       max_history=plain["options"]["max_history"],
       variant=row.variant,
+      candidates_file=file,
     )
 
   def _trained(self, part: Part) -> str:
@@ -185,9 +196,17 @@ class Work:
     system, settings = SYSTEMS[part.system], self._settings
     # A model of items knows only its own items, so it is trained on them.
     dataset = part.dataset if system.kind == ITEMS else self._data.dataset
-    folder = self._out / "models" / f"{part.system}_{dataset}"
+    name, query = part.system, None
+    if system.reads_query:
+      row = ROWS[part.row]
+      query = row.query
+      name = f"{name}_{query}"
+      # Queries of product search are those of items that were held out.
+      if variants.named(row.variant).by_item:
+        dataset += variants.suffix(row.variant)
+    folder = self._out / "models" / f"{name}_{dataset}"
     own = (
-      self._bindings_of_items(dataset, system.reads_vectors)
+      self._bindings_of_items(dataset, system.reads_vectors, query)
       if system.kind == ITEMS
       else self._bindings_of_texts()
     )
@@ -224,8 +243,12 @@ class Work:
     self._once(f"train {part.system}", folder, made_of, run)
     return str(folder / "run")
 
-  def _bindings_of_items(self, dataset: str, reads_vectors: bool) -> list[str]:
+  def _bindings_of_items(
+    self, dataset: str, reads_vectors: bool, query: str | None
+  ) -> list[str]:
     bindings = [f"DATASET = {dataset!r}"]
+    if query is not None:
+      bindings.append(f"QUERY = {query!r}")
     if reads_vectors:
       folder = vectors.default_folder(self._data.data_dir, dataset)
       bindings.append(f"TEXT_VECTORS = {str(folder)!r}")

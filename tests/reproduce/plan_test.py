@@ -11,7 +11,7 @@ def test_what_the_data_lacks_is_skipped_with_a_reason(small_data, tmp_path):
   told = reproduce(
     small_data, tmp_path, table=["all"], systems=None, dry_run=True
   )
-  assert "skipped, hard_negatives: there are no hard negatives" in told
+  assert "hard_negatives, small: random, popularity" in told
   assert "skipped, transfer: there is no second dataset" in told
   assert "(sasrec_text)" in told
   assert not any(tmp_path.iterdir())

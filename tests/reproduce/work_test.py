@@ -11,7 +11,7 @@ from instructrec_jax.data.records import build
 from instructrec_jax.errors import InputError
 from instructrec_jax.instructions.asked_wording import names_of
 from instructrec_jax.reproduce import plan
-from instructrec_jax.runs import evaluate, train
+from instructrec_jax.runs import evaluate, retrieve, train
 from tests.reproduce.small import BEST, reproduce
 
 
@@ -77,3 +77,48 @@ def test_search_is_built_before_the_model_of_texts_is_trained(
   assert built == ["search"]
   [(_, _, bindings)] = [c for c in calls if c[0] == "train"]
   assert "MIXTURE_OR_TASK_NAME = 'instructrec_small_all_rows'" in bindings
+
+
+def test_hard_negatives_are_retrieved_where_there_are_none(
+  small_data, tmp_path, calls, monkeypatch
+):
+  done = []
+  monkeypatch.setattr(
+    retrieve,
+    "retrieve",
+    lambda dataset, model, file, data_dir: done.append((dataset, model, file)),
+  )
+  monkeypatch.setattr(
+    build, "build", lambda *_, **options: done.append(options)
+  )
+  told = reproduce(
+    small_data, tmp_path, table=["hard_negatives"], systems=["popularity"]
+  )
+  assert "Left out: hard_negatives" in told  # Nothing was built in truth.
+  (dataset, model, file), options = done
+  assert dataset == "small"
+  assert model == str(tmp_path / "models" / "two_towers_small" / "run")
+  assert (options["variant"], options["candidates_file"]) == ("hard", file)
+  [(_, gin_file, _)] = calls
+  assert gin_file == "models/two_towers.gin"
+
+
+def test_what_answers_queries_is_trained_for_each(small_data, tmp_path, calls):
+  reproduce(
+    small_data,
+    tmp_path,
+    table=["personalized_search", "product_search"],
+    systems=["tem", "dssm"],
+  )
+  bindings = [b for what, _, b in calls if what == "train"]
+  queries = [
+    line for lines in bindings for line in lines if line.startswith("QUERY")
+  ]
+  assert queries == [
+    f"QUERY = '{name}'"
+    for name in (
+      "preference", "vague_intention", "specific_intention",
+      "specific_intention",
+    )
+  ]  # fmt: skip
+  assert "DATASET = 'small_search'" in bindings[-1]

@@ -10,7 +10,7 @@ import numpy as np
 
 # The first grid, and the steps of the grids around the best pair so far.
 _PRIOR = np.linspace(0, 1.5, 7)
-_POPULARITY = np.linspace(0, 2, 9)
+_POPULARITY = np.linspace(0, 4, 17)
 _STEPS = (0.1, 0.05)
 
 

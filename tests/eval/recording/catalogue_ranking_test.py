@@ -238,7 +238,7 @@ def test_popularity_ranks_the_same_catalogue(small_data, model_dir, tmp_path):
 
 
 def test_random_ranks_at_chance(small_data, tmp_path, monkeypatch):
-  monkeypatch.setattr(baselines, "_BLOCK", 7 * ITEMS)
+  monkeypatch.setattr(baselines, "BLOCK", 7 * ITEMS)
   result = baselines.evaluate_baseline(
     small_data, "small", "test", "random", tmp_path, rank="catalogue"
   )

@@ -231,6 +231,14 @@ class Group:
       for s in self.systems
       if s.result.trained_on_validation
     ]
+    notes += [
+      f"{s.label}: the score is the log-likelihood of a title, less "
+      f"{w['prior_weight']:g} times the log of its mean likelihood after "
+      f"{w['prior_requests']:g} other users' requests, plus "
+      f"{w['popularity_weight']:g} times log(1 + popularity)."
+      for s in self.systems
+      if (w := s.result.weights)
+    ]
     # Task names tell: intentions I1 and I2 are written from the target.
     tasks = {s.result.task for s in self.systems if s.result.task}
     notes += [
@@ -367,6 +375,8 @@ def _measured(
       "step",
       "procedure",
       "further",
+      "sample",
+      "weights",
       "trained_on_validation",
     )
   }

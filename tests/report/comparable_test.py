@@ -66,6 +66,20 @@ def test_the_same_system_at_two_steps(tmp_path):
   assert row_of(table, "ours, step 500")
 
 
+def test_a_score_s_weights_are_told(tmp_path):
+  weights = {"prior_weight": 1, "popularity_weight": 2.5, "prior_requests": 4}
+  folders = [
+    evaluated(tmp_path / "a", "ours", 2, weights=weights),
+    evaluated(tmp_path / "b", "ours", 3, procedure="plain"),
+  ]
+  for metrics in (None, ["ndcg@3"]):
+    table = command.report(folders, metrics=metrics)
+    assert (
+      "less 1 times the log of its mean likelihood after 4 other users' "
+      "requests, plus 2.5 times log(1 + popularity)."
+    ) in table
+
+
 def test_intentions_made_from_the_target_are_named(tmp_path):
   folder = evaluated(tmp_path, "ours", 2, task="instructrec_demo_p1_i2_t3")
   assert "_p1_i2_t3: the intention was written from the target" in (

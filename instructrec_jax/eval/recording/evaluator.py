@@ -37,7 +37,7 @@ TARGET_FIELDS = ("instance", "user", "target", "candidates")
 OPTIONAL_FIELDS = {"gains": "gains", "size": "sizes"}
 
 # The ranking by the likelihood alone, beside one by `model/exchange.py`.
-PLAIN = "plain"
+PLAIN, EXCHANGED = "plain", "exchanged"
 
 Scores = np.ndarray | tuple[np.ndarray, Any] | Sequence[Sequence[float]]
 
@@ -252,7 +252,10 @@ def write_all(
     where = folder / name if number else folder
     if name == PLAIN or measured.predictions is None:
       description = description | {"weights": None}
-    write(where, task, measured, procedure=name, **description)
+    procedure = name
+    if description.get("weights") and not number:
+      procedure = EXCHANGED
+    write(where, task, measured, procedure=procedure, **description)
     if measured.predictions is None:
       continue
     if texts is None:

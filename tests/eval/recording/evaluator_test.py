@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import seqio
 import tensorflow as tf
+from etils import epath
 
 from instructrec_jax.batches import feature_converter
 from instructrec_jax.data.records import read
@@ -211,6 +212,31 @@ def test_requests_in_words_are_kept(small, tmp_path):
     # The template is the one whose wording was used.
     wording = templates[predictions.attributes["template"][row]]
     assert text.inputs.startswith(wording.partition("{")[0])
+
+
+def test_an_exchanged_score_leaves_the_plain_one_beside_it(task, tmp_path):
+  weights = evaluator.weights_of(1.0, 0.5, 4)
+  evaluator.write_all(
+    epath.Path(tmp_path),
+    seqio.TaskRegistry.get(task),
+    ROWS,
+    {"score": (np.sort(SCORES, axis=1)[:, ::-1], {"log_likelihood": SCORES})},
+    tf.data.Dataset.from_tensors({"instance": 1}),
+    system="ours",
+    split="test",
+    seed=0,
+    step=3,
+    weights=weights,
+  )
+  own, plain = (
+    results.read_result(folder) for folder in (tmp_path, tmp_path / "plain")
+  )
+  assert (own.procedure, own.weights) == ("exchanged", weights)
+  assert (plain.procedure, plain.weights) == ("plain", None)
+  np.testing.assert_array_equal(
+    results.read_predictions(tmp_path / "plain").scores, SCORES
+  )
+  assert evaluator.weights_of(0.0, 0.0, 4) is None
 
 
 def test_logger_needs_scores(tmp_path):

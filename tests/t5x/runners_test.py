@@ -179,29 +179,39 @@ def test_t5x_measures_while_it_trains(by_t5x):
     assert _logged(by_t5x, f"training_eval/{task}").keys() == {20}
 
 
-def test_t5x_evaluates_as_we_do(workplace, small_data, by_t5x):
+@pytest.mark.parametrize(
+  "weights",
+  [{}, {"PRIOR_WEIGHT": 0.8, "POPULARITY_WEIGHT": 0.5, "PRIOR_REQUESTS": 2}],
+  ids=["likelihood", "exchanged"],
+)
+def test_t5x_evaluates_as_we_do(workplace, small_data, by_t5x, weights):
+  out = "exchanged" if weights else "evaluated"
   _t5x(
     "eval",
     "evaluate",
     workplace,
     small_data,
     MODEL_DIR="by_t5x",
-    EVAL_OUTPUT_DIR="evaluated",
+    EVAL_OUTPUT_DIR=out,
     EVAL_BATCH_SIZE=16,
+    **weights,
   )
   ours = evaluate.evaluate(
     str(by_t5x),
     [str(workplace / "experiment.gin")],
-    _LAYERS,
+    [*_LAYERS, *(f"{name} = {value!r}" for name, value in weights.items())],
     tfds_data_dir=str(small_data / "records"),
-    out=workplace / "evaluated_by_us",
+    out=workplace / f"{out}_by_us",
     split="test",
     batch_size=16,
   )
   for task, folder in zip(_TASKS, ours, strict=True):
-    theirs = workplace / "evaluated" / "inference_eval" / task / "20"
-    for name, metric in results.read_result(folder).metrics.items():
-      assert results.read_result(theirs).metrics[name] == metric
+    theirs = workplace / out / "inference_eval" / task / "20"
+    one, other = (results.read_result(f) for f in (folder, theirs))
+    assert one.weights == other.weights
+    assert bool(one.weights) == bool(weights)
+    for name, metric in one.metrics.items():
+      assert other.metrics[name] == metric
     one, other = (results.read_predictions(f) for f in (folder, theirs))
     # T0's scores are differences of two likelihoods, some of them near 0.
     np.testing.assert_allclose(one.scores, other.scores, rtol=1e-4, atol=1e-5)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,8 @@ def evaluate_baseline(
     predictions = rank_catalogue(
       score, requests, seen, world.items.height, seed
     )
+  if world.has_read_vectors:
+    print(f"text vectors: {world.vectors_name}", file=sys.stderr)
   return write(
     predictions,
     out,

@@ -49,7 +49,12 @@ class World:
     """How often each item is in the training part, float64 [items]."""
     return self.items["train_count"].to_numpy().astype(np.float64)
 
-  @functools.cached_property
+  @property
+  def has_read_vectors(self) -> bool:
+    """Whether the text vectors have been asked for."""
+    return "_vectors" in vars(self)
+
+  @property
   def vectors_name(self) -> str:
     """What the text vectors were made by."""
     return self._vectors[0]

@@ -203,12 +203,6 @@ class ItemModel:
       "target_fill": _share(target_BxP > 0),
     }
 
-  def eval_fn(
-    self, params: Params, batch: Batch, constants: Params | None = None
-  ) -> tuple[jax.Array, Metrics]:
-    """Returns the result of `loss_fn` without dropout."""
-    return self.loss_fn(params, batch, None, constants)
-
   def item_vectors(
     self, params: Params, constants: Params | None = None
   ) -> jax.Array:

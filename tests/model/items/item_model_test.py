@@ -139,8 +139,10 @@ def test_loss_is_a_mean_over_places_with_a_target():
     "decoder_target_tokens": whole["decoder_target_tokens"].at[4:].set(0)
   }
   first = {name: array[:4] for name, array in whole.items()}
-  loss, metrics = of.eval_fn(params, some)
-  np.testing.assert_allclose(loss, of.eval_fn(params, first)[0], rtol=1e-5)
+  loss, metrics = of.loss_fn(params, some, None)
+  np.testing.assert_allclose(
+    loss, of.loss_fn(params, first, None)[0], rtol=1e-5
+  )
   assert float(metrics["loss"].count) == 4 * 8
   assert float(metrics["target_fill"].compute()) == 0.5
 
